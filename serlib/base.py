@@ -56,12 +56,12 @@ def atomic_path(target):
 
     Yields
     ------
-    Path beside `target`, not existing yet; write the file there (or make the folder). On leaving without an error
-    it takes the place of `target`; after an error it is removed and `target` is as it was.
+    Path beside `target` with the same suffix, not existing yet; write the file there (or make the folder). On leaving
+    without an error it takes the place of `target`; after an error it is removed and `target` is as it was.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial = target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}")
     try:
         yield partial
         if target.is_dir() and not target.is_symlink():
@@ -90,6 +90,4 @@ def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):
 
     if show is None:
         show = os.environ.get("SERLIB_PROGRESS", "1") != "0"
-    return tqdm(
-        iterable, total=total, desc=desc, unit=unit, disable=not show, delay=0.5, leave=False, file=sys.stderr
-    )
+    return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not show, delay=0.5, leave=False, file=sys.stderr)

@@ -1,0 +1,278 @@
+"""The commands: each is a thin call over the functions that the notebooks use.
+
+Exit codes: 0 done; 1 the data or the request is at fault, with one plain sentence; 2 usage.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serlib.base import SerlibError, home, shown
+
+app = typer.Typer(
+    name="serlib",
+    help="Speech emotion recognition, judged honestly: from a corpus to a model that you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Corpora = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CORPUS [DIR] ...", help="A corpus and its folder; may be repeated. Without DIR it is looked for."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
+
+
+def main():
+    """Run the command line; what a user can mend becomes one sentence and exit code 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings are no answer to a command
+    try:
+        app(standalone_mode=True)
+    except SerlibError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": str(error)}))
+        print(f"serlib: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def corpora(as_json: Json = False):
+    """What corpora are known, which are here, and their licences."""
+    from serlib.corpora import CORPORA, present
+
+    known = {
+        name: {
+            "title": c.title,
+            "present": present(name),
+            "licence": c.licence,
+            "homepage": c.homepage,
+            "kaggle": c.kaggle,
+        }
+        for name, c in CORPORA.items()
+    }
+    lines = [
+        f"{name:8} {'here' if c['present'] else '-':5} {c['title']}\n{'':15}{c['licence']}; {c['homepage']}"
+        for name, c in known.items()
+    ]
+    _tell({"corpora": known}, as_json, *lines)
+
+
+@app.command()
+def sample(
+    words: Annotated[int, typer.Option(min=1, max=200, help="How many of TESS's words; 14 clips each.")] = 40,
+    to: Annotated[Path | None, typer.Option(help="Folder to make it in; default: data/sample.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed gives another natural variation.")] = 0,
+    jobs: Jobs = None,
+    as_json: Json = False,
+):
+    """Make the sample corpus: synthetic speech in the shape of TESS, offline."""
+    from serlib.corpora import sample as corpus
+
+    folder = corpus.make(to, words=words, seed=seed, jobs=jobs)
+    _tell(
+        {"folder": shown(folder), "words": words, "seed": seed},
+        as_json,
+        f"{shown(folder)} holds {words} words (synthetic speech).",
+    )
+
+
+@app.command()
+def download(
+    corpus: str,
+    to: Annotated[Path | None, typer.Option(help="Folder for the corpus; default: data/CORPUS.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
+    as_json: Json = False,
+):
+    """Download a corpus from Kaggle, with progress; resumes and verifies."""
+    from serlib import download as kaggle
+
+    folder = kaggle.download(corpus, to=to, force=force)
+    _tell({"corpus": corpus, "folder": shown(folder)}, as_json, f"{corpus} is in {shown(folder)}.")
+
+
+@app.command()
+def index(
+    corpus: Corpora,
+    out: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
+    as_json: Json = False,
+):
+    """List the clips of a corpus; what was rejected, repaired, double, missing."""
+    table = _index(corpus)
+    if out:
+        table.to_csv(out, index=False)
+    told = {
+        "clips": len(table),
+        "speakers": table.speaker.value_counts(sort=False).to_dict(),
+        "texts": table.text.nunique(),
+        "labels": table.label.value_counts(sort=False).to_dict(),
+        **{key: table.attrs[key] for key in ("rejected", "repaired", "duplicates", "missing")},
+    }
+    counts = table.groupby(["label", "speaker"], sort=False).size().unstack(fill_value=0)
+    if counts.shape[1] > 8:
+        counts = counts.sum(axis=1).to_frame("clips")
+    lines = [
+        f"{len(table)} clips, {table.speaker.nunique()} speakers, {told['texts']} texts",
+        "",
+        counts.to_string(),
+        "",
+    ]
+    lines += [f"rejected: {row['file']} {row['reason']}" for row in told["rejected"]]
+    lines += [f"repaired: {row['file']} {row['what']}" for row in told["repaired"]]
+    lines += [f"{told['duplicates']} duplicates left out"] if told["duplicates"] else []
+    lines += [f"missing: {name}" for name in told["missing"]]
+    _tell(told, as_json, *lines)
+
+
+@app.command()
+def features(
+    corpus: Corpora,
+    features: Annotated[str, typer.Option(help="Name of a feature specification.")] = "mfcc40-mean",
+    out_dir: Annotated[Path | None, typer.Option(help="Folder for the features; default: data/features.")] = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+):
+    """Extract features of every clip into a memory-mapped array; resumes."""
+    from serlib.features import SPECS, extract
+
+    if features not in SPECS:
+        raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(SPECS)}.")
+    table = _index(corpus)
+    found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
+    told = {
+        "features": features,
+        "clips": len(table),
+        "shape": list(found.values.shape),
+        "file": shown(found.values.filename),
+        "spec": SPECS[features].to_dict(),
+    }
+    _tell(told, as_json, f"{features}: array {tuple(told['shape'])} in {told['file']}")
+
+
+@app.command()
+def train(
+    recipe: str,
+    corpus: Corpora,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    split: Annotated[str, typer.Option(help="published, random, text, speaker, speaker+text or corpus.")] = "speaker",
+    test: Annotated[
+        list[str] | None, typer.Option(help="Name a speaker, text or corpus of the test role; may be repeated.")
+    ] = None,
+    fold: Annotated[int | None, typer.Option(help="Part of a cross-validation, from 0.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Parts of the cross-validation.")] = None,
+    seed: int = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands there.")] = False,
+    jobs: Jobs = None,
+    as_json: Json = False,
+):
+    """Train a recipe and report it on its test role, once."""
+    from serlib.evaluation import evaluate as judge
+    from serlib.recipes import get
+    from serlib.splits import split as give_roles
+    from serlib.training import fit
+
+    get(recipe)  # a wrong name should not wait for the index
+    table = give_roles(_index(corpus), split, seed=seed, fold=fold, folds=folds, test=test)
+    run = fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
+    _report(run, judge(run), home() / "reports" / out.name, as_json)
+
+
+@app.command()
+def evaluate(
+    run: Path,
+    corpus: Annotated[list[str] | None, typer.Argument(metavar="[CORPUS [DIR]] ...")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder of the report; default: reports/RUN.")] = None,
+    as_json: Json = False,
+):
+    """Judge a run on its own test role, or on another corpus."""
+    from serlib.evaluation import evaluate as judge
+    from serlib.runs import Run
+
+    loaded = Run.load(run)
+    table = _index(corpus) if corpus else None
+    name = run.resolve().name + ("-on-" + "-".join(dict.fromkeys(table.corpus)) if corpus else "")
+    _report(loaded, judge(loaded, table), report or home() / "reports" / name, as_json)
+
+
+@app.command()
+def predict(
+    run: Path,
+    file: list[Path],
+    timeline: Annotated[bool, typer.Option("--timeline", help="Answers along a long recording.")] = False,
+    window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
+    hop_s: Annotated[float, typer.Option(help="Seconds from one answer of the timeline to the next.")] = 1.0,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Below this confidence: unsure.")] = 0.0,
+    as_json: Json = False,
+):
+    """Say what emotion a model hears in files, one row a file."""
+    from serlib.recognizer import Recognizer
+
+    recognizer = Recognizer(run, threshold=threshold)
+    answers, failed = recognizer.predict_many(file)
+    rows = [answer.to_dict() for answer in answers]
+    if timeline:
+        for row, path in zip(
+            rows, [path for path in file if str(path) not in {bad["file"] for bad in failed}], strict=True
+        ):
+            table = recognizer.timeline(path, window_s=window_s, hop_s=hop_s)
+            row["timeline"] = table.to_dict("records")
+    lines = []
+    for row in rows:
+        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {row['file']}")
+        lines += [
+            f"  {w['start_s']:7.1f} - {w['end_s']:6.1f} s  {w['label']:9} {w['confidence']:.2f}"
+            for w in row.get("timeline", [])
+        ]
+    for bad in failed:
+        print(f"serlib: {bad['reason']}", file=sys.stderr)
+    told = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}
+    _tell(told, as_json, *lines)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _index(tokens):
+    """The index of `CORPUS [DIR] CORPUS [DIR] ...`."""
+    from serlib import corpora
+
+    names, folders = [], []
+    for token in tokens:
+        if token in corpora.CORPORA:  # a folder of that name is written ./tess
+            names.append(token)
+            folders.append(None)
+        elif names and folders[-1] is None:
+            folders[-1] = Path(token)
+        else:
+            raise SerlibError(f"There is no corpus '{token}'; choose one of {', '.join(corpora.CORPORA)}.")
+    return corpora.index(names, folders)
+
+
+def _report(run, report, folder, as_json):
+    from serlib import report as reports
+
+    page = reports.write(report, folder, history=run.history)
+    told = {**report.to_json(), "run": shown(run.folder), "report": shown(page)}
+    interval = "accuracy {:.1%} [{:.1%}, {:.1%}]  UAR {:.1%} [{:.1%}, {:.1%}]".format(
+        report.accuracy, *report.ci95["accuracy"], report.uar, *report.ci95["uar"]
+    )
+    _tell(
+        told,
+        as_json,
+        f"{run.info['recipe']['name']}, {report.split} split ({report.protocol}), {report.n_test} test clips",
+        f"{interval}  (95 %, resampled by {report.resampled_by})",
+        f"run {told['run']}, report {told['report']}",
+    )
+
+
+def _tell(told, as_json, *lines):
+    print(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(lines))

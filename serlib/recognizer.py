@@ -1,0 +1,182 @@
+"""Wave in, probabilities out: use a trained run on files, arrays and long recordings."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from serlib import audio
+from serlib.base import SerlibError
+from serlib.features import extract_clip
+from serlib.runs import Run
+
+#: What is answered where the model abstains.
+UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model makes of one clip.
+
+    Attributes
+    ----------
+    file : str
+        Its path, or "" for an array.
+    label : str
+        The most probable label, or `unsure` below the threshold.
+    confidence : float
+        Probability of the most probable label.
+    probabilities : dict of label -> float
+    seconds : float
+        Duration of the clip.
+    """
+
+    file: str
+    label: str
+    confidence: float
+    probabilities: dict
+    seconds: float
+
+    def to_dict(self):
+        """The answer as JSON can hold it."""
+        return asdict(self)
+
+
+class Recognizer:
+    """A trained run, ready to answer.
+
+    Parameters
+    ----------
+    run : str, Path or Run
+        The folder of a run; its probes are checked.
+    threshold : float
+        Below this confidence the answer is `unsure`; 0 always answers.
+
+    Examples
+    --------
+    >>> recognizer = Recognizer("checkpoints/lstm-256")        # doctest: +SKIP
+    >>> recognizer.predict("me.wav").label                     # doctest: +SKIP
+    'happy'
+
+    Notes
+    -----
+    The model is traced once for single clips: `model.predict` builds a data pipeline at each call, which takes
+    longer than a small model itself.
+
+    Taught in notebooks/05_evaluate.
+    """
+
+    def __init__(self, run, *, threshold=0.0):
+        import tensorflow as tf
+
+        self.run = run if isinstance(run, Run) else Run.load(run)
+        self.threshold = threshold
+        model = self.run.model
+        signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+        self._answer = tf.function(lambda x: model(x, training=False), input_signature=[signature])
+        self._probabilities(np.zeros(16000, np.float32), 16000)  # trace now, so that the first clip is not slow
+
+    @property
+    def labels(self):
+        """Labels in the order of the model's outputs."""
+        return self.run.labels
+
+    def predict(self, sound, *, rate_hz=None):
+        """Answer for one clip.
+
+        Parameters
+        ----------
+        sound : str, Path or np.ndarray [shape=(n,) or (n, channels)]
+            A file in any format that `serlib.audio.load` reads, or samples with full scale 1.0.
+        rate_hz : int
+            Sampling rate of an array.
+
+        Returns
+        -------
+        Answer
+
+        Raises
+        ------
+        SerlibError
+            If the file is no sound, is silent, or holds values that are no numbers.
+        """
+        name, y, rate_hz = self._open(sound, rate_hz)
+        fault = audio.fault(y, rate_hz)
+        if fault:
+            raise SerlibError(f"{name or 'The array'} {fault}; record or choose another clip.")
+        return self._told(self._probabilities(y, rate_hz), name, len(y) / rate_hz)
+
+    def predict_many(self, files):
+        """Answer for several files; a bad file does not stop the others.
+
+        Returns
+        -------
+        answers : list of Answer
+        failed : list of dict with `file` and `reason`
+        """
+        answers, failed = [], []
+        for path in files:
+            try:
+                answers.append(self.predict(path))
+            except SerlibError as error:
+                failed.append({"file": str(path), "reason": str(error)})
+        return answers, failed
+
+    def timeline(self, sound, *, rate_hz=None, window_s=None, hop_s=1.0):
+        """Answers along a long recording.
+
+        Parameters
+        ----------
+        sound, rate_hz : as for `predict`
+        window_s : float, optional
+            Length of the piece that each answer hears; by default what the features look at, at most 3.5 s.
+        hop_s : float
+            From one answer to the next.
+
+        Returns
+        -------
+        pd.DataFrame. One row a window: `start_s`, `end_s`, `label`, `confidence` and a column of probabilities for
+        each label. A window without sound is `unsure` with confidence 0.
+        """
+        name, y, rate_hz = self._open(sound, rate_hz)
+        if len(y) == 0:
+            raise SerlibError(f"{name or 'The array'} holds no samples; record or choose another file.")
+        spec = self.run.spec
+        window_s = window_s or min(3.5, spec.offset_s + (spec.duration_s or 3.0))
+        found = []
+        starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s, hop_s=hop_s)
+        for start_s, piece in zip(starts_s, pieces, strict=True):
+            if audio.fault(piece, rate_hz):
+                answer = Answer(name, UNSURE, 0.0, dict.fromkeys(self.labels, 0.0), len(piece) / rate_hz)
+            else:
+                answer = self._told(self._probabilities(piece, rate_hz), name, len(piece) / rate_hz)
+            found.append(
+                {
+                    "start_s": round(float(start_s), 3),
+                    "end_s": round(float(start_s) + answer.seconds, 3),
+                    "label": answer.label,
+                    "confidence": answer.confidence,
+                    **answer.probabilities,
+                }
+            )
+        return pd.DataFrame(found)
+
+    def _open(self, sound, rate_hz):
+        if isinstance(sound, (str, Path)):
+            return str(sound), *audio.load(sound)
+        if rate_hz is None:
+            raise SerlibError("An array needs its sampling rate: predict(y, rate_hz=16000).")
+        y = np.asarray(sound)
+        y = y / np.iinfo(y.dtype).max if np.issubdtype(y.dtype, np.integer) else y
+        return "", np.asarray(y.mean(axis=1) if y.ndim == 2 else y, np.float32), rate_hz
+
+    def _probabilities(self, y, rate_hz):
+        return self._answer(extract_clip(y, rate_hz, self.run.spec)[np.newaxis]).numpy()[0]
+
+    def _told(self, probabilities, name, seconds):
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        label = self.labels[best] if confidence >= self.threshold else UNSURE
+        told = dict(zip(self.labels, np.round(probabilities.astype(float), 6).tolist(), strict=True))
+        return Answer(name, label, round(confidence, 6), told, round(seconds, 3))

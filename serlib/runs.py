@@ -1,0 +1,186 @@
+"""A run: the folder that a training leaves, and the check that it still answers as it did.
+
+    model.keras    the model, in Keras's own safe format
+    run.json       recipe, features, labels in order, corpora, split, seed, versions, figures, probes
+    split.csv      each clip with its role
+    history.csv    one row an epoch
+
+Nothing is pickled. The probes are three synthetic sounds with the probabilities that the model gave them on the day
+it was trained: features, weights and the order of the labels are checked together when the run is loaded.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from serlib.base import SerlibError, shown
+from serlib.features import FeatureSpec, extract_clip
+
+FILES = ("model.keras", "run.json", "split.csv", "history.csv")
+
+#: Layout of the folder; another number is refused.
+FORMAT = 1
+
+#: Largest difference of a probability between the day of training and now that still counts as the same answer:
+#: well above what another processor or TensorFlow release changes, well below what decides.
+PROBE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with all that is needed to use and to judge it.
+
+    Attributes
+    ----------
+    folder : Path
+    model : keras.Model
+    info : dict
+        run.json.
+    split : pd.DataFrame
+        The index with the column `role`.
+    history : pd.DataFrame
+        One row an epoch: loss, accuracy, val_loss, val_accuracy, learning_rate.
+    """
+
+    folder: Path
+    model: object
+    info: dict
+    split: pd.DataFrame
+    history: pd.DataFrame
+
+    @property
+    def labels(self):
+        """Labels in the order of the model's outputs."""
+        return self.info["labels"]
+
+    @property
+    def spec(self):
+        """The FeatureSpec of the model's input."""
+        return FeatureSpec.from_dict(self.info["features"])
+
+    @property
+    def kind(self):
+        """Kind of the split."""
+        return self.info["split"]["kind"]
+
+    @property
+    def protocol(self):
+        """`held-out`, or `published` where the validation role was the test role."""
+        return self.info["split"]["protocol"]
+
+    def probabilities(self, values, lengths=None, *, batch_size=256):
+        """The model's answers.
+
+        Parameters
+        ----------
+        values : np.ndarray [shape=(clips, ...)]
+            Features of this run's spec.
+
+        Returns
+        -------
+        np.ndarray [shape=(clips, labels)], float32, rows add up to 1.
+        """
+        if not len(values):
+            return np.zeros((0, len(self.labels)), np.float32)
+        return np.asarray(self.model.predict(np.asarray(values), batch_size=batch_size, verbose=0), np.float32)
+
+    @classmethod
+    def load(cls, folder):
+        """Load a run and check that it answers as it did when it was trained.
+
+        Raises
+        ------
+        SerlibError
+            If the folder is no finished run, is of another format, or the answers differ.
+        """
+        folder = Path(folder)
+        info = read_info(folder)
+        model = _load_model(folder / "model.keras")
+        run = cls(folder, model, info, _read_split(folder, info), pd.read_csv(folder / "history.csv"))
+        check_probes(run)
+        return run
+
+
+def read_info(folder):
+    """run.json of a finished run, checked for what every reader of it relies on."""
+    folder = Path(folder)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        what = "does not exist" if not folder.is_dir() else f"has no {missing[0]}"
+        raise SerlibError(f"{shown(folder)} is not a finished run: it {what}; train one with python -m serlib train.")
+    try:
+        info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        found = info["format"], info["labels"], info["features"], info["split"]["kind"], info["probes"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SerlibError(f"{shown(folder)}/run.json is damaged; train the run again.") from error
+    if found[0] != FORMAT:
+        raise SerlibError(
+            f"{shown(folder)} has run format {found[0]}, this serlib reads format {FORMAT}; train the run again."
+        )
+    return info
+
+
+def _load_model(path):
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many types for a damaged or unsafe file
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SerlibError(f"{shown(path)} cannot be loaded ({reason}); train the run again.") from error
+
+
+def _read_split(folder, info):
+    text = {"speaker": str, "text": str, "label": str}
+    table = pd.read_csv(folder / "split.csv", dtype=text, keep_default_na=False)
+    table.attrs = {"split": info["split"]}
+    return table
+
+
+def probe_signals():
+    """Three sounds of two seconds at 16 kHz that exercise features and model alike, the same everywhere.
+
+    Returns
+    -------
+    dict of name -> np.ndarray [shape=(32000,)], float32
+    """
+    rate_hz, n = 16000, 32000
+    t = np.arange(n) / rate_hz
+    noise = np.random.default_rng(0).standard_normal(n)
+    pitch = 180 + 60 * np.sin(2 * np.pi * 1.5 * t)
+    phase = 2 * np.pi * np.cumsum(pitch) / rate_hz
+    voice = sum(np.sin(k * phase) / k for k in range(1, 20)) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t))
+    chirp = np.sin(2 * np.pi * (100 * t + 1500 * t**2))
+    signals = {"voice": 0.2 * voice, "chirp": 0.3 * chirp, "noise": 0.05 * noise}
+    return {name: y.astype(np.float32) for name, y in signals.items()}
+
+
+def probe(model, spec):
+    """Answers of a model to the probe signals.
+
+    Returns
+    -------
+    dict of name -> list of probabilities, one a label
+    """
+    values = np.stack([extract_clip(y, 16000, spec) for y in probe_signals().values()])
+    return dict(zip(probe_signals(), np.asarray(model(values, training=False)).astype(float).tolist(), strict=True))
+
+
+def check_probes(run):
+    """Refuse a run whose model answers its probes otherwise than when it was trained."""
+    for name, now in probe(run.model, run.spec).items():
+        then = run.info["probes"].get(name, [])
+        if len(then) != len(run.labels) or len(now) != len(run.labels):
+            raise SerlibError(
+                f"{shown(run.folder)} has {len(run.labels)} labels but a model with {len(now)} answers; "
+                "the files do not belong together, train the run again."
+            )
+        gap = float(np.abs(np.subtract(now, then)).max())
+        if not gap <= PROBE_TOLERANCE:
+            raise SerlibError(
+                f"{shown(run.folder)} answers its probe '{name}' otherwise than when it was trained (a probability "
+                f"differs by {gap:.2f}); model, labels or feature code have changed, train the run again."
+            )

@@ -1,0 +1,355 @@
+"""Who is train, validation and test: the split decides what an accuracy means.
+
+A model that is tested on the voices, words or clips that it was trained on is asked to remember, not to recognise.
+Each kind of split below takes one of these crutches away; `audit` counts the ones that are left.
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+from serlib.base import ROLES, SerlibError
+
+#: Kinds of split, from the kindest to the most honest one.
+SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus")
+
+#: With at least this many speakers in training, whole speakers can be spared for validation.
+SPEAKERS_TO_SPARE_ONE = 4
+
+#: With at least this many texts in training, whole texts can be spared for validation.
+TEXTS_TO_SPARE_ONE = 5
+
+#: Cross-validation by speaker leaves out one speaker at a time up to this many, and blocks of speakers beyond.
+SPEAKER_FOLDS = 6
+
+#: Cross-validation of the other kinds.
+FOLDS = 5
+
+
+def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, test_share=0.2, validation_share=0.1):
+    """Give each clip of an index its role: train, validation or test.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        What `serlib.index` returns: columns `label`, `speaker`, `text`, `corpus`.
+    kind : str
+        - `random`: clips at random, in proportion to the labels; voices and words are in both roles.
+        - `published`: what tutorials and papers do: `random`, and the test role serves as validation as well.
+        - `text`: no word or sentence in two roles.
+        - `speaker`: no speaker of the test role in another role.
+        - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
+        - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
+    seed : int
+        What is drawn at random is drawn from this seed.
+    fold, folds : int, optional
+        Take part `fold` (from 0) of a cross-validation in `folds` parts as the test role. The parts of `speaker` are
+        blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women); by default
+        one speaker a part up to six speakers, six parts beyond, and the test role is part 0.
+    test : sequence of str, optional
+        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test role.
+    test_share, validation_share : float
+        Parts of the corpus (of its clips, texts or speakers) that become test and validation role.
+
+    Returns
+    -------
+    pd.DataFrame. The index (without clips that have no role) with a column `role`; how it was made is in
+    `.attrs["split"]`: kind, protocol, seed, fold, folds, test, validation. The published protocol has no clip with
+    the role validation; `rows(table, "validation")` gives its test role.
+
+    Raises
+    ------
+    SerlibError
+        If the split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`.
+
+    Notes
+    -----
+    The validation role stands in for the test role while training, so it is drawn as the test role is: by text, by
+    speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead.
+
+    Taught in notebooks/04_lstm_train.
+    """
+    if kind not in SPLIT_KINDS:
+        raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
+    if kind == "corpus":
+        index = _shared_labels(index, test)
+    _check_labels(index)
+    rng = np.random.default_rng(seed)
+    drawn_by = {"published": "random", "speaker+text": "speaker"}.get(kind, kind)
+    if drawn_by == "speaker" and test is None and fold is None:
+        fold = 0
+    if fold is not None:
+        folds = folds or default_folds(index, kind)
+        if not 0 <= fold < folds:
+            raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
+
+    if drawn_by == "random":
+        is_test = _random_test(index, seed=seed, fold=fold, folds=folds, share=test_share)
+    else:
+        is_test = _group_test(index, drawn_by, rng=rng, fold=fold, folds=folds, test=test, share=test_share)
+    dropped = np.zeros(len(index), bool)
+    if kind == "speaker+text":
+        words = _group_test(index, "text", rng=rng, fold=None, folds=None, test=None, share=test_share)
+        is_test, dropped = is_test & words, is_test ^ words
+
+    role = np.where(is_test, "test", "train").astype(object)
+    validation = "the test role"
+    if kind != "published":
+        candidates = np.flatnonzero(~is_test & ~dropped)
+        chosen, validation = _validation(index.iloc[candidates], drawn_by, rng=rng, share=validation_share, seed=seed)
+        role[candidates[chosen]] = "validation"
+    table = index.assign(role=role)[~dropped].reset_index(drop=True)
+    _check_roles(table, kind)
+    held_out = [] if drawn_by == "random" else sorted(set(_keys(table[table.role == "test"], drawn_by)))
+    table.attrs = {
+        **index.attrs,
+        "split": {
+            "kind": kind,
+            "protocol": "published" if kind == "published" else "held-out",
+            "seed": seed,
+            "fold": fold,
+            "folds": folds,
+            "test": [str(name) for name in held_out] if len(held_out) <= 50 else [f"{len(held_out)} {drawn_by}s"],
+            "validation": validation,
+        },
+    }
+    return table
+
+
+def folds(index, kind="speaker", *, seed=0, n=None, **options):
+    """Every part of a cross-validation, as a list of tables from `split`.
+
+    Parameters
+    ----------
+    n : int, optional
+        Number of folds; default: one a speaker (`speaker`, at most six), five otherwise.
+
+    Returns
+    -------
+    list of pd.DataFrame. In every kind but `speaker+text` each clip is in the test role once.
+
+    Taught in notebooks/05_evaluate.
+    """
+    n = n or default_folds(index, kind)
+    return [split(index, kind, seed=seed, fold=fold, folds=n, **options) for fold in range(n)]
+
+
+def default_folds(index, kind):
+    """Number of parts of a cross-validation: one a speaker up to six where speakers are held out, otherwise five."""
+    if kind in ("speaker", "speaker+text"):
+        return max(2, min(SPEAKER_FOLDS, len(set(_keys(index, "speaker")))))
+    return FOLDS
+
+
+def rows(table, role):
+    """The clips of one role; under the published protocol the validation role is the test role.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From `split`.
+    role : str
+        train, validation or test.
+
+    Returns
+    -------
+    pd.DataFrame with the index labels of `table`, so that they select rows of the features.
+    """
+    if role not in ROLES:
+        raise SerlibError(f"'{role}' is no role; choose one of {', '.join(ROLES)}.")
+    if role == "validation" and table.attrs.get("split", {}).get("protocol") == "published":
+        role = "test"
+    return table[table.role == role]
+
+
+def _keys(index, by):
+    """What must not be in two roles; the same speaker number in two corpora is two people."""
+    if by == "speaker" and index.corpus.nunique() > 1:
+        return (index.corpus + "/" + index.speaker).to_numpy()
+    return index[by].to_numpy()
+
+
+def _random_test(index, *, seed, fold, folds, share):
+    is_test = np.zeros(len(index), bool)
+    if fold is None:
+        _, chosen = train_test_split(np.arange(len(index)), test_size=share, stratify=index.label, random_state=seed)
+    else:
+        parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        chosen = list(parts.split(index, index.label))[fold][1]
+    is_test[chosen] = True
+    return is_test
+
+
+def _group_test(index, by, *, rng, fold, folds, test, share):
+    keys = _keys(index, by)
+    names = list(dict.fromkeys(keys))  # in the natural order of the index
+    if by == "speaker":
+        names = sorted(names, key=_natural)
+    if len(names) < 2:
+        what = {"speaker": "speaker", "text": "text", "corpus": "corpus"}[by]
+        raise SerlibError(
+            f"All {len(index)} clips have the {what} '{names[0]}', so no {what} can be held out; "
+            f"use --split random or add clips with another {what}."
+        )
+    if test is not None:
+        test = [test] if isinstance(test, str) else [str(name) for name in test]
+        unknown = [name for name in test if name not in names]
+        if unknown:
+            raise SerlibError(f"There is no {by} '{unknown[0]}'; choose from {', '.join(map(str, names[:30]))}.")
+    elif fold is not None:
+        if folds > len(names):
+            raise SerlibError(f"{len(names)} {by}s cannot be parted into {folds} folds; choose at most {len(names)}.")
+        order = names if by == "speaker" else [names[i] for i in rng.permutation(len(names))]
+        test = [order[i] for i in np.array_split(np.arange(len(order)), folds)[fold]]
+    else:
+        count = min(len(names) - 1, max(1, round(share * len(names))))
+        test = [names[i] for i in rng.permutation(len(names))[:count]]
+    if set(test) >= set(names):
+        raise SerlibError(f"Every {by} is in the test role, so none is left for training; name fewer in test.")
+    return np.isin(keys, list(test))
+
+
+def _validation(candidates, drawn_by, *, rng, share, seed):
+    """Positions among the candidates that become validation, and how they were drawn."""
+    speakers = sorted(set(_keys(candidates, "speaker")), key=_natural)
+    texts = list(dict.fromkeys(candidates.text))
+    if drawn_by in ("speaker", "corpus") and len(speakers) >= SPEAKERS_TO_SPARE_ONE:
+        by, names = "speaker", speakers
+    elif drawn_by != "random" and len(texts) >= TEXTS_TO_SPARE_ONE:
+        by, names = "text", texts
+    else:
+        try:
+            _, chosen = train_test_split(
+                np.arange(len(candidates)), test_size=share, stratify=candidates.label, random_state=seed
+            )
+        except ValueError as error:
+            raise _too_few(candidates) from error
+        return chosen, "random clips"
+    picked = [names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]]
+    return np.flatnonzero(np.isin(_keys(candidates, by), picked)), f"{by}s of their own"
+
+
+def _shared_labels(index, test):
+    names = list(dict.fromkeys(index.corpus))
+    chosen = [test] if isinstance(test, str) else list(test or [])
+    if not chosen or len(names) < 2:
+        raise SerlibError("A split by corpus needs two corpora or more and the name of the one to test on.")
+    inside = index.corpus.isin(chosen)
+    shared = set(index[inside].label) & set(index[~inside].label)
+    return index[index.label.isin(shared)]
+
+
+def _check_labels(index):
+    counts = index.label.value_counts()
+    if len(counts) < 2:
+        found = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
+        raise SerlibError(f"The index holds {found}; two labels or more are needed to train and to test.")
+    if counts.min() < 3:
+        raise _too_few(index)
+
+
+def _check_roles(table, kind):
+    wanted = set(table.label)
+    for role in ROLES[:: 2 if kind == "published" else 1]:
+        present = set(table[table.role == role].label)
+        if not present:
+            raise SerlibError(
+                f"The {kind} split leaves no clip for the role {role}; add clips or choose another split."
+            )
+        if role == "train" and present != wanted:
+            missing = ", ".join(sorted(wanted - present))
+            raise SerlibError(
+                f"The {kind} split leaves no clip labelled {missing} for training; "
+                "add clips, hold out somebody else, or choose another split."
+            )
+
+
+def _too_few(index):
+    counts = index.label.value_counts()
+    return SerlibError(
+        f"The label '{counts.idxmin()}' has {counts.min()} of {len(index)} clips, too few for train, validation and "
+        "test; add clips with that label or leave it out."
+    )
+
+
+def _natural(name):
+    from natsort import natsort_keygen
+
+    return natsort_keygen()(str(name))
+
+
+def audit(table, *, near=False, show=None):
+    """Count what the roles have in common: speakers, texts, the same bytes, the same sound.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From `split`, with `digest`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`.
+    near : bool
+        Also compare the sound, to find copies with another level, length or file format (reads every clip; the
+        features are cached).
+
+    Returns
+    -------
+    pd.DataFrame. One row a pair of roles and a kind of overlap: `roles`, `what`, `shared` (how many are in both
+    roles), `of` (how many the second role holds), `clips` (how many clips of the second role that concerns).
+
+    Taught in notebooks/04_lstm_train.
+    """
+    found = []
+    same_sound = _near_identical(table, show=show) if near else None
+    present = [role for role in ROLES if (table.role == role).any()]
+    for first, second in [(a, b) for i, a in enumerate(present) for b in present[i + 1 :]]:
+        one, two = table[table.role == first], table[table.role == second]
+        kinds = {
+            "speakers": (_keys(one, "speaker"), _keys(two, "speaker")),
+            "texts": (one.text, two.text),
+            "identical clips": (one.digest, two.digest),
+        }
+        for what, (a, b) in kinds.items():
+            shared = set(a) & set(b)
+            found.append((f"{first} and {second}", what, len(shared), len(set(b)), int(np.isin(b, list(shared)).sum())))
+        if near:
+            pairs = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
+            count = pairs.b.nunique()
+            found.append((f"{first} and {second}", "near-identical clips", count, len(two), count))
+    return pd.DataFrame(found, columns=["roles", "what", "shared", "of", "clips"])
+
+
+def _near_identical(table, *, show):
+    """Pairs of clips in different roles that are the same recording: alike in their average spectrum, and confirmed
+    by the peak of the normalised cross-correlation of the waveforms (1 for copies, whatever their level)."""
+    from sklearn.neighbors import NearestNeighbors
+
+    from serlib.features import FeatureSpec, extract
+
+    spec = FeatureSpec(rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=32, summary=("mean", "std"))
+    values = np.asarray(extract(table, spec, show=show).values)
+    values = values - np.hstack([np.repeat(values[:, :32].mean(axis=1, keepdims=True), 32, axis=1), np.zeros((1, 32))])
+    near = NearestNeighbors(radius=NEAR_DB * np.sqrt(64)).fit(values).radius_neighbors(values, return_distance=False)
+    role, speech = table.role.to_numpy(), table.speech.to_numpy()
+    order = {name: i for i, name in enumerate(ROLES)}
+    pairs = [
+        (role[i], role[j], i, j)
+        for i in range(len(table))
+        for j in near[i]
+        if order[role[i]] < order[role[j]] and _same_sound(speech[i], speech[j])
+    ]
+    return pd.DataFrame(pairs, columns=["role_a", "role_b", "a", "b"])
+
+
+#: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further.
+NEAR_DB = 1.5
+
+#: Two takes of one word by one actor stay below 0.8 on TESS; copies reach 1.
+SAME_SOUND = 0.95
+
+
+def _same_sound(path_a, path_b):
+    from scipy.signal import correlate
+
+    from serlib import audio
+
+    a, b = (audio.load(path, rate_hz=8000)[0] for path in (path_a, path_b))
+    norm = np.sqrt(np.sum(a**2) * np.sum(b**2))
+    return bool(norm) and float(np.abs(correlate(a, b, method="fft")).max() / norm) >= SAME_SOUND

@@ -1,0 +1,276 @@
+"""Train a recipe on a split; leave a run folder.
+
+The loop over the epochs stands here in the open. What Keras callbacks usually hide (the best epoch, early stopping,
+the learning rate on a plateau) are plain functions of the history, so that a training that was killed goes on from its
+last epoch exactly as if nothing had happened.
+"""
+
+import json
+import platform
+import shutil
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from serlib import recipes, runs
+from serlib.base import LABELS, SerlibError, atomic_path, progress, shown
+from serlib.features import extract
+from serlib.splits import rows
+
+#: A lower validation loss must be lower by this much for `plateau` (the default of Keras's ReduceLROnPlateau).
+PLATEAU_MIN_DELTA = 1e-4
+
+
+def fit(recipe, table, *, out, seed=0, epochs=None, resume=False, overwrite=False, jobs=None, show=None):
+    """Train a recipe on the training role of a table and write a run folder.
+
+    Parameters
+    ----------
+    recipe : str or Recipe
+    table : pd.DataFrame
+        From `serlib.split`. Only the roles train and validation are looked at (under the published protocol the
+        validation role is the test role).
+    out : str or Path
+        Folder of the run. While training it is called `out` + `.partial`; it gets its name when it is whole.
+    seed : int
+        Of the first weights, the order of the clips in each epoch and dropout. It is set for the whole process
+        (`keras.utils.set_random_seed`).
+    epochs : int, optional
+        Instead of the recipe's.
+    resume : bool
+        Go on from the last finished epoch of an interrupted training; a finished run with the same settings is
+        loaded and returned.
+    overwrite : bool
+        Throw away what stands at `out`.
+    jobs : int, optional
+        Workers that extract features.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    SerlibError
+        If `out` is taken, or holds a training with other settings, or the loss is no longer finite.
+
+    Notes
+    -----
+    On one machine the same seed gives the same history; between machines the last digits differ.
+
+    Taught in notebooks/04_lstm_train.
+    """
+    recipe = recipes.get(recipe)
+    out = Path(out)
+    partial = out.with_name(out.name + ".partial")
+    epochs = recipe.epochs if epochs is None else epochs
+    if epochs < 1:
+        raise SerlibError(f"A training needs at least one epoch, not {epochs}.")
+    labels = ordered_labels(table.label)
+    plan = _plan(recipe, table, labels, seed=seed, epochs=epochs)
+    if overwrite:
+        for folder in (out, partial):
+            shutil.rmtree(folder, ignore_errors=True)
+    if out.exists():
+        return _finished(out, plan, resume)
+    if partial.exists():
+        _check_same_plan(partial, plan, resume)
+
+    features = extract(table, recipe.features, jobs=jobs, show=show)
+    x, y = _examples(features.values, table, labels, "train")
+    val_x, val_y = _examples(features.values, table, labels, "validation")
+
+    import keras
+
+    _write_plan(partial, plan, table)
+    keras.utils.set_random_seed(seed)
+    history, model = _last_state(partial, recipe)
+    if model is None:
+        model = recipe.model(len(labels), shape=x.shape[1:], examples=x)
+    bar = progress(total=epochs, desc=f"{recipe.name}, seed {seed}", unit="epoch", show=show)
+    bar.update(len(history))
+    while len(history) < epochs and not should_stop(history, recipe):
+        began = time.perf_counter()
+        epoch = len(history) + 1
+        model.optimizer.learning_rate = learning_rate(history, recipe)
+        order = np.random.default_rng([seed, epoch]).permutation(len(x))
+        seen = model.fit(
+            x[order], y[order], batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0
+        ).history
+        row = {"epoch": epoch, **{name: seen[name][0] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}}
+        if not np.isfinite(row["loss"]):
+            raise SerlibError(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
+        row["learning_rate"] = float(model.optimizer.learning_rate)
+        row["seconds"] = round(time.perf_counter() - began, 3)
+        history.append(row)
+        _save_state(partial, model, history)
+        bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
+        bar.update()
+    bar.close()
+    return _finish(partial, out, recipe, table, labels, history, plan)
+
+
+def ordered_labels(labels):
+    """The labels that occur, in the order of `serlib.LABELS`; labels of one's own follow in alphabetical order."""
+    found = set(labels)
+    return [name for name in LABELS if name in found] + sorted(found - set(LABELS))
+
+
+def best_epoch(history):
+    """Position of the epoch with the lowest validation loss, the first of equals.
+
+    Parameters
+    ----------
+    history : list of dict with `val_loss`
+    """
+    return int(np.argmin([row["val_loss"] for row in history]))
+
+
+def should_stop(history, recipe):
+    """Early stopping: true when `recipe.patience` epochs in a row brought no lower validation loss."""
+    return bool(history) and bool(recipe.patience) and len(history) - 1 - best_epoch(history) >= recipe.patience
+
+
+def learning_rate(history, recipe):
+    """Learning rate of the next epoch: the recipe's, reduced once for each plateau of the validation loss so far.
+
+    The rule is that of `keras.callbacks.ReduceLROnPlateau`.
+    """
+    rate = recipe.learning_rate
+    if recipe.plateau is None:
+        return rate
+    factor, patience = recipe.plateau
+    best, waited = np.inf, 0
+    for row in history:
+        if row["val_loss"] < best - PLATEAU_MIN_DELTA:
+            best, waited = row["val_loss"], 0
+            continue
+        waited += 1
+        if waited >= patience:
+            rate, waited = rate * factor, 0
+    return rate
+
+
+def _examples(values, table, labels, role):
+    """Features and one-hot labels of a role."""
+    part = rows(table, role)
+    x = np.asarray(values[part.index.to_numpy()])
+    position = {label: i for i, label in enumerate(labels)}
+    return x, np.eye(len(labels), dtype=np.float32)[part.label.map(position).to_numpy()]
+
+
+def _plan(recipe, table, labels, *, seed, epochs):
+    """What makes two trainings the same training."""
+    import hashlib
+
+    roles = "\n".join(sorted(table.digest + " " + table.role + " " + table.label))
+    return {
+        "recipe": recipe.to_dict(),
+        "epochs": epochs,
+        "seed": seed,
+        "labels": labels,
+        "clips": hashlib.blake2b(roles.encode(), digest_size=16).hexdigest(),
+    }
+
+
+def _finished(out, plan, resume):
+    if not resume:
+        raise SerlibError(
+            f"{shown(out)} exists already; choose another folder, resume it (--resume) or replace it (--overwrite)."
+        )
+    found = runs.read_info(out)
+    _compare(found, plan, out)
+    return runs.Run.load(out)
+
+
+def _check_same_plan(partial, plan, resume):
+    if not resume:
+        raise SerlibError(
+            f"{shown(partial)} holds an interrupted training; go on with it (--resume) or replace it (--overwrite)."
+        )
+    try:
+        found = json.loads((partial / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        shutil.rmtree(partial)  # killed before it had begun
+        return
+    _compare(found, plan, partial)
+
+
+def _compare(found, plan, folder):
+    same = json.loads(json.dumps(plan))
+    for key in same:
+        if found.get(key) != same[key]:
+            told = f" ({found.get(key)}, not {same[key]})" if key in ("epochs", "seed", "labels") else ""
+            what = {"clips": "clips or roles"}.get(key, key)
+            raise SerlibError(
+                f"{shown(folder)} was trained with other {what}{told}; choose another folder or replace it (--overwrite)."
+            )
+
+
+def _write_plan(partial, plan, table):
+    partial.mkdir(parents=True, exist_ok=True)
+    with atomic_path(partial / "split.csv") as path:
+        table.to_csv(path, index=False)
+    with atomic_path(partial / "plan.json") as path:
+        path.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+
+
+def _state_path(partial, epoch):
+    return partial / f"epoch-{epoch:04d}.keras"
+
+
+def _save_state(partial, model, history):
+    """Keep the model with its optimiser after the last and the best epoch. The history is written last: an epoch
+    counts once it stands there."""
+    with atomic_path(_state_path(partial, len(history))) as path:
+        model.save(path)
+    with atomic_path(partial / "history.csv") as path:
+        pd.DataFrame(history).to_csv(path, index=False)
+    keep = {_state_path(partial, epoch) for epoch in (len(history), best_epoch(history) + 1)}
+    for path in set(partial.glob("epoch-*.keras")) - keep:
+        path.unlink()
+
+
+def _last_state(partial, recipe):
+    """History and model of the last epoch that counts; an empty history and None before the first."""
+    import keras
+
+    if not (partial / "history.csv").is_file():
+        return [], None
+    history = pd.read_csv(partial / "history.csv", float_precision="round_trip").to_dict("records")
+    return history, keras.saving.load_model(_state_path(partial, len(history)), safe_mode=True)
+
+
+def _finish(partial, out, recipe, table, labels, history, plan):
+    import keras
+
+    kept = len(history) if recipe.keep == "last" else best_epoch(history) + 1
+    model = keras.saving.load_model(_state_path(partial, kept), compile=False, safe_mode=True)
+    model.save(partial / "model.keras")
+    row = history[kept - 1]
+    info = {
+        "format": runs.FORMAT,
+        **plan,
+        "features": recipe.features.to_dict(),
+        "corpora": list(dict.fromkeys(table.corpus)),
+        "split": table.attrs["split"],
+        "counts": {role: len(rows(table, role)) for role in ("train", "validation", "test")},
+        "parameters": model.count_params(),
+        "kept_epoch": kept,
+        "seconds": round(sum(row["seconds"] for row in history), 1),
+        "metrics": {key: round(float(row[key]), 6) for key in ("loss", "accuracy", "val_loss", "val_accuracy")},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
+        },
+        "probes": runs.probe(model, recipe.features),
+    }
+    with atomic_path(partial / "run.json") as path:
+        path.write_text(json.dumps(info, indent=1), encoding="utf-8")
+    partial.rename(out)  # from here on it is a finished run; what follows only tidies up
+    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json"]:
+        path.unlink(missing_ok=True)
+    return runs.Run.load(out)

@@ -1,0 +1,170 @@
+"""Splits keep their promises for every kind, seed and fold, and the audit counts what is shared."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serlib.base import SerlibError
+from serlib.splits import SPLIT_KINDS, audit, folds, rows, split
+
+LABELS = ["angry", "happy", "sad"]
+
+
+def table_of(speakers=2, texts=20, labels=LABELS, takes=1, corpus="tess"):
+    """An index without sound: each speaker says each text with each label."""
+    clips = [
+        {"speech": f"{s}_{t}_{label}_{k}.wav", "label": label, "speaker": f"s{s}", "text": f"word{t}", "corpus": corpus}
+        for s, label, t, k in itertools.product(range(speakers), labels, range(texts), range(takes))
+    ]
+    table = pd.DataFrame(clips).assign(duration_s=1.0, rate_hz=16000)
+    return table.assign(digest=[f"{corpus}{i:030d}" for i in range(len(table))])
+
+
+def parts(table):
+    return {role: rows(table, role) for role in ("train", "validation", "test")}
+
+
+@pytest.mark.parametrize("kind", ["published", "random", "text", "speaker", "speaker+text"])
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), speakers=st.integers(2, 8), texts=st.integers(6, 30))
+def test_roles_are_disjoint_and_hold_every_label(kind, seed, speakers, texts):
+    index = table_of(speakers, texts)
+    table = split(index, kind, seed=seed)
+    train, validation, test = parts(table).values()
+    assert set(train.label) == set(test.label) == set(LABELS)
+    assert not set(train.digest) & (set(test.digest) | set(validation.digest))
+    if kind == "published":
+        assert validation.equals(test)
+    else:
+        assert not set(validation.digest) & set(test.digest)
+    if kind in ("text", "speaker+text"):
+        assert not (set(train.text) | set(validation.text) if kind == "text" else set(train.text)) & set(test.text)
+    if kind.startswith("speaker"):
+        assert not (set(train.speaker) | set(validation.speaker)) & set(test.speaker)
+    if kind != "speaker+text":
+        assert len(table) == len(index)
+
+
+def test_same_seed_same_split_other_seed_other_split():
+    index = table_of(2, 30)
+    assert split(index, "random", seed=1).equals(split(index, "random", seed=1))
+    assert not split(index, "random", seed=1).role.equals(split(index, "random", seed=2).role)
+
+
+def test_published_is_eighty_twenty_in_proportion_to_the_labels():
+    table = split(table_of(2, 100), "published", seed=0)
+    assert table.role.value_counts().to_dict() == {"train": 480, "test": 120}
+    assert table[table.role == "test"].label.value_counts().to_dict() == dict.fromkeys(LABELS, 40)
+    assert table.attrs["split"]["protocol"] == "published"
+    assert split(table_of(2, 100), "random").attrs["split"]["protocol"] == "held-out"
+
+
+@pytest.mark.parametrize("kind", ["random", "text", "speaker"])
+def test_folds_test_every_clip_once(kind):
+    index = table_of(7, 10)
+    tested = pd.concat([rows(table, "test") for table in folds(index, kind, seed=3)])
+    assert sorted(tested.digest) == sorted(index.digest)
+
+
+def test_speaker_folds_are_blocks_of_neighbours_in_natural_order():
+    index = table_of(24, 6).assign(speaker=lambda t: t.speaker.str[1:])
+    tested = [sorted(set(rows(table, "test").speaker), key=int) for table in folds(index, "speaker")]
+    assert tested == [[str(4 * i + k) for k in range(4)] for i in range(6)]
+
+
+def test_two_speakers_leave_one_out_each():
+    tested = [table.attrs["split"]["test"] for table in folds(table_of(2, 10), "speaker")]
+    assert tested == [["s0"], ["s1"]]
+
+
+def test_named_speaker_is_held_out():
+    table = split(table_of(3, 10), "speaker", test=["s1"])
+    assert set(rows(table, "test").speaker) == {"s1"}
+    assert set(rows(table, "train").speaker) | set(rows(table, "validation").speaker) == {"s0", "s2"}
+
+
+def test_validation_is_drawn_as_the_test_role_is():
+    many = parts(split(table_of(10, 10), "speaker"))
+    assert not set(many["validation"].speaker) & set(many["train"].speaker)
+    two = parts(split(table_of(2, 20), "speaker"))
+    assert not set(two["validation"].text) & set(two["train"].text)
+
+
+def test_the_same_number_in_two_corpora_is_two_speakers():
+    index = pd.concat([table_of(1, 10, corpus="tess"), table_of(1, 10, corpus="emodb")], ignore_index=True)
+    table = split(index, "speaker", test=["emodb/s0"])
+    assert set(rows(table, "test").corpus) == {"emodb"}
+
+
+def test_across_corpora_only_shared_labels_stay():
+    index = pd.concat(
+        [table_of(2, 10, corpus="tess"), table_of(2, 10, labels=["angry", "sad", "boredom"], corpus="emodb")],
+        ignore_index=True,
+    )
+    table = split(index, "corpus", test="emodb")
+    assert set(table.label) == {"angry", "sad"}
+    assert set(rows(table, "test").corpus) == {"emodb"} and set(rows(table, "train").corpus) == {"tess"}
+
+
+@pytest.mark.parametrize(
+    ("index", "options", "said"),
+    [
+        (table_of(1, 10), {"kind": "speaker"}, "All 30 clips have the speaker 's0'"),
+        (table_of(2, 1, takes=9), {"kind": "text"}, "the text 'word0'"),
+        (table_of(2, 10, labels=["angry"]), {"kind": "random"}, "only the label 'angry'"),
+        (table_of(2, 10)[lambda t: (t.label != "sad") | (t.text == "word1")], {"kind": "random"}, "'sad' has 2 of"),
+        (table_of(2, 10)[lambda t: (t.label != "sad") | (t.speaker == "s1")], {"kind": "speaker", "test": "s1"}, "sad"),
+        (table_of(2, 10), {"kind": "speaker", "test": ["nobody"]}, "no speaker 'nobody'"),
+        (table_of(2, 10), {"kind": "speaker", "test": ["s0", "s1"]}, "none is left for training"),
+        (table_of(2, 10), {"kind": "speaker", "fold": 2}, "no fold 2 among 2"),
+        (table_of(2, 10), {"kind": "nonsense"}, ", ".join(SPLIT_KINDS)),
+        (table_of(2, 10), {"kind": "corpus", "test": "emodb"}, "needs two corpora"),
+        (table_of(2, 10)[:0], {"kind": "random"}, "no clips"),
+    ],
+)
+def test_what_cannot_be_split_is_refused_with_the_reason(index, options, said):
+    with pytest.raises(SerlibError, match=said):
+        split(index.reset_index(drop=True), **options)
+
+
+def test_audit_counts_what_roles_share():
+    index = table_of(2, 10)
+    found = audit(split(index, "speaker", test="s1")).set_index(["roles", "what"])
+    assert found.loc[("train and test", "speakers"), ["shared", "clips"]].tolist() == [0, 0]
+    assert found.loc[("train and test", "texts"), "shared"] == 9  # one text is spared for validation
+    random = audit(split(index, "random")).set_index(["roles", "what"])
+    assert random.loc[("train and test", "speakers"), ["shared", "of", "clips"]].tolist() == [2, 2, 12]
+
+
+def test_audit_finds_copies_by_bytes():
+    index = table_of(2, 10)
+    index.loc[len(index) // 2 :, "digest"] = index.digest[: len(index) // 2].to_numpy()  # the second speaker is a copy
+    found = audit(split(index, "speaker")).set_index(["roles", "what"])
+    assert found.loc[("train and test", "identical clips"), "clips"] == 30
+
+
+def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
+    """Another level, another length, another container: still the same recording; another take is not."""
+    t = np.arange(16000) / 16000
+    takes = [np.sin(2 * np.pi * (200 + 40 * i) * t**1.1) * rng.uniform(0.2, 0.3) + 0.02 * rng.normal(size=t.size) for i in range(6)]
+    table = []
+    for i, y in enumerate(takes):
+        sf.write(tmp_path / f"{i}.wav", y, 16000)
+        table.append((f"{i}.wav", "train"))
+    sf.write(tmp_path / "copy.flac", 0.5 * np.concatenate([np.zeros(800), takes[0]]), 16000)
+    again = np.sin(2 * np.pi * 240 * t**1.1) * 0.25 + 0.02 * rng.normal(size=t.size) * np.sin(9 * t)
+    sf.write(tmp_path / "other.wav", np.roll(again[::-1], 3000), 16000)
+    table += [("copy.flac", "test"), ("other.wav", "test")]
+    index = pd.DataFrame(table, columns=["speech", "role"]).assign(
+        speech=lambda t: [str(tmp_path / name) for name in t.speech],
+        label="sad", speaker="s", text="w", corpus="folder", duration_s=1.05, rate_hz=16000,
+        digest=lambda t: [f"{i:032d}" for i in range(len(t))],
+    )  # fmt: skip
+    found = audit(index, near=True).set_index("what")
+    assert found.loc["identical clips", "clips"] == 0
+    assert found.loc["near-identical clips", "clips"] == 1
