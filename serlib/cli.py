@@ -24,9 +24,7 @@ app = typer.Typer(
 
 Corpora = Annotated[
     list[str],
-    typer.Argument(
-        metavar="CORPUS [DIR] ...", help="A corpus and its folder; may be repeated. Without DIR it is looked for."
-    ),
+    typer.Argument(metavar="CORPUS [DIR] ...", help="A corpus and its folder, once or more; no DIR: it is looked for."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
@@ -49,15 +47,10 @@ def corpora(as_json: Json = False):
     """What corpora are known, which are here, and their licences."""
     from serlib.corpora import CORPORA, present
 
+    fields = ("title", "licence", "homepage", "kaggle")
     known = {
-        name: {
-            "title": c.title,
-            "present": present(name),
-            "licence": c.licence,
-            "homepage": c.homepage,
-            "kaggle": c.kaggle,
-        }
-        for name, c in CORPORA.items()
+        name: {"present": present(name), **{field: getattr(corpus, field) for field in fields}}
+        for name, corpus in CORPORA.items()
     }
     lines = [
         f"{name:8} {'here' if c['present'] else '-':5} {c['title']}\n{'':15}{c['licence']}; {c['homepage']}"
@@ -78,11 +71,8 @@ def sample(
     from serlib.corpora import sample as corpus
 
     folder = corpus.make(to, words=words, seed=seed, jobs=jobs)
-    _tell(
-        {"folder": shown(folder), "words": words, "seed": seed},
-        as_json,
-        f"{shown(folder)} holds {words} words (synthetic speech).",
-    )
+    told = {"folder": shown(folder), "words": words, "seed": seed}
+    _tell(told, as_json, f"{told['folder']} holds {words} words in 2 voices and 7 emotions (synthetic speech).")
 
 
 @app.command()
@@ -119,12 +109,8 @@ def index(
     counts = table.groupby(["label", "speaker"], sort=False).size().unstack(fill_value=0)
     if counts.shape[1] > 8:
         counts = counts.sum(axis=1).to_frame("clips")
-    lines = [
-        f"{len(table)} clips, {table.speaker.nunique()} speakers, {told['texts']} texts",
-        "",
-        counts.to_string(),
-        "",
-    ]
+    head = f"{len(table)} clips, {len(told['speakers'])} speakers, {told['texts']} texts"
+    lines = [head, "", counts.to_string(), ""]
     lines += [f"rejected: {row['file']} {row['reason']}" for row in told["rejected"]]
     lines += [f"repaired: {row['file']} {row['what']}" for row in told["repaired"]]
     lines += [f"{told['duplicates']} duplicates left out"] if told["duplicates"] else []
@@ -164,7 +150,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     split: Annotated[str, typer.Option(help="published, random, text, speaker, speaker+text or corpus.")] = "speaker",
     test: Annotated[
-        list[str] | None, typer.Option(help="Name a speaker, text or corpus of the test role; may be repeated.")
+        list[str] | None, typer.Option(help="A speaker, text or corpus to test on; may be repeated.")
     ] = None,
     fold: Annotated[int | None, typer.Option(help="Part of a cross-validation, from 0.")] = None,
     folds: Annotated[int | None, typer.Option(help="Parts of the cross-validation.")] = None,
@@ -220,19 +206,14 @@ def predict(
     recognizer = Recognizer(run, threshold=threshold)
     answers, failed = recognizer.predict_many(file)
     rows = [answer.to_dict() for answer in answers]
-    if timeline:
-        for row, path in zip(
-            rows, [path for path in file if str(path) not in {bad["file"] for bad in failed}], strict=True
-        ):
-            table = recognizer.timeline(path, window_s=window_s, hop_s=hop_s)
-            row["timeline"] = table.to_dict("records")
     lines = []
     for row in rows:
         lines.append(f"{row['label']:9} {row['confidence']:.2f}  {row['file']}")
-        lines += [
-            f"  {w['start_s']:7.1f} - {w['end_s']:6.1f} s  {w['label']:9} {w['confidence']:.2f}"
-            for w in row.get("timeline", [])
-        ]
+        if timeline:
+            row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
+            lines += [
+                "  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**w) for w in row["timeline"]
+            ]
     for bad in failed:
         print(f"serlib: {bad['reason']}", file=sys.stderr)
     told = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}

@@ -6,6 +6,7 @@ Each kind of split below takes one of these crutches away; `audit` counts the on
 
 import numpy as np
 import pandas as pd
+from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from serlib.base import ROLES, SerlibError
@@ -164,7 +165,7 @@ def rows(table, role):
 
 def _keys(index, by):
     """What must not be in two roles; the same speaker number in two corpora is two people."""
-    if by == "speaker" and index.corpus.nunique() > 1:
+    if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
     return index[by].to_numpy()
 
@@ -184,7 +185,7 @@ def _group_test(index, by, *, rng, fold, folds, test, share):
     keys = _keys(index, by)
     names = list(dict.fromkeys(keys))  # in the natural order of the index
     if by == "speaker":
-        names = sorted(names, key=_natural)
+        names = natsorted(names)
     if len(names) < 2:
         what = {"speaker": "speaker", "text": "text", "corpus": "corpus"}[by]
         raise SerlibError(
@@ -211,7 +212,7 @@ def _group_test(index, by, *, rng, fold, folds, test, share):
 
 def _validation(candidates, drawn_by, *, rng, share, seed):
     """Positions among the candidates that become validation, and how they were drawn."""
-    speakers = sorted(set(_keys(candidates, "speaker")), key=_natural)
+    speakers = natsorted(set(_keys(candidates, "speaker")))
     texts = list(dict.fromkeys(candidates.text))
     if drawn_by in ("speaker", "corpus") and len(speakers) >= SPEAKERS_TO_SPARE_ONE:
         by, names = "speaker", speakers
@@ -253,9 +254,7 @@ def _check_roles(table, kind):
     for role in ROLES[:: 2 if kind == "published" else 1]:
         present = set(table[table.role == role].label)
         if not present:
-            raise SerlibError(
-                f"The {kind} split leaves no clip for the role {role}; add clips or choose another split."
-            )
+            raise SerlibError(f"The {kind} split leaves no clip for the role {role}; add clips or split otherwise.")
         if role == "train" and present != wanted:
             missing = ", ".join(sorted(wanted - present))
             raise SerlibError(
@@ -270,12 +269,6 @@ def _too_few(index):
         f"The label '{counts.idxmin()}' has {counts.min()} of {len(index)} clips, too few for train, validation and "
         "test; add clips with that label or leave it out."
     )
-
-
-def _natural(name):
-    from natsort import natsort_keygen
-
-    return natsort_keygen()(str(name))
 
 
 def audit(table, *, near=False, show=None):

@@ -206,7 +206,7 @@ def _compare(found, plan, folder):
             told = f" ({found.get(key)}, not {same[key]})" if key in ("epochs", "seed", "labels") else ""
             what = {"clips": "clips or roles"}.get(key, key)
             raise SerlibError(
-                f"{shown(folder)} was trained with other {what}{told}; choose another folder or replace it (--overwrite)."
+                f"{shown(folder)} has other {what}{told}; choose another folder or replace it (--overwrite)."
             )
 
 

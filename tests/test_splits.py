@@ -151,7 +151,10 @@ def test_audit_finds_copies_by_bytes():
 def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
     """Another level, another length, another container: still the same recording; another take is not."""
     t = np.arange(16000) / 16000
-    takes = [np.sin(2 * np.pi * (200 + 40 * i) * t**1.1) * rng.uniform(0.2, 0.3) + 0.02 * rng.normal(size=t.size) for i in range(6)]
+    takes = [
+        np.sin(2 * np.pi * (200 + 40 * i) * t**1.1) * rng.uniform(0.2, 0.3) + 0.02 * rng.normal(size=t.size)
+        for i in range(6)
+    ]
     table = []
     for i, y in enumerate(takes):
         sf.write(tmp_path / f"{i}.wav", y, 16000)
