@@ -149,9 +149,7 @@ def train(
     corpus: Corpora,
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     split: Annotated[str, typer.Option(help="published, random, text, speaker, speaker+text or corpus.")] = "speaker",
-    test: Annotated[
-        list[str] | None, typer.Option(help="A speaker, text or corpus to test on; may be repeated.")
-    ] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Speaker, text or corpus to test on; may be repeated.")] = None,
     fold: Annotated[int | None, typer.Option(help="Part of a cross-validation, from 0.")] = None,
     folds: Annotated[int | None, typer.Option(help="Parts of the cross-validation.")] = None,
     seed: int = 0,

@@ -158,27 +158,28 @@ def probe_signals():
     return {name: y.astype(np.float32) for name, y in signals.items()}
 
 
-def probe(model, spec):
+def probe(model, spec, labels):
     """Answers of a model to the probe signals.
 
     Returns
     -------
-    dict of name -> list of probabilities, one a label
+    dict of name -> dict of label -> probability
     """
     values = np.stack([extract_clip(y, 16000, spec) for y in probe_signals().values()])
-    return dict(zip(probe_signals(), np.asarray(model(values, training=False)).astype(float).tolist(), strict=True))
+    answers = np.asarray(model(values, training=False)).astype(float).tolist()
+    return {name: dict(zip(labels, row, strict=True)) for name, row in zip(probe_signals(), answers, strict=True)}
 
 
 def check_probes(run):
     """Refuse a run whose model answers its probes otherwise than when it was trained."""
-    for name, now in probe(run.model, run.spec).items():
-        then = run.info["probes"].get(name, [])
-        if len(then) != len(run.labels) or len(now) != len(run.labels):
-            raise SerlibError(
-                f"{shown(run.folder)} has {len(run.labels)} labels but a model with {len(now)} answers; "
-                "the files do not belong together, train the run again."
-            )
-        gap = float(np.abs(np.subtract(now, then)).max())
+    if run.model.output_shape[-1] != len(run.labels):
+        raise SerlibError(
+            f"{shown(run.folder)} has {len(run.labels)} labels but a model with {run.model.output_shape[-1]} answers; "
+            "the files do not belong together, train the run again."
+        )
+    for name, now in probe(run.model, run.spec, run.labels).items():
+        then = run.info["probes"].get(name, {})
+        gap = max(abs(p - then.get(label, np.inf)) for label, p in now.items())
         if not gap <= PROBE_TOLERANCE:
             raise SerlibError(
                 f"{shown(run.folder)} answers its probe '{name}' otherwise than when it was trained (a probability "

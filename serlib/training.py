@@ -266,7 +266,7 @@ def _finish(partial, out, recipe, table, labels, history, plan):
             "python": platform.python_version(),
             **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
         },
-        "probes": runs.probe(model, recipe.features),
+        "probes": runs.probe(model, recipe.features, labels),
     }
     with atomic_path(partial / "run.json") as path:
         path.write_text(json.dumps(info, indent=1), encoding="utf-8")

@@ -1,0 +1,123 @@
+"""The commands as a user calls them: output, JSON keys, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+from typer.testing import CliRunner
+
+from serlib import cli
+
+
+@pytest.fixture
+def call(home, monkeypatch, capsys):
+    """Run a command in this process: exit code, standard output, standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["serlib", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as error:
+            code = error.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_help_lists_the_commands():
+    shown = CliRunner().invoke(cli.app, ["--help"]).stdout
+    for name in ("corpora", "sample", "download", "index", "features", "train", "evaluate", "predict"):
+        assert f" {name} " in shown
+
+
+def test_python_m_serlib_knows_usage_errors(home):
+    done = subprocess.run(
+        [sys.executable, "-m", "serlib", "nonsense"],
+        capture_output=True, text=True, check=False, env={**os.environ, "SERLIB_HOME": str(home)},
+    )  # fmt: skip
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_corpora(call):
+    code, out, _ = call("corpora", "--json")
+    told = json.loads(out)["corpora"]
+    assert code == 0 and set(told) >= {"tess", "ravdess", "emodb", "cremad", "savee", "folder", "sample"}
+    assert told["tess"]["kaggle"] and not told["tess"]["present"]
+    assert "CC BY-NC" in call("corpora")[1]
+
+
+def test_index(call, tone_corpus):
+    folder = tone_corpus(words=3)
+    (folder / "broken_angry.wav").write_text("no sound")
+    code, out, _ = call("index", "sample", folder, "--json")
+    told = json.loads(out)
+    assert code == 0 and set(told) >= {
+        "clips", "speakers", "labels", "rejected", "repaired", "duplicates", "missing",
+    }  # fmt: skip
+    assert told["clips"] == 42 and set(told["labels"].values()) == {6} and len(told["speakers"]) == 2
+    assert len(told["rejected"]) == 1 and "broken_angry" in told["rejected"][0]["file"]
+    assert "42 clips, 2 speakers, 3 texts" in call("index", "sample", folder)[1]
+
+
+def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
+    folder, run = tone_corpus(words=6), tmp_path / "run"
+    features = ("features", "sample", folder, "--features", "mfcc40-mean", "--out-dir", tmp_path / "features")
+    code, out, _ = call(*features, "--json")
+    assert code == 0 and json.loads(out)["shape"] == [84, 40]
+
+    train = ("train", "lstm-123", "sample", folder, "--out", run, "--split", "random", "--epochs", "2")
+    code, out, err = call(*train, "--json")
+    told = json.loads(out)
+    assert code == 0, err
+    keys = {"accuracy", "uar", "n_test", "split", "protocol", "labels", "confusion", "ci95"}
+    assert keys <= set(told) and told["split"] == "random" and told["n_test"] == 17
+    assert np.sum(told["confusion"]) == 17
+
+    code, out, _ = call("evaluate", run, "--json")
+    again = json.loads(out)
+    assert code == 0 and {key: again[key] for key in keys} == {key: told[key] for key in keys}
+    assert (home / "reports" / "run" / "report.html").is_file()
+
+    clip = sorted(folder.rglob("*.wav"))[0]
+    code, out, _ = call("predict", run, clip, "--json")
+    answer = json.loads(out)
+    assert code == 0 and {"file", "label", "confidence", "probabilities", "seconds"} <= set(answer)
+    assert answer["file"] == str(clip) and sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+    sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    code, out, err = call("predict", run, clip, tmp_path / "silent.wav", clip, "--timeline", "--json")
+    told = json.loads(out)
+    assert code == 1 and "silent.wav" in err and "Traceback" not in err
+    assert len(told["predictions"]) == 2 and len(told["failed"]) == 1
+    assert told["predictions"][0]["timeline"][0]["start_s"] == 0
+
+    code, out, err = call(*train)
+    assert code == 1 and "exists already" in err and err.count("\n") == 1
+    assert call(*train, "--resume")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["index", "tess", "nowhere"], "nowhere"),
+        (["index", "nonsense"], "There is no corpus 'nonsense'"),
+        (["features", "sample", "FOLDER", "--features", "nonsense"], "mfcc40-mean"),
+        (["train", "nonsense", "sample", "FOLDER", "--out", "OUT"], "no recipe 'nonsense'"),
+        (["train", "lstm-123", "sample", "FOLDER", "--out", "OUT", "--split", "nonsense"], "no kind of split"),
+        (["evaluate", "OUT"], "is not a finished run"),
+        (["predict", "OUT", "a.wav"], "is not a finished run"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_sentence(call, tone_corpus, tmp_path, words, said):
+    fill = {"FOLDER": tone_corpus(words=3), "OUT": tmp_path / "out"}
+    code, out, err = call(*[fill.get(word, word) for word in words])
+    assert code == 1 and said in err and "Traceback" not in err and out == ""
+    assert err.count("\n") == 1
+    code, out, _ = call(*[fill.get(word, word) for word in words], "--json")
+    assert code == 1 and said in json.loads(out)["error"]

@@ -1,0 +1,90 @@
+"""The recognizer answers as the model does, whatever the format; bad files do not stop good ones."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from serlib.base import SerlibError
+from serlib.features import extract
+from serlib.recognizer import UNSURE, Recognizer
+from serlib.splits import rows
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_run):
+    return Recognizer(tiny_run)
+
+
+def test_answers_are_those_of_the_model_on_the_extracted_features(recognizer, tiny_run):
+    test = rows(tiny_run.split, "test")
+    values = extract(tiny_run.split, tiny_run.spec).values[test.index]
+    expected = tiny_run.probabilities(values)
+    for path, probabilities in zip(test.speech, expected, strict=True):
+        answer = recognizer.predict(path)
+        assert answer.label == tiny_run.labels[int(probabilities.argmax())]
+        np.testing.assert_allclose(list(answer.probabilities.values()), probabilities, atol=1e-4)
+        assert list(answer.probabilities) == tiny_run.labels
+        assert answer.confidence == pytest.approx(probabilities.max(), abs=1e-4)
+
+
+def test_format_and_channels_do_not_matter(recognizer, tiny_run, tmp_path):
+    path = tiny_run.split.speech[0]
+    y, rate_hz = sf.read(path)
+    expected = recognizer.predict(path)
+    assert expected.seconds == pytest.approx(len(y) / rate_hz, abs=1e-3)
+    sf.write(tmp_path / "clip.flac", y, rate_hz, subtype="PCM_24")
+    sf.write(tmp_path / "stereo.wav", np.stack([y, y], axis=1), rate_hz, subtype="FLOAT")
+    answers, failed = recognizer.predict_many([tmp_path / "clip.flac", tmp_path / "stereo.wav"])
+    assert not failed
+    answers += [
+        recognizer.predict(y, rate_hz=rate_hz),
+        recognizer.predict((y * 32767).round().astype(np.int16), rate_hz=rate_hz),
+    ]
+    for answer in answers:
+        np.testing.assert_allclose(
+            list(answer.probabilities.values()), list(expected.probabilities.values()), atol=2e-3
+        )
+
+
+def test_bad_files_are_named_and_the_rest_goes_on(recognizer, tiny_run, tmp_path):
+    good = tiny_run.split.speech[0]
+    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "empty.wav").touch()
+    sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    bad = [tmp_path / name for name in ("text.wav", "empty.wav", "silent.wav", "nowhere.wav")]
+    answers, failed = recognizer.predict_many([bad[0], good, *bad[1:], good])
+    assert [answer.file for answer in answers] == [good, good]
+    assert [item["file"] for item in failed] == [str(path) for path in bad]
+    for item in failed:
+        assert item["file"].rsplit("/", 1)[-1] in item["reason"]
+
+
+def test_an_array_needs_its_rate(recognizer):
+    with pytest.raises(SerlibError, match="needs its sampling rate"):
+        recognizer.predict(np.ones(16000))
+    with pytest.raises(SerlibError, match="NaN"):
+        recognizer.predict(np.full(16000, np.nan), rate_hz=16000)
+
+
+def test_below_the_threshold_it_is_unsure(tiny_run):
+    path = tiny_run.split.speech[0]
+    confidence = Recognizer(tiny_run).predict(path).confidence
+    assert Recognizer(tiny_run, threshold=confidence + 1e-4).predict(path).label == UNSURE
+    assert Recognizer(tiny_run, threshold=confidence - 1e-4).predict(path).label != UNSURE
+
+
+def test_timeline_of_a_long_recording(recognizer, tiny_run, tmp_path):
+    clips = [sf.read(path)[0] for path in tiny_run.split.speech[:3]]
+    rate_hz = int(tiny_run.split.rate_hz[0])
+    silence = np.zeros(6 * rate_hz)
+    sf.write(tmp_path / "long.wav", np.concatenate([*clips, silence]), rate_hz)
+    length_s = (sum(map(len, clips)) + len(silence)) / rate_hz
+    table = recognizer.timeline(tmp_path / "long.wav", window_s=1.5, hop_s=0.5)
+    assert list(table.columns[:4]) == ["start_s", "end_s", "label", "confidence"]
+    assert list(table.columns[4:]) == tiny_run.labels
+    np.testing.assert_allclose(np.diff(table.start_s), 0.5, atol=1e-3)
+    assert table.end_s.max() == pytest.approx(length_s, abs=0.51)
+    assert table.label.iloc[-1] == UNSURE and table.confidence.iloc[-1] == 0
+    assert table.label.iloc[0] in tiny_run.labels
+    short = recognizer.timeline(clips[0][: rate_hz // 2], rate_hz=rate_hz)
+    assert len(short) == 1

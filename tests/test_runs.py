@@ -1,0 +1,112 @@
+"""A run folder is whole, safe and answers as it did; anything else is refused with the reason."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from serlib import runs
+from serlib.base import SerlibError
+from serlib.runs import Run
+
+
+@pytest.fixture
+def copy(tiny_run, tmp_path):
+    return shutil.copytree(tiny_run.folder, tmp_path / "run")
+
+
+def change(folder, **values):
+    path = folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_a_run_comes_back_as_it_was(tiny_run):
+    again = Run.load(tiny_run.folder)
+    assert again.info == tiny_run.info
+    assert again.labels == ["angry", "disgust", "fear", "happy", "neutral", "ps", "sad"]
+    assert again.split.attrs["split"] == tiny_run.split.attrs["split"]
+    assert set(again.split.columns) >= {"speech", "label", "speaker", "text", "corpus", "digest", "role"}
+    x = np.random.default_rng(0).normal(size=(9, 40)).astype(np.float32)
+    np.testing.assert_array_equal(again.probabilities(x), tiny_run.probabilities(x))
+    assert again.probabilities(x[:0]).shape == (0, 7)
+
+
+def test_the_folder_holds_four_files_and_no_pickle(tiny_run):
+    import zipfile
+
+    assert sorted(path.name for path in tiny_run.folder.iterdir()) == sorted(runs.FILES)
+    with zipfile.ZipFile(tiny_run.folder / "model.keras") as archive:
+        assert {name.rsplit(".", 1)[-1] for name in archive.namelist()} <= {"json", "h5"}
+
+
+def test_run_json_says_how_it_was_made(tiny_run):
+    info = tiny_run.info
+    assert info["recipe"]["name"] == "tiny" and info["seed"] == 0
+    assert info["split"]["kind"] == "random" and info["split"]["protocol"] == "held-out"
+    assert info["corpora"] == ["sample"] and info["counts"]["test"] == (tiny_run.split.role == "test").sum()
+    assert {"python", "keras", "tensorflow", "librosa", "serlib"} <= set(info["versions"])
+    assert list(info["probes"]) == list(runs.probe_signals())
+
+
+def test_swapped_labels_are_no_longer_the_run(copy, tiny_run):
+    """Labels and outputs belong together: the order is compared with what the model answered by name."""
+    labels = tiny_run.labels
+    change(copy, labels=labels[::-1])
+    with pytest.raises(SerlibError, match="answers its probe"):
+        Run.load(copy)
+
+
+def test_another_model_is_refused(copy):
+    import keras
+
+    model = keras.saving.load_model(copy / "model.keras", compile=False)
+    model.set_weights([-w for w in model.get_weights()])
+    model.save(copy / "model.keras")
+    with pytest.raises(SerlibError, match="answers its probe 'voice' otherwise"):
+        Run.load(copy)
+
+
+def test_other_features_are_refused(copy, tiny_run):
+    change(copy, features={**tiny_run.info["features"], "fmax_hz": 4000.0})
+    with pytest.raises(SerlibError, match="answers its probe"):
+        Run.load(copy)
+
+
+def test_fewer_labels_than_answers_are_refused(copy, tiny_run):
+    change(copy, labels=tiny_run.labels[:5])
+    with pytest.raises(SerlibError, match="5 labels but a model with 7 answers"):
+        Run.load(copy)
+
+
+@pytest.mark.parametrize("name", runs.FILES)
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(SerlibError, match=f"it has no {name}"):
+        Run.load(copy)
+
+
+def test_damage_is_named(copy, tmp_path):
+    with pytest.raises(SerlibError, match="it does not exist"):
+        Run.load(tmp_path / "nowhere")
+    (copy / "model.keras").write_bytes(b"PK nonsense")
+    with pytest.raises(SerlibError, match=r"model\.keras cannot be loaded"):
+        Run.load(copy)
+    (copy / "run.json").write_text('{"format": 1,')
+    with pytest.raises(SerlibError, match=r"run\.json is damaged"):
+        Run.load(copy)
+
+
+def test_another_format_is_refused(copy):
+    change(copy, format=99)
+    with pytest.raises(SerlibError, match="run format 99, this serlib reads format 1"):
+        Run.load(copy)
+
+
+def test_code_in_a_model_is_not_run(copy, tmp_path):
+    import keras
+
+    evil = keras.Sequential([keras.Input((40,)), keras.layers.Lambda(lambda x: x)])
+    evil.save(copy / "model.keras")
+    with pytest.raises(SerlibError, match="cannot be loaded"):
+        Run.load(copy)
