@@ -8,8 +8,7 @@ import pandas as pd
 
 from serlib import audio
 from serlib.base import SerlibError
-from serlib.features import extract_clip
-from serlib.runs import Run
+from serlib.runs import Run, example
 
 #: What is answered where the model abstains.
 UNSURE = "unsure"
@@ -172,7 +171,7 @@ class Recognizer:
         return "", np.asarray(y.mean(axis=1) if y.ndim == 2 else y, np.float32), rate_hz
 
     def _probabilities(self, y, rate_hz):
-        return self._answer(extract_clip(y, rate_hz, self.run.spec)[np.newaxis]).numpy()[0]
+        return self._answer(example(y, rate_hz, self.run.spec)).numpy()[0]
 
     def _told(self, probabilities, name, seconds):
         best = int(probabilities.argmax())

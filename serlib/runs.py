@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from serlib.base import SerlibError, shown
-from serlib.features import FeatureSpec, extract_clip
+from serlib.features import FeatureSpec, extract_clip, pad
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
 
@@ -140,6 +140,23 @@ def _read_split(folder, info):
     return table
 
 
+def example(y, rate_hz, spec):
+    """What a model takes in for one clip: its features, padded as in training, as a batch of one.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    rate_hz : int
+    spec : FeatureSpec
+
+    Returns
+    -------
+    np.ndarray [shape=(1, ...)], float32
+    """
+    values = extract_clip(y, rate_hz, spec)
+    return (values if spec.summary or not spec.frames else pad(values, spec.frames))[np.newaxis]
+
+
 def probe_signals():
     """Three sounds of two seconds at 16 kHz that exercise features and model alike, the same everywhere.
 
@@ -165,9 +182,8 @@ def probe(model, spec, labels):
     -------
     dict of name -> dict of label -> probability
     """
-    values = np.stack([extract_clip(y, 16000, spec) for y in probe_signals().values()])
-    answers = np.asarray(model(values, training=False)).astype(float).tolist()
-    return {name: dict(zip(labels, row, strict=True)) for name, row in zip(probe_signals(), answers, strict=True)}
+    answers = {name: model(example(y, 16000, spec), training=False) for name, y in probe_signals().items()}
+    return {name: dict(zip(labels, np.asarray(row)[0].tolist(), strict=True)) for name, row in answers.items()}
 
 
 def check_probes(run):

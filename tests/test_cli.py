@@ -52,26 +52,26 @@ def test_corpora(call):
     assert "CC BY-NC" in call("corpora")[1]
 
 
-def test_index(call, tone_corpus):
-    folder = tone_corpus(words=3)
+def test_index(call, tone_corpus, tmp_path):
+    folder = tone_corpus(tmp_path / "tones", words=3)
     (folder / "broken_angry.wav").write_text("no sound")
-    code, out, _ = call("index", "sample", folder, "--json")
+    code, out, _ = call("index", "tess", folder, "--json")
     told = json.loads(out)
     assert code == 0 and set(told) >= {
         "clips", "speakers", "labels", "rejected", "repaired", "duplicates", "missing",
     }  # fmt: skip
     assert told["clips"] == 42 and set(told["labels"].values()) == {6} and len(told["speakers"]) == 2
     assert len(told["rejected"]) == 1 and "broken_angry" in told["rejected"][0]["file"]
-    assert "42 clips, 2 speakers, 3 texts" in call("index", "sample", folder)[1]
+    assert "42 clips, 2 speakers, 3 texts" in call("index", "tess", folder)[1]
 
 
 def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
-    folder, run = tone_corpus(words=6), tmp_path / "run"
-    features = ("features", "sample", folder, "--features", "mfcc40-mean", "--out-dir", tmp_path / "features")
+    folder, run = tone_corpus(tmp_path / "tones", words=6), tmp_path / "run"
+    features = ("features", "tess", folder, "--features", "mfcc40-mean", "--out-dir", tmp_path / "features")
     code, out, _ = call(*features, "--json")
     assert code == 0 and json.loads(out)["shape"] == [84, 40]
 
-    train = ("train", "lstm-123", "sample", folder, "--out", run, "--split", "random", "--epochs", "2")
+    train = ("train", "lstm-123", "tess", folder, "--out", run, "--split", "random", "--epochs", "2")
     code, out, err = call(*train, "--json")
     told = json.loads(out)
     assert code == 0, err
@@ -107,15 +107,15 @@ def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     [
         (["index", "tess", "nowhere"], "nowhere"),
         (["index", "nonsense"], "There is no corpus 'nonsense'"),
-        (["features", "sample", "FOLDER", "--features", "nonsense"], "mfcc40-mean"),
-        (["train", "nonsense", "sample", "FOLDER", "--out", "OUT"], "no recipe 'nonsense'"),
-        (["train", "lstm-123", "sample", "FOLDER", "--out", "OUT", "--split", "nonsense"], "no kind of split"),
+        (["features", "tess", "FOLDER", "--features", "nonsense"], "mfcc40-mean"),
+        (["train", "nonsense", "tess", "FOLDER", "--out", "OUT"], "no recipe 'nonsense'"),
+        (["train", "lstm-123", "tess", "FOLDER", "--out", "OUT", "--split", "nonsense"], "no kind of split"),
         (["evaluate", "OUT"], "is not a finished run"),
         (["predict", "OUT", "a.wav"], "is not a finished run"),
     ],
 )
 def test_what_cannot_be_done_gets_one_sentence(call, tone_corpus, tmp_path, words, said):
-    fill = {"FOLDER": tone_corpus(words=3), "OUT": tmp_path / "out"}
+    fill = {"FOLDER": tone_corpus(tmp_path / "tones", words=3), "OUT": tmp_path / "out"}
     code, out, err = call(*[fill.get(word, word) for word in words])
     assert code == 1 and said in err and "Traceback" not in err and out == ""
     assert err.count("\n") == 1

@@ -44,7 +44,7 @@ def test_run_json_says_how_it_was_made(tiny_run):
     info = tiny_run.info
     assert info["recipe"]["name"] == "tiny" and info["seed"] == 0
     assert info["split"]["kind"] == "random" and info["split"]["protocol"] == "held-out"
-    assert info["corpora"] == ["sample"] and info["counts"]["test"] == (tiny_run.split.role == "test").sum()
+    assert info["corpora"] == ["tess"] and info["counts"]["test"] == (tiny_run.split.role == "test").sum()
     assert {"python", "keras", "tensorflow", "librosa", "serlib"} <= set(info["versions"])
     assert list(info["probes"]) == list(runs.probe_signals())
 

@@ -126,9 +126,9 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(tiny_recipe, to
 
 def test_killed_training_resumes(tone_corpus, home, tmp_path):
     """SIGKILL, as the machine does when memory runs out: what stands is used, nothing half-written is."""
-    folder = tone_corpus(words=6)
+    folder = tone_corpus(tmp_path / "tones", words=6)
     command = [
-        sys.executable, "-m", "serlib", "train", "lstm-123", "sample", str(folder),
+        sys.executable, "-m", "serlib", "train", "lstm-123", "tess", str(folder),
         "--out", str(tmp_path / "run"), "--split", "random", "--epochs", "40", "--json",
     ]  # fmt: skip
     environment = {**os.environ, "SERLIB_HOME": str(home), "SERLIB_PROGRESS": "0"}
