@@ -2,17 +2,20 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from natsort import natsort_keygen
 
+from serlib.base import home
+
 #: What may hold sound. A file with one of these suffixes is indexed or rejected with a reason; any other file
 #: (README.txt, .csv, .zip, Thumbs.db) is passed over.
-AUDIO_SUFFIXES = frozenset(
-    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 "
-    ".m4a .mp4 .aac .wma .amr .3gp .webm".split()
+AUDIO_SUFFIXES = (
+    *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+    *(".w64", ".rf64", ".m4a", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm"),
 )
 
 #: Other words for the labels of `serlib.base.LABELS`, in lower case.
@@ -46,6 +49,9 @@ class Clip:
         The columns of the index.
     name : str
         The name that the clip should have in its corpus, without suffix: the same wherever a copy of it lies.
+    folder : str
+        The folder that the clip should lie in. Tables are sorted by folder and name, so that the order is the same
+        however the folders of a copy are spelled.
     repaired : str
         What was odd and how it was read, "" where nothing was.
     """
@@ -54,6 +60,7 @@ class Clip:
     speaker: str
     text: str
     name: str
+    folder: str = ""
     repaired: str = ""
 
 
@@ -87,6 +94,8 @@ class Corpus:
         The names of all its clips, where the scheme gives them.
     synthetic : bool
         True for speech that nobody spoke.
+    caveat : str
+        A sentence that whoever reports results on the corpus should know.
 
     Examples
     --------
@@ -112,6 +121,7 @@ class Corpus:
     labels: dict = field(default_factory=dict, hash=False)
     names: Callable | None = None
     synthetic: bool = False
+    caveat: str = ""
 
     @property
     def clips(self):
@@ -131,8 +141,21 @@ def normal_label(word):
     >>> normal_label(" Pleasant_Surprise"), normal_label("Anger"), normal_label("Excited")
     ('ps', 'angry', 'excited')
     """
-    word = re.sub(r"[\s_-]+", " ", word).strip().lower()
+    word = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", word)).strip().lower()
     return SYNONYMS.get(word, word)
+
+
+def printable(path):
+    """A path for messages and JSON: relative to `home()` where it lies inside, links left alone, always valid UTF-8."""
+    path, top = os.path.abspath(path), os.path.abspath(home())
+    inside = path.startswith(top + os.sep)
+    path = Path(os.path.relpath(path, top) if inside else path).as_posix()
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def rejection(path, reason):
+    """One entry of `index.attrs["rejected"]`."""
+    return {"file": printable(path), "reason": reason}
 
 
 def is_audio(name):
@@ -164,15 +187,16 @@ def walk(root, rejected, *, limit=None):
         folder = folders.pop() if folders else links.pop()
         real = os.path.realpath(folder)
         if real in seen:
-            if Path(real) in Path(os.path.realpath(folder.parent)).parents or real == os.path.realpath(folder.parent):
-                rejected.append({"file": str(folder), "reason": "is a link back to a folder that holds it; delete it"})
+            holder = Path(os.path.realpath(folder.parent))
+            if Path(real) in (holder, *holder.parents):
+                rejected.append(rejection(folder, "is a link back to a folder that holds it; delete it"))
             continue
         seen.add(real)
         try:
             with os.scandir(folder) as listing:
                 found = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            rejected.append({"file": str(folder), "reason": f"cannot be opened ({error.strerror}); mend its permissions"})
+            rejected.append(rejection(folder, f"cannot be opened ({error.strerror}); mend its permissions"))
             continue
         below = []
         for entry in found:

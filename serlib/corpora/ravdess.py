@@ -1,0 +1,94 @@
+"""RAVDESS: 24 actors say two sentences in eight emotions (its songs and videos are left aside)."""
+
+import itertools
+import re
+
+from serlib.corpora.common import Clip, Corpus
+
+EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happy",
+    "04": "sad",
+    "05": "angry",
+    "06": "fear",
+    "07": "disgust",
+    "08": "ps",
+}
+#: "Kids are talking by the door", "Dogs are sitting by the door".
+STATEMENTS = {"01": "kids", "02": "dogs"}
+SPEAKERS = tuple(f"{actor:02d}" for actor in range(1, 25))
+
+# modality-channel-emotion-intensity-statement-repetition-actor
+_FILE = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)", re.ASCII)
+_AUDIO, _SPEECH, _NEUTRAL, _STRONG = "03", "01", "01", "02"
+
+
+def _fields(path):
+    match = _FILE.fullmatch(path.stem)
+    return match.groups() if match and match[7] in SPEAKERS else None
+
+
+def parse(path):
+    """Read a file name such as `03-01-06-01-02-01-12.wav`.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Clip or None
+        None also for songs and videos. Even actors are women.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> clip = parse(Path("03-01-06-01-02-01-12.wav"))
+    >>> clip.label, clip.speaker, clip.text
+    ('fear', '12', 'dogs')
+
+    Taught in notebooks/01_download.
+    """
+    if not (fields := _fields(path)) or refuse(path):
+        return None
+    _, _, emotion, _, statement, _, actor = fields
+    return Clip(EMOTIONS[emotion], actor, STATEMENTS[statement], path.stem, f"Actor_{actor}")
+
+
+def refuse(path):
+    """Why a file of RAVDESS is no clip of speech; None for speech and for files of other corpora."""
+    if not (fields := _fields(path)):
+        return None
+    modality, channel, emotion, intensity, *_ = fields
+    if modality != _AUDIO:
+        return "is video; expected audio only (03-...)"
+    if channel != _SPEECH:
+        return "is song; expected speech (03-01-...)"
+    if emotion == _NEUTRAL and intensity == _STRONG:
+        return "is named neutral with strong intensity, which RAVDESS does not have; check its name"
+    return None
+
+
+def names():
+    """The names of all 1440 clips: neutral has no strong intensity."""
+    parts = itertools.product(EMOTIONS, ("01", "02"), STATEMENTS, ("01", "02"), SPEAKERS)
+    return ["-".join(("03", "01", *part)) for part in parts if part[:2] != (_NEUTRAL, _STRONG)]
+
+
+CORPUS = Corpus(
+    name="ravdess",
+    title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
+    homepage="https://doi.org/10.5281/zenodo.1188976",
+    licence="CC BY-NC-SA 4.0",
+    citation="S. R. Livingstone, F. A. Russo (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song "
+    "(RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391",
+    example="03-01-06-01-02-01-12.wav",
+    parse=parse,
+    refuse=refuse,
+    kaggle="uwrfkaggler/ravdess-emotional-speech-audio",
+    speakers=SPEAKERS,
+    texts=len(STATEMENTS),
+    labels={label: 96 if label == "neutral" else 192 for label in EMOTIONS.values()},
+    names=names,
+)

@@ -1,0 +1,220 @@
+"""Which corpora there are, and where they lie."""
+
+import json
+import os
+from pathlib import Path
+
+from natsort import natsorted
+
+from serlib.base import SerlibError, data_dir, home
+from serlib.corpora import cremad, emodb, folder, ravdess, sample, savee, tess
+from serlib.corpora.common import printable, walk
+
+#: Name -> Corpus.
+CORPORA = {module.CORPUS.name: module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, folder)}
+
+#: Where a Kaggle kernel mounts the data sets that were added to it.
+KAGGLE_INPUT = Path("/kaggle/input")
+
+# A look whether a folder holds a corpus stops after so many entries: /kaggle/input may hold millions.
+_LOOK = 50_000
+
+
+def entry(name):
+    """The registry entry of a corpus; a SerlibError that lists them where there is none."""
+    if name not in CORPORA:
+        raise SerlibError(f"There is no corpus '{name}'; choose one of {', '.join(CORPORA)}")
+    return CORPORA[name]
+
+
+def find(corpus):
+    """Where a corpus is.
+
+    The first of: `SERLIB_DATA`/<corpus>; `SERLIB_DATA` itself where it holds the corpus; `data/<corpus>` and
+    `data/<corpus>-kaggle` in `serlib.base.home()`; a folder below `/kaggle/input`. The sample corpus is made in
+    `data/sample` where it is absent.
+
+    Parameters
+    ----------
+    corpus : str
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SerlibError
+        It is nowhere, or its folder holds something else; the message says what to do.
+
+    Taught in notebooks/01_download.
+    """
+    known = entry(corpus)
+    if known.synthetic:
+        return _sample()
+    if found := _search(known):
+        return found
+    for place in _places(known):
+        if place.name.startswith(corpus) and place.is_dir() and any(place.iterdir()):
+            raise SerlibError(misfit(known, place))
+    raise SerlibError(f"{known.title} was not found in {printable(data_dir() / corpus)}; {_mend(known)}")
+
+
+def present(corpus):
+    """Whether a corpus is on this machine; makes and downloads nothing."""
+    return _search(entry(corpus)) is not None
+
+
+def default():
+    """The corpus that the notebooks take: `SERLIB_CORPUS` where it is set, else TESS where it is present, else sample.
+
+    Returns
+    -------
+    str
+    """
+    chosen = os.environ.get("SERLIB_CORPUS")
+    if chosen:
+        return entry(chosen).name
+    return "tess" if present("tess") else "sample"
+
+
+def notice(name):
+    """One sentence or two for the top of a notebook: which corpus this is and what its results are worth.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> notice("tess")
+    'Corpus: Toronto Emotional Speech Set (TESS), CC BY-NC-ND 4.0.'
+    """
+    corpus = entry(name)
+    if corpus.synthetic:
+        return (
+            "Corpus: the sample corpus, synthetic speech in the shape of TESS. "
+            "Nobody speaks here: accuracies on it say nothing about people."
+        )
+    if corpus.scan:
+        return "Corpus: your own recordings."
+    return " ".join([f"Corpus: {corpus.title}, {corpus.licence}.", corpus.caveat]).strip()
+
+
+def misfit(corpus, place, files=None):
+    """What a folder holds that was given as a corpus and is not, in one sentence with the mend.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    place : Path
+    files : list of Path, optional
+        Its sound files, where they are known already.
+
+    Returns
+    -------
+    str
+    """
+    where = printable(place)
+    if not place.exists():
+        return f"{where} does not exist; {_mend(corpus)}"
+    if not place.is_dir():
+        return f"{where} is a file; expected the folder that holds {corpus.title}"
+    files = list(walk(place, [])) if files is None else files
+    if not files:
+        archives = natsorted(p.name for p in place.iterdir() if p.suffix.lower() in (".zip", ".gz", ".tar", ".rar"))
+        holds = f"holds no sound file, but the archive {archives[0]}" if archives else "holds no sound file"
+        return f"{where} {holds}; {'unpack it there' if archives else _mend(corpus)}"
+    if reasons := [(file, reason) for file in files if (reason := corpus.refuse(file))]:
+        file, reason = reasons[0]
+        return f"{where} holds no speech of {corpus.title}: {file.name} {reason}"
+    others = {
+        other.name: sum(1 for file in files if _fits(other, file)) for other in CORPORA.values() if not other.scan
+    }
+    other = max(others, key=others.get)
+    if others[other]:
+        return (
+            f"{where} holds {CORPORA[other].title} ({others[other]} of {len(files)} file names fit {other}), "
+            f"not {corpus.title}; run: python -m serlib index {other} {where}"
+        )
+    return (
+        f"None of the {len(files)} sound files in {where} is named like {corpus.title} ({corpus.example}), for example "
+        f"{files[0].name}; if these are your own recordings, one folder a label, run: "
+        f"python -m serlib index folder {where}"
+    )
+
+
+def _mend(corpus):
+    if corpus.scan:
+        return "put your recordings there, one folder a label, or name their folder: python -m serlib index folder DIR"
+    if corpus.synthetic:
+        return "make it with: python -m serlib sample"
+    fetch = f"run: python -m serlib download {corpus.name}" if corpus.kaggle else f"get it from {corpus.homepage}"
+    return f"{fetch}; or set SERLIB_DATA to the folder that holds {corpus.name}/"
+
+
+def _fits(corpus, path):
+    return corpus.parse(path) is not None or corpus.refuse(path) is not None
+
+
+def _holds(corpus, place):
+    """Whether a folder holds at least one clip of a corpus."""
+    if not place.is_dir():
+        return False
+    if corpus.scan:
+        return any((place / name).is_file() for name in folder.TABLES) or any(walk(place, [], limit=_LOOK))
+    return any(corpus.parse(path) for path in walk(place, [], limit=_LOOK))
+
+
+def _places(corpus):
+    """Candidates, best first, without those below /kaggle/input."""
+    places = [data_dir() / corpus.name]
+    if corpus.synthetic:
+        return places
+    if os.environ.get("SERLIB_DATA") and not corpus.scan:
+        places += [data_dir()]
+    places += [data_dir() / f"{corpus.name}-kaggle", home() / "data" / corpus.name]
+    return [*places, home() / "data" / f"{corpus.name}-kaggle"]
+
+
+def _search(corpus):
+    for place in _places(corpus):
+        if _holds(corpus, place):
+            return _narrow(corpus, place) if place == data_dir() else place
+    if corpus.scan or corpus.synthetic or not KAGGLE_INPUT.is_dir():
+        return None
+    slug = (corpus.kaggle or "/").split("/")[1]
+    # /kaggle/input/<slug>, or /kaggle/input/datasets/<owner>/<slug>
+    named = (
+        [place for depth in ("", "*/", "*/*/") for place in natsorted(KAGGLE_INPUT.glob(depth + slug))] if slug else []
+    )
+    for place in [*named, *natsorted(KAGGLE_INPUT.iterdir())]:
+        if _holds(corpus, place):
+            return place if place in named else _narrow(corpus, place)
+    return None
+
+
+def _sample():
+    """The sample corpus, made where it is absent; made anew, as large as it was, where an older serlib made it."""
+    to = data_dir() / "sample"
+    try:
+        stamp = json.loads((to / "sample.json").read_text(encoding="utf-8"))
+        options = {"words": int(stamp["words"]), "seed": int(stamp["seed"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        if present("sample"):
+            return to
+        options = {}
+    return sample.make(to, **options)
+
+
+def _narrow(corpus, place):
+    """Go down while only one folder holds the corpus, so that the corpora beside it stay out."""
+    while True:
+        inside = [below for below in natsorted(place.iterdir()) if below.is_dir() and _holds(corpus, below)]
+        if len(inside) != 1 or any(corpus.parse(path) for path in place.iterdir()):
+            return place
+        place = inside[0]
