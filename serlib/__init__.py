@@ -1,0 +1,55 @@
+"""Learn and do speech emotion recognition, honestly.
+
+    import serlib
+
+    table = serlib.index("tess", "data/tess")                      # one row a clip
+    table = serlib.split(table, "speaker")                         # who is train, validation, test
+    run = serlib.fit(serlib.RECIPES["lstm-256"], table, out="checkpoints/lstm-256")
+    print(serlib.evaluate(run).uar)
+    print(serlib.Recognizer(run.folder).predict("recording.wav"))
+
+Modules and names load on first use. `serlib.download` is the module; its function is `serlib.download.download`.
+"""
+
+import lazy_loader
+
+_getattr, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "audio",
+        "augment",
+        "base",
+        "corpora",
+        "download",
+        "evaluation",
+        "explore",
+        "features",
+        "plots",
+        "recipes",
+        "recognizer",
+        "report",
+        "runs",
+        "splits",
+        "training",
+    ],
+    submod_attrs={
+        "base": ["LABELS", "SerlibError"],
+        "audio": ["load"],
+        "corpora": ["CORPORA", "default", "find", "index", "notice"],
+        "features": ["SPECS", "FeatureSpec", "extract", "extract_clip"],
+        "splits": ["audit", "folds", "split"],
+        "recipes": ["RECIPES", "Recipe"],
+        "runs": ["Run"],
+        "training": ["fit"],
+        "evaluation": ["Report", "evaluate", "score"],
+        "recognizer": ["Recognizer"],
+    },
+)
+
+
+def __getattr__(name):
+    if name == "__version__":  # read on demand: importlib.metadata takes a tenth of the whole import
+        from importlib.metadata import version
+
+        return version("serlib")
+    return _getattr(name)

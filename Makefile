@@ -1,0 +1,56 @@
+# make run and make test need Python 3.10 to 3.13, make and a network for the first install; nothing else.
+
+# The first Python that fits; PYTHON=/path/to/python3.12 chooses another. Only the making of .venv uses it.
+FITS   := import sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+            "$$p" -c '$(FITS)' 2>/dev/null && echo "$$p" && exit; done; echo python3)
+BIN    := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+# Beginnings of notebook names: make run NOTEBOOKS="03 04", make notebooks NOTEBOOKS=05
+RUN    := $(or $(NOTEBOOKS),01 02 03 04 05)
+# Everything marked `real` runs wherever the real corpora are.
+REAL   := $(if $(SERLIB_REAL_DATA),,-m "not real")
+# JupyterLab refuses root, who is all there is in a container.
+ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help env run test lab notebooks bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
+
+env: .venv/installed  ## make .venv and install requirements.txt (again only when that has changed)
+
+.venv/installed: requirements.txt pyproject.toml
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "make: this needs Python 3.10 to 3.13 with the venv module, and" \
+	  "$(PYTHON) is $$("$(PYTHON)" --version 2>&1 | tail -n 1);" \
+	  "install one (Debian: apt install python3-venv) or say make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@rm -f $@
+	@"$(PYTHON)" -m venv .venv || { echo "make: $(PYTHON) -m venv .venv failed: remove .venv and try again" \
+	  "(Debian: apt install python3-venv first)" >&2; exit 1; }
+	@echo "installing requirements.txt into .venv (one to five minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || { echo "make: installing" \
+	  "requirements.txt failed, see above: is there a network, and 3 GB of free disk? Then say make again" >&2; exit 1; }
+	@touch $@
+
+run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_CORPUS=tess make run: on TESS)
+	@SERLIB_CORPUS="$${SERLIB_CORPUS:-sample}" $(BIN)/python notebooks/build.py run $(RUN)
+
+test: env  ## ruff, pytest (with real corpora where SERLIB_REAL_DATA names them), nbval on the notebooks
+	@$(BIN)/ruff check .
+	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 $(REAL)
+	$(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600 notebooks
+
+lab: env  ## open JupyterLab on the notebooks
+	@$(BIN)/python -m jupyter lab $(ROOT) notebooks
+
+notebooks: env  ## rebuild notebooks/*.ipynb from notebooks/src, executed on the sample corpus
+	@$(BIN)/python notebooks/build.py write $(NOTEBOOKS)
+
+bench: env  ## measure speed and accuracy: every table of bench/
+	@for f in bench/*.py; do echo; echo "== $$f"; $(BIN)/python "$$f" || exit 1; done
+
+clean:  ## remove executed/ and the caches of the tools; data, runs, reports and .venv stay
+	@rm -rf executed .pytest_cache .ruff_cache .hypothesis build
+	@find serlib tests notebooks bench -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -1,0 +1,43 @@
+"""What every pytest run here starts from: fixed arithmetic, nobody's credentials, and how nbval compares notebooks."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from notebooks import build
+
+#: Kept away from nbval: warnings differ by version and machine; tables also come as text/plain, which is compared;
+#: players, SVG and HTML hold random ids.
+NOT_COMPARED = ("stderr", "text/html", "image/svg+xml")
+
+HOME = pytest.StashKey[Path]()
+
+
+def pytest_configure(config):
+    """Before anything is imported: an empty home (so caches are cold), no credentials, no GPU, one arithmetic."""
+    config.stash[HOME] = home = Path(tempfile.mkdtemp(prefix="serlib-home-"))
+    real_data = os.environ.get("SERLIB_REAL_DATA")
+    variables = build.clean_environment(home)
+    if not getattr(
+        config.option, "nbval", False
+    ):  # a kernel chooses its own backend, and the notebooks read SERLIB_CORPUS
+        del variables["SERLIB_CORPUS"]
+        variables["MPLBACKEND"] = "Agg"
+    if real_data:
+        variables["SERLIB_REAL_DATA"] = str(Path(real_data).resolve())
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+def pytest_unconfigure(config):
+    """Remove the home."""
+    shutil.rmtree(config.stash[HOME], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    """Extend what nbval leaves out of its comparison."""
+    for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:
+        notebook.skip_compare += NOT_COMPARED

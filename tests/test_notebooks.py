@@ -1,0 +1,180 @@
+"""What holds for every notebook: built from its source, executed, readable without a kernel, and in the same shape."""
+
+import ast
+import html
+import itertools
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from notebooks import build
+
+FOLDER = Path(build.__file__).resolve().parent
+#: What there is, and what there must be.
+LEAST = ("01_download", "02_eda", "03_mfcc", "04_lstm_train", "05_evaluate")
+SOURCES = sorted({*build.sources(), *(FOLDER / "src" / f"{name}.py" for name in LEAST)})
+MEND = "run `make notebooks`"
+
+pytestmark = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+@pytest.fixture
+def notebook(source):
+    """The committed notebook of a source."""
+    path = FOLDER / f"{source.stem}.ipynb"
+    if not path.is_file():
+        pytest.fail(f"{path.name} is missing: {MEND}", pytrace=False)
+    found = nbformat.read(path, as_version=4)
+    nbformat.validate(found)
+    return found
+
+
+@pytest.fixture
+def cells(source):
+    """The cells as the source has them, which test_built_from_its_source compares with the notebook's."""
+    if not source.is_file():
+        pytest.fail(f"{source.name} is missing in notebooks/src", pytrace=False)
+    return build.convert(source).cells
+
+
+def code(cells):
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def items(text):
+    """The entries of the lists in a piece of Markdown."""
+    return re.findall(r"^(?:[-*]|\d+\.) +\S", text, re.MULTILINE)
+
+
+def outputs(notebook):
+    """(number of the code cell, output) of every output."""
+    return [(n, out) for n, cell in enumerate(code(notebook.cells), 1) for out in cell.outputs]
+
+
+# --- built and executed --------------------------------------------------------------------------------------------
+
+
+def test_built_from_its_source(source, notebook):
+    def shown(cells):
+        return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in cells]
+
+    built = build.convert(source)
+    assert shown(notebook.cells) == shown(built.cells), f"{source.stem}.ipynb is not what its source says: {MEND}"
+    assert [cell.id for cell in notebook.cells] == [cell.id for cell in built.cells]
+
+
+def test_executed_from_top_to_bottom(source, notebook):
+    counts = [cell.execution_count for cell in code(notebook.cells)]
+    assert counts == list(range(1, len(counts) + 1)), MEND
+    assert not [n for n, out in outputs(notebook) if out.output_type == "error"]
+    assert sum(bool(cell.outputs) for cell in code(notebook.cells)) >= len(counts) / 3, "most outputs were stripped"
+
+
+def test_outputs_are_those_of_the_sample_corpus(source, notebook):
+    # players and pictures of other corpora may not be passed on; a notebook saved by hand has another fingerprint
+    made = notebook.metadata.get("serlib", {})
+    assert made.get("corpus") == "sample", MEND
+    assert made.get("outputs") == build.fingerprint(notebook), f"saved by hand, not by the build: {MEND}"
+
+
+def test_normalised(source, notebook):
+    assert "widgets" not in notebook.metadata
+    assert "version" not in notebook.metadata.language_info
+    assert not [n for n, out in outputs(notebook) if out.get("name") == "stderr"]
+    assert not [n for n, out in outputs(notebook) if "\r" in out.get("text", "")], "a progress bar was left"
+    assert not [n for n, cell in enumerate(notebook.cells) if set(cell.metadata) - {"tags"}]
+    assert not [n for n, out in outputs(notebook) if re.search(r"/(?:home|Users|tmp|root)/\w", visible(out))]
+    assert (FOLDER / f"{source.stem}.ipynb").stat().st_size < 2_000_000
+
+
+def visible(out):
+    """An output without its pictures and sounds."""
+    data = {kind: text for kind, text in out.get("data", {}).items() if not kind.startswith("image/")}
+    return re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", f"{data} {out.get('text', '')}")
+
+
+def test_pictures_describe_themselves(source, notebook):
+    for number, out in outputs(notebook):
+        data = out.get("data", {})
+        for kind in [kind for kind in data if kind.startswith("image/")]:
+            assert out.metadata.get(kind, {}).get("alt"), f"code cell {number}: use serlib.plots.show(figure)"
+        for tag in re.findall(r"<img\b[^>]*>", data.get("text/html", "")):
+            alt = html.unescape((re.search(r'\balt="([^"]*)"', tag) or [0, ""])[1])
+            assert len(alt.split()) >= 4, f"code cell {number}: a picture says only {alt!r}"
+
+
+def test_widgets_are_not_compared(source, notebook):
+    # what a widget draws goes to the cell under nbval and to the widget in a notebook
+    for cell in code(notebook.cells):
+        if any(out.get("data", {}).get("text/plain") == build.WIDGET_TEXT for out in cell.outputs):
+            assert "nbval-ignore-output" in cell.metadata.get("tags", []), cell.source
+
+
+# --- the shape -----------------------------------------------------------------------------------------------------
+
+
+def test_header(source, cells):
+    first = cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(rf"# +{source.stem[:2]}\b.*\w", first.source), "the first line is `# 0N Title`"
+    assert re.search(r"running time", first.source, re.IGNORECASE)
+    assert re.search(r"\bdata\b", first.source, re.IGNORECASE)
+
+
+def test_goals_are_answered(source, cells):
+    opening = next(cell for cell in cells if cell.cell_type == "markdown" and items(cell.source))
+    assert cells.index(opening) <= 1, "the goals stand in the first cell or the one after it"
+    goals, answers = items(opening.source), items(cells[-1].source)
+    assert 3 <= len(goals) <= 5
+    assert cells[-1].cell_type == "markdown"
+    assert len(answers) == len(goals), "the last cell answers the goals one by one"
+
+
+def test_knobs(source, cells):
+    def is_knobs(cell):
+        body = ast.parse(plain(cell.source)).body
+        lines = cell.source.splitlines()
+        return (
+            bool(body)
+            and all(isinstance(node, ast.Assign) for node in body)
+            and all("#" in line for node in body for line in lines[node.lineno - 1 : node.lineno])
+        )
+
+    def imports(cell):
+        return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(plain(cell.source)).body)
+
+    start = code(cells)[:4]
+    first = next((n for n, cell in enumerate(start) if imports(cell)), None)
+    assert first is not None, "the imports come first"
+    assert any(is_knobs(cell) for cell in start[first + 1 :]), (
+        "after the imports comes one cell of assignments, each with a comment on its line"
+    )
+
+
+def plain(text):
+    """The cell without IPython's own commands, for ast."""
+    return "\n".join("" if re.match(r"\s*[%!]", line) else line for line in text.splitlines())
+
+
+def test_cells_are_small_and_introduced(source, cells):
+    assert not [cell.source for cell in cells if not cell.source.strip()], "an empty cell"
+    for before, cell in itertools.pairwise(cells):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown", f"no sentence before:\n{cell.source}"
+            lines = [line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")]
+            assert len(lines) <= 20, f"{len(lines)} lines want to be a function of serlib:\n{cell.source}"
+
+
+def test_no_result_is_typed_in_prose(source, cells):
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            found = re.findall(r"\d[\d.,]*\s*(?:%|\\%|per ?cent)", cell.source)
+            assert not found, f"{found} stands in prose; print it in a cell, or say it in words"
+
+
+def test_the_tags_are_known(source, cells):
+    known = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
+    for cell in cells:
+        assert set(cell.metadata.get("tags", [])) <= known, cell.metadata
