@@ -30,7 +30,7 @@ env: .venv/installed  ## make .venv and install requirements.txt (again only whe
 	@"$(PYTHON)" -m venv .venv || { echo "make: $(PYTHON) -m venv .venv failed: remove .venv and try again" \
 	  "(Debian: apt install python3-venv first)" >&2; exit 1; }
 	@echo "installing requirements.txt into .venv (one to five minutes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || { echo "make: installing" \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt || { echo "make: installing" \
 	  "requirements.txt failed, see above: is there a network, and 3 GB of free disk? Then say make again" >&2; exit 1; }
 	@touch $@
 

@@ -217,7 +217,7 @@ def attempt(source, notebook):
         print(f"stopped after {time.monotonic() - start:.1f} s\n")
         if failed:
             lines = [line for o in failed.outputs if o.output_type == "error" for line in o.traceback]
-            print(re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines)), end="\n\n")
+            print(re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines)), end="\n\n", flush=True)
         print(f"{source.stem} stopped: {what}", file=sys.stderr)
         return False
     print(f"{time.monotonic() - start:6.1f} s", flush=True)
@@ -228,8 +228,9 @@ def write(names, *, to=HERE):
     """Rebuild the committed notebooks; each alone, on the sample corpus. Returns the exit code."""
     import nbformat
 
+    chosen = sources(names)
     print("notebooks, each alone in an empty home, on the sample corpus:")
-    for source in sources(names):
+    for source in chosen:
         notebook = convert(source)
         with tempfile.TemporaryDirectory(prefix="serlib-") as home:
             with environment(clean_environment(home)):
@@ -250,11 +251,11 @@ def run(names):
 
     from serlib.base import home, shown
 
-    started = time.time()
+    chosen, started = sources(names), time.time()
     EXECUTED.mkdir(exist_ok=True)
     print(f"notebooks on the corpus {os.environ.get('SERLIB_CORPUS') or 'that serlib finds'}:")
     with environment({**QUIET, **SAME_NUMBERS, **os.environ}):
-        for source in sources(names):
+        for source in chosen:
             notebook = convert(source)
             done = attempt(source, notebook)
             nbformat.write(normalise(notebook), EXECUTED / f"{source.stem}.ipynb")
