@@ -24,7 +24,9 @@ from serlib.splits import rows
 PLATEAU_MIN_DELTA = 1e-4
 
 
-def fit(recipe, table, *, out, seed=0, epochs=None, resume=False, overwrite=False, jobs=None, show=None):
+def fit(
+    recipe, table, *, out, seed=0, epochs=None, resume=False, overwrite=False, after_epoch=None, jobs=None, show=None
+):
     """Train a recipe on the training role of a table and write a run folder.
 
     Parameters
@@ -45,6 +47,8 @@ def fit(recipe, table, *, out, seed=0, epochs=None, resume=False, overwrite=Fals
         loaded and returned.
     overwrite : bool
         Throw away what stands at `out`.
+    after_epoch : callable, optional
+        Called with the history (a list with a dict an epoch) whenever an epoch is saved, to draw or to stop.
     jobs : int, optional
         Workers that extract features.
 
@@ -107,6 +111,8 @@ def fit(recipe, table, *, out, seed=0, epochs=None, resume=False, overwrite=Fals
         row["seconds"] = round(time.perf_counter() - began, 3)
         history.append(row)
         _save_state(partial, model, history)
+        if after_epoch:
+            after_epoch(history)
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
         bar.update()
     bar.close()

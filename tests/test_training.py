@@ -98,20 +98,16 @@ def test_published_protocol_validates_on_the_test_role(tiny_recipe, tone_index, 
     assert run.info["counts"]["validation"] == run.info["counts"]["test"] == (table.role == "test").sum()
 
 
-def test_interrupted_training_goes_on_as_if_nothing_had_happened(tiny_recipe, tone_table, tmp_path, monkeypatch):
+def test_interrupted_training_goes_on_as_if_nothing_had_happened(tiny_recipe, tone_table, tmp_path):
     recipe = replace(tiny_recipe, patience=9, plateau=(0.5, 1), keep="best")
     whole = training.fit(recipe, tone_table, out=tmp_path / "whole", epochs=5)
-    save = training._save_state
 
-    def save_then_die(partial, model, history):
-        save(partial, model, history)
+    def pull_the_plug(history):
         if len(history) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_save_state", save_then_die)
     with pytest.raises(KeyboardInterrupt):
-        training.fit(recipe, tone_table, out=tmp_path / "cut", epochs=5)
-    monkeypatch.undo()
+        training.fit(recipe, tone_table, out=tmp_path / "cut", epochs=5, after_epoch=pull_the_plug)
     assert not (tmp_path / "cut").exists()
     with pytest.raises(SerlibError, match="holds an interrupted training; go on with it"):
         training.fit(recipe, tone_table, out=tmp_path / "cut", epochs=5)

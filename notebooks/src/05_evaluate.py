@@ -1,0 +1,210 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 05 Evaluate, honestly
+#
+# We judge the model of notebook 04 as papers do, ask how sure we may be of the figure, and then let a voice speak that
+# the model has never heard.
+#
+# **Running time**: about a minute on the sample corpus, five minutes on TESS (less where the runs are there already).
+# **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses.
+#
+# After this notebook you can
+#
+# 1. read a confusion matrix, and say why unweighted average recall (UAR) stands beside accuracy;
+# 2. put an interval around an accuracy, and say what it covers and what it does not;
+# 3. check whether a model is as sure as it should be;
+# 4. listen to the errors, and let the model judge a file of your own;
+# 5. tell what the same model is worth on new clips, new words, and a new voice.
+
+# %% [markdown]
+# `serlib` judges, draws and answers; IPython plays.
+
+# %%
+import numpy as np
+import soundfile
+from IPython.display import Audio, display
+
+import serlib
+from serlib import audio, plots, report
+from serlib.base import home, shown
+from serlib.evaluation import errors
+
+# %% [markdown]
+# Everything that can be turned is here; the first four must be those of notebook 04 to find its run.
+
+# %%
+CORPUS = serlib.default()  # sample, tess, ravdess, ...
+RECIPE = "lstm-256"  # published system A
+SEED = 0  # of the split and of the training
+EPOCHS = None  # None: as many as the recipe says
+LISTEN = 3  # players of the most confident errors
+
+# %% [markdown]
+# The run of notebook 04 is loaded, or trained where it is missing.
+
+# %%
+print(serlib.notice(CORPUS))
+index = serlib.index(CORPUS)
+
+
+def trained(kind, fold=None):
+    table = serlib.split(index, kind, seed=SEED, fold=fold)
+    part = "" if fold is None else f"-{fold}"
+    out = home() / "checkpoints" / f"04-{CORPUS}-{RECIPE}-{kind}{part}"
+    return serlib.fit(RECIPE, table, out=out, seed=SEED, epochs=EPOCHS, resume=True)
+
+
+run = trained("random")
+found = serlib.evaluate(run)
+
+# %% [markdown]
+# ## What was said, what was meant
+#
+# Rows are what the actor meant, columns what the model said. The diagonal is right; look for the brightest cell beside
+# it, and listen to that pair of emotions in notebook 02.
+
+# %%
+plots.show(plots.confusion(found))
+
+# %% [markdown]
+# Accuracy counts clips. UAR is the mean of the recalls of the emotions, so that a rare emotion weighs as much as a
+# common one; a model that always answers "neutral" cannot hide behind a corpus that is mostly neutral.
+
+# %%
+print(f"accuracy {found.accuracy:.0%}, UAR {found.uar:.0%}, on {found.n_test} clips")
+assert found.accuracy > 0.6, "far below what this recipe reaches on any corpus of this project"
+
+# %% [markdown]
+# Recall of each emotion: of the clips that were meant so, how many were heard so.
+
+# %%
+plots.show(plots.recall_bars(found))
+
+# %% [markdown]
+# ## How sure are we?
+#
+# The test role is a sample; another one would give another figure. The bootstrap draws test roles like this one, again
+# and again. It draws whole speakers where there are at least five, since the clips of one voice stand or fall together;
+# with fewer speakers it draws words, and then the interval says nothing about other voices.
+
+# %%
+low, high = found.ci95["accuracy"]
+print(f"95 % interval of the accuracy: {low:.0%} to {high:.0%}, resampled by {found.resampled_by}")
+
+# %% [markdown]
+# ## Is it as sure as it should be?
+#
+# Of the answers that the model gives with a confidence of nine in ten, nine in ten should be right. The bars show what
+# is; the diagonal is what should be. The expected calibration error (ECE) is the mean distance between the two.
+
+# %%
+plots.show(plots.reliability(found))
+
+# %% [markdown]
+# A model may also keep silent where it is unsure. What it then gets right of what it answers:
+
+# %%
+plots.show(plots.abstaining(found))
+
+# %% [markdown]
+# ## Listen to the errors
+#
+# The errors that the model was surest of teach most. Read the line, play the clip, and decide who is right.
+
+# %%
+worst = errors(found, LISTEN)
+for clip in worst.itertuples():
+    print(f"meant {clip.label}, heard as {clip.predicted} ({clip.confidence:.0%}): {clip.speaker}, {clip.text}")
+    y, rate_hz = audio.load(clip.speech)
+    display(Audio(y, rate=rate_hz))
+
+# %% [markdown]
+# ## A file of your own
+#
+# A `Recognizer` takes any file or array. Here a clip becomes a quiet stereo FLAC at another rate; put the path of your
+# own recording there instead.
+
+# %%
+recognizer = serlib.Recognizer(run)
+clip = found.predictions.iloc[0]
+y, rate_hz = audio.load(clip.speech)
+mine = home() / "data" / "my_recording.flac"
+louder = audio.resample(y, from_hz=rate_hz, to_hz=48000)
+soundfile.write(mine, 0.5 * louder.repeat(2).reshape(-1, 2), 48000)
+answer = recognizer.predict(mine)
+print(f"{clip.label} was meant; heard as {answer.label}, in {answer.seconds:.1f} s of sound")
+
+# %% [markdown]
+# All probabilities, since the second best answer often tells why the best one is wrong:
+
+# %%
+for label, p in answer.probabilities.items():
+    print(f"{label:9}{'#' * round(30 * p)}")
+
+# %% [markdown]
+# A long recording becomes a timeline; here three clips stand one after the other.
+
+# %%
+three = [audio.load(path, rate_hz=16000)[0] for path in found.predictions.speech[:3]]
+timeline = recognizer.timeline(np.concatenate(three), rate_hz=16000, hop_s=2.0)
+print(timeline[["start_s", "end_s", "label"]].to_string(index=False))
+
+# %% [markdown]
+# ## And a new voice?
+#
+# So far the model has been asked about voices and words that it knew from training. We train the same recipe again,
+# twice over: once no word of the test is known, and then no voice is. Each of the first two speakers (or groups of
+# speakers) is left out in turn.
+
+# %%
+runs = {"random": run, "text": trained("text")}
+runs |= {"speaker, 1st": trained("speaker", 0), "speaker, 2nd": trained("speaker", 1)}
+judged = {name: serlib.evaluate(run) for name, run in runs.items()}
+for name, each in judged.items():
+    low, high = each.ci95["accuracy"]
+    print(f"{name:13} accuracy {each.accuracy:.0%} [{low:.0%}, {high:.0%}], UAR {each.uar:.0%}")
+
+# %% [markdown]
+# This is the figure that most projects leave out. Nothing has changed but who is tested.
+
+# %%
+plots.show(plots.splits_compared(judged))
+assert judged["speaker, 1st"].accuracy < judged["random"].accuracy
+
+# %% [markdown]
+# Which emotions survive the change of voice? Compare the two matrices.
+
+# %%
+plots.show(plots.confusion(judged["speaker, 1st"], title="The voice is new"))
+
+# %% [markdown]
+# The intervals of the last bars were drawn over words, or over a handful of speakers: they do not say how far a third
+# voice would fall. Two speakers are two speakers.
+#
+# A report keeps all of this as a page for the browser, with the figures as files beside it.
+
+# %%
+for name in ("random", "speaker, 1st"):
+    folder = home() / "reports" / f"{CORPUS}-{RECIPE}-{name.split(',')[0]}"
+    print(shown(report.write(judged[name], folder, history=runs[name].history)))
+
+# %% [markdown]
+# ## What you take along
+#
+# 1. The matrix shows which emotions are taken for which; UAR keeps a rare emotion from being forgotten.
+# 2. An interval belongs to every accuracy, and it covers only what was drawn: words are not voices.
+# 3. The reliability diagram shows whether a confidence can be believed; a threshold trades answers for accuracy.
+# 4. The surest errors are worth listening to, and any file of your own gets an answer, whatever its format.
+# 5. New clips of known voices are easy, new words hardly harder; a new voice is another task, and it is the one that
+#    you will have in life.
