@@ -1,0 +1,394 @@
+"""How good a run is, and how sure we are: metrics with intervals, calibration, errors, comparisons."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+
+from serlib import metrics
+from serlib.base import SerlibError
+
+#: What every table of predictions holds before the labels' own columns.
+COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a run was found to be worth on one set of clips.
+
+    Attributes
+    ----------
+    accuracy, uar : float
+        Share of clips that are right; unweighted average recall, the mean of the recalls of the classes that occur.
+    n_test : int
+        Clips that were scored.
+    split, protocol : str or None
+        How the clips were kept apart from the training (`corpus`: another corpus), and what was chosen on what.
+    labels : list of str
+        What the model can answer, in its order.
+    confusion : list of lists of int
+        Counts; a row is a true label, a column a predicted one.
+    ci95 : dict
+        `accuracy` and `uar`, each [low, high]: a 95 % percentile bootstrap interval.
+    resampled_by : str
+        `speaker`, `text` or `clip`: what the bootstrap drew.
+    resamples : int
+    per_class : pd.DataFrame
+        Index label; precision, recall, f1, support, recall_low, recall_high. NaN where undefined.
+    per_speaker : pd.DataFrame
+        Index speaker; accuracy, uar, n.
+    speaker_recall : pd.DataFrame
+        Index speaker, a column a label; NaN where the speaker has no clip of it.
+    ece : float
+        Expected calibration error, from 0 to 1.
+    reliability : pd.DataFrame
+        A row a bin: low, high, confidence, accuracy, n.
+    predictions : pd.DataFrame
+        A row a clip: speech, label, speaker, text, predicted, confidence, a probability a label (digest, if known).
+    left_out : dict
+        Clips that were not scored, by label, since the model does not know their label.
+    corpora : list of str
+        Where the clips come from.
+    """
+
+    accuracy: float
+    uar: float
+    n_test: int
+    split: str | None
+    protocol: str | None
+    labels: list
+    confusion: list
+    ci95: dict
+    resampled_by: str
+    resamples: int
+    per_class: pd.DataFrame
+    per_speaker: pd.DataFrame
+    speaker_recall: pd.DataFrame
+    ece: float
+    reliability: pd.DataFrame
+    predictions: pd.DataFrame
+    left_out: dict
+    corpora: list
+
+    def to_json(self):
+        """All but the predictions, as plain Python values; what is undefined is None.
+
+        Returns
+        -------
+        dict, the same keys as the attributes; `per_class`, `per_speaker` and `speaker_recall` are dicts by their
+        index, `reliability` is a list of bins.
+        """
+        tables = {name: getattr(self, name).to_dict("index") for name in ("per_class", "per_speaker", "speaker_recall")}
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "predictions"}
+        return _plain({**fields, **tables, "reliability": self.reliability.to_dict("records")})
+
+
+def score(
+    truth, probabilities, labels, *, speakers=None, texts=None, speech=None, digests=None, corpora=(),
+    resamples=1000, seed=0, split=None, protocol=None, left_out=None,
+):  # fmt: skip
+    """Judge probabilities by the truth.
+
+    Parameters
+    ----------
+    truth : sequence of str [shape=(n,)]
+    probabilities : np.ndarray [shape=(n, len(labels))]
+        Each row sums to 1.
+    labels : sequence of str
+        In the order of the columns.
+    speakers, texts, speech, digests : sequence of str [shape=(n,)], optional
+        Who speaks, what is said, the file and its digest. Without speakers or texts the bootstrap draws clips.
+    corpora : sequence of str
+        Where the clips come from, for the record.
+    resamples, seed : int
+        Of the bootstrap.
+    split, protocol, left_out
+        For the record, see `Report`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    SerlibError
+        No clips; lengths that differ; labels outside the vocabulary; probabilities that are none.
+
+    Notes
+    -----
+    The interval is a percentile bootstrap (Efron & Tibshirani 1993, chapter 13) that draws whole speakers, since the
+    clips of one speaker stand or fall together (cluster bootstrap: Davison & Hinkley 1997, section 3.8; Field & Welsh
+    2007, J. R. Stat. Soc. B 69(3)). With fewer than five speakers it draws texts, with fewer than five texts clips;
+    it then says nothing about other speakers. With few groups such an interval is somewhat too narrow.
+
+    Examples
+    --------
+    >>> report = score(["sad", "happy", "sad"], [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]], ["sad", "happy"])
+    >>> round(report.accuracy, 3), report.uar, report.resampled_by
+    (0.667, 0.75, 'clip')
+
+    Taught in notebooks/05_evaluate.
+    """
+    labels, truth = [str(label) for label in labels], np.asarray(truth).astype(str)
+    probabilities = _checked(truth, probabilities, labels)
+    if resamples < 1:
+        raise SerlibError(f"resamples is {resamples}, expected at least 1; 1000 is usual")
+    true = pd.Index(labels).get_indexer(truth)
+    guess, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    present = np.unique(true)
+    names, texts = _column(speakers, len(truth), "speakers"), _column(texts, len(truth), "texts")
+    unit, groups = metrics.unit(names, texts)
+    intervals = metrics.intervals(true, guess, groups, len(labels), resamples=resamples, seed=seed)
+    predictions = pd.DataFrame(
+        {"speech": _column(speech, len(truth), "speech"), "label": truth, "speaker": names, "text": texts}
+    )
+    if digests is not None:
+        predictions["digest"] = _column(digests, len(truth), "digests")
+    predictions["predicted"], predictions["confidence"] = np.array(labels)[guess], confidence
+    predictions = pd.concat([predictions, pd.DataFrame(probabilities, columns=labels)], axis=1)
+    per_speaker, speaker_recall = metrics.by_speaker(true, guess, names, labels)
+    ece, reliability = metrics.calibration(confidence, guess == true)
+    return Report(
+        accuracy=float(accuracy_score(true, guess)),
+        uar=float(recall_score(true, guess, labels=present, average="macro", zero_division=0)),
+        n_test=len(truth),
+        split=split,
+        protocol=protocol,
+        labels=labels,
+        confusion=confusion_matrix(true, guess, labels=range(len(labels))).tolist(),
+        ci95={"accuracy": intervals[:, 0].tolist(), "uar": intervals[:, 1].tolist()},
+        resampled_by=unit,
+        resamples=int(resamples),
+        per_class=metrics.by_class(true, guess, labels, intervals[:, 2:]),
+        per_speaker=per_speaker,
+        speaker_recall=speaker_recall,
+        ece=ece,
+        reliability=reliability,
+        predictions=predictions,
+        left_out={str(label): int(n) for label, n in (left_out or {}).items()},
+        corpora=sorted({str(corpus) for corpus in corpora}),
+    )
+
+
+def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=None, show=None):
+    """Judge a run on its own test role, or on another corpus.
+
+    Parameters
+    ----------
+    run : serlib.runs.Run
+    index : pd.DataFrame, optional
+        Clips of another corpus. Those whose label the model does not know are left out and counted in `left_out`;
+        the model may still answer every label that it knows.
+    allow_seen : bool
+        Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
+    resamples, seed : int
+        Of the bootstrap, see `score`.
+    jobs, show
+        Of `serlib.features.extract`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    SerlibError
+        No test role; no label in common; clips that the run has already seen.
+
+    Taught in notebooks/05_evaluate.
+    """
+    from serlib import features  # librosa is slow to load, and score() does not need it
+
+    own = index is None
+    table = run.split[run.split["role"] == "test"] if own else index
+    known = table["label"].isin(list(run.labels))
+    left_out = table.loc[~known, "label"].value_counts().to_dict()
+    if not known.any():
+        raise SerlibError(
+            f"no clip to score: the {'test role of the run' if own else 'index'} holds {_listed(left_out)}, "
+            f"the model knows {_listed(run.labels)}; choose a corpus that shares a label"
+        )
+    table = table[known].reset_index(drop=True)
+    if not allow_seen:
+        _refuse_seen(run.split, table)
+    found = features.extract(table, run.spec, jobs=jobs, show=show)
+    corpora = table["corpus"].astype(str) if "corpus" in table else pd.Series(dtype=str)
+    speakers = table["speaker"].astype(str)
+    if len(corpora.unique()) > 1:  # two corpora may each have a speaker 01
+        speakers = corpora + "/" + speakers
+    return score(
+        table["label"],
+        run.probabilities(found.values, lengths=found.lengths),
+        run.labels,
+        speakers=speakers,
+        texts=table["text"],
+        speech=table["speech"],
+        digests=table.get("digest"),
+        corpora=corpora.unique(),
+        resamples=resamples,
+        seed=seed,
+        split=run.kind if own else "corpus",
+        protocol=run.protocol if own else "held-out",  # nothing can have been chosen on another corpus
+        left_out=left_out,
+    )
+
+
+def errors(report, n=20):
+    """The wrong answers that the model was surest of: what to listen to first.
+
+    Returns
+    -------
+    pd.DataFrame, at most n rows, surest first: speech, label, predicted, confidence, p_label (the probability that
+    the true label got), speaker, text.
+
+    Taught in notebooks/05_evaluate.
+    """
+    wrong = report.predictions[report.predictions["label"] != report.predictions["predicted"]]
+    wrong = wrong.sort_values("confidence", ascending=False, kind="stable").head(n).reset_index(drop=True)
+    column = wrong.columns.get_indexer(wrong["label"])
+    wrong["p_label"] = wrong.to_numpy()[np.arange(len(wrong)), column].astype(float)
+    return wrong[["speech", "label", "predicted", "confidence", "p_label", "speaker", "text"]]
+
+
+def abstaining(report, *, thresholds=None):
+    """What is gained when the model may say "I do not know".
+
+    Parameters
+    ----------
+    thresholds : sequence of float, optional
+        The model answers where its confidence is at least this. Default: 0, 0.01, ... 1.
+
+    Returns
+    -------
+    pd.DataFrame: threshold, coverage (share of clips answered), accuracy (of those; NaN where none is), n.
+
+    Notes
+    -----
+    The risk-coverage curve of El-Yaniv & Wiener 2010, JMLR 11, with accuracy for risk.
+
+    Taught in notebooks/05_evaluate.
+    """
+    thresholds = np.linspace(0, 1, 101) if thresholds is None else np.asarray(thresholds, dtype=float)
+    table = report.predictions.sort_values("confidence")
+    right = (table["label"] == table["predicted"]).to_numpy()
+    first = np.searchsorted(table["confidence"].to_numpy(), thresholds, side="left")
+    n = len(table) - first
+    correct = np.append(right[::-1].cumsum()[::-1], 0)[first]
+    with np.errstate(invalid="ignore"):
+        accuracy = correct / n
+    return pd.DataFrame({"threshold": thresholds, "coverage": n / len(table), "accuracy": accuracy, "n": n})
+
+
+def mcnemar(a, b):
+    """Do two runs differ on the same clips by more than chance?
+
+    Parameters
+    ----------
+    a, b : Report
+        Of the same clips, in any order. Clips are matched by digest where both know it, else by file.
+
+    Returns
+    -------
+    dict: n, both (clips that both get right), only_a, only_b, neither, p_exact, p_mid.
+
+    Raises
+    ------
+    SerlibError
+        The clips differ.
+
+    Notes
+    -----
+    Only the clips on which one is right and the other wrong tell them apart. p_exact is the two-sided binomial test
+    (McNemar 1947), p_mid its less cautious mid-p version (Fagerland, Lydersen & Laake 2013, BMC Med. Res. Methodol.
+    13:91). Both take clips for independent, which those of one speaker are not: a small p with few speakers speaks
+    about these speakers only.
+
+    Taught in notebooks/05_evaluate.
+    """
+    one, two = a.predictions, b.predictions
+    by = next((k for k in ("digest", "speech") if all(k in t and t[k].is_unique for t in (one, two))), None)
+    if by is None:
+        raise SerlibError("the clips of the two reports cannot be matched: their files are not named, or named twice")
+    strangers = len(set(one[by]) ^ set(two[by]))
+    if strangers:
+        raise SerlibError(f"the two reports differ in {strangers} clips; compare runs scored on the same")
+    one, two = one.set_index(by), two.set_index(by).loc[one[by]]
+    if (one["label"] != two["label"]).any():
+        raise SerlibError("the two reports give the same clips different true labels; index the corpus again")
+    right, other = (one["label"] == one["predicted"]).to_numpy(), (two["label"] == two["predicted"]).to_numpy()
+    only_a, only_b = int((right & ~other).sum()), int((~right & other).sum())
+    less, discordant = min(only_a, only_b), only_a + only_b
+    tail, point = stats.binom.cdf(less, discordant, 0.5), stats.binom.pmf(less, discordant, 0.5)
+    return {
+        "n": len(one),
+        "both": int((right & other).sum()),
+        "only_a": only_a,
+        "only_b": only_b,
+        "neither": int((~right & ~other).sum()),
+        "p_exact": float(min(1.0, 2 * tail)),
+        "p_mid": float(2 * tail - point),
+    }
+
+
+def _checked(truth, probabilities, labels):
+    """The probabilities as float64 [n, labels], or one sentence on why they cannot be scored."""
+    probabilities = np.asarray(probabilities, dtype=float)
+    clash = set(labels) & {*COLUMNS, "digest", "p_label"}
+    if len(set(labels)) < len(labels) or clash:
+        raise SerlibError(f"labels {_listed(labels)}: each may occur once, and none may be called {_listed(COLUMNS)}")
+    if len(truth) == 0:
+        raise SerlibError("no clip to score; choose a split or a corpus that holds some")
+    if probabilities.shape != (len(truth), len(labels)):
+        raise SerlibError(
+            f"probabilities have the shape {probabilities.shape}, expected {(len(truth), len(labels))}: "
+            "one row a clip, one column a label"
+        )
+    unknown = sorted(set(truth) - set(labels))
+    if unknown:
+        raise SerlibError(f"the truth holds {_listed(unknown)}, the model knows {_listed(labels)}; leave them out")
+    bad = ~np.isfinite(probabilities).all(axis=1)
+    if bad.any():
+        raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
+    if (probabilities < 0).any() or (abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
+        raise SerlibError("rows of probabilities are negative or do not sum to 1; pass the output of a softmax")
+    return probabilities
+
+
+def _column(values, n, name):
+    """A column of n strings; empty ones where nothing is known."""
+    if values is None:
+        return np.full(n, "", dtype=object)
+    values = pd.Series(np.asarray(values), dtype=object)
+    if len(values) != n:
+        raise SerlibError(f"{name} holds {len(values)} entries for {n} clips; give one a clip")
+    return values.where(values.notna(), "").astype(str).to_numpy(dtype=object)
+
+
+def _refuse_seen(split, table):
+    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for."""
+    if "digest" not in table or "digest" not in split:
+        return
+    seen = table["digest"].isin(split.loc[split["role"].isin(["train", "validation"]), "digest"])
+    if seen.any():
+        raise SerlibError(
+            f"{seen.sum()} of the {len(table)} clips to score, {table.loc[seen, 'speech'].iloc[0]} first, are the very "
+            "clips that the run was trained or validated on; give others, or no index for its own test role, "
+            "or ask for it with allow_seen=True"
+        )
+
+
+def _listed(names):
+    return ", ".join(map(str, names)) or "nothing"
+
+
+def _plain(value):
+    """Plain Python values that JSON can hold; NaN becomes None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and np.isnan(value) else value

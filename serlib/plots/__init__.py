@@ -1,0 +1,57 @@
+"""Every figure of the notebooks and the report.
+
+Each function takes arrays, tables or Reports and returns the figure (or, where it is given an `ax`, that Axes). A
+figure describes itself: `alt(figure)` is one sentence with what the data say, and it reaches the page with the picture
+when a notebook cell ends with the figure or calls `show(figure)`.
+"""
+
+from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
+from serlib.plots.results import (
+    abstaining,
+    confusion,
+    curves,
+    per_speaker,
+    recall_bars,
+    reliability,
+    speaker_recall,
+    splits_compared,
+)
+from serlib.plots.sound import contours, mfcc, one_word, spectrogram, waveplot
+from serlib.plots.steps import bands, coefficients, cosines, filters, framing, spectrum, windowing
+from serlib.plots.style import COLOURS, ROLE_COLOURS, Picture, alt, colour, honest, png, show
+
+__all__ = [
+    "COLOURS",
+    "ROLE_COLOURS",
+    "Picture",
+    "abstaining",
+    "alt",
+    "bands",
+    "coefficients",
+    "colour",
+    "confusion",
+    "contours",
+    "cosines",
+    "counts",
+    "curves",
+    "durations",
+    "embedding",
+    "filters",
+    "framing",
+    "honest",
+    "mfcc",
+    "one_word",
+    "per_speaker",
+    "pitch_and_loudness",
+    "png",
+    "recall_bars",
+    "reliability",
+    "roles",
+    "show",
+    "speaker_recall",
+    "spectrogram",
+    "spectrum",
+    "splits_compared",
+    "waveplot",
+    "windowing",
+]

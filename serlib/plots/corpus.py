@@ -1,0 +1,281 @@
+"""Figures of a corpus: what is in it, how it sounds on average, who works for what."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import ListedColormap
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from serlib.base import ROLES
+from serlib.plots.style import (
+    FAINT,
+    INK,
+    ROLE_COLOURS,
+    canvas,
+    colour,
+    described,
+    drawn,
+    emotions,
+    honest,
+    listed,
+    panels,
+    tint,
+)
+
+#: Up to so many speakers are told apart in a figure; more are drawn together.
+FEW = 4
+
+#: Hatches and shares of colour that tell few speakers apart.
+HATCHES, SHARES = ("", "//", "..", "xx"), (1.0, 0.55, 0.8, 0.35)
+
+
+@drawn
+def counts(index, *, title="Clips per emotion and speaker", ax=None):
+    """Clips per emotion, stacked by speaker.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Columns `label`, `speaker`.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/02_eda.
+    """
+    ax, out = canvas(ax, size=(10, 4.8))
+    table = pd.crosstab(index["label"].astype(str), index["speaker"].astype(str)).loc[emotions(index["label"])]
+    speakers, few = list(table.columns), table.shape[1] <= FEW
+    bottom = np.zeros(len(table))
+    for i, speaker in enumerate(speakers):
+        share, hatch = (SHARES[i], HATCHES[i]) if few else (1.0, "")
+        faces = [tint(colour(label), share) for label in table.index]
+        bars = ax.bar(
+            table.index, table[speaker], bottom=bottom, color=faces, edgecolor="white", linewidth=1, hatch=hatch
+        )
+        if few:
+            box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
+            ax.bar_label(bars, [n or "" for n in table[speaker]], label_type="center", fontsize=11, bbox=box)
+        bottom += table[speaker].to_numpy()
+    if few and len(speakers) > 1:
+        _speaker_key(ax, speakers)
+    for x, n in enumerate(bottom):
+        ax.annotate(f"{n:.0f}", (x, n), (0, 4), textcoords="offset points", ha="center", fontweight="bold")
+    ax.set(title=honest(title, index), xlabel="Emotion", ylabel="Clips" if few else "Clips (a stripe a speaker)")
+    ax.margins(y=0.12)
+    return described(
+        out,
+        f"Bar chart: {len(index)} clips of {len(speakers)} speaker{'s' * (len(speakers) != 1)} by emotion: "
+        f"{listed(zip(table.index, bottom.astype(int), strict=True))}.",
+    )
+
+
+def _speaker_key(ax, speakers):
+    """A legend beside the axes that tells few speakers apart by tint and hatch."""
+    looks = zip(SHARES, HATCHES, speakers, strict=False)
+    handles = [Patch(facecolor=tint(FAINT, share), hatch=hatch, edgecolor=INK) for share, hatch, _ in looks]
+    ax.legend(handles, speakers, title="Speaker", loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _boxes(ax, table, value):
+    """A box a group of `table` for each emotion, few speakers side by side; returns the emotions."""
+    labels, speakers = emotions(table["label"]), sorted(table["speaker"].astype(str).unique())
+    apart = 1 < len(speakers) <= FEW
+    parts = speakers if apart else [None]
+    width = 0.75 / len(parts)
+    for i, label in enumerate(labels):
+        for j, speaker in enumerate(parts):
+            of = (table["label"] == label) & (True if speaker is None else table["speaker"].astype(str) == speaker)
+            found = table.loc[of, value].dropna()
+            if found.empty:
+                continue
+            box = ax.boxplot(
+                found,
+                positions=[i + (j - (len(parts) - 1) / 2) * width],
+                widths=0.85 * width,
+                whis=(5, 95),
+                showfliers=False,
+                patch_artist=True,
+                medianprops={"color": INK, "linewidth": 2.5},
+                manage_ticks=False,
+            )
+            for patch in box["boxes"]:
+                patch.set(facecolor=tint(colour(label), SHARES[j]), edgecolor=INK, hatch=HATCHES[j])
+    ax.set_xticks(range(len(labels)), labels)
+    ax.grid(axis="y")
+    if apart:
+        _speaker_key(ax, speakers)
+    return labels
+
+
+def _medians(table, value, labels, unit):
+    middle = table.groupby("label")[value].median()
+    return listed((label, f"{middle[label]:.{2 if unit == 's' else 0}f} {unit}") for label in labels)
+
+
+@drawn
+def durations(index, *, title="Duration per emotion", ax=None):
+    """Duration of the clips per emotion: box from quartile to quartile, whiskers from 5 to 95 %.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Columns `label`, `speaker`, `duration_s`.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/02_eda.
+    """
+    ax, out = canvas(ax, size=(10, 4.5))
+    labels = _boxes(ax, index, "duration_s")
+    ax.set(title=honest(title, index), xlabel="Emotion", ylabel="Duration (s)")
+    return described(out, f"Box plot of clip durations; medians: {_medians(index, 'duration_s', labels, 's')}.")
+
+
+@drawn
+def pitch_and_loudness(table, *, title="Pitch and loudness per emotion"):
+    """How high and how loud each emotion is spoken: box from quartile to quartile, whiskers from 5 to 95 %.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A row a clip: `label`, `speaker`, `f0_hz` (NaN where no voice was found), `loudness_db` (0 dB is full scale).
+
+    Returns
+    -------
+    Figure
+
+    Taught in notebooks/02_eda.
+    """
+    figure, ((top,), (bottom,)) = panels(2, size=(10, 8), sharex=True)
+    labels = _boxes(top, table, "f0_hz")
+    top.set_yscale("log", base=2)  # equal steps sound equal
+    low, high = top.get_ylim()
+    ticks = [hz for hz in (50, 75, 100, 150, 200, 250, 300, 400, 500, 600, 800) if low <= hz <= high]
+    top.set_yticks(ticks, [str(hz) for hz in ticks])
+    top.set(title=honest(title, table), ylabel="Pitch f0 (Hz)")
+    _boxes(bottom, table, "loudness_db")
+    if bottom.get_legend():
+        bottom.get_legend().remove()
+    bottom.set(xlabel="Emotion", ylabel="Loudness (dB)")
+    return described(
+        figure,
+        f"Box plots of pitch and loudness by emotion; median pitch: {_medians(table, 'f0_hz', labels, 'Hz')}; "
+        f"median loudness: {_medians(table, 'loudness_db', labels, 'dB')}.",
+    )
+
+
+@drawn
+def roles(table, *, title=None, ax=None):
+    """Which clip works for what: a picture of a split.
+
+    A point is a clip, a column a text, a row an emotion of a speaker. A random split is confetti, a text split has
+    stripes, a speaker split blocks.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        What `serlib.split` returns: columns `label`, `speaker`, `text`, `role`.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/04_lstm_train.
+    """
+    table = table.reset_index(drop=True)
+    keys = [table[name].astype(str) for name in ("speaker", "label", "text")]
+    speakers, labels, texts = sorted(keys[0].unique()), emotions(keys[1]), sorted(keys[2].unique())
+    take = table.groupby(keys).cumcount().to_numpy()
+    places = [pd.Index(names).get_indexer(key) for names, key in zip((speakers, labels, texts), keys, strict=True)]
+    grid = np.full((len(speakers) * len(labels), len(texts) * (take.max() + 1)), np.nan)
+    row, column = places[0] * len(labels) + places[1], places[2] * (take.max() + 1) + take
+    grid[row, column] = pd.Index(ROLES).get_indexer(table["role"])
+
+    ax, out = canvas(ax, size=(10, 4.6))
+    ax.imshow(
+        grid,
+        cmap=ListedColormap([ROLE_COLOURS[r] for r in ROLES]),
+        vmin=0,
+        vmax=len(ROLES) - 1,
+        origin="upper",
+        interpolation="nearest",
+    )
+    for edge in range(1, len(speakers)):
+        ax.axhline(edge * len(labels) - 0.5, color="white", linewidth=3 if len(speakers) <= FEW else 1)
+    step = -(-len(speakers) // 24)
+    ax.set_yticks([(i + 0.5) * len(labels) - 0.5 for i in range(0, len(speakers), step)], speakers[::step])
+    wide = take.max() + 1
+    ax.set_xticks([(i + 0.5) * wide - 0.5 for i in range(len(texts))] if len(texts) <= 12 else [])
+    if len(texts) <= 12:
+        ax.set_xticklabels(texts, rotation=20 if max(map(len, texts)) > 8 else 0)
+    n = table["role"].value_counts().reindex(ROLES, fill_value=0)
+    kind = (table.attrs.get("split") or {}).get("kind")
+    title = title or (f"Split: {kind}" if kind else "Who works for what")
+    ax.set(
+        title=honest(title, table),
+        xlabel=f"{len(texts)} texts, " + ("one a column" if wide == 1 else f"up to {wide} takes of each"),
+        ylabel=f"Speakers, {len(labels)} emotions each",
+    )
+    handles = [Patch(facecolor=ROLE_COLOURS[role]) for role in ROLES if n[role]]
+    ax.legend(handles, [f"{role} ({n[role]})" for role in ROLES if n[role]], loc="upper left", bbox_to_anchor=(1, 1))
+    shared = {
+        name: len(set(table.loc[table["role"] == "test", name]) & set(table.loc[table["role"] == "train", name]))
+        for name in ("speaker", "text")
+    }
+    return described(
+        out,
+        f"Map of a split: {listed(n[n > 0].items())} clips; train and test share {shared['speaker']} of "
+        f"{len(speakers)} speakers and {shared['text']} of {len(texts)} texts.",
+    )
+
+
+@drawn
+def embedding(points, labels, *, speakers=None, title="Clips in two dimensions", axes=("Axis 1", "Axis 2"), ax=None):
+    """Clips as points of a plane, coloured by emotion, few speakers told apart by their marker.
+
+    Parameters
+    ----------
+    points : np.ndarray [shape=(n, 2)]
+        From PCA, t-SNE or the like.
+    labels, speakers : sequence of str [shape=(n,)]
+    axes : pair of str
+        Names of the two dimensions.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/03_mfcc.
+    """
+    points, labels = np.asarray(points), np.asarray(labels).astype(str)
+    speakers = np.full(len(labels), "") if speakers is None else np.asarray(speakers).astype(str)
+    names, markers = sorted(set(speakers)), "o^sDvP"
+    few = 1 < len(names) <= len(markers)
+    ax, out = canvas(ax, size=(9, 6.5))
+    for label in emotions(labels):
+        for i, name in enumerate(names if few else [None]):
+            of = (labels == label) & ((speakers == name) | (name is None))
+            ax.scatter(
+                *points[of].T,
+                color=colour(label),
+                marker=markers[i],
+                s=42,
+                alpha=0.75,
+                edgecolor="white",
+                linewidth=0.6,
+            )
+    entries = [("o", colour(label), label) for label in emotions(labels)]
+    if few:
+        entries += [(marker, INK, name) for marker, name in zip(markers, names, strict=False)]
+    handles = [Line2D([], [], marker=m, linestyle="", color=c, markersize=9, label=name) for m, c, name in entries]
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
+    ax.set(title=title, xlabel=axes[0], ylabel=axes[1])
+    return described(
+        out,
+        f"Scatter plot of {len(points)} clips by {axes[0]} and {axes[1]}, coloured by {len(set(labels))} emotions"
+        f"{f', marked by {len(names)} speakers' if few else ''}.",
+    )

@@ -1,0 +1,378 @@
+"""Figures of a training and of a Report."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from serlib import evaluation
+from serlib.base import SerlibError
+from serlib.plots.style import (
+    FAINT,
+    INK,
+    MAIN,
+    SECOND,
+    canvas,
+    colour,
+    described,
+    drawn,
+    honest,
+    ink,
+    listed,
+    panels,
+)
+
+
+@drawn
+def curves(history, *, best="val_loss", validation="validation", title="Training curves"):
+    """Loss and accuracy by epoch, on the training and the validation role, the best epoch marked.
+
+    Parameters
+    ----------
+    history : pd.DataFrame or dict of lists
+        A row an epoch: loss, accuracy and, where there is a validation role, val_loss, val_accuracy; `epoch` (from 1)
+        where it does not start at 1.
+    best : str
+        The column that chose the epoch: lowest for a loss, highest for an accuracy.
+    validation : str
+        What the validation curve is called; under the published protocol it is the test role and should say so.
+
+    Returns
+    -------
+    Figure
+
+    Taught in notebooks/04_lstm_train.
+    """
+    table = pd.DataFrame(dict(history)).reset_index(drop=True)
+    epoch = table["epoch"].to_numpy() if "epoch" in table else np.arange(1, len(table) + 1)
+    figure, ((left, right),) = panels(1, 2, size=(12, 4.6))
+    chosen = None
+    if best in table and table[best].notna().any():
+        chosen = int(table[best].idxmin() if "loss" in best else table[best].idxmax())
+    for ax, name, scale in ((left, "loss", 1), (right, "accuracy", 100)):
+        for column, label, shade, style in ((name, "train", MAIN, "-"), (f"val_{name}", validation, SECOND, "--")):
+            if column in table:
+                ax.plot(epoch, scale * table[column], style, color=shade, label=label, marker="o", markersize=4)
+        if chosen is not None:
+            ax.axvline(epoch[chosen], color=FAINT, linestyle=":", label=f"best epoch ({epoch[chosen]})")
+        ax.set(xlabel="Epoch", ylabel="Loss (cross-entropy)" if name == "loss" else "Accuracy (%)")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.grid()
+    left.set_title(title)
+    right.legend(loc="lower right")
+    last = table.iloc[-1]
+    ends = listed((c, f"{last[c]:.3f}") for c in ("loss", "accuracy", "val_loss", "val_accuracy") if c in table)
+    at = f"; best {best} in epoch {epoch[chosen]}" if chosen is not None else ""
+    return described(figure, f"Training curves over {len(table)} epochs; in the last: {ends}{at}.")
+
+
+@drawn
+def confusion(report, *, title="Confusion matrix", ax=None):
+    """What was said against what was meant: per cent of each row, the number of clips below.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/05_evaluate.
+    """
+    counts = np.asarray(report.confusion)
+    total = counts.sum(axis=1, keepdims=True)
+    share = np.divide(100 * counts, total, out=np.zeros(counts.shape), where=total > 0)
+    k = len(report.labels)
+    ax, out = canvas(ax, size=(3.2 + 0.88 * k, 2.0 + 0.72 * k))
+    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=100, origin="upper")
+    for i, j in np.ndindex(k, k):
+        text = f"{share[i, j]:.0f} %\n{counts[i, j]}" if counts[i, j] else "·"
+        shade = ink(image.cmap(image.norm(share[i, j])))
+        ax.text(j, i, text, ha="center", va="center", color=shade, fontsize=11, fontweight="bold" if i == j else None)
+    ax.set_xticks(range(k), report.labels, rotation=30 if max(map(len, report.labels)) > 8 else 0)
+    ax.set_yticks(range(k), report.labels)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, label="Share of the row (%)", pad=0.02)
+    ax.set(title=honest(title, report.corpora), xlabel="Answered", ylabel="True")
+    wrong = np.where(np.eye(k, dtype=bool), -1, share)
+    i, j = np.unravel_index(wrong.argmax(), wrong.shape)
+    recall = listed((label, f"{share[n, n]:.0f} %") for n, label in enumerate(report.labels) if total[n, 0])
+    worst = f"; most often mistaken: {report.labels[i]} for {report.labels[j]}, {share[i, j]:.0f} %"
+    worst = worst if wrong.max() > 0 else ""
+    return described(out, f"Confusion matrix of {report.n_test} clips; right: {recall}{worst}.")
+
+
+@drawn
+def recall_bars(report, *, title="Recall per emotion", ax=None):
+    """Recall of each emotion with its 95 % interval.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/05_evaluate.
+    """
+    table = 100 * report.per_class.dropna(subset=["recall"])
+    low, high = (table["recall"] - table["recall_low"]).clip(0), (table["recall_high"] - table["recall"]).clip(0)
+    ax, out = canvas(ax, size=(10, 4.6))
+    ax.bar(
+        table.index,
+        table["recall"],
+        color=[colour(label) for label in table.index],
+        yerr=[low, high],
+        capsize=6,
+        error_kw={"ecolor": INK, "linewidth": 2},
+    )
+    for x, (recall, top) in enumerate(zip(table["recall"], table["recall_high"], strict=True)):
+        ax.annotate(
+            f"{recall:.0f} %", (x, max(recall, top)), (0, 5), textcoords="offset points", ha="center", fontweight="bold"
+        )
+    _chance(ax, report)
+    ax.set(title=honest(title, report.corpora), xlabel="Emotion", ylabel="Recall (%)")
+    ax.set(ylim=(0, 112), yticks=range(0, 101, 20))
+    return described(
+        out,
+        f"Bar chart of recall per emotion with 95 % intervals resampled by {report.resampled_by}: "
+        f"{listed((label, f'{value:.0f} %') for label, value in table['recall'].items())}.",
+    )
+
+
+def _chance(ax, report):
+    """A line at the accuracy of guessing among the classes that occur."""
+    chance = 100 / max(1, int((report.per_class["support"] > 0).sum()))
+    ax.axhline(chance, color=INK, linestyle=":", linewidth=1.5)
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "fontsize": 11}
+    ax.annotate("guessing", (1, chance), (4, 0), **place)
+
+
+@drawn
+def per_speaker(report, *, title="Accuracy and UAR per speaker", ax=None):
+    """Accuracy (bar) and UAR (diamond) of each speaker, best on top.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Raises
+    ------
+    SerlibError
+        The report names no speaker.
+
+    Taught in notebooks/05_evaluate.
+    """
+    table = _speakers(report, report.per_speaker).sort_values("accuracy", kind="stable")
+    ax, out = canvas(ax, size=(10, 1.8 + 0.36 * len(table)))
+    ax.barh(table.index, 100 * table["accuracy"], color=MAIN, height=0.7, label="accuracy")
+    ax.plot(100 * table["uar"], table.index, "D", color="#f2c14e", markeredgecolor=INK, markersize=8, label="UAR")
+    for y, n in enumerate(table["n"]):
+        ax.annotate(f"n = {n:.0f}", (100, y), (6, 0), textcoords="offset points", va="center", fontsize=11)
+    ax.set(title=honest(title, report.corpora), xlabel="Accuracy, UAR (%)", ylabel="Speaker", xlim=(0, 100))
+    ax.margins(y=0.02)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.1, 1))
+    worst, top = table.index[0], table.index[-1]
+    return described(
+        out,
+        f"Bar chart of {len(table)} speaker{'s' * (len(table) != 1)}: accuracy from "
+        f"{100 * table['accuracy'].iloc[0]:.0f} % ({worst}) to {100 * table['accuracy'].iloc[-1]:.0f} % ({top}).",
+    )
+
+
+def _speakers(report, table):
+    if table.empty:
+        raise SerlibError("the report names no speaker; score it with speakers to compare them")
+    return table
+
+
+@drawn
+def speaker_recall(report, *, title="Recall per speaker and emotion", ax=None):
+    """Who is understood in which emotion: a heat map.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Raises
+    ------
+    SerlibError
+        The report names no speaker.
+
+    Taught in notebooks/05_evaluate.
+    """
+    table = 100 * _speakers(report, report.speaker_recall)
+    ax, out = canvas(ax, size=(2.8 + 1.0 * table.shape[1], 2.2 + 0.36 * len(table)))
+    cmap = matplotlib.colormaps["viridis"].with_extremes(bad="white")
+    image = ax.imshow(table, cmap=cmap, vmin=0, vmax=100, origin="upper")
+    for (i, j), value in np.ndenumerate(table.to_numpy()):
+        if np.isfinite(value):
+            ax.text(j, i, f"{value:.0f}", ha="center", va="center", color=ink(cmap(value / 100)), fontsize=11)
+    ax.set_xticks(range(table.shape[1]), table.columns)
+    ax.set_yticks(range(len(table)), table.index)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, label="Recall (%)", pad=0.02)
+    ax.set(title=honest(title, report.corpora), xlabel="Emotion", ylabel="Speaker")
+    lowest = table.stack().idxmin()
+    return described(
+        out,
+        f"Heat map of recall for {len(table)} speakers and {table.shape[1]} emotions; lowest "
+        f"{table.stack().min():.0f} % for speaker {lowest[0]}, {lowest[1]}.",
+    )
+
+
+@drawn
+def reliability(report, *, title="Is the model as sure as it should be?"):
+    """Accuracy against confidence in bins, and below how many clips each bin holds.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+
+    Returns
+    -------
+    Figure
+
+    Notes
+    -----
+    On the diagonal a model that is 80 % sure is right in 80 % of the cases; bars below it mean overconfidence.
+
+    Taught in notebooks/05_evaluate.
+    """
+    table = report.reliability[report.reliability["n"] > 0]
+    middle, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
+    figure, ((top,), (bottom,)) = panels(2, size=(7.5, 7.2), sharex=True, height_ratios=(3, 1))
+    top.bar(middle, 100 * table["accuracy"], width, color=MAIN, edgecolor="white", label="accuracy")
+    gap = 100 * (table["confidence"] - table["accuracy"])
+    top.bar(
+        middle,
+        gap,
+        width,
+        bottom=100 * table["accuracy"],
+        color="none",
+        edgecolor=SECOND,
+        hatch="//",
+        label="distance to the confidence",
+    )
+    top.plot([0, 100], [0, 100], "--", color=INK, linewidth=1.5, label="perfectly calibrated")
+    top.set(title=honest(title, report.corpora), ylabel="Accuracy (%)", xlim=(0, 100), ylim=(0, 102))
+    top.legend(loc="upper left", title=f"ECE = {100 * report.ece:.1f} %", alignment="left")
+    bottom.bar(middle, table["n"], width, color=FAINT, edgecolor="white")
+    bottom.set(xlabel="Confidence (%)", ylabel="Clips")
+    mean = 100 * report.predictions["confidence"].mean()
+    way = "too sure" if mean > 100 * report.accuracy else "not too sure"
+    return described(
+        figure,
+        f"Reliability diagram: mean confidence {mean:.0f} %, accuracy {100 * report.accuracy:.0f} %: the model "
+        f"is {way}; expected calibration error {100 * report.ece:.1f} %.",
+    )
+
+
+@drawn
+def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model may abstain", ax=None):
+    """Accuracy of the answers against the share of clips that are answered.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+    marks : sequence of float
+        Thresholds of confidence to mark.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/05_evaluate.
+    """
+    table = evaluation.abstaining(report).dropna()
+    marked = evaluation.abstaining(report, thresholds=marks).dropna()
+    ax, out = canvas(ax, size=(8.5, 4.8))
+    ax.plot(100 * table["coverage"], 100 * table["accuracy"], color=MAIN)
+    ax.plot(100 * marked["coverage"], 100 * marked["accuracy"], "o", color=SECOND, markersize=9)
+    for row in marked.itertuples():
+        ax.annotate(
+            f"≥ {100 * row.threshold:.0f} % sure",
+            (100 * row.coverage, 100 * row.accuracy),
+            (6, 8),
+            textcoords="offset points",
+        )
+    floor = 100 * table["accuracy"].min()
+    ax.set(title=honest(title, report.corpora), xlabel="Clips answered (%)", ylabel="Accuracy of the answers (%)")
+    ax.set(xlim=(0, 102), ylim=(max(0, floor - 8), 103))
+    ax.grid()
+    text = listed(
+        (f"at {r.threshold:.0%} confidence", f"{r.coverage:.0%} answered and {r.accuracy:.0%} right")
+        for r in marked.itertuples()
+    )
+    return described(out, f"Accuracy against coverage: all answered, {100 * report.accuracy:.0f} % right; {text}.")
+
+
+def _named(reports):
+    """Reports by their splits; a second one of the same split is numbered."""
+    named = {}
+    for report in reports:
+        n = 1 + sum(report.split == other.split for other in named.values())
+        named[str(report.split) if n == 1 else f"{report.split} ({n})"] = report
+    return named
+
+
+@drawn
+def splits_compared(results, *, metric="accuracy", title="The same recipe, judged three ways", ax=None):
+    """One bar a split, with its 95 % interval: what an accuracy is worth depends on who is in the test.
+
+    Parameters
+    ----------
+    results : dict of str -> Report, sequence of Report, or pd.DataFrame
+        Reports (a sequence is named by their splits), or rows with the columns name, value, low, high (shares).
+    metric : str
+        `accuracy` or `uar`; the name of the axis for a DataFrame.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/05_evaluate.
+    """
+    corpora, chance = (), None
+    if isinstance(results, pd.DataFrame):
+        table = results[["name", "value", "low", "high"]].reset_index(drop=True)
+    else:
+        named = results if isinstance(results, dict) else _named(results)
+        rows = [(name, getattr(r, metric), *r.ci95[metric]) for name, r in named.items()]
+        table = pd.DataFrame(rows, columns=["name", "value", "low", "high"])
+        corpora = {corpus for r in named.values() for corpus in r.corpora}
+        chance = next(iter(named.values()))
+    ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(table)), 5))
+    value, low, high = (100 * table[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
+    shades = matplotlib.colormaps["viridis"](np.linspace(0.2, 0.8, len(table)))
+    ax.bar(
+        table["name"],
+        value,
+        color=shades,
+        width=0.65,
+        yerr=[(value - low).clip(0), (high - value).clip(0)],
+        capsize=9,
+        error_kw={"ecolor": INK, "linewidth": 2.2},
+    )
+    for x, (v, top) in enumerate(zip(value, np.fmax(value, high), strict=True)):
+        bold = {"ha": "center", "fontweight": "bold", "fontsize": 14}
+        ax.annotate(f"{v:.1f} %", (x, top), (0, 6), textcoords="offset points", **bold)
+    if chance is not None:
+        _chance(ax, chance)
+    name = "UAR" if metric == "uar" else metric.capitalize()
+    ax.set(title=honest(title, corpora), xlabel="Split", ylabel=f"{name} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
+    text = "; ".join(
+        f"{n} {v:.1f} % [{a:.1f}, {b:.1f}]" for n, v, a, b in zip(table["name"], value, low, high, strict=True)
+    )
+    return described(out, f"Bar chart of {name} with 95 % intervals by split: {text}.")

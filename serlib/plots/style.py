@@ -1,0 +1,226 @@
+"""What all figures share: colours, fonts, the description in words, the way to the page."""
+
+import base64
+import colorsys
+import functools
+import hashlib
+import html
+import io
+
+import matplotlib
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+#: Emotion -> colour, the same everywhere. Found by a search that starts from the usual associations (anger red, joy
+#: yellow, sadness blue) and moves them apart: as seen by protanopes and deuteranopes (Machado, Oliveira & Fernandes
+#: 2009, IEEE TVCG 15(6)) any two lie more than 23 apart in CIELAB, by tritanopes 20. A test holds them to it.
+COLOURS = {
+    "angry": "#b52915",
+    "disgust": "#46a75b",
+    "fear": "#793b96",
+    "happy": "#efa208",
+    "neutral": "#5d6062",
+    "ps": "#d294b1",
+    "sad": "#267aeb",
+    "calm": "#53c8f9",
+    "boredom": "#4a3020",
+}
+
+#: Role -> colour: pale for what the model learns from, strong for what it is judged by.
+ROLE_COLOURS = {"train": "#bcd2e8", "validation": "#f2c14e", "test": "#a4133c"}
+
+#: Lines and bars that stand for no emotion.
+MAIN, SECOND, INK, FAINT = "#1f5f99", "#c8553d", "#222222", "#8a8a8a"
+
+#: Readable from the last row of a class room. White and opaque, so that a figure looks the same on a dark page.
+STYLE = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.dpi": 100,
+    "font.size": 13,
+    "axes.titlesize": 15,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelsize": 13,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": "#dddddd",
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+    "legend.fontsize": 12,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "image.aspect": "auto",
+    "image.origin": "lower",
+    "text.parse_math": False,  # labels and words come from file names: a $ in one is no formula
+}
+
+
+class Picture(Figure):
+    """A figure that knows its description and takes it along to the page.
+
+    It belongs to no pyplot state, so it is shown once, where it is asked for, and freed when it is let go.
+    """
+
+    alt = ""
+
+    def draw(self, renderer):
+        with matplotlib.rc_context(STYLE):  # ticks are made while drawing
+            super().draw(renderer)
+
+    def _ipython_display_(self):
+        show(self)
+
+
+def drawn(function):
+    """Let a plotting function work under `STYLE`, whatever the caller's own settings are."""
+
+    @functools.wraps(function)
+    def styled(*args, **options):
+        with matplotlib.rc_context(STYLE):
+            return function(*args, **options)
+
+    return styled
+
+
+def _page(size):
+    figure = Picture(figsize=size)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.1)
+    return figure
+
+
+def canvas(ax=None, *, size=(9, 4.5)):
+    """The axes to draw on and what to return: the caller's own, or new ones and their figure."""
+    if ax is not None:
+        return ax, ax
+    figure = _page(size)
+    return figure.subplots(), figure
+
+
+def panels(rows=1, columns=1, *, size, **options):
+    """A figure of several axes [shape=(rows, columns)]."""
+    figure = _page(size)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def heading(figure, title):
+    """A title above several axes."""
+    figure.suptitle(title, fontweight="bold", fontsize=16, x=0.012, ha="left")
+
+
+def described(out, text):
+    """Attach the description to a figure or axes and hand it on."""
+    out.alt = " ".join(text.encode(errors="replace").decode().split())
+    return out
+
+
+def alt(figure):
+    """What a figure shows, in one sentence, for those who cannot see it.
+
+    Parameters
+    ----------
+    figure : Figure or Axes
+        As any function of `serlib.plots` returned it.
+
+    Returns
+    -------
+    str. For a figure put together from several axes, their descriptions one after the other; for a foreign figure
+    its titles.
+    """
+    if getattr(figure, "alt", ""):
+        return figure.alt
+    parts = getattr(figure, "axes", [figure])
+    parts = parts if isinstance(parts, list) else [figure]
+    return " ".join(getattr(ax, "alt", "") or ax.get_title(loc="left") or ax.get_title() for ax in parts).strip()
+
+
+def png(figure, *, dpi=110):
+    """A figure as the bytes of a PNG file, the description inside; the same bytes for the same figure.
+
+    The 256 colours that fit it best make the file a third as large, so that notebooks with outputs stay small.
+    """
+    drawing, buffer, info = io.BytesIO(), io.BytesIO(), PngInfo()
+    figure.savefig(drawing, format="png", dpi=dpi)
+    info.add_itxt("Description", alt(figure))
+    picture = Image.open(drawing).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True, pnginfo=info, dpi=(dpi, dpi))
+    return buffer.getvalue()
+
+
+def img(figure, *, dpi=110):
+    """A figure as an HTML image that needs no other file, with its description."""
+    data = base64.b64encode(png(figure, dpi=dpi)).decode()
+    return f'<img alt="{html.escape(alt(figure))}" src="data:image/png;base64,{data}">'
+
+
+def show(*figures):
+    """Show figures in a notebook, with their descriptions.
+
+    Parameters
+    ----------
+    figures : Figure or Axes
+
+    Notes
+    -----
+    The picture travels as HTML, since JupyterLab (4.6) and nbconvert's page drop the description of a plain PNG.
+    """
+    from IPython.display import display  # the commands draw without a notebook
+
+    for figure in figures:
+        figure = getattr(figure, "figure", figure)
+        titles = [ax.get_title(loc="left") for ax in figure.axes]
+        name = figure.get_suptitle() or next(filter(None, titles), "untitled")
+        display({"text/html": img(figure), "text/plain": f"[Figure: {name}]"}, raw=True)
+
+
+def colour(label):
+    """The colour of an emotion; for a label of one's own always the same one, drawn from its name."""
+    if label in COLOURS:
+        return COLOURS[label]
+    seed = hashlib.blake2b(str(label).encode(), digest_size=2).digest()
+    red, green, blue = colorsys.hls_to_rgb(seed[0] / 256, 0.35 + 0.25 * seed[1] / 255, 0.55)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
+def tint(value, share):
+    """A colour mixed with white: share 1 is the colour itself."""
+    return tuple(1 - share * (1 - part) for part in to_rgb(value))
+
+
+def ink(background):
+    """Black or white, whichever reads better on a colour (relative luminance of WCAG 2)."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(background)]
+    return INK if 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] > 0.25 else "white"
+
+
+def honest(title, corpora):
+    """A title that says so where the figure is made on the sample corpus.
+
+    Parameters
+    ----------
+    corpora : str, sequence of str, or an index with a column `corpus`
+    """
+    if hasattr(corpora, "columns"):
+        corpora = corpora["corpus"].unique() if "corpus" in corpora else ()
+    names = [corpora] if isinstance(corpora, str) else list(corpora)
+    return f"{title} (synthetic sample speech)" if "sample" in names else title
+
+
+def emotions(labels):
+    """The distinct labels in the order of the vocabulary, labels of one's own after them."""
+    found = list(dict.fromkeys(map(str, labels)))
+    known = [label for label in COLOURS if label in found]
+    return known + sorted(label for label in found if label not in COLOURS)
+
+
+def listed(pairs):
+    """Names and values for a description: "angry 80, sad 79"."""
+    return ", ".join(f"{name} {value}" for name, value in pairs)
