@@ -163,6 +163,13 @@ def is_audio(name):
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
 
 
+def _is_dir(entry):
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle; opening it says so
+        return False
+
+
 def walk(root, rejected, *, limit=None):
     """Find the sound files below a folder, whatever the order in which the file system lists them.
 
@@ -205,7 +212,7 @@ def walk(root, rejected, *, limit=None):
                 return
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 continue
-            if entry.is_dir():
+            if _is_dir(entry):
                 below.append(entry)
             elif is_audio(entry.name):
                 yield Path(entry.path)

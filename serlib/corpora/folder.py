@@ -52,13 +52,13 @@ def scan(root, rejected):
     Taught in notebooks/01_download.
     """
     root = Path(os.path.abspath(root))
-    if root.is_file() and root.suffix.lower() in (".csv", ".tsv", ".txt"):
+    if os.path.isfile(root) and root.suffix.lower() in (".csv", ".tsv", ".txt"):
         return _from_table(root, rejected)
-    if not root.is_dir():
-        what = "is no folder and no CSV file" if root.exists() else "does not exist"
+    if not os.path.isdir(root):
+        what = "is no folder and no CSV file" if os.path.exists(root) else "does not exist"
         raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
     for name in TABLES:
-        if (root / name).is_file():
+        if os.path.isfile(root / name):
             return _from_table(root / name, rejected)
     return _from_folders(root, rejected)
 
@@ -122,6 +122,8 @@ def _rows(table):
     if not {"speech", "label"} <= set(columns):
         has = ", ".join(heading) or "none"
         raise SerlibError(f"{printable(table)} has the columns {has}; expected speech,label[,speaker,text]")
+    if not lines:
+        raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
     return [(line, dict(zip(columns, cells, strict=False))) for line, cells in lines]
 
 

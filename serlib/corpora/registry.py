@@ -55,7 +55,7 @@ def find(corpus):
     if found := _search(known):
         return found
     for place in _places(known):
-        if place.name.startswith(corpus) and place.is_dir() and any(place.iterdir()):
+        if place.name.startswith(corpus) and os.path.isdir(place):
             raise SerlibError(misfit(known, place))
     raise SerlibError(f"{known.title} was not found in {printable(data_dir() / corpus)}; {_mend(known)}")
 
@@ -120,10 +120,12 @@ def misfit(corpus, place, files=None):
     str
     """
     where = printable(place)
-    if not place.exists():
+    if not os.path.exists(place):
         return f"{where} does not exist; {_mend(corpus)}"
-    if not place.is_dir():
+    if not os.path.isdir(place):
         return f"{where} is a file; expected the folder that holds {corpus.title}"
+    if not os.access(place, os.R_OK | os.X_OK):
+        return f"{where} cannot be opened; mend its permissions"
     files = list(walk(place, [])) if files is None else files
     if not files:
         archives = natsorted(p.name for p in place.iterdir() if p.suffix.lower() in (".zip", ".gz", ".tar", ".rar"))
@@ -132,9 +134,7 @@ def misfit(corpus, place, files=None):
     if reasons := [(file, reason) for file in files if (reason := corpus.refuse(file))]:
         file, reason = reasons[0]
         return f"{where} holds no speech of {corpus.title}: {file.name} {reason}"
-    others = {
-        other.name: sum(1 for file in files if _fits(other, file)) for other in CORPORA.values() if not other.scan
-    }
+    others = {name: sum(_fits(other, file) for file in files) for name, other in CORPORA.items() if not other.scan}
     other = max(others, key=others.get)
     if others[other]:
         return (
@@ -163,7 +163,7 @@ def _fits(corpus, path):
 
 def _holds(corpus, place):
     """Whether a folder holds at least one clip of a corpus."""
-    if not place.is_dir():
+    if not os.path.isdir(place):
         return False
     if corpus.scan:
         return any((place / name).is_file() for name in folder.TABLES) or any(walk(place, [], limit=_LOOK))
@@ -187,11 +187,10 @@ def _search(corpus):
             return _narrow(corpus, place) if place == data_dir() else place
     if corpus.scan or corpus.synthetic or not KAGGLE_INPUT.is_dir():
         return None
-    slug = (corpus.kaggle or "/").split("/")[1]
-    # /kaggle/input/<slug>, or /kaggle/input/datasets/<owner>/<slug>
-    named = (
-        [place for depth in ("", "*/", "*/*/") for place in natsorted(KAGGLE_INPUT.glob(depth + slug))] if slug else []
-    )
+    named = []
+    if corpus.kaggle:  # /kaggle/input/<slug>, or /kaggle/input/datasets/<owner>/<slug>
+        slug = corpus.kaggle.split("/")[1]
+        named = [place for above in ("", "*/", "*/*/") for place in natsorted(KAGGLE_INPUT.glob(above + slug))]
     for place in [*named, *natsorted(KAGGLE_INPUT.iterdir())]:
         if _holds(corpus, place):
             return place if place in named else _narrow(corpus, place)
