@@ -139,7 +139,7 @@ def _decoded(data):
 
 CORPUS = Corpus(
     name="folder",
-    title="Own recordings",
+    title="Folder of own recordings",
     homepage="",
     licence="your own",
     citation="",
