@@ -100,7 +100,9 @@ def fit(
         began = time.perf_counter()
         epoch = len(history) + 1
         model.optimizer.learning_rate = learning_rate(history, recipe)
-        order = np.random.default_rng([seed, epoch]).permutation(len(x))
+        rng = np.random.default_rng([seed, epoch])
+        _reseed(model, rng)
+        order = rng.permutation(len(x))
         seen = model.fit(
             x[order], y[order], batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0
         ).history
@@ -117,6 +119,14 @@ def fit(
         bar.update()
     bar.close()
     return _finish(partial, out, recipe, table, labels, history, plan)
+
+
+def _reseed(model, rng):
+    """Set the random state of the dropout layers, which Keras does not save: what an epoch draws then depends on its
+    number alone, and a resumed training draws what an unbroken one does."""
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(rng.integers(2**31, size=variable.shape).astype(variable.dtype))
 
 
 def ordered_labels(labels):

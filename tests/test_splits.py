@@ -1,6 +1,8 @@
 """Splits keep their promises for every kind, seed and fold, and the audit counts what is shared."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serlib import audio
 from serlib.base import SerlibError
 from serlib.splits import SPLIT_KINDS, audit, folds, rows, split
 
@@ -128,7 +131,7 @@ def test_across_corpora_only_shared_labels_stay():
     ],
 )
 def test_what_cannot_be_split_is_refused_with_the_reason(index, options, said):
-    with pytest.raises(SerlibError, match=said):
+    with pytest.raises(SerlibError, match=re.escape(said)):
         split(index.reset_index(drop=True), **options)
 
 
@@ -144,8 +147,8 @@ def test_audit_counts_what_roles_share():
 def test_audit_finds_copies_by_bytes():
     index = table_of(2, 10)
     index.loc[len(index) // 2 :, "digest"] = index.digest[: len(index) // 2].to_numpy()  # the second speaker is a copy
-    found = audit(split(index, "speaker")).set_index(["roles", "what"])
-    assert found.loc[("train and test", "identical clips"), "clips"] == 30
+    found = audit(split(index, "speaker")).query("what == 'identical clips'").set_index("roles").clips
+    assert found["train and test"] + found["validation and test"] == 30
 
 
 def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
@@ -166,7 +169,7 @@ def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
     index = pd.DataFrame(table, columns=["speech", "role"]).assign(
         speech=lambda t: [str(tmp_path / name) for name in t.speech],
         label="sad", speaker="s", text="w", corpus="folder", duration_s=1.05, rate_hz=16000,
-        digest=lambda t: [f"{i:032d}" for i in range(len(t))],
+        digest=lambda t: [audio.digest(Path(path).read_bytes()) for path in t.speech],
     )  # fmt: skip
     found = audit(index, near=True).set_index("what")
     assert found.loc["identical clips", "clips"] == 0

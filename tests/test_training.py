@@ -49,6 +49,7 @@ def test_early_stopping_is_that_of_keras(losses, patience):
     import keras
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.stop_training = False  # as model.fit does
     callback = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
     callback.set_model(model)
     callback.on_train_begin()
