@@ -38,8 +38,8 @@ LAYERS = (
     *("augment", "recipes", "runs", "training", "metrics", "evaluation", "recognizer"),
     *("plots", "report", "explore", "cli", "__main__"),
 )
-#: Import name -> name on PyPI where they differ. IPython comes with ipywidgets and cannot be there without it.
-PYPI = {"sklearn": "scikit-learn", "IPython": "ipywidgets"}
+#: Import name -> name on PyPI where they differ, or of the required package that cannot be there without it.
+PYPI = {"sklearn": "scikit-learn", "IPython": "ipywidgets", "kagglesdk": "kaggle", "PIL": "matplotlib"}
 #: Used without being imported: the notebooks are opened in it.
 APPLICATIONS = {"jupyterlab"}
 
