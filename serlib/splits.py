@@ -319,8 +319,8 @@ def _near_identical(table, *, show):
     spec = FeatureSpec(
         rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=32, n_mfcc=13, summary=("mean", "std")
     )
-    values = np.asarray(extract(table, spec, show=show).values)
-    values = values - np.hstack([np.repeat(values[:, :32].mean(axis=1, keepdims=True), 32, axis=1), np.zeros((1, 32))])
+    values = np.array(extract(table, spec, show=show).values)
+    values[:, :32] -= values[:, :32].mean(axis=1, keepdims=True)  # whatever its level
     near = NearestNeighbors(radius=NEAR_DB * np.sqrt(64)).fit(values).radius_neighbors(values, return_distance=False)
     role, speech = table.role.to_numpy(), table.speech.to_numpy()
     order = {name: i for i, name in enumerate(ROLES)}
