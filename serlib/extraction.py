@@ -147,7 +147,8 @@ def _work(function, tasks, partial, jobs, show, desc):
         return []
     # Threads, unless the user chose another backend: decoding, resampling and transforms release the interpreter
     # lock, and processes would first have to import numpy and scipy.
-    run = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered")
+    streams = joblib.parallel.get_active_backend(prefer="threads")[0].supports_return_generator
+    run = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered" if streams else "list")
     work = run(joblib.delayed(_chunk)(function, tasks[first:end], partial, first) for first, end in todo)
     faults = []
     with progress(total=len(tasks), desc=desc, show=show) as bar:
