@@ -115,7 +115,9 @@ def _decode(file, name, rate_hz, offset_s, duration_s):
                 )
             for promised, held in _CUT_SHORT.findall(sound.extra_info):
                 if int(promised) < _STREAMED and int(held) < 0.99 * int(promised):
-                    raise SerlibError(_cut_short(name, int(held) / int(promised)))
+                    raise SerlibError(_cut_short(name, f"only {int(held) / int(promised):.0%} of the sound is there"))
+            if "Ogg: Junk after the last page" in sound.extra_info:
+                raise SerlibError(_cut_short(name, "its last page is not whole"))
             # Rounding as in librosa.load, so that the same samples are read.
             start = min(int(offset_s * native_hz), whole)
             wanted = whole - start if duration_s is None else min(int(duration_s * native_hz), whole - start)
@@ -126,15 +128,15 @@ def _decode(file, name, rate_hz, offset_s, duration_s):
         raise SerlibError(_not_sound(file, name)) from None
     # MP3 and OGG promise a length too, give or take their padding.
     if len(y) < 0.99 * wanted - 2304:
-        raise SerlibError(_cut_short(name, len(y) / wanted))
+        raise SerlibError(_cut_short(name, f"only {len(y) / wanted:.0%} of the sound is there"))
     y = y[:, 0].copy() if y.shape[1] == 1 else y.mean(axis=1)
     if rate_hz is None or rate_hz == native_hz:
         return y, native_hz
     return resample(y, from_hz=native_hz, to_hz=rate_hz), int(rate_hz)
 
 
-def _cut_short(name, share):
-    return f"{shown(name)} is cut short: only {share:.0%} of the sound is there; download or copy it again"
+def _cut_short(name, why):
+    return f"{shown(name)} is cut short: {why}; download or copy it again"
 
 
 def _not_sound(file, name):
@@ -254,6 +256,7 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
     heard, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], heard, [0]])))
     intervals = np.minimum(edges.reshape(-1, 2) * hop, len(y)).astype(np.int64)
+    intervals = intervals[intervals[:, 0] < intervals[:, 1]]  # the last frame may be centred on the very end
     if not len(intervals):
         return intervals
     apart = intervals[1:, 0] - intervals[:-1, 1] > bridge_s * rate_hz
