@@ -5,7 +5,6 @@ Each kind of split below takes one of these crutches away; `audit` counts the on
 """
 
 import numpy as np
-import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
@@ -101,7 +100,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         role[candidates[chosen]] = "validation"
     table = index.assign(role=role)[~dropped].reset_index(drop=True)
     _check_roles(table, kind)
-    held_out = [] if drawn_by == "random" else sorted(set(_keys(table[table.role == "test"], drawn_by)))
+    held_out = [] if drawn_by == "random" else sorted(set(group_keys(table[table.role == "test"], drawn_by)))
     table.attrs = {
         **index.attrs,
         "split": {
@@ -122,8 +121,12 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Parameters
     ----------
+    index, kind, seed
+        As for `split`.
     n : int, optional
         Number of folds; default: one a speaker (`speaker`, at most six), five otherwise.
+    options
+        More of what `split` takes.
 
     Returns
     -------
@@ -138,7 +141,7 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 def default_folds(index, kind):
     """Number of parts of a cross-validation: one a speaker up to six where speakers are held out, otherwise five."""
     if kind in ("speaker", "speaker+text"):
-        return max(2, min(SPEAKER_FOLDS, len(set(_keys(index, "speaker")))))
+        return max(2, min(SPEAKER_FOLDS, len(set(group_keys(index, "speaker")))))
     return FOLDS
 
 
@@ -163,7 +166,7 @@ def rows(table, role):
     return table[table.role == role]
 
 
-def _keys(index, by):
+def group_keys(index, by):
     """What must not be in two roles; the same speaker number in two corpora is two people."""
     if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
@@ -182,7 +185,7 @@ def _random_test(index, *, seed, fold, folds, share):
 
 
 def _group_test(index, by, *, rng, fold, folds, test, share):
-    keys = _keys(index, by)
+    keys = group_keys(index, by)
     names = list(dict.fromkeys(keys))  # in the natural order of the index
     if by == "speaker":
         names = natsorted(names)
@@ -212,7 +215,7 @@ def _group_test(index, by, *, rng, fold, folds, test, share):
 
 def _validation(candidates, drawn_by, *, rng, share, seed):
     """Positions among the candidates that become validation, and how they were drawn."""
-    speakers = natsorted(set(_keys(candidates, "speaker")))
+    speakers = natsorted(set(group_keys(candidates, "speaker")))
     texts = list(dict.fromkeys(candidates.text))
     if drawn_by in ("speaker", "corpus") and len(speakers) >= SPEAKERS_TO_SPARE_ONE:
         by, names = "speaker", speakers
@@ -227,7 +230,7 @@ def _validation(candidates, drawn_by, *, rng, share, seed):
             raise _too_few(candidates) from error
         return chosen, "random clips"
     picked = [names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]]
-    return np.flatnonzero(np.isin(_keys(candidates, by), picked)), f"{by}s of their own"
+    return np.flatnonzero(np.isin(group_keys(candidates, by), picked)), f"{by}s of their own"
 
 
 def _shared_labels(index, test):
@@ -269,82 +272,3 @@ def _too_few(index):
         f"The label '{counts.idxmin()}' has {counts.min()} of {len(index)} clips, too few for train, validation and "
         "test; add clips with that label or leave it out."
     )
-
-
-def audit(table, *, near=False, show=None):
-    """Count what the roles have in common: speakers, texts, the same bytes, the same sound.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `split`, with `digest`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`.
-    near : bool
-        Also compare the sound, to find copies with another level, length or file format (reads every clip; the
-        features are cached).
-
-    Returns
-    -------
-    pd.DataFrame. One row a pair of roles and a kind of overlap: `roles`, `what`, `shared` (how many are in both
-    roles), `of` (how many the second role holds), `clips` (how many clips of the second role that concerns).
-
-    Taught in notebooks/04_lstm_train.
-    """
-    found = []
-    same_sound = _near_identical(table, show=show) if near else None
-    present = [role for role in ROLES if (table.role == role).any()]
-    for first, second in [(a, b) for i, a in enumerate(present) for b in present[i + 1 :]]:
-        one, two = table[table.role == first], table[table.role == second]
-        kinds = {
-            "speakers": (_keys(one, "speaker"), _keys(two, "speaker")),
-            "texts": (one.text, two.text),
-            "identical clips": (one.digest, two.digest),
-        }
-        for what, (a, b) in kinds.items():
-            shared = set(a) & set(b)
-            found.append((f"{first} and {second}", what, len(shared), len(set(b)), int(np.isin(b, list(shared)).sum())))
-        if near:
-            pairs = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
-            count = pairs.b.nunique()
-            found.append((f"{first} and {second}", "near-identical clips", count, len(two), count))
-    return pd.DataFrame(found, columns=["roles", "what", "shared", "of", "clips"])
-
-
-def _near_identical(table, *, show):
-    """Pairs of clips in different roles that are the same recording: alike in their average spectrum, and confirmed
-    by the peak of the normalised cross-correlation of the waveforms (1 for copies, whatever their level)."""
-    from sklearn.neighbors import NearestNeighbors
-
-    from serlib.features import FeatureSpec, extract
-
-    spec = FeatureSpec(
-        rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=32, n_mfcc=13, summary=("mean", "std")
-    )
-    values = np.array(extract(table, spec, show=show).values)
-    values[:, :32] -= values[:, :32].mean(axis=1, keepdims=True)  # whatever its level
-    near = NearestNeighbors(radius=NEAR_DB * np.sqrt(64)).fit(values).radius_neighbors(values, return_distance=False)
-    role, speech = table.role.to_numpy(), table.speech.to_numpy()
-    order = {name: i for i, name in enumerate(ROLES)}
-    pairs = [
-        (role[i], role[j], i, j)
-        for i in range(len(table))
-        for j in near[i]
-        if order[role[i]] < order[role[j]] and _same_sound(speech[i], speech[j])
-    ]
-    return pd.DataFrame(pairs, columns=["role_a", "role_b", "a", "b"])
-
-
-#: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further.
-NEAR_DB = 1.5
-
-#: Two takes of one word by one actor stay below 0.8 on TESS; copies reach 1.
-SAME_SOUND = 0.95
-
-
-def _same_sound(path_a, path_b):
-    from scipy.signal import correlate
-
-    from serlib import audio
-
-    a, b = (audio.load(path, rate_hz=8000)[0] for path in (path_a, path_b))
-    norm = np.sqrt(np.sum(a**2) * np.sum(b**2))
-    return bool(norm) and float(np.abs(correlate(a, b, method="fft")).max() / norm) >= SAME_SOUND

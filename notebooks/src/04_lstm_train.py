@@ -35,7 +35,7 @@ import pandas as pd
 from keras import layers
 
 import serlib
-from serlib import plots, splits
+from serlib import plots
 from serlib.base import home, shown
 
 # %% [markdown]
@@ -124,7 +124,7 @@ plots.show(plots.roles(serlib.split(index, "speaker", seed=SEED)))
 
 # %%
 kinds = ["published", "random", "text", "speaker", "speaker+text"]
-audits = {kind: splits.audit(serlib.split(index, kind, seed=SEED)) for kind in kinds}
+audits = {kind: serlib.audit(serlib.split(index, kind, seed=SEED)) for kind in kinds}
 shared = pd.concat(audits, names=["split"]).query("roles == 'train and test'").reset_index("split")
 shared["met in training"] = shared["shared"].astype(str) + " of " + shared["of"].astype(str)
 print(shared.pivot(index="split", columns="what", values="met in training").loc[kinds].to_string())
