@@ -11,10 +11,12 @@ renames the folder.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
+import threading
 import uuid
 from pathlib import Path
 
@@ -24,6 +26,10 @@ from serlib.base import SerlibError, progress, shown
 
 #: Rows that a worker computes between two marks. Small enough that a kill costs less than a second.
 CHUNK = 32
+NAMES = ("values.npy", "lengths.npy")
+# numpy parses the head of a file with Python's own parser, which Python 3.11 must not run in two threads at once
+# (https://github.com/python/cpython/issues/106905).
+_PARSER = threading.Lock()
 
 
 def fill(function, tasks, shape, folder, header, *, jobs=None, show=None, desc="rows"):
@@ -74,7 +80,7 @@ def fill(function, tasks, shape, folder, header, *, jobs=None, show=None, desc="
             lost = error
         except OSError as error:
             raise SerlibError(
-                f"{shown(folder)} cannot be written ({error}); make room, or choose another folder"
+                f"{shown(folder)} cannot be written ({error.strerror or error}); make room, or choose another folder"
             ) from error
     finished = _finished(folder, header)
     if not finished:
@@ -87,12 +93,17 @@ def _finished(folder, header):
     if _header(folder) != header:
         return None
     try:
-        values = np.load(folder / "values.npy", mmap_mode="r")
-        lengths = np.load(folder / "lengths.npy")
+        values, lengths = _load(folder)
     except (OSError, ValueError, EOFError):  # missing, or shorter than it says
         return None
     whole = len(values) == len(lengths) == header["rows"] and values.dtype == np.float32
-    return (values, lengths) if whole else None
+    return (values, np.array(lengths)) if whole else None
+
+
+def _load(folder):
+    """Map the two arrays of a cache for reading."""
+    with _PARSER:
+        return tuple(np.load(folder / name, mmap_mode="r") for name in NAMES)
 
 
 def _header(folder):
@@ -105,22 +116,35 @@ def _header(folder):
 def _partial(folder, header, shape):
     """The folder of an extraction on its way: the one that was interrupted, else a new one."""
     partial = folder.with_name(f".{folder.name}.partial")
-    _discard(folder)  # another version, or damaged
+    if folder.exists() and not _finished(folder, header):
+        _discard(folder)  # another version, or damaged
     if _header(partial) == header:
         return partial
     _discard(partial)
     fresh = _beside(folder)
-    (fresh / "done").mkdir(parents=True)
-    rows = header["rows"]
-    # Files of full size whose pages are not touched yet.
-    np.lib.format.open_memmap(fresh / "values.npy", mode="w+", dtype=np.float32, shape=(rows, *shape()))
-    np.lib.format.open_memmap(fresh / "lengths.npy", mode="w+", dtype=np.int32, shape=(rows,))
-    (fresh / "header.json").write_text(json.dumps(header), encoding="utf-8")
     try:
-        os.rename(fresh, partial)
-    except OSError:  # another process was quicker: use its folder
-        shutil.rmtree(fresh)
+        (fresh / "done").mkdir(parents=True)
+        for name, dtype, row_shape in zip(NAMES, (np.float32, np.int32), (shape(), ()), strict=True):
+            np.lib.format.open_memmap(fresh / name, mode="w+", dtype=dtype, shape=(header["rows"], *row_shape))
+            _reserve(fresh / name)
+        (fresh / "header.json").write_text(json.dumps(header), encoding="utf-8")
+        with contextlib.suppress(OSError):  # another process was quicker: use its folder
+            os.rename(fresh, partial)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return partial
+
+
+def _reserve(path):
+    """Claim the disk space of a file: a mapped file that finds the disk full kills the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with open(path, "rb+") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:  # anything else: a file system that cannot reserve
+                raise
 
 
 def _beside(folder):
@@ -140,16 +164,15 @@ def _work(function, tasks, partial, jobs, show, desc):
     import joblib
 
     chunks = [(n, n + CHUNK) for n in range(0, len(tasks), CHUNK)]
-    values, lengths = _open(partial, "r")
-    todo = [(first, end) for first, end in chunks if _mark(partial, first) != _checksum(values, lengths, first, end)]
-    del values, lengths
+    layout = [(array.dtype, array.shape, array.offset) for array in _load(partial)]
+    todo = [(first, end) for first, end in chunks if not _done(partial, layout, first, end)]
     if not todo:
         return []
     # Threads, unless the user chose another backend: decoding, resampling and transforms release the interpreter
     # lock, and processes would first have to import numpy and scipy.
     streams = joblib.parallel.get_active_backend(prefer="threads")[0].supports_return_generator
     run = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered" if streams else "list")
-    work = run(joblib.delayed(_chunk)(function, tasks[first:end], partial, first) for first, end in todo)
+    work = run(joblib.delayed(_chunk)(function, tasks[first:end], partial, layout, first) for first, end in todo)
     faults = []
     with progress(total=len(tasks), desc=desc, show=show) as bar:
         bar.update(len(tasks) - sum(min(end, len(tasks)) - first for first, end in todo))
@@ -159,9 +182,9 @@ def _work(function, tasks, partial, jobs, show, desc):
     return [sentence for _, sentence in sorted(faults, key=lambda fault: fault[0])]
 
 
-def _chunk(function, tasks, partial, first):
+def _chunk(function, tasks, partial, layout, first):
     """Compute some rows, write them, and then the mark that says so."""
-    rows, lengths = _open(partial, "r+")
+    rows, lengths = _map(partial, layout, "r+")
     end, wrong = first + len(tasks), []
     for n, task in enumerate(tasks, first):
         try:
@@ -182,15 +205,20 @@ def _chunk(function, tasks, partial, first):
     return first, wrong
 
 
-def _open(partial, mode):
-    return np.load(partial / "values.npy", mmap_mode=mode), np.load(partial / "lengths.npy", mmap_mode=mode)
+def _map(partial, layout, mode):
+    """Map the two arrays anew for each chunk: what was touched before is not held in memory."""
+    return [
+        np.memmap(partial / name, mode=mode, dtype=dtype, shape=shape, offset=offset)
+        for name, (dtype, shape, offset) in zip(NAMES, layout, strict=True)
+    ]
 
 
-def _mark(partial, first):
+def _done(partial, layout, first, end):
     try:
-        return (partial / "done" / str(first)).read_text()
+        mark = (partial / "done" / str(first)).read_text()
     except OSError:
-        return ""
+        return False
+    return mark == _checksum(*_map(partial, layout, "r"), first, end)
 
 
 def _checksum(values, lengths, first, end):
@@ -200,7 +228,7 @@ def _checksum(values, lengths, first, end):
 
 def _publish(partial, folder):
     """Give a finished cache its name."""
-    for name in ("values.npy", "lengths.npy"):
+    for name in NAMES:
         with open(partial / name, "rb+") as file:
             os.fsync(file.fileno())
     try:

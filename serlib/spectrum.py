@@ -5,6 +5,7 @@ sparse, never BLAS: the result is the same to the last bit whatever runs beside 
 """
 
 import functools
+import threading
 
 import numpy as np
 
@@ -22,6 +23,11 @@ DELTA_WIDTH = 9
 #: Pitch of human voices, from a low man to a surprised woman, in Hz.
 F0_MIN_HZ, F0_MAX_HZ = 60.0, 600.0
 CHROMA = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+# librosa loads its parts on first use with Python's parser, which Python 3.11 must not run in two threads at once
+# (https://github.com/python/cpython/issues/106905).
+_LOADING = threading.Lock()
 
 
 def kinds(y, spec):
@@ -107,24 +113,30 @@ def _hann(frame):
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
 
 
+def _librosa():
+    """librosa with what is used of it loaded."""
+    with _LOADING:
+        import librosa
+
+        _ = librosa.filters.mel, librosa.yin
+    return librosa
+
+
 @functools.lru_cache(maxsize=8)
 def mel_filters(rate_hz, frame, n_mels, fmin_hz, fmax_hz):
     """librosa's mel filters, sparse [shape=(n_mels, bins)]: a band touches few of the bins."""
-    import librosa
     import scipy.sparse
 
-    return scipy.sparse.csr_array(
-        librosa.filters.mel(sr=rate_hz, n_fft=frame, n_mels=n_mels, fmin=fmin_hz, fmax=fmax_hz)
-    )
+    filters = _librosa().filters.mel(sr=rate_hz, n_fft=frame, n_mels=n_mels, fmin=fmin_hz, fmax=fmax_hz)
+    return scipy.sparse.csr_array(filters)
 
 
 @functools.lru_cache(maxsize=8)
 def chroma_filters(rate_hz, frame):
     """librosa's chroma filters for concert pitch, in the layout of `mel_filters` [shape=(12, bins)]."""
-    import librosa
     import scipy.sparse
 
-    return scipy.sparse.csr_array(librosa.filters.chroma(sr=rate_hz, n_fft=frame, tuning=0.0))
+    return scipy.sparse.csr_array(_librosa().filters.chroma(sr=rate_hz, n_fft=frame, tuning=0.0))
 
 
 def decibels(power):
@@ -247,10 +259,8 @@ def zero_crossings(y, *, frame, hop):
 def f0(y, *, rate_hz, frame, hop):
     """Pitch in Hz by librosa.yin [shape=(frames,)], between `F0_MIN_HZ` and `F0_MAX_HZ`; unvoiced frames hold a guess.
 
-    Frames too short for two periods of the lowest voice are lengthened to the next power of two.
+    Frames too short for two periods of the lowest voice are doubled until they are long enough.
     """
-    import librosa
-
     while frame < 2 * rate_hz / F0_MIN_HZ + 2:
         frame *= 2
-    return librosa.yin(y, fmin=F0_MIN_HZ, fmax=F0_MAX_HZ, sr=rate_hz, frame_length=frame, hop_length=hop)
+    return _librosa().yin(y, fmin=F0_MIN_HZ, fmax=F0_MAX_HZ, sr=rate_hz, frame_length=frame, hop_length=hop)
