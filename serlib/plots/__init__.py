@@ -9,7 +9,6 @@ from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness
 from serlib.plots.results import (
     abstaining,
     confusion,
-    curves,
     per_speaker,
     recall_bars,
     reliability,
@@ -19,6 +18,7 @@ from serlib.plots.results import (
 from serlib.plots.sound import contours, mfcc, one_word, spectrogram, waveplot
 from serlib.plots.steps import bands, coefficients, cosines, filters, framing, spectrum, windowing
 from serlib.plots.style import COLOURS, ROLE_COLOURS, Picture, alt, colour, honest, png, show
+from serlib.plots.training import curves
 
 __all__ = [
     "COLOURS",

@@ -72,10 +72,6 @@ class Picture(Figure):
 
     alt = ""
 
-    def draw(self, renderer):
-        with matplotlib.rc_context(STYLE):  # ticks are made while drawing
-            super().draw(renderer)
-
     def _ipython_display_(self):
         show(self)
 
@@ -148,7 +144,8 @@ def png(figure, *, dpi=110):
     The 256 colours that fit it best make the file a third as large, so that notebooks with outputs stay small.
     """
     drawing, buffer, info = io.BytesIO(), io.BytesIO(), PngInfo()
-    figure.savefig(drawing, format="png", dpi=dpi)
+    with matplotlib.rc_context({"savefig.facecolor": "auto", "savefig.transparent": False, "savefig.bbox": None}):
+        figure.savefig(drawing, format="png", dpi=dpi)
     info.add_itxt("Description", alt(figure))
     picture = Image.open(drawing).convert("RGB")
     picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True, pnginfo=info, dpi=(dpi, dpi))
