@@ -133,16 +133,17 @@ class _Http(KaggleHttpClient):
     def go_on(self, response, have, validator):
         """Ask again for what is missing, of the same archive; (response, how many bytes before it stay)."""
         request = response.request.copy()
-        request.headers.update({"Range": f"bytes={have}-", "If-Range": validator})
+        request.headers["Range"] = f"bytes={have}-"
         settings = self._session.merge_environment_settings(request.url, {}, True, None, None)
         again = self._session.send(request, **settings)
         if again.status_code == 416:  # nothing lies there: start anew
             again = self._session.send(response.request, **settings)
         again.raise_for_status()
-        goes_on = again.status_code == 206 and again.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        if again.status_code == 206 and not goes_on:
-            raise requests.ConnectionError  # another piece than we asked for
-        return again, have if goes_on else 0
+        part = again.status_code == 206
+        place = again.headers.get("Content-Range", "").startswith(f"bytes {have}-") or not part
+        if not place or validator not in (again.headers.get("ETag"), again.headers.get("Last-Modified")):
+            raise requests.ConnectionError  # another piece than we asked for, or of another archive
+        return again, have if part else 0
 
 
 class _Patient(HTTPAdapter):

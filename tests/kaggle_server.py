@@ -33,7 +33,8 @@ class KaggleServer(ThreadingHTTPServer):
         What goes wrong, taken off from the left by each request for the archive that it hits: a status (int) in answer
         to the client, or a word in answer at the storage: "cut" (half of what was asked for, then the line is closed),
         "cut at once", "no range", "long" and "short" (a wrong length), "damaged", "wrong md5", "stall", "page" (a
-        web page instead), "piece" (another range than asked for), "416"; "" is no fault. A client that goes on
+        web page instead), "piece" (another range than asked for), "416", "change" (`update` takes the
+        archive's place after this answer); "" is no fault. A client that goes on
         asks the storage twice: for the whole, which it does not read, and for the rest.
     always : list
         The same, for every request.
@@ -48,7 +49,7 @@ class KaggleServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.archive, self.accepts = archive, list(accepts)
         self.faults, self.always, self.asked = [], [], []
-        self.redirects, self.tag, self.trades = True, "v1", {}
+        self.redirects, self.tag, self.trades, self.update = True, "v1", {}, b""
         self.over = threading.Event()
 
     @property
@@ -86,6 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body):
         server, told = self.server, self.headers.get("Authorization")
         one = {"path": self.path, "authorization": told, "range": self.headers.get("Range")}
+        one["encoding"] = self.headers.get("Accept-Encoding")
         server.asked.append(one)
         if self.path.startswith("/storage"):
             return self._archive(one["range"])
@@ -139,6 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
             "ETag": f'"{server.tag}"',
             "x-goog-hash": f"crc32c=AAAAAA==,md5={md5}",
         }
+        if fault == "change":
+            server.archive, server.tag = server.update, "v2"
         if fault == "page":
             return self._send(200, b"<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"})
         if fault == "damaged":
@@ -149,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(416, b"", headers)
         start, status = 0, 200
         match = re.fullmatch(r"bytes=(\d+)-", asked or "")
-        if match and fault != "no range" and self.headers.get("If-Range") in (None, headers["ETag"]):
+        if match and fault != "no range":
             start, status = int(match[1]), 206
             if start >= len(data):
                 return self._send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
@@ -159,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in ("cut", "cut at once", "stall"):
             self._send(status, rest[: 0 if fault == "cut at once" else len(rest) // 2], headers, len(rest))
             if fault == "stall":
-                server.over.wait(5)
+                server.over.wait(20)
             return self.connection.close()
         if fault == "long":
             self._send(status, rest, headers, len(rest) + 1000)

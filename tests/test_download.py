@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 import traceback
 import warnings
 import zipfile
@@ -413,6 +414,7 @@ def test_a_cut_connection_is_taken_up(server, key, archive):
     assert len(ranges) == 2
     assert len(archive) // 2 - 4096 <= ranges[0] <= len(archive) // 2 < ranges[1]
     assert not [one for one in server.downloads if one["authorization"]]
+    assert {one["encoding"] for one in server.downloads} == {"identity"}, "or a place in the file is none in the line"
 
 
 def test_without_a_redirect_the_request_is_repeated_with_its_credentials(server, key):
@@ -456,8 +458,9 @@ def test_a_kill_while_unpacking_leaves_no_whole_folder(server, key, home):
     half.mkdir(parents=True)
     (half / "OAF_back_angry.wav").write_bytes(b"half")
     assert not corpora.present("tess")
-    download.download("tess")
+    folder = download.download("tess")
     assert left(home) == ["tess"]
+    assert len(list(folder.rglob("*.wav"))) == 2 * CLIPS
 
 
 @pytest.mark.parametrize("fault", ["no range", "416"])
@@ -480,6 +483,29 @@ def test_an_archive_that_changed_meanwhile_is_not_mixed(server, key, home, clips
     assert len(list(folder.rglob("*.wav"))) == CLIPS
 
 
+@pytest.mark.parametrize("answer", ["", "no range"])
+def test_an_archive_that_changes_between_two_requests_is_not_mixed(server, key, clips, answer):
+    server.faults = ["cut", "change", answer]
+    server.update = zipped({f"{folder}/{name}": data for folder in "abc" for name, data in clips.items()})
+    folder = download.download("tess")
+    assert len(list(folder.rglob("*.wav"))) == 3 * CLIPS
+    assert [bool(one["range"]) for one in server.downloads] == [False, False, True, False]
+
+
+def test_old_bytes_are_gone_before_new_papers_are_written(server, key, home, monkeypatch):
+    (home / "data").mkdir()
+    (home / "data" / "tess.zip.part").write_bytes(b"of something else")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(transfer, "_write", interrupt)
+        download.download("tess")
+    download.download("tess")
+    assert not [one for one in server.downloads if one["range"]]
+
+
 def test_a_part_without_its_papers_is_not_trusted(server, key, home):
     (home / "data").mkdir()
     (home / "data" / "tess.zip.part").write_bytes(b"of something else")
@@ -494,8 +520,9 @@ def test_a_part_without_its_papers_is_not_trusted(server, key, home):
 def test_a_server_that_falls_silent(server, key, monkeypatch):
     monkeypatch.setattr(transfer, "TIMEOUT_S", (5, 0.2))
     server.faults = ["stall"]
+    start_s = time.monotonic()
     assert len(corpora.index("tess", download.download("tess"))) == CLIPS
-    assert server.downloads[-1]["range"]
+    assert server.downloads[-1]["range"] and time.monotonic() - start_s < 10
 
 
 def test_a_length_that_is_never_reached(server, key, home):
@@ -689,6 +716,14 @@ def test_folders_and_backslashes(home):
     assert not archives.whole(to) and not archives.whole(home)
 
 
+def test_unpack_replaces_nothing_but_its_own(home, clips):
+    (home / "x.zip").write_bytes(zipped(clips))
+    (home / "mine").mkdir()
+    (home / "mine" / "thesis.txt").write_text("years of work")
+    assert "holds other files" in refused(archives.unpack, home / "x.zip", home / "mine")
+    assert (home / "mine" / "thesis.txt").exists()
+
+
 def test_bombs(home, monkeypatch):
     (home / "zeros.zip").write_bytes(zipped({"zeros.wav": bytes(30_000_000)}))
     assert "swell" in refused(archives.unpack, home / "zeros.zip", home / "to")
@@ -706,6 +741,13 @@ def test_what_is_no_archive(home):
         (home / "x.zip").write_bytes(data)
         assert "x.zip" in refused(archives.unpack, home / "x.zip", home / "to")
     assert "does not exist" in refused(archives.unpack, home / "y.zip", home / "to")
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(home / "x.zip", "w", compression) as opened:
+            opened.writestr("a.wav", bytes(range(256)) * 9)
+        damaged = bytearray((home / "x.zip").read_bytes())
+        damaged[40:60] = bytes(20)
+        (home / "x.zip").write_bytes(damaged)
+        assert "is damaged" in refused(archives.unpack, home / "x.zip", home / "to")
     secret = bytearray(zipped({"a.wav": b"1"}))
     for at in (secret.index(b"PK\x03\x04") + 6, secret.index(b"PK\x01\x02") + 8):
         secret[at] |= 1
