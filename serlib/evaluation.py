@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib import metrics
-from serlib.base import SerlibError
+from serlib.base import SerlibError, shown
 from serlib.comparison import mcnemar
 
 __all__ = ["Report", "abstaining", "errors", "evaluate", "mcnemar", "score"]
@@ -324,7 +324,7 @@ def _refuse_seen(split, table):
     seen = table["digest"].isin(split.loc[split["role"].isin(["train", "validation"]), "digest"])
     if seen.any():
         raise SerlibError(
-            f"{seen.sum()} of the {len(table)} clips to score, {table.loc[seen, 'speech'].iloc[0]} first, are the very "
+            f"{seen.sum()} of the {len(table)} clips to score, {shown(table.loc[seen, 'speech'].iloc[0])} first, are the very "
             "clips that the run was trained or validated on; give others, or no index for its own test role, "
             "or ask for it with allow_seen=True"
         )

@@ -321,7 +321,7 @@ def test_evaluate_keeps_speakers_of_two_corpora_apart(run):
 @pytest.mark.parametrize("role", ["train", "validation"])
 def test_evaluate_refuses_what_the_run_has_seen(run, role):
     seen = run.split[run.split["role"] == role].drop(columns="role")
-    with pytest.raises(SerlibError, match=f"{len(seen)} of the {len(seen)} clips to score, tess/.*wav first"):
+    with pytest.raises(SerlibError, match=f"{len(seen)} of the {len(seen)} clips to score, .*tess/.*wav first"):
         evaluation.evaluate(run, seen)
     assert evaluation.evaluate(run, seen, allow_seen=True).n_test == len(seen)
 
@@ -329,7 +329,7 @@ def test_evaluate_refuses_what_the_run_has_seen(run, role):
 def test_evaluate_refuses_its_own_test_role_where_a_clip_is_in_it_twice(run):
     twin = run.split[run.split["role"] == "train"].head(1).assign(role="test", speech="tess/copy.wav")
     run.split = pd.concat([run.split, twin])
-    with pytest.raises(SerlibError, match=r"1 of the 9 clips to score, tess/copy\.wav first"):
+    with pytest.raises(SerlibError, match=r"1 of the 9 clips to score, .*tess/copy\.wav first"):
         evaluation.evaluate(run)
 
 
