@@ -323,8 +323,9 @@ def _refuse_seen(split, table):
         return
     seen = table["digest"].isin(split.loc[split["role"].isin(["train", "validation"]), "digest"])
     if seen.any():
+        first = shown(table.loc[seen, "speech"].iloc[0])
         raise SerlibError(
-            f"{seen.sum()} of the {len(table)} clips to score, {shown(table.loc[seen, 'speech'].iloc[0])} first, are the very "
+            f"{seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
             "clips that the run was trained or validated on; give others, or no index for its own test role, "
             "or ask for it with allow_seen=True"
         )
