@@ -1,0 +1,256 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 Download a corpus
+#
+# We get a corpus of emotional speech, make the table of its clips, and look for what is wrong with it.
+#
+# **Running time**: under half a minute on the sample corpus; a first download takes as long as your network does.
+# **Data**: TESS where it is present, otherwise the sample corpus, which needs no account and no network;
+# `SERLIB_CORPUS` chooses.
+#
+# After this notebook you can
+#
+# 1. say which corpora there are, and what their licences let you do;
+# 2. give Kaggle's client your credentials without showing them to anybody;
+# 3. download a corpus once, checked, however often the line is cut;
+# 4. make the index of its clips, and compare what was found with what there should be;
+# 5. say why copies in an archive make a test worthless, and keep them out.
+
+# %% [markdown]
+# On Google Colab this cell installs what the notebooks need; anywhere else it does nothing. Clone or upload the
+# repository to Colab first, and name its folder here.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    CHECKOUT = "/content/serlib"
+    sys.path.insert(0, CHECKOUT)
+    # %cd {CHECKOUT}
+    # %pip install -q -r requirements.txt
+
+# %% [markdown]
+# We need `serlib.download` for the download, and `serlib.corpora` for what is known about each corpus.
+
+# %%
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+import serlib
+from serlib import download, plots
+from serlib.base import shown
+from serlib.corpora import CORPORA, expected, present
+
+# %% [markdown]
+# Everything that can be turned is here.
+
+# %%
+CORPUS = serlib.default()  # sample, tess, ravdess, ...
+TEST_SHARE = 0.2  # how much of a table is set aside as a test at the end
+SEED = 0  # another seed sets other clips aside
+
+# %% [markdown]
+# Which corpus speaks here:
+
+# %%
+print(serlib.notice(CORPUS))
+
+# %% [markdown]
+# ## Which corpora there are
+#
+# Each corpus is one entry of a registry: whose it is, under which licence, what it should hold, and how its file names
+# are read.
+
+# %%
+known = [(c.name, c.title.split(" (")[0], c.licence, c.clips or "open") for c in CORPORA.values()]
+print(pd.DataFrame(known, columns=["corpus", "title", "licence", "clips"]).to_string(index=False, max_colwidth=60))
+
+# %% [markdown]
+# The real ones are free for research. NC in a licence forbids commercial use, SA asks you to pass changed versions on
+# under the same licence, ND forbids passing them on at all; so no notebook here carries the sound of a real corpus.
+# Whoever uses a corpus cites it:
+
+# %%
+print(CORPORA[CORPUS].citation)
+
+# %% [markdown]
+# Which of them are on this machine depends on the machine.
+
+# %% tags=["nbval-ignore-output"]
+for name in CORPORA:
+    print(f"{name:8}", "is here" if present(name) else "-")
+
+# %% [markdown]
+# ## Who you are
+#
+# TESS, RAVDESS and others are on Kaggle, which gives them to whoever has an account. Its client finds your credentials
+# in one of these places, the first that has some:
+#
+# - an **access token**: in the environment variable `KAGGLE_API_TOKEN`, or alone in the file `~/.kaggle/access_token`;
+# - a **key**: in `KAGGLE_USERNAME` and `KAGGLE_KEY`, or in `~/.kaggle/kaggle.json`, which looks like
+#   `kaggle.json.example` in this repository;
+# - what `kaggle auth login` leaves.
+#
+# You make a token or a key on [kaggle.com/settings](https://www.kaggle.com/settings), in the section API. A file with
+# credentials is nobody else's business: `chmod 600 ~/.kaggle/kaggle.json` takes away everybody else's right to read it.
+# Never type credentials into a notebook: its outputs are saved, and sooner or later shared.
+#
+# The next cell says where credentials were found on this machine, not what they are.
+
+# %% tags=["nbval-ignore-output"]
+print(download.credentials())
+
+# %% [markdown]
+# ## The download
+#
+# One call. What is there is not downloaded again; the sample corpus is made. A download that was cut goes on where it
+# stopped, in the same call or in the next. The size of the archive and the checksum of each file are compared with what
+# they should be, and the folder appears only when all of it is there. If anything fails, one sentence says what to do.
+
+# %%
+folder = download.download(CORPUS)
+print(CORPUS, "is in", shown(folder))
+
+# %% [markdown]
+# From a terminal, the same is `python -m serlib download tess`. On Kaggle itself nothing is downloaded: there you add
+# the data set to the notebook, and it is found in the input folder. Without an account the browser helps: save the
+# archive as `data/tess.zip`, and the same call unpacks it, after a look at each entry. An archive is a program for your
+# disk: an entry called `../../.bashrc` would be written outside the folder, one of a few bytes can swell to fill the
+# disk. Such archives are refused.
+
+# %% [markdown]
+# ## The index
+#
+# The index is the table that every other notebook starts from: one row a clip, with what the file name says (emotion,
+# speaker, text) and what the file says (length, rate, and a digest of its bytes).
+
+# %%
+index = serlib.index(CORPUS)
+print(index.drop(columns=["speech", "digest"]).groupby("label", sort=False).head(1).round(1).to_string(index=False))
+
+# %% [markdown]
+# How many clips there are of each emotion and speaker:
+
+# %%
+plots.show(plots.counts(index))
+
+# %% [markdown]
+# And what there should be. The sample corpus may have any size, so nothing is expected of it (`<NA>`).
+
+# %%
+print(expected(index).drop(columns="corpus").to_string(index=False))
+
+# %% [markdown]
+# ## What is odd
+#
+# Real archives are never quite as described. A bad file does not stop the index: it is left out, with the reason. In
+# TESS, one file name lacks a letter of its speaker, some clips are AIFF files called `.wav`, and depending on where it
+# comes from a clip or two are missing. What was odd in this corpus:
+
+# %%
+for kind in ("rejected", "repaired", "missing"):
+    found = [
+        x if isinstance(x, str) else f"{Path(x['file']).name} {x.get('reason') or x['what']}" for x in index.attrs[kind]
+    ]
+    print(f"{kind}: {len(found)}", *found[:5], sep="\n    ")
+print("copies:", index.attrs["duplicates"])
+
+# %% [markdown]
+# The largest oddity is in the archive of TESS on Kaggle: it holds every file twice, in a folder and again in a folder
+# of the same name inside of it. We build such an archive in small, with one clip for each emotion and speaker.
+
+# %%
+scratch = tempfile.TemporaryDirectory()  # goes away with the kernel
+archive = Path(scratch.name) / "archive"
+few = index.groupby(["speaker", "label"], sort=False).head(1)
+for place in (archive, archive / "archive"):
+    for file in map(Path, few.speech):
+        (place / file.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place / file.parent.name)
+
+# %% [markdown]
+# We add two files that cannot be used: one that is empty, and one that breaks off in its header.
+
+# %%
+first, second = sorted(archive.glob("*/*.*"))[:2]
+first.write_bytes(b"")
+second.write_bytes(second.read_bytes()[:20])
+print("spoiled:", first.name, "and", second.name)
+
+# %% [markdown]
+# The index takes each clip once, counts the copies, and gives the reason for what it rejects. Of the two spoiled files
+# the copies are still good, so no clip is lost.
+
+# %%
+small = serlib.index(CORPUS, archive)
+print(len(few), "clips,", len(list(archive.rglob("*.*"))), "files")
+print(len(small), "in the index,", small.attrs["duplicates"], "copies left out")
+for bad in small.attrs["rejected"]:
+    print("rejected:", Path(bad["file"]).name, bad["reason"])
+assert sorted(small.digest) == sorted(few.digest)
+
+# %% [markdown]
+# ## Why copies are no small matter
+#
+# Suppose we had kept them, as whoever lists the paths, shuffles them and sets a part aside as a test does. How many
+# test clips does the model then know, byte for byte, from its training?
+
+# %%
+doubled = pd.concat([index, index], ignore_index=True)  # the table of the paths in such an archive
+
+
+def set_aside(table):
+    """(training, test), at random."""
+    test = table.sample(frac=TEST_SHARE, random_state=SEED)
+    return table.drop(test.index), test
+
+
+for name, table in {"with copies": doubled, "without": index}.items():
+    training, test = set_aside(table)
+    print(f"{name:12} {test.digest.isin(training.digest).mean():4.0%} of the test clips were trained on")
+
+# %% [markdown]
+# To see what that is worth, take the stupidest model there is: it remembers the digest of each training clip and its
+# label, and for everything else says what was most frequent. It has never heard a sound.
+
+
+# %%
+def remembered(training, test):
+    """Accuracy of a model that knows nothing but files it has seen."""
+    memory = dict(zip(training.digest, training.label, strict=True))
+    answers = test.digest.map(memory).fillna(training.label.mode()[0])
+    return (answers == test.label).mean()
+
+
+scores = {name: remembered(*set_aside(table)) for name, table in (("with copies", doubled), ("without", index))}
+for name, score in scores.items():
+    print(f"{name:12} accuracy {score:4.0%}")
+assert scores["with copies"] > 0.6 > 2 * scores["without"]
+
+# %% [markdown]
+# A model that cannot hear looks good on the doubled archive. Every accuracy that was measured so tells about the copies
+# as much as about the model. The index drops them, and the audit of notebook 04 looks for what else a training and a
+# test may share.
+
+# %% [markdown]
+# ## What you take along
+#
+# 1. The registry names each corpus with its licence and citation: free for research, never to be passed on from here.
+# 2. Credentials lie in a file that only you can read, or in the environment; they are found there, and never printed.
+# 3. `download("tess")` does nothing, or all of it: resumed, checked, unpacked without surprises.
+# 4. The index is one row a clip; what was rejected, repaired or missing stands beside it, and the counts are compared.
+# 5. Copies let a model that has learned nothing pass the test; the digest of the bytes finds them.
