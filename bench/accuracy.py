@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure every accuracy that README states, and write RESULTS.md.
+"""Measure every accuracy that README states, and write RESULTS.md and its picture.
 
     python bench/accuracy.py tess data/tess ravdess data/ravdess [--recipes NAME ...] [--seed N] [--out RESULTS.md]
 
@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd
 
-from serlib import corpora, evaluation, splits, training
+from serlib import corpora, evaluation, plots, splits, training
 from serlib.base import home
 from serlib.recipes import RECIPES
 
@@ -30,6 +30,9 @@ PLAN = {
 
 #: System C was published on TESS only.
 RAVDESS_RECIPES = ("lstm-256", "lstm-256-long")
+
+#: Corpus and recipe of the picture.
+PICTURED = ("tess", "lstm-256")
 
 MEANING = """\
 - published: random 80/20 and validation = test, as papers and tutorials do it
@@ -46,7 +49,9 @@ def measure(recipe, index, kind, *, folds, seed, root):
 
     Returns
     -------
-    dict: the row.
+    row : dict
+    pooled : Report
+        Of all answers of the row together.
     """
     corpus, reports, runs = index.corpus[0], [], []
     for fold in [None] if folds is None else range(folds):
@@ -62,7 +67,7 @@ def measure(recipe, index, kind, *, folds, seed, root):
         all_tests.label, all_tests[labels].to_numpy(), labels, speakers=all_tests.speaker, texts=all_tests.text
     )
     reported = RECIPES[recipe].reported
-    return {
+    row = {
         "corpus": corpus,
         "recipe": recipe,
         "split": kind,
@@ -77,8 +82,8 @@ def measure(recipe, index, kind, *, folds, seed, root):
         if folds
         else "",
         "test clips": pooled.n_test,
-        "seconds": f"{sum(run.info['seconds'] for run in runs):.0f}",
     }
+    return row, pooled
 
 
 def percent(value, interval):
@@ -95,7 +100,7 @@ def page(rows, seed):
         "# Results\n\n"
         f"Written by `python bench/accuracy.py`, seed {seed}, one training a row or fold "
         f"(Python {platform.python_version()}, {used}). Another machine differs in the last digits.\n\n"
-        f"{MEANING}\n\n{head}\n{body}\n"
+        f"{MEANING}\n\n![accuracy by split](RESULTS.png)\n\n{head}\n{body}\n"
     )
 
 
@@ -106,7 +111,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=home() / "RESULTS.md")
     args = parser.parse_args()
-    rows = []
+    rows, pictured = [], {}
     for corpus, folder in zip(args.corpus[::2], args.corpus[1::2], strict=True):
         index = corpora.index(corpus, folder)
         for recipe in args.recipes:
@@ -114,8 +119,14 @@ def main():
                 continue
             for kind, folds in PLAN[corpus].items():
                 root = home() / "checkpoints" / "accuracy"
-                rows.append(measure(recipe, index, kind, folds=folds, seed=args.seed, root=root))
+                row, pooled = measure(recipe, index, kind, folds=folds, seed=args.seed, root=root)
+                rows.append(row)
+                if (corpus, recipe) == PICTURED:
+                    pictured[kind] = pooled
                 args.out.write_text(page(rows, args.seed), encoding="utf-8")
+    if pictured:
+        figure = plots.splits_compared(pictured, title="One LSTM on TESS: who is in the test?")
+        args.out.with_suffix(".png").write_bytes(plots.png(figure))
     print(f"\n{args.out}")
 
 

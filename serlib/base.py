@@ -18,6 +18,10 @@ ROLES = ("train", "validation", "test")
 class SerlibError(Exception):
     """Something that the user can mend: the message is one plain sentence that names the file and the mend."""
 
+    def _render_traceback_(self):
+        """What IPython shows in a notebook: the sentence, without the way through our code."""
+        return [f"SerlibError: {self}"]
+
 
 def home():
     """Folder that holds `data/`, `checkpoints/` and `reports/`.

@@ -203,26 +203,30 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
     """
     from serlib import features  # librosa is slow to load, and score() does not need it
 
-    own = index is None
-    table = run.split[run.split["role"] == "test"] if own else index
-    known = table["label"].isin(list(run.labels))
-    left_out = table.loc[~known, "label"].value_counts().to_dict()
-    if not known.any():
+    own, table, left_out = index is None, run.split, {}
+    if not own:
+        known = index["label"].isin(list(run.labels))
+        table, left_out = index[known], index.loc[~known, "label"].value_counts().to_dict()
+    if table.empty:
         raise SerlibError(
-            f"no clip to score: the {'test role of the run' if own else 'index'} holds {_listed(left_out)}, "
-            f"the model knows {_listed(run.labels)}; choose a corpus that shares a label"
+            f"no clip to score: the index holds {_listed(left_out)}, the model knows {_listed(run.labels)}; "
+            "choose a corpus that shares a label"
         )
-    table = table[known].reset_index(drop=True)
-    if not allow_seen:
-        _refuse_seen(run.split, table)
-    found = features.extract(table, run.spec, jobs=jobs, show=show)
+    asked = np.flatnonzero(table["role"] == "test") if own else np.arange(len(table))
+    if not len(asked):
+        raise SerlibError("no clip to score: the test role of the run holds nothing; choose a split that tests some")
+    if not allow_seen and not (own and run.protocol == "published"):
+        _refuse_seen(run.split, table.iloc[asked])
+    # of a run's own clips all are asked for, as in its training: their features are in the cache
+    values = features.extract(table, run.spec, jobs=jobs, show=show).values[asked]
+    table = table.iloc[asked].reset_index(drop=True)
     corpora = table["corpus"].astype(str) if "corpus" in table else pd.Series(dtype=str)
     speakers = table["speaker"].astype(str)
     if len(corpora.unique()) > 1:  # two corpora may each have a speaker 01
         speakers = corpora + "/" + speakers
     return score(
         table["label"],
-        run.probabilities(found.values, lengths=found.lengths),
+        run.probabilities(values),
         run.labels,
         speakers=speakers,
         texts=table["text"],

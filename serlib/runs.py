@@ -71,13 +71,15 @@ class Run:
         """`held-out`, or `published` where the validation role was the test role."""
         return self.info["split"]["protocol"]
 
-    def probabilities(self, values, lengths=None, *, batch_size=256):
+    def probabilities(self, values, *, batch_size=256):
         """The model's answers.
 
         Parameters
         ----------
         values : np.ndarray [shape=(clips, ...)]
             Features of this run's spec.
+        batch_size : int
+            Clips that are answered at once; the answers do not depend on it.
 
         Returns
         -------
@@ -85,7 +87,10 @@ class Run:
         """
         if not len(values):
             return np.zeros((0, len(self.labels)), np.float32)
-        return np.asarray(self.model.predict(np.asarray(values), batch_size=batch_size, verbose=0), np.float32)
+        starts = range(0, len(values), batch_size)
+        # Called directly: model.predict traces a graph anew for each run that is loaded, and warns of it.
+        parts = [self.model(np.asarray(values[i : i + batch_size]), training=False) for i in starts]
+        return np.concatenate(parts).astype(np.float32)
 
     @classmethod
     def load(cls, folder):

@@ -34,8 +34,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     index : pd.DataFrame
         What `serlib.index` returns: columns `label`, `speaker`, `text`, `corpus`.
     kind : str
-        - `random`: clips at random, in proportion to the labels; voices and words are in both roles.
-        - `published`: what tutorials and papers do: `random`, and the test role serves as validation as well.
+        - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
+          recording are not.
+        - `published`: what tutorials and papers do: at random, copies or not, and the test role serves as validation.
         - `text`: no word or sentence in two roles.
         - `speaker`: no speaker of the test role in another role.
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
@@ -99,6 +100,8 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         chosen, validation = _validation(index.iloc[candidates], drawn_by, rng=rng, share=validation_share, seed=seed)
         role[candidates[chosen]] = "validation"
     table = index.assign(role=role)[~dropped].reset_index(drop=True)
+    if kind != "published":  # copies of one recording stay together
+        table["role"] = table.groupby("digest", sort=False).role.transform("first")
     _check_roles(table, kind)
     held_out = [] if drawn_by == "random" else sorted(set(group_keys(table[table.role == "test"], drawn_by)))
     table.attrs = {

@@ -129,3 +129,11 @@ def test_across_corpora_only_shared_labels_stay():
 def test_what_cannot_be_split_is_refused_with_the_reason(index, options, said):
     with pytest.raises(SerlibError, match=re.escape(said)):
         split(index.reset_index(drop=True), **options)
+
+
+def test_copies_of_one_recording_stay_in_one_role():
+    index = table_of(2, 20)
+    index["digest"] = index.digest.where(index.index % 2 == 0, index.digest.shift(fill_value=""))  # pairs of copies
+    honest = split(index, "random")
+    assert (honest.groupby("digest").role.nunique() == 1).all()
+    assert (split(index, "published").groupby("digest").role.nunique() > 1).any()

@@ -1,0 +1,63 @@
+"""What everything stands on: whole files or none, errors as one sentence, paths that tell nothing of the machine."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from serlib import base
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "table.csv"
+    with base.atomic_path(target) as path:
+        assert path.suffix == ".csv" and not target.exists()
+        path.write_text("first")
+    with pytest.raises(ValueError, match="half way"), base.atomic_path(target) as path:
+        path.write_text("second")
+        raise ValueError("half way")
+    assert target.read_text() == "first"
+    assert [item.name for item in target.parent.iterdir()] == ["table.csv"]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "run"
+    for content in ("one", "two"):
+        with base.atomic_path(target) as path:
+            path.mkdir()
+            (path / content).touch()
+    assert [item.name for item in target.iterdir()] == ["two"]
+    with pytest.raises(ValueError, match="half way"), base.atomic_path(target) as path:
+        path.mkdir()
+        raise ValueError("half way")
+    assert [item.name for item in tmp_path.iterdir()] == ["run"]
+
+
+def test_home_and_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("SERLIB_HOME", str(tmp_path))
+    monkeypatch.delenv("SERLIB_DATA", raising=False)
+    assert base.home() == tmp_path and base.data_dir() == tmp_path / "data"
+    assert base.shown(tmp_path / "data" / "tess") == "data/tess"
+    monkeypatch.setenv("SERLIB_DATA", str(tmp_path / "elsewhere"))
+    assert base.data_dir() == tmp_path / "elsewhere"
+    monkeypatch.delenv("SERLIB_HOME")
+    assert (base.home() / "pyproject.toml").is_file()
+
+
+def test_progress_is_silent_where_asked(monkeypatch, capfd):
+    monkeypatch.setenv("SERLIB_PROGRESS", "0")
+    assert list(base.progress(range(3))) == [0, 1, 2]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_in_a_notebook_an_error_is_one_sentence(tmp_path):
+    code = "from serlib.base import SerlibError\ndef f():\n    raise SerlibError('a.wav is silent; delete it')\nf()\n"
+    (tmp_path / "cell.ipy").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=nocolor", str(tmp_path / "cell.ipy")],
+        capture_output=True, text=True, check=False, env={**os.environ, "IPYTHONDIR": str(tmp_path)},
+    )  # fmt: skip
+    shown = done.stdout + done.stderr
+    assert "SerlibError: a.wav is silent; delete it" in shown
+    assert "Traceback" not in shown and "def f" not in shown
