@@ -236,6 +236,18 @@ def test_steps_draw_their_arrays(tone, rng):
     np.testing.assert_array_equal(wave.get_ydata(), tone[320 : 320 + 720])
 
 
+def test_features_draw_each_kind_in_its_row_on_one_time_axis(rng):
+    spec = FeatureSpec(kinds=("rms", "chroma", "f0"), rate_hz=16000, hop=160)
+    rows = rng.normal(size=(30, 14))
+    loudness, chroma, pitch = plots.features(rows, spec).axes
+    np.testing.assert_array_equal(loudness.lines[0].get_ydata(), rows[:, 0])
+    np.testing.assert_array_equal(chroma.images[0].get_array(), rows[:, 1:13].T)
+    np.testing.assert_array_equal(pitch.lines[0].get_ydata(), rows[:, 13])
+    np.testing.assert_allclose(pitch.lines[0].get_xdata(), 0.01 * np.arange(30))
+    left, right = chroma.images[0].get_extent()[:2]
+    assert (left, right) == pytest.approx((-0.005, 0.295))  # a frame is centred on its time
+
+
 def test_curves_mark_the_best_epoch():
     figure = plots.curves(HISTORY)
     left, right = figure.axes

@@ -6,6 +6,7 @@ when a notebook cell ends with the figure or calls `show(figure)`.
 """
 
 from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
+from serlib.plots.kinds import features
 from serlib.plots.results import (
     abstaining,
     confusion,
@@ -36,6 +37,7 @@ __all__ = [
     "curves",
     "durations",
     "embedding",
+    "features",
     "filters",
     "framing",
     "honest",
