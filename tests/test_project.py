@@ -24,8 +24,8 @@ MODULES = sorted((ROOT / "serlib").rglob("*.py"))
 #: A module imports only from modules further left; a folder (corpora, plots) is one module.
 LAYERS = (
     *("base", "audio", "corpora", "archives", "credentials", "transfer", "download"),
-    *("spectrum", "extraction", "features", "splits", "leakage", "augment", "recipes", "runs", "training"),
-    *("metrics", "evaluation", "comparison", "recognizer", "plots", "report", "explore", "cli", "__main__"),
+    *("spectrum", "extraction", "features", "prosody", "splits", "leakage", "augment", "recipes", "runs", "training"),
+    *("metrics", "comparison", "evaluation", "recognizer", "plots", "report", "explore", "cli", "__main__"),
 )
 #: Import name -> name on PyPI where they differ, or of the required package that cannot be there without it.
 PYPI = {"sklearn": "scikit-learn", "IPython": "ipywidgets", "kagglesdk": "kaggle", "PIL": "matplotlib"}
