@@ -36,7 +36,7 @@ PICTURED = ("tess", "lstm-256")
 
 MEANING = """\
 - published: random 80/20 and validation = test, as papers and tutorials do it
-- random: random 70/10/20; the voices and words of the test role are known
+- random: random 72/8/20; the voices and words of the test role are known
 - text: no word is in two roles; the voices are known
 - speaker: the voice is new. TESS: each of the two speakers left out in turn; RAVDESS: six folds of four actors each
 

@@ -152,7 +152,7 @@ RECIPES = {
     for recipe in (
         Recipe(
             name="lstm-256",
-            title="A: LSTM 256 on mean MFCC, 30 epochs",
+            title="A: LSTM 256 on mean MFCC",
             source="published system A: 40 mean MFCC, LSTM 256, random 80/20, no figure given ('reasonably high')",
             features=SPECS["mfcc40-mean"],
             build=lstm(units=256, dense=(128, 64), dropout=(0.3, 0.3, 0.3)),
@@ -161,7 +161,7 @@ RECIPES = {
         ),
         Recipe(
             name="lstm-256-long",
-            title="B: LSTM 256 on mean MFCC, 100 epochs",
+            title="B: A, trained for longer",
             source="published system B: the same layers for 100 epochs, on RAVDESS or TESS, validation accuracy",
             features=SPECS["mfcc40-mean"],
             build=lstm(units=256, dense=(128, 64), dropout=(0.3, 0.3, 0.3)),
@@ -171,7 +171,7 @@ RECIPES = {
         ),
         Recipe(
             name="lstm-123",
-            title="C: LSTM 123 on mean MFCC, 71,747 parameters",
+            title="C: LSTM 123 on mean MFCC",
             source="published system C: 40 mean MFCC, LSTM 123, random train and test; epochs not given, 50 taken here",
             features=SPECS["mfcc40-mean"],
             build=lstm(units=123, dense=(64, 32), dropout=(0, 0.22, 0.12)),

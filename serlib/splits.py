@@ -49,8 +49,10 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         one speaker a part up to six speakers, six parts beyond, and the test role is part 0.
     test : sequence of str, optional
         Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test role.
-    test_share, validation_share : float
-        Parts of the corpus (of its clips, texts or speakers) that become test and validation role.
+    test_share : float
+        Part of the corpus (of its clips, texts or speakers) that becomes the test role.
+    validation_share : float
+        Part of the rest that becomes the validation role.
 
     Returns
     -------

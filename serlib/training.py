@@ -216,7 +216,7 @@ def _check_same_plan(partial, plan, resume):
 
 
 def _compare(found, plan, folder):
-    same = json.loads(json.dumps(plan))
+    found, same = _settings(found), _settings(json.loads(json.dumps(plan)))
     for key in same:
         if found.get(key) != same[key]:
             told = f" ({found.get(key)}, not {same[key]})" if key in ("epochs", "seed", "labels") else ""
@@ -224,6 +224,12 @@ def _compare(found, plan, folder):
             raise SerlibError(
                 f"{shown(folder)} has other {what}{told}; choose another folder or replace it (--overwrite)."
             )
+
+
+def _settings(plan):
+    """A plan without what is only told about a recipe."""
+    told = ("title", "source", "reported", "split")
+    return {**plan, "recipe": {key: value for key, value in plan["recipe"].items() if key not in told}}
 
 
 def _write_plan(partial, plan, table):

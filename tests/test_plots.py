@@ -356,6 +356,7 @@ def test_embedding_draws_each_clip_once(index, rng):
 
 def test_sample_corpus_is_named_in_the_title(index, report):
     assert plots.honest("Counts", "sample") == "Counts (synthetic sample speech)"
+    assert plots.honest("A title that fills its line to the end", "sample").endswith("end\n(synthetic sample speech)")
     assert plots.honest("Counts", ["tess"]) == "Counts"
     title = plots.counts(index.assign(corpus="sample")).axes[0].get_title(loc="left")
     assert "synthetic" in title

@@ -127,7 +127,8 @@ kinds = ["published", "random", "text", "speaker", "speaker+text"]
 audits = {kind: serlib.audit(serlib.split(index, kind, seed=SEED)) for kind in kinds}
 shared = pd.concat(audits, names=["split"]).query("roles == 'train and test'").reset_index("split")
 shared["met in training"] = shared["shared"].astype(str) + " of " + shared["of"].astype(str)
-print(shared.pivot(index="split", columns="what", values="met in training").loc[kinds].to_string())
+met = shared.pivot(index="split", columns="what", values="met in training").loc[kinds]
+print(met.rename_axis(index=None, columns=None).to_string())
 
 # %% [markdown]
 # ## Train

@@ -174,7 +174,7 @@ def show(*figures):
     for figure in figures:
         figure = getattr(figure, "figure", figure)
         titles = [ax.get_title(loc="left") for ax in figure.axes]
-        name = figure.get_suptitle() or next(filter(None, titles), "untitled")
+        name = " ".join((figure.get_suptitle() or next(filter(None, titles), "untitled")).split())
         display({"text/html": img(figure), "text/plain": f"[Figure: {name}]"}, raw=True)
 
 
@@ -198,6 +198,10 @@ def ink(background):
     return INK if 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] > 0.25 else "white"
 
 
+#: A longer title has no room on its line for what `honest` adds.
+LONG_TITLE = 30
+
+
 def honest(title, corpora):
     """A title that says so where the figure is made on the sample corpus.
 
@@ -208,7 +212,9 @@ def honest(title, corpora):
     if hasattr(corpora, "columns"):
         corpora = corpora["corpus"].unique() if "corpus" in corpora else ()
     names = [corpora] if isinstance(corpora, str) else list(corpora)
-    return f"{title} (synthetic sample speech)" if "sample" in names else title
+    if "sample" not in names:
+        return title
+    return f"{title}{' ' if len(title) <= LONG_TITLE else chr(10)}(synthetic sample speech)"
 
 
 def emotions(labels):
