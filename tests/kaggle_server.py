@@ -26,6 +26,8 @@ class KaggleServer(ThreadingHTTPServer):
     archive : bytes
     accepts : list of str
         Values of the header Authorization that are let in.
+    port : int
+        0 takes a free one.
 
     Attributes
     ----------
@@ -45,8 +47,8 @@ class KaggleServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, archive, accepts=()):
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, archive, accepts=(), *, port=0):
+        super().__init__(("127.0.0.1", port), _Handler)
         self.archive, self.accepts = archive, list(accepts)
         self.faults, self.always, self.asked = [], [], []
         self.redirects, self.tag, self.trades, self.update = True, "v1", {}, b""

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import time
 import traceback
@@ -146,6 +147,22 @@ def test_download_unpacks_verifies_and_skips(server, key, home):
     asked = len(server.asked)
     assert download.download("tess") == folder
     assert len(server.asked) == asked, "what is there is not downloaded again"
+
+
+def test_the_command_against_the_test_address_of_the_client(archive, key, home):
+    """The client's own switch: KAGGLE_API_ENVIRONMENT=TEST makes it talk to localhost:7777, its table untouched."""
+    command = [sys.executable, "-m", "serlib", "download", "tess", "--json"]
+    environment = {**os.environ, "KAGGLE_API_ENVIRONMENT": "TEST"}
+    with KaggleServer(archive, [f"Basic {BASIC}"], port=7777) as server:
+        first, again = (
+            subprocess.run(command, capture_output=True, text=True, check=False, env=environment) for _ in range(2)
+        )
+        assert len(server.downloads) == 1
+    for done in (first, again):
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["folder"] == "data/tess"
+        assert KEY not in done.stdout + done.stderr
+    assert len(list((home / "data" / "tess").rglob("*.wav"))) == 28
 
 
 def test_download_to_a_folder_keeping_the_archive(server, key, home, archive):
