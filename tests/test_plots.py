@@ -84,6 +84,7 @@ def gallery(tone, index, report, rng):
         "contours": lambda: plots.contours(
             tone, RATE_HZ, f0_hz=np.full(50, 440.0), loudness_db=np.full(50, -9.0), hop_s=0.01
         ),
+        "portrait": lambda: plots.portrait(tone, RATE_HZ, label="fear"),
         "one_word": lambda: plots.one_word({"sad": (tone, RATE_HZ), "happy": (tone[:4000], RATE_HZ)}),
         "windowing": lambda: plots.windowing(tone[:400], np.hanning(400), RATE_HZ),
         "cosines": lambda: plots.cosines(np.eye(6, 20)),

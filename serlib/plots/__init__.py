@@ -16,7 +16,7 @@ from serlib.plots.results import (
     speaker_recall,
     splits_compared,
 )
-from serlib.plots.sound import contours, mfcc, one_word, spectrogram, waveplot
+from serlib.plots.sound import contours, mfcc, one_word, portrait, spectrogram, waveplot
 from serlib.plots.steps import bands, coefficients, cosines, filters, framing, spectrum, windowing
 from serlib.plots.style import COLOURS, ROLE_COLOURS, Picture, alt, colour, honest, png, show
 from serlib.plots.training import curves
@@ -46,6 +46,7 @@ __all__ = [
     "per_speaker",
     "pitch_and_loudness",
     "png",
+    "portrait",
     "recall_bars",
     "reliability",
     "roles",

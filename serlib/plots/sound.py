@@ -113,6 +113,34 @@ def spectrogram(
 
 
 @drawn
+def portrait(y, rate_hz, *, label=None, fmax_hz=8000, title="Waveform and mel spectrogram"):
+    """One clip: the waveform above its mel spectrogram, on one time axis.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    rate_hz : int
+    label : str, optional
+        Emotion, for the colour.
+    fmax_hz : float
+        Top of the spectrogram; half the rate where that is less.
+
+    Returns
+    -------
+    Figure
+
+    Taught in notebooks/02_eda.
+    """
+    figure, ((top,), (bottom,)) = panels(2, size=(10, 4.6), sharex=True, height_ratios=(1, 1.6))
+    waveplot(y, rate_hz, label=label, title=title, ax=top)
+    top.set_xlabel("")
+    image, top_hz = _spectrogram(bottom, y, rate_hz, fmax_hz=fmax_hz)
+    figure.colorbar(image, ax=bottom, label="dB below peak", pad=0.02)
+    bottom.set(xlabel="Time (s)", ylabel="Hz (mel scale)", xlim=(0, len(y) / rate_hz))
+    return described(figure, f"{title}: {top.alt} Below it the mel spectrogram, 0 to {top_hz:.0f} Hz.")
+
+
+@drawn
 def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch and loudness"):
     """The pitch contour on the spectrogram, the loudness contour below.
 
