@@ -15,6 +15,18 @@ LABELS = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad", "calm", "
 ROLES = ("train", "validation", "test")
 
 
+def ordered_labels(labels):
+    """The distinct labels in the order of `LABELS`; labels of one's own follow in alphabetical order.
+
+    Examples
+    --------
+    >>> ordered_labels(["sad", "zeal", "angry", "awe", "sad"])
+    ['angry', 'sad', 'awe', 'zeal']
+    """
+    found = {str(label) for label in labels}
+    return [name for name in LABELS if name in found] + sorted(found - set(LABELS))
+
+
 class SerlibError(Exception):
     """Something that the user can mend: the message is one plain sentence that names the file and the mend."""
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from serlib.base import SerlibError, home, shown
+from serlib.base import SerlibError, home, ordered_labels, shown
 
 app = typer.Typer(
     name="serlib",
@@ -32,7 +32,7 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a c
 
 def main():
     """Run the command line; what a user can mend becomes one sentence and exit code 1."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings are no answer to a command
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no answer to a command
     try:
         app(standalone_mode=True)
     except SerlibError as error:
@@ -53,7 +53,7 @@ def corpora(as_json: Json = False):
         for name, corpus in CORPORA.items()
     }
     lines = [
-        f"{name:8} {'here' if c['present'] else '-':5} {c['title']}\n{'':15}{c['licence']}; {c['homepage']}"
+        f"{name:8} {'here' if c['present'] else '-':5} {c['title']}\n{'':15}{c['licence']}  {c['homepage']}".rstrip()
         for name, c in known.items()
     ]
     _tell({"corpora": known}, as_json, *lines)
@@ -99,14 +99,16 @@ def index(
     table = _index(corpus)
     if out:
         table.to_csv(out, index=False)
+    labels = ordered_labels(table.label)
     told = {
         "clips": len(table),
         "speakers": table.speaker.value_counts(sort=False).to_dict(),
         "texts": table.text.nunique(),
-        "labels": table.label.value_counts(sort=False).to_dict(),
+        "labels": table.label.value_counts()[labels].to_dict(),
         **{key: table.attrs[key] for key in ("rejected", "repaired", "duplicates", "missing")},
     }
-    counts = table.groupby(["label", "speaker"], sort=False).size().unstack(fill_value=0)
+    counts = table.groupby(["label", "speaker"], sort=False).size().unstack(fill_value=0).loc[labels]
+    counts = counts.rename_axis(index=None, columns=None)
     if counts.shape[1] > 8:
         counts = counts.sum(axis=1).to_frame("clips")
     head = f"{len(table)} clips, {len(told['speakers'])} speakers, {told['texts']} texts"

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from serlib import recipes, runs
-from serlib.base import LABELS, SerlibError, atomic_path, progress, shown
+from serlib.base import SerlibError, atomic_path, ordered_labels, progress, shown
 from serlib.features import extract
 from serlib.splits import rows
 
@@ -127,12 +127,6 @@ def _reseed(model, rng):
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):
             variable.assign(rng.integers(2**31, size=variable.shape).astype(variable.dtype))
-
-
-def ordered_labels(labels):
-    """The labels that occur, in the order of `serlib.LABELS`; labels of one's own follow in alphabetical order."""
-    found = set(labels)
-    return [name for name in LABELS if name in found] + sorted(found - set(LABELS))
 
 
 def best_epoch(history):

@@ -63,10 +63,6 @@ def test_early_stopping_is_that_of_keras(losses, patience):
             break
 
 
-def test_labels_are_ordered_by_the_vocabulary():
-    assert training.ordered_labels(["sad", "zeal", "calm", "angry", "awe"]) == ["angry", "sad", "calm", "awe", "zeal"]
-
-
 def test_same_seed_same_history_other_seed_another(tiny_recipe, tone_table, tmp_path):
     runs = [
         training.fit(tiny_recipe, tone_table, out=tmp_path / str(i), seed=seed, epochs=2)

@@ -6,7 +6,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from serlib.base import ROLES
+from serlib.base import ROLES, ordered_labels
 from serlib.plots.style import (
     FAINT,
     INK,
@@ -15,7 +15,6 @@ from serlib.plots.style import (
     colour,
     described,
     drawn,
-    emotions,
     honest,
     listed,
     panels,
@@ -45,7 +44,7 @@ def counts(index, *, title="Clips per emotion and speaker", ax=None):
     Taught in notebooks/02_eda.
     """
     ax, out = canvas(ax, size=(10, 4.8))
-    table = pd.crosstab(index["label"].astype(str), index["speaker"].astype(str)).loc[emotions(index["label"])]
+    table = pd.crosstab(index["label"].astype(str), index["speaker"].astype(str)).loc[ordered_labels(index["label"])]
     speakers, few = list(table.columns), table.shape[1] <= FEW
     bottom = np.zeros(len(table))
     for i, speaker in enumerate(speakers):
@@ -80,7 +79,7 @@ def _speaker_key(ax, speakers):
 
 def _boxes(ax, table, value):
     """A box a group of `table` for each emotion, few speakers side by side; returns the emotions."""
-    labels, speakers = emotions(table["label"]), sorted(table["speaker"].astype(str).unique())
+    labels, speakers = ordered_labels(table["label"]), sorted(table["speaker"].astype(str).unique())
     apart = 1 < len(speakers) <= FEW
     parts = speakers if apart else [None]
     width = 0.75 / len(parts)
@@ -188,7 +187,7 @@ def roles(table, *, title=None, ax=None):
     """
     table = table.reset_index(drop=True)
     keys = [table[name].astype(str) for name in ("speaker", "label", "text")]
-    speakers, labels, texts = sorted(keys[0].unique()), emotions(keys[1]), sorted(keys[2].unique())
+    speakers, labels, texts = sorted(keys[0].unique()), ordered_labels(keys[1]), sorted(keys[2].unique())
     take = table.groupby(keys).cumcount().to_numpy()
     places = [pd.Index(names).get_indexer(key) for names, key in zip((speakers, labels, texts), keys, strict=True)]
     grid = np.full((len(speakers) * len(labels), len(texts) * (take.max() + 1)), np.nan)
@@ -256,7 +255,7 @@ def embedding(points, labels, *, speakers=None, title="Clips in two dimensions",
     names, markers = sorted(set(speakers)), "o^sDvP"
     few = 1 < len(names) <= len(markers)
     ax, out = canvas(ax, size=(9, 6.5))
-    for label in emotions(labels):
+    for label in ordered_labels(labels):
         for i, name in enumerate(names if few else [None]):
             of = (labels == label) & ((speakers == name) | (name is None))
             ax.scatter(
@@ -268,7 +267,7 @@ def embedding(points, labels, *, speakers=None, title="Clips in two dimensions",
                 edgecolor="white",
                 linewidth=0.6,
             )
-    entries = [("o", colour(label), label) for label in emotions(labels)]
+    entries = [("o", colour(label), label) for label in ordered_labels(labels)]
     if few:
         entries += [(marker, INK, name) for marker, name in zip(markers, names, strict=False)]
     handles = [Line2D([], [], marker=m, linestyle="", color=c, markersize=9, label=name) for m, c, name in entries]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from serlib.plots.style import MAIN, canvas, colour, described, drawn, emotions, heading, panels
+from serlib.base import ordered_labels
+from serlib.plots.style import MAIN, canvas, colour, described, drawn, heading, panels
 
 #: Frequencies that are named on a mel axis, in Hz.
 MEL_TICKS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000)
@@ -113,7 +114,7 @@ def spectrogram(
 
 
 @drawn
-def portrait(y, rate_hz, *, label=None, fmax_hz=8000, title="Waveform and mel spectrogram"):
+def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform and mel spectrogram"):
     """One clip: the waveform above its mel spectrogram, on one time axis.
 
     Parameters
@@ -122,6 +123,8 @@ def portrait(y, rate_hz, *, label=None, fmax_hz=8000, title="Waveform and mel sp
     rate_hz : int
     label : str, optional
         Emotion, for the colour.
+    peak : float, optional
+        Top of the amplitude axis, the same for clips that are to be compared; default: the clip's own peak.
     fmax_hz : float
         Top of the spectrogram; half the rate where that is less.
 
@@ -134,8 +137,11 @@ def portrait(y, rate_hz, *, label=None, fmax_hz=8000, title="Waveform and mel sp
     figure, ((top,), (bottom,)) = panels(2, size=(10, 4.6), sharex=True, height_ratios=(1, 1.6))
     waveplot(y, rate_hz, label=label, title=title, ax=top)
     top.set_xlabel("")
+    if peak:
+        top.set_ylim(-1.05 * peak, 1.05 * peak)
     image, top_hz = _spectrogram(bottom, y, rate_hz, fmax_hz=fmax_hz)
     figure.colorbar(image, ax=bottom, label="dB below peak", pad=0.02)
+    bottom.set_yticks(*zip(*[(mel, _hz(mel)) for mel in bottom.get_yticks() if _hz(mel) != "250"], strict=True))
     bottom.set(xlabel="Time (s)", ylabel="Hz (mel scale)", xlim=(0, len(y) / rate_hz))
     return described(figure, f"{title}: {top.alt} Below it the mel spectrogram, 0 to {top_hz:.0f} Hz.")
 
@@ -204,7 +210,7 @@ def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
 
     Taught in notebooks/02_eda.
     """
-    labels = emotions(clips)
+    labels = ordered_labels(clips)
     seconds = {label: len(clips[label][0]) / clips[label][1] for label in labels}
     peak = max(float(abs(np.asarray(y)).max(initial=1e-3)) for y, _ in clips.values())
     figure, grid = panels(len(labels), 2, size=(11, 1.25 * len(labels) + 1), sharex=True)

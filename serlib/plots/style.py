@@ -217,13 +217,6 @@ def honest(title, corpora):
     return f"{title}{' ' if len(title) <= LONG_TITLE else chr(10)}(synthetic sample speech)"
 
 
-def emotions(labels):
-    """The distinct labels in the order of the vocabulary, labels of one's own after them."""
-    found = list(dict.fromkeys(map(str, labels)))
-    known = [label for label in COLOURS if label in found]
-    return known + sorted(label for label in found if label not in COLOURS)
-
-
 def listed(pairs):
     """Names and values for a description: "angry 80, sad 79"."""
     return ", ".join(f"{name} {value}" for name, value in pairs)
