@@ -24,6 +24,9 @@ PROSODY_VERSION = 1
 #: Seconds from frame to frame, as Praat has it for a floor of 75 Hz.
 HOP_S = 0.01
 
+#: Pitch of speaking voices: low men creak at 60 Hz, a surprised woman of TESS glides up to 850 Hz. (The feature f0 of
+#: `serlib.spectrum` stops at 600 Hz, and gives such a glide an octave too low.)
+F0_MIN_HZ, F0_MAX_HZ = 60.0, 1000.0
 #: Clips are brought to this rate before pitch is looked for. Not lower: hissing sounds periodic in a narrow band.
 PITCH_RATE_HZ = 16000
 #: The autocorrelation is interpolated to this multiple of it, since the peaks of high voices are narrow.
@@ -46,7 +49,7 @@ VOICE_BELOW_HZ = 1000
 MEASURES = ("f0_hz", "f0_range_st", "loudness_db", "voiced_share", "speech_s")
 
 
-def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=spectrum.F0_MIN_HZ, fmax_hz=spectrum.F0_MAX_HZ):
+def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
     """Pitch and loudness over time.
 
     Parameters
@@ -64,7 +67,8 @@ def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=spectrum.F0_MIN_HZ, fmax_hz=spec
     -------
     pd.DataFrame, one row a frame
         `time_s`, the middle of the frame; `f0_hz`, NaN where there is no voice (silence, whisper, s, f, t);
-        `loudness_db`, the RMS level of the frame, 0 dB being a full-scale square wave, not below -100 dB.
+        `loudness_db`, the RMS level of the frame without rumble, 0 dB being a full-scale square wave, not below
+        -100 dB.
 
     Raises
     ------
@@ -80,8 +84,6 @@ def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=spectrum.F0_MIN_HZ, fmax_hz=spec
 
     Taught in notebooks/02_eda.
     """
-    import pandas as pd
-
     y = np.asarray(y, dtype=np.float32)
     if not len(y) or not np.isfinite(y).all():
         raise SerlibError(f"The clip {audio.fault(y, rate_hz)}; delete it or record it again")
@@ -92,11 +94,41 @@ def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=spectrum.F0_MIN_HZ, fmax_hz=spec
         )
     if not 0 < hop_s <= 1:
         raise SerlibError(f"A frame every {hop_s} s was asked for; expected more than 0 and at most 1")
+    return _follow(without_rumble(y, rate_hz, below_hz=fmin_hz), rate_hz, hop_s, fmin_hz, fmax_hz)
+
+
+def _follow(y, rate_hz, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
+    """The contour of a clip that is without rumble."""
+    import pandas as pd
+
+    low = audio.resample(y, from_hz=rate_hz, to_hz=PITCH_RATE_HZ)
     times = np.arange(int(len(y) / rate_hz / hop_s + 1e-9) + 1) * hop_s
-    candidates = _candidates(_without_rumble(y, rate_hz, fmin_hz), times, fmin_hz, fmax_hz)
-    f0_hz = _path(*candidates, hop_s=hop_s)
+    f0_hz = _path(*_candidates(low, times, fmin_hz, fmax_hz), hop_s=hop_s)
     level_db = _decibels(_power(y, times, rate_hz, frame_s=3 / fmin_hz))
     return pd.DataFrame({"time_s": times, "f0_hz": f0_hz, "loudness_db": level_db})
+
+
+def without_rumble(y, rate_hz, *, below_hz=F0_MIN_HZ):
+    """A clip without what lies below every voice: traffic, a bumped table, a constant offset.
+
+    In RAVDESS rumble is sometimes as loud as the speech after it, though nobody hears it.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    rate_hz : int
+    below_hz : float
+        Corner of a Butterworth filter of fourth order, run forwards and backwards.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)], float32
+    """
+    import scipy.signal
+
+    padding = min(len(y) - 1, rate_hz // 10)
+    y = scipy.signal.sosfiltfilt(_high_pass(below_hz, rate_hz), y - np.mean(y), padtype="constant", padlen=padding)
+    return y.astype(np.float32)
 
 
 def prosody(index, *, out_dir=None, jobs=None, show=None):
@@ -153,9 +185,9 @@ def measure(y, rate_hz):
     -------
     dict of str to float, keys `MEASURES`
     """
-    y = np.asarray(y, dtype=np.float32)
-    frames = contour(y, rate_hz)
-    spoken = audio.voice_activity(y - y.mean(), rate_hz=rate_hz)
+    y = without_rumble(y, rate_hz)
+    frames = _follow(y, rate_hz)
+    spoken = audio.voice_activity(y, rate_hz=rate_hz)
     inside = np.zeros(len(y) + 1, dtype=bool)
     for start, end in spoken:
         inside[start:end] = True
@@ -201,20 +233,11 @@ def _power(y, times, rate_hz, *, frame_s):
     return (sums[end] - sums[start]) / (end - start)
 
 
-def _without_rumble(y, rate_hz, fmin_hz):
-    """The clip at PITCH_RATE_HZ without what lies below every voice: traffic, a bumped table, a constant offset."""
-    import scipy.signal
-
-    y = audio.resample(y - y.mean(), from_hz=rate_hz, to_hz=PITCH_RATE_HZ)
-    padding = min(len(y) - 1, PITCH_RATE_HZ // 10)
-    return scipy.signal.sosfiltfilt(_high_pass(fmin_hz), y, padtype="constant", padlen=padding).astype(np.float32)
-
-
 @functools.lru_cache(maxsize=8)
-def _high_pass(fmin_hz):
+def _high_pass(below_hz, rate_hz):
     import scipy.signal
 
-    return scipy.signal.butter(4, fmin_hz, "highpass", fs=PITCH_RATE_HZ, output="sos")
+    return scipy.signal.butter(4, below_hz, "highpass", fs=rate_hz, output="sos")
 
 
 @functools.lru_cache(maxsize=8)
@@ -262,17 +285,15 @@ def _candidates(y, times, fmin_hz, fmax_hz):
 
 def _peaks(r, first, last, finer_hz, fmin_hz):
     """The strongest local maxima of each row between two lags, interpolated by parabolas."""
-    middle = r[:, first : last + 1]
-    top = (middle > r[:, first - 1 : last]) & (middle >= r[:, first + 1 : last + 2]) & (middle > VOICING / 2)
-    lags = first + np.argpartition(np.where(top, -middle, 0), PEAKS, axis=1)[:, :PEAKS]
-    rows = np.arange(len(r))[:, np.newaxis]
-    before, at, after = (r[rows, lags + k] for k in (-1, 0, 1))
-    bend = np.minimum(before - 2 * at + after, -1e-12)
-    shift = np.clip((before - after) / (2 * bend), -0.5, 0.5)
-    height = np.minimum(at - (before - after) * shift / 4, 1)
-    f0_hz = finer_hz / (lags + shift)
-    found = top[rows, lags - first]
-    return np.where(found, f0_hz, 0), np.where(found, height + OCTAVE_COST * np.log2(f0_hz / fmin_hz), -np.inf)
+    before, at, after = (r[:, first + k : last + 1 + k] for k in (-1, 0, 1))
+    rise, bend = before - after, np.minimum(before - 2 * at + after, -1e-12)
+    shift = np.clip(rise / (2 * bend), -0.5, 0.5)
+    f0_hz = finer_hz / (np.arange(first, last + 1) + shift)
+    strength = np.minimum(at - rise * shift / 4, 1) + OCTAVE_COST * np.log2(f0_hz / fmin_hz)
+    strength[(at <= before) | (at < after) | (at < VOICING / 2)] = -np.inf
+    best = np.argpartition(-strength, PEAKS, axis=1)[:, :PEAKS]
+    f0_hz, strength = (np.take_along_axis(values, best, axis=1) for values in (f0_hz, strength))
+    return np.where(np.isfinite(strength), f0_hz, 0), strength
 
 
 def _path(f0_hz, strength, *, hop_s):

@@ -30,7 +30,7 @@ def glide(from_hz, to_hz, *, rate_hz, duration_s=1.0):
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 24414])
-@pytest.mark.parametrize("f0_hz", [75, 110, 210, 420, 580])
+@pytest.mark.parametrize("f0_hz", [75, 110, 210, 420, 580, 850])
 def test_pitch_of_a_voice(voice, f0_hz, rate_hz):
     table = contour(voice(f0_hz, rate_hz=rate_hz), rate_hz)
     inside = table[table.time_s.between(0.25, 1.15)]
@@ -40,7 +40,7 @@ def test_pitch_of_a_voice(voice, f0_hz, rate_hz):
     assert table[(table.time_s < 0.17) | (table.time_s > 1.23)].f0_hz.isna().all()
 
 
-@pytest.mark.parametrize(("from_hz", "to_hz"), [(90, 180), (180, 450), (420, 200)])
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(90, 180), (180, 450), (420, 200), (400, 850)])
 @pytest.mark.parametrize("rate_hz", [16000, 22050])
 def test_pitch_follows_a_glide(from_hz, to_hz, rate_hz):
     y, truth = glide(from_hz, to_hz, rate_hz=rate_hz)
@@ -72,6 +72,14 @@ def test_pitch_above_rumble_and_an_offset(voice):
     table = contour(y + 0.2 * np.sin(2 * np.pi * 30 * t) + 0.1, 16000)
     assert abs(semitones(table.query("0.25 < time_s < 1.15").f0_hz, 200)).max() < 0.1
     assert table.query("time_s < 0.15").f0_hz.isna().all()
+
+
+def test_rumble_is_no_part_of_the_speech(voice):
+    y = voice(200, silence_s=1.0)
+    rumble = 0.2 * np.sin(2 * np.pi * 20 * np.arange(len(y)) / 16000) + 0.1
+    assert measure(y + rumble, 16000) == pytest.approx(measure(y, 16000), rel=0.02)
+    assert prosody.without_rumble(y + rumble, 16000).dtype == np.float32
+    np.testing.assert_allclose(prosody.without_rumble(y + rumble, 16000)[800:-800], y[800:-800], atol=2e-3)
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 24414])
@@ -133,7 +141,7 @@ def test_any_sound_gives_a_table(n, rate_hz, scale, seed):
     y = scale * np.random.default_rng(seed % 2**32).uniform(-1, 1, n)
     table = contour(y, rate_hz)
     assert len(table) == int(n / rate_hz / 0.01 + 1e-9) + 1
-    assert table.f0_hz.dropna().between(59, 620).all()
+    assert table.f0_hz.dropna().between(59, 1040).all()
     assert np.isfinite(table[["time_s", "loudness_db"]]).all(axis=None)
     assert set(measure(y, rate_hz)) == set(MEASURES)
 
@@ -184,8 +192,7 @@ def test_index_to_table(tone_index, tmp_path):
     # the tones of tests/conftest.py: 120 + 60 Hz an emotion, 1.35 times that for the second speaker
     labels = sorted(some.label.unique())
     true_hz = (120 + 60 * table.label.map(labels.index)) * table.speaker.map({"OAF": 1, "YAF": 1.35})
-    low = true_hz < 550  # the highest of the second speaker lie above what is looked for
-    assert low.sum() > 10 and abs(semitones(table.f0_hz[low], true_hz[low])).max() < 1.5
+    assert abs(semitones(table.f0_hz, true_hz)).max() < 1.5
 
 
 def test_the_second_time_it_is_read_from_the_cache(tone_index, tmp_path, monkeypatch):
@@ -225,13 +232,15 @@ def test_agrees_with_pyin_on_real_speech(real, corpus):
     medians, gross, same_voicing = [], [], []
     for file in files[:: len(files) // 6][:6]:
         y, _ = audio.load(file, rate_hz=16000)
-        reference, _, _ = librosa.pyin(y, fmin=60, fmax=600, sr=16000, frame_length=1024, hop_length=160)
-        ours = contour(y, 16000).f0_hz.to_numpy()
+        y = prosody.without_rumble(y, 16000)  # pyin takes rumble for a voice at the lowest pitch
+        reference, _, _ = librosa.pyin(y, fmin=60, fmax=1000, sr=16000, frame_length=1024, hop_length=160)
+        table = contour(y, 16000)
+        ours, loud = table.f0_hz.to_numpy(), (table.loudness_db > table.loudness_db.max() - 35).to_numpy()
         both = np.isfinite(ours) & np.isfinite(reference)
         apart = abs(semitones(ours[both], reference[both]))
         medians.append(np.median(apart))
         gross.append(np.mean(apart > 2))
-        same_voicing.append(np.mean(np.isfinite(ours) == np.isfinite(reference)))
+        same_voicing.append(np.mean((np.isfinite(ours) == np.isfinite(reference))[loud]))
     assert max(medians) < 0.5  # pyin knows steps of a tenth of a semitone only
     assert np.mean(gross) < 0.05
     assert np.mean(same_voicing) > 0.8

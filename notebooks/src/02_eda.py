@@ -1,0 +1,335 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 Look, then listen, then compute
+#
+# Before any model is trained we get to know the clips: how many there are, how they look, how they sound, and what in
+# them changes when the emotion does.
+#
+# **Running time**: half a minute on the sample corpus, a minute on TESS. **Data**: TESS where it is present, otherwise
+# the sample corpus; `SERLIB_CORPUS` chooses.
+#
+# After this notebook you can
+#
+# 1. say what a corpus holds, and whether it is balanced;
+# 2. read a waveform and a spectrogram: find the vowels, the hissing, the pauses and the pitch;
+# 3. hear and see one word in every emotion;
+# 4. measure pitch, loudness and tempo, and hold them against what the literature expects;
+# 5. say how alike two speakers are, and guess why a new voice will be hard.
+
+# %% [markdown]
+# `serlib` finds, measures and draws, seaborn and pandas explore, scikit-learn makes one simple guess at the end.
+
+# %%
+import ipywidgets
+import numpy as np
+import pandas as pd
+import seaborn
+from IPython.display import display
+from sklearn.neighbors import NearestCentroid
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import serlib
+from serlib import audio, explore, plots, prosody
+
+# %% [markdown]
+# Everything that can be turned is here.
+
+# %%
+CORPUS = serlib.default()  # sample, tess, ravdess, ...
+WORD = None  # what is said in the figures; None: the first text that everybody says in every emotion
+MOVING = "ps"  # the emotion whose pitch and loudness are followed through a clip
+ZOOM_S = 0.03  # a stretch so short that single periods of the voice are seen
+
+# %% [markdown]
+# ## What is there
+#
+# The index is a table with a row a clip. Which corpus speaks here, and what is known of its clips:
+
+# %%
+print(serlib.notice(CORPUS))
+index = serlib.index(CORPUS)
+print(len(index), "clips,", round(index.duration_s.sum() / 60), "minutes, sampling rates", *index.rate_hz.unique())
+print(index[["label", "speaker", "text", "duration_s"]].head(3).round(2).to_string(index=False))
+
+# %% [markdown]
+# A model that always gives the commonest answer looks clever on an unbalanced corpus. Is this one balanced?
+
+# %%
+plots.show(plots.counts(index))
+
+# %% [markdown]
+# Which emotion do you expect to take longest? Durations count the whole file, with the silence around the speech.
+
+# %%
+plots.show(plots.durations(index))
+
+# %% [markdown]
+# ## A sound is a wave
+#
+# Two voices and one text will lead us through this notebook; not every voice needs to have said every text in every
+# emotion, so we look for one that is complete.
+
+# %%
+emotions = [label for label in serlib.LABELS if label in set(index.label)]
+first, second = index.speaker.unique()[[0, -1]]
+kinds = index[["text", "speaker", "label"]].drop_duplicates().text.value_counts(sort=False)
+word = WORD or kinds[kinds == kinds.max()].index[0]
+print(f"voices {first} and {second}, text: {word}")
+
+# %% [markdown]
+# A clip is a row of numbers: the pressure of the air at the microphone, thousands of times a second.
+
+# %%
+clip = explore.find_clip(index, speaker=first, label="neutral", text=word)
+y, rate_hz = audio.load(clip.speech)
+peak = abs(y).argmax()
+print(y.dtype, y.shape, "at", rate_hz, "samples per second, some of them:", *np.round(y[peak : peak + 5], 4))
+plots.show(plots.waveplot(y, rate_hz, label=clip.label, title=plots.honest("Neutral", CORPUS)))
+
+# %% [markdown]
+# Listen, and follow the curve with a finger. Where are the words, where is the silence?
+
+# %%
+explore.player(y, rate_hz, gain=explore.common_gain([y]))
+
+# %% [markdown]
+# From nearer, at the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal folds. Count
+# the repetitions in the picture; how many would that be in a second?
+
+# %%
+stretch = y[peak : peak + int(ZOOM_S * rate_hz)]
+plots.show(plots.waveplot(stretch, rate_hz, label=clip.label, title=plots.honest("A few periods", CORPUS)))
+
+# %% [markdown]
+# That number is the *pitch*, or fundamental frequency f0. What did you count?
+
+# %%
+frames = prosody.contour(y, rate_hz)
+at_peak = frames.iloc[(frames.time_s - peak / rate_hz).abs().argmin()]
+print(f"measured there: {at_peak.f0_hz:.0f} repetitions a second (Hz)")
+
+# %% [markdown]
+# ## A spectrogram shows what the ear hears
+#
+# Each column is the spectrum of a short frame: time runs to the right, frequency upwards, bright is strong. Look for
+#
+# - stripes, one above the other, at all multiples of the pitch: a voice. The closer they stand, the lower the voice;
+# - bright bands across the stripes, the *formants*: they make an "a" an "a", and move with the tongue;
+# - bright clouds high up without stripes: hissing, as in "s";
+# - dark columns: silence, also the short one before a "t", "k" or "b" bursts.
+
+# %%
+plots.show(plots.spectrogram(y, rate_hz, mel=False, title=plots.honest("Linear: every hertz as tall", CORPUS)))
+
+# %% [markdown]
+# The ear tells low frequencies apart better than high ones. The *mel* scale gives frequencies the room that they have
+# in hearing, and the lower half of the picture now holds what speech is mostly made of. Notebook 03 takes it from here.
+
+# %%
+plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it sounds", CORPUS)))
+
+# %% [markdown]
+# ## Every emotion, one by one
+#
+# One voice says the same in every emotion. All players share one volume, so that soft stays soft; IPython's own player
+# would make all of them equally loud. Look first, guess how it sounds, then listen.
+
+
+# %%
+def said_by(speaker):
+    found = {label: explore.find_clip(index, speaker=speaker, label=label, text=word) for label in emotions}
+    return {label: audio.load(clip.speech) for label, clip in found.items()}
+
+
+clips = said_by(first)
+gain = explore.common_gain(y for y, _ in clips.values())
+for label, (y, rate_hz) in clips.items():
+    title = plots.honest(f"{first}: {label}", CORPUS)
+    plots.show(plots.portrait(y, rate_hz, label=label, peak=1 / gain, title=title))
+    display(explore.player(y, rate_hz, gain=gain))
+
+# %% [markdown]
+# ## The same word, side by side
+#
+# Now the other voice, on common axes. Which emotion is loudest, which is longest? In which do the stripes stand far
+# apart, in which do they rise at the end? Would you know the emotion with the labels covered?
+
+# %%
+clips = said_by(second)
+plots.show(plots.one_word(clips, title=plots.honest(f"{second}: {word}", CORPUS)))
+
+# %% [markdown]
+# And to listen to:
+
+# %%
+explore.players(clips)
+
+# %% [markdown]
+# ## Any clip
+#
+# A plain function shows and plays the clip that one asks for. Once with fixed answers:
+
+
+# %%
+def listen(speaker, emotion, text):
+    try:
+        clip = explore.find_clip(index, speaker=speaker, label=emotion, text=text)
+    except serlib.SerlibError as missing:  # TESS lacks two
+        return print(missing)
+    y, rate_hz = audio.load(clip.speech)
+    plots.show(plots.portrait(y, rate_hz, label=emotion, title=plots.honest(f"{speaker}: {text}, {emotion}", CORPUS)))
+    display(explore.player(y, rate_hz, gain=gain))
+
+
+listen(second, "happy", index.text.iloc[-1])
+
+# %% [markdown]
+# And as a widget. Cover the first menu and let the class guess the voice, or the second one and guess the emotion.
+
+# %% tags=["nbval-ignore-output"]
+_ = ipywidgets.interact(listen, speaker=list(index.speaker.unique()), emotion=emotions, text=list(index.text.unique()))
+# %% [markdown]
+# ## Compute: pitch and loudness through a clip
+#
+# What we have seen can be measured. The pitch of a frame is found by sliding the frame along itself: where it fits
+# best, one period has passed (Boersma 1993, the method of the program Praat). Where it fits nowhere there is no voice,
+# and the line stops. Loudness is the level of the frame in decibels below full scale.
+
+# %%
+y, rate_hz = clips[MOVING]
+frames = prosody.contour(y, rate_hz)
+print(frames[frames.f0_hz.notna()].head(3).round(2).to_string(index=False))
+
+# %% [markdown]
+# The line should lie on the lowest stripe. Does it? Methods err by an octave now and then; always look.
+
+# %%
+curves = {"f0_hz": frames.f0_hz, "loudness_db": frames.loudness_db, "hop_s": prosody.HOP_S}
+plots.show(plots.contours(y, rate_hz, **curves, label=MOVING, title=plots.honest(f"{second}: {MOVING}", CORPUS)))
+
+# %% [markdown]
+# ## Pitch and loudness by emotion
+#
+# **Before you go on**: compared with neutral speech, which emotions do you expect higher, which lower? Which louder,
+# which softer? Which faster? Write it down. This is what reviews of the literature found most often (Juslin and Laukka
+# 2003, Table 7; for disgust Murray and Arnott 1993, Table I). Studies disagree on how loud fear is, and surprise was
+# hardly studied: what is your own guess?
+
+# %%
+expected = pd.DataFrame(
+    {
+        "pitch": {"angry": "higher", "disgust": "lower", "fear": "higher", "happy": "higher", "sad": "lower"},
+        "loudness": {"angry": "louder", "disgust": "softer", "happy": "louder", "sad": "softer"},
+        "speech": {"angry": "shorter", "disgust": "longer", "fear": "shorter", "happy": "shorter", "sad": "longer"},
+    }
+).fillna("?")
+print(expected.to_string())
+
+# %% [markdown]
+# Every clip is measured, once; the next time the table comes from the cache. One row a clip: the median pitch, its
+# range in semitones, the level of the speech, the share that has a voice, and how long the speech takes.
+
+# %%
+voices = prosody.prosody(index)
+print(voices[list(prosody.MEASURES)].describe().loc[["min", "50%", "max"]].round(1).to_string())
+
+# %% [markdown]
+# Look: a box holds the middle half of the clips, the line in it is the median.
+
+# %%
+plots.show(plots.pitch_and_loudness(voices))
+
+# %% [markdown]
+# And compute. A high voice is high in every emotion, so each clip is compared with the neutral speech of its own
+# speaker; pitch in semitones, because equal ratios sound like equal steps.
+
+# %%
+voices["f0_st"] = 12 * np.log2(voices.f0_hz)
+medians = voices.groupby(["label", "speaker"])[["f0_st", "loudness_db", "speech_s"]].median()
+apart = medians.sub(medians.loc["neutral"], level="speaker").groupby("label").median().loc[emotions]
+apart = apart.round(1) + 0.0  # no minus zero
+apart.columns = ["pitch (semitones)", "loudness (dB)", "speech (s)"]
+print(apart.rename_axis(None).to_string(float_format="{:+.1f}".format))
+
+# %% [markdown]
+# Was the literature right about this corpus? What differs by less than a tenth is called the same.
+
+# %%
+words = {"pitch": ("lower", "higher"), "loudness": ("softer", "louder"), "speech": ("shorter", "longer")}
+for column, (name, (less, more)) in zip(apart, words.items(), strict=True):
+    found = apart[column].map(lambda d, less=less, more=more: less if d < 0 else more if d > 0 else "same")
+    asked = expected[name][expected[name] != "?"]
+    wrong = [f"{label} is {found[label]}" for label in asked.index if found[label] != asked[label]]
+    print(f"{name}: {len(asked) - len(wrong)} of {len(asked)} as expected", *wrong, sep="; ")
+if CORPUS == "sample":
+    print("The sample corpus was made after this literature: that it agrees proves nothing.")
+
+# %% [markdown]
+# ## How alike are two voices?
+#
+# A point is a clip, its colour the emotion, its shape the voice. Cover one voice with your eyes: could you draw borders
+# between the emotions? Would the same borders do for the other voice? seaborn draws; `serlib` lends its style and asks
+# for a description.
+
+
+# %%
+@plots.style.drawn
+def two_voices(table):
+    ax, figure = plots.style.canvas(size=(10, 5.6))
+    look = {"palette": plots.COLOURS, "hue_order": emotions, "style_order": [first, second], "s": 30, "alpha": 0.7}
+    seaborn.scatterplot(table, x="f0_hz", y="loudness_db", hue="label", style="speaker", ax=ax, **look)
+    seaborn.move_legend(ax, "upper left", bbox_to_anchor=(1, 1))
+    ax.set(title=plots.honest("Two voices", table), xlabel="Pitch f0 (Hz)", ylabel="Loudness (dB)")
+    middle = table.groupby(["label", "speaker"]).f0_hz.median().round().astype(int).unstack().loc[emotions]
+    listed = "; ".join(f"{label} {pair[first]} and {pair[second]}" for label, pair in middle.iterrows())
+    alt = f"Scatter plot of pitch and loudness; median pitch of {first} and {second} in Hz: {listed}."
+    return plots.style.described(figure, alt)
+
+
+plots.show(two_voices(voices[voices.speaker.isin([first, second])]))
+
+# %% [markdown]
+# The simplest rule that one can learn: remember the average clip of each emotion (pitch, range, loudness, tempo, share
+# of voice), and answer with the nearest. It learns from one voice and half of the texts. How well does it do on the
+# other half, said by the same voice, and said by the other one?
+
+# %%
+measures = ["f0_st", "f0_range_st", "loudness_db", "speech_s", "voiced_share"]
+usable = voices.dropna(subset=measures)
+taught = usable.text.isin(index.text.unique()[::2])
+lesson = usable[taught & (usable.speaker == first)]
+rule = make_pipeline(StandardScaler(), NearestCentroid()).fit(lesson[measures], lesson.label)
+for speaker in (first, second):
+    asked = usable[~taught & (usable.speaker == speaker)]
+    print(
+        f"taught by {first}, tested on {speaker}: {rule.score(asked[measures], asked.label):.0%} of {len(asked)} right"
+    )
+print(f"guessing: {1 / len(emotions):.0%}")
+
+# %% [markdown]
+# Five numbers go a long way for a known voice. What happened with the other one? Go back to the picture: which emotion
+# of one voice lies where another emotion of the other voice lies? Models with a million parameters meet the same
+# trouble; notebook 05 measures it, notebook 07 asks what helps.
+
+# %% [markdown]
+# ## What you take along
+#
+# 1. Counts by emotion and speaker show whether a corpus is balanced, and which combinations are missing.
+# 2. Stripes are the voice and their distance is its pitch, bright bands are formants, clouds are hissing, dark columns
+#    are pauses; mel gives frequencies the room that they have in hearing.
+# 3. The same word changes its length, loudness, pitch and melody with the emotion; players must keep the volume.
+# 4. Pitch, loudness and tempo are measured frame by frame; against a speaker's own neutral speech they mostly go where
+#    the literature says; where they do not, listen again and ask what the actor meant.
+# 5. Two speakers can differ as much as two emotions do. What is learned from one voice need not hold for the next.
