@@ -175,7 +175,7 @@ def tremble(y, rng, *, tremor, jitter):
     n = len(y)
     slow, fast = smooth_noise(rng, n, step=RATE_HZ // 13), smooth_noise(rng, n, step=RATE_HZ // 150)
     at = np.cumsum(1 + np.clip(tremor * slow + jitter * fast, -0.2, 0.2))
-    at *= (n - 1) / at[-1]
+    at = (at - at[0]) * (n - 1) / (at[-1] - at[0])
     return np.interp(at, np.arange(n), y) * (1 + np.clip(4 * tremor * slow, -0.5, 0.5))
 
 
@@ -204,7 +204,9 @@ def colour(y, rng, *, timbre_db, reverberation_db, decay_s):
     size = 1 << (n - 1).bit_length()
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 1))
     low, middle, high = timbre_db
-    gain_db = np.interp(octaves, np.log2((350, 700, 2000, 3000, 6000)), (low, 0, middle, middle, high))
+    # What lies below 60 Hz is no voice; a microphone's preamplifier cuts it too.
+    points_hz, points_db = (30, 60, 350, 700, 2000, 3000, 6000), (-40, low, low, 0, middle, middle, high)
+    gain_db = np.interp(octaves, np.log2(points_hz), points_db)
     spectrum = np.fft.rfft(y, size) * np.fft.rfft(room, size) * 10 ** (gain_db / 20)
     return np.fft.irfft(spectrum, size)[:n]
 
