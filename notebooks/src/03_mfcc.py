@@ -38,14 +38,14 @@ import librosa
 import numpy as np
 import pandas as pd
 import scipy.fft
-from IPython.display import Audio, display
+from IPython.display import display
 from ipywidgets import IntSlider, interact
 from sklearn.decomposition import PCA
 from sklearn.metrics import pairwise_distances
 from sklearn.preprocessing import StandardScaler
 
 import serlib
-from serlib import audio, plots
+from serlib import audio, explore, plots
 
 # %% [markdown]
 # Everything that can be turned is here; the values are those of the published systems, which are librosa's own.
@@ -79,10 +79,15 @@ title = plots.honest(f"{clip.speaker}, {clip.text}, {clip.label}", CORPUS)
 plots.show(plots.waveplot(y, RATE_HZ, label=clip.label, title=title))
 
 # %% [markdown]
-# Then listen to it, since we shall hear it again in pieces.
+# Then listen to it, since we shall hear it again in pieces. Each player is set as loud as it goes.
+
 
 # %%
-display(Audio(y, rate=RATE_HZ))
+def loud(y):
+    return explore.player(y, RATE_HZ, gain=explore.common_gain([y]))
+
+
+display(loud(y))
 
 # %% [markdown]
 # Each step below must give what librosa gives. This function says so, and stops the notebook where it does not.
@@ -189,7 +194,7 @@ def ladder(tones_hz, tone_s=0.2):
 
 low, high = 200, 6000
 in_hz, in_mel = np.linspace(low, high, 9), mel_to_hz(np.linspace(hz_to_mel(low), hz_to_mel(high), 9))
-display(Audio(ladder(in_hz), rate=RATE_HZ), Audio(ladder(in_mel), rate=RATE_HZ))
+display(loud(ladder(in_hz)), loud(ladder(in_mel)))
 
 # %% [markdown]
 # This is Slaney's mel scale: straight below one kilohertz, logarithmic above. Listening tests from 1937 on stand behind
@@ -337,14 +342,14 @@ def heard(n_mfcc):
 
 
 few = heard(FEW)
-display(Audio(few, rate=RATE_HZ))
+display(loud(few))
 
 # %% [markdown]
 # And forty:
 
 # %%
 many = heard(N_MFCC)
-display(Audio(many, rate=RATE_HZ))
+display(loud(many))
 
 # %% [markdown]
 # Can the melody still be found? We take the pitch of the clip and of both copies in the loud frames, and count where it
@@ -405,7 +410,7 @@ check("the mean of shuffled frames", shuffled.mean(axis=0), mean, within=1e-9)
 
 # %%
 backwards = y[::-1]
-display(Audio(backwards, rate=RATE_HZ))
+display(loud(backwards))
 
 # %% [markdown]
 # Its forty numbers are nearly those of the clip. Beside it, what another emotion changes:

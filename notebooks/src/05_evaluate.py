@@ -28,24 +28,27 @@
 # 5. tell what the same model is worth on new clips, new words, and a new voice.
 
 # %% [markdown]
-# `serlib` judges, draws and answers; IPython plays.
+# `serlib` judges, draws, plays and answers.
 
 # %%
+from dataclasses import replace
+
 import numpy as np
 import soundfile
-from IPython.display import Audio, display
+from IPython.display import display
 
 import serlib
-from serlib import audio, plots, report
+from serlib import audio, explore, plots, report
 from serlib.base import home, shown
 from serlib.evaluation import errors
 
 # %% [markdown]
-# Everything that can be turned is here; the first four must be those of notebook 04 to find its run.
+# Everything that can be turned is here; the first five must be those of notebook 04 to find its run.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
 RECIPE = "lstm-256"  # published system A
+KEEP = "best"  # which epoch's weights: last, as tutorials do, or best on the validation role
 SEED = 0  # of the split and of the training
 EPOCHS = None  # None: as many as the recipe says
 LISTEN = 3  # players of the most confident errors
@@ -62,7 +65,8 @@ def trained(kind, fold=None):
     table = serlib.split(index, kind, seed=SEED, fold=fold)
     part = "" if fold is None else f"-{fold}"
     out = home() / "checkpoints" / f"04-{CORPUS}-{RECIPE}-{kind}{part}"
-    return serlib.fit(RECIPE, table, out=out, seed=SEED, epochs=EPOCHS, resume=True)
+    recipe = replace(serlib.RECIPES[RECIPE], keep=KEEP)
+    return serlib.fit(recipe, table, out=out, seed=SEED, epochs=EPOCHS, resume=True)
 
 
 run = trained("random")
@@ -83,7 +87,7 @@ plots.show(plots.confusion(found))
 
 # %%
 print(f"accuracy {found.accuracy:.0%}, UAR {found.uar:.0%}, on {found.n_test} clips")
-assert found.accuracy > 0.6, "far below what this recipe reaches on any corpus of this project"
+assert found.accuracy > 0.3, "hardly better than guessing: something is broken"
 
 # %% [markdown]
 # Recall of each emotion: of the clips that were meant so, how many were heard so.
@@ -126,8 +130,7 @@ plots.show(plots.abstaining(found))
 worst = errors(found, LISTEN)
 for clip in worst.itertuples():
     print(f"meant {clip.label}, heard as {clip.predicted} ({clip.confidence:.0%}): {clip.speaker}, {clip.text}")
-    y, rate_hz = audio.load(clip.speech)
-    display(Audio(y, rate=rate_hz))
+    display(explore.player(*audio.load(clip.speech)))
 
 # %% [markdown]
 # ## A file of your own
