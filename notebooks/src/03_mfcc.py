@@ -83,11 +83,11 @@ plots.show(plots.waveplot(y, RATE_HZ, label=clip.label, title=title))
 
 
 # %%
-def loud(y):
+def play(y):
     return explore.player(y, RATE_HZ, gain=explore.common_gain([y]))
 
 
-display(loud(y))
+display(play(y))
 
 # %% [markdown]
 # Each step below must give what librosa gives. This function says so, and stops the notebook where it does not.
@@ -194,7 +194,7 @@ def ladder(tones_hz, tone_s=0.2):
 
 low, high = 200, 6000
 in_hz, in_mel = np.linspace(low, high, 9), mel_to_hz(np.linspace(hz_to_mel(low), hz_to_mel(high), 9))
-display(loud(ladder(in_hz)), loud(ladder(in_mel)))
+display(play(ladder(in_hz)), play(ladder(in_mel)))
 
 # %% [markdown]
 # This is Slaney's mel scale: straight below one kilohertz, logarithmic above. Listening tests from 1937 on stand behind
@@ -342,14 +342,14 @@ def heard(n_mfcc):
 
 
 few = heard(FEW)
-display(loud(few))
+display(play(few))
 
 # %% [markdown]
 # And forty:
 
 # %%
 many = heard(N_MFCC)
-display(loud(many))
+display(play(many))
 
 # %% [markdown]
 # Can the melody still be found? We take the pitch of the clip and of both copies in the loud frames, and count where it
@@ -410,7 +410,7 @@ check("the mean of shuffled frames", shuffled.mean(axis=0), mean, within=1e-9)
 
 # %%
 backwards = y[::-1]
-display(loud(backwards))
+display(play(backwards))
 
 # %% [markdown]
 # Its forty numbers are nearly those of the clip. Beside it, what another emotion changes:
