@@ -257,16 +257,18 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     ax, out = canvas(ax, size=(8.5, 4.8))
     ax.plot(100 * table["coverage"], 100 * table["accuracy"], color=MAIN)
     ax.plot(100 * marked["coverage"], 100 * marked["accuracy"], "o", color=SECOND, markersize=9)
-    for row in marked.itertuples():
+    for i, row in enumerate(marked.itertuples()):  # by turns below and above the line, lest they meet
         ax.annotate(
             f"≥ {100 * row.threshold:.0f} % sure",
             (100 * row.coverage, 100 * row.accuracy),
-            (6, 8),
+            (-4, -18) if i % 2 == 0 else (6, 8),
             textcoords="offset points",
+            ha="right" if i % 2 == 0 else "left",
         )
     floor = 100 * table["accuracy"].min()
     ax.set(title=honest(title, report.corpora), xlabel="Clips answered (%)", ylabel="Accuracy of the answers (%)")
     ax.set(xlim=(0, 102), ylim=(max(0, floor - 8), 103))
+    ax.set_yticks([tick for tick in ax.get_yticks() if max(0, floor - 8) <= tick <= 100])
     ax.grid()
     text = listed(
         (f"at {r.threshold:.0%} confidence", f"{r.coverage:.0%} answered and {r.accuracy:.0%} right")
