@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure every accuracy that README states, and write RESULTS.md and its picture.
 
-    python bench/accuracy.py tess data/tess ravdess data/ravdess [--recipes NAME ...] [--seed N] [--out RESULTS.md]
+    python bench/accuracy.py [tess data/tess ravdess data/ravdess] [--recipes NAME ...] [--seed N] [--out RESULTS.md]
 
 Each training is a run folder under checkpoints/accuracy and is kept: an interrupted measurement goes on where it
 stopped. The test role of each split is judged once. Where a split has folds, each clip of the corpus is tested in one
@@ -106,13 +106,17 @@ def page(rows, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", nargs="+", help="tess FOLDER ravdess FOLDER")
+    parser.add_argument("corpus", nargs="*", help="tess FOLDER ravdess FOLDER; default: what is present")
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=list(RECIPES))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=home() / "RESULTS.md")
     args = parser.parse_args()
     rows, pictured = [], {}
-    for corpus, folder in zip(args.corpus[::2], args.corpus[1::2], strict=True):
+    given = list(zip(args.corpus[::2], args.corpus[1::2], strict=True))
+    given = given or [(name, corpora.find(name)) for name in PLAN if corpora.present(name)]
+    if not given:
+        parser.exit(message="neither TESS nor RAVDESS is here; see python -m serlib download\n")
+    for corpus, folder in given:
         index = corpora.index(corpus, folder)
         for recipe in args.recipes:
             if corpus == "ravdess" and recipe not in RAVDESS_RECIPES:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serlib import audio
+from serlib import audio, corpora
 from serlib.features import KINDS, SPECS, extract
 
 MEANS = SPECS["mfcc40-mean"]
@@ -33,7 +33,7 @@ EVERY = dataclasses.replace(MEANS, kinds=tuple(kind for kind in KINDS if kind !=
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, help="unpacked corpora")
+    parser.add_argument("folders", nargs="*", type=Path, help="unpacked corpora; default: TESS, else the sample")
     parser.add_argument("--clips", type=int, default=600, help="clips of each corpus, evenly spread; 0 for all")
     parser.add_argument("--jobs", type=int, help="workers; default: all cores")
     parser.add_argument("--rounds", type=int, default=3)
@@ -41,7 +41,7 @@ def main():
     args = parser.parse_args()
     if args.child:
         return child(json.load(sys.stdin), args.child, args.jobs)
-    for folder in args.folders:
+    for folder in args.folders or [corpora.find(corpora.default())]:
         table = clips(folder, args.clips)
         print(f"{folder.name}: {len(table)} clips, {args.jobs or os.cpu_count()} workers, {args.rounds} rounds\n")
         print(f"{'':34}{'ms a clip':>10}{'ratio':>8}{'largest difference':>20}")
