@@ -15,7 +15,7 @@
 #
 # We build a published network layer by layer, decide who may teach it and who will test it, and train it.
 #
-# **Running time**: about half a minute on the sample corpus, three minutes on TESS. **Data**: TESS where it is
+# **Running time**: under a minute on the sample corpus, three minutes on TESS. **Data**: TESS where it is
 # present, otherwise the sample corpus; `SERLIB_CORPUS` chooses.
 #
 # After this notebook you can
