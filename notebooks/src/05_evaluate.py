@@ -16,8 +16,8 @@
 # We judge the model of notebook 04 as papers do, ask how sure we may be of the figure, and then let a voice speak that
 # the model has never heard.
 #
-# **Running time**: a minute and a half on the sample corpus where notebook 04 has run before, ten minutes on TESS; a few
-# seconds where all runs are there already.
+# **Running time**: a minute and a half on the sample corpus after notebook 04, several minutes on TESS; half a minute
+# where all runs are there already.
 # **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses.
 #
 # After this notebook you can
