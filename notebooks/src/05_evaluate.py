@@ -144,7 +144,7 @@ for clip in worst.itertuples():
 recognizer = serlib.Recognizer(run)
 clip = found.predictions.iloc[0]
 y, rate_hz = audio.load(clip.speech)
-mine = home() / "data" / "my_recording.flac"
+mine = run.folder.parent / "my_recording.flac"
 louder = audio.resample(y, from_hz=rate_hz, to_hz=48000)
 soundfile.write(mine, 0.5 * louder.repeat(2).reshape(-1, 2), 48000)
 answer = recognizer.predict(mine)
