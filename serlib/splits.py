@@ -48,7 +48,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women); by default
         one speaker a part up to six speakers, six parts beyond, and the test role is part 0.
     test : sequence of str, optional
-        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test role.
+        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test role. In an
+        index of several corpora a speaker is called `tess/OAF`; the speakers of all corpora but the named ones then
+        train together, on the labels that the corpora of the named speakers have.
     test_share : float
         Part of the corpus (of its clips, texts or speakers) that becomes the test role.
     validation_share : float
@@ -68,7 +70,8 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Notes
     -----
     The validation role stands in for the test role while training, so it is drawn as the test role is: by text, by
-    speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead.
+    speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead. Where
+    speakers of several corpora train together, each corpus gives its share.
 
     Taught in notebooks/04_lstm_train.
     """
@@ -76,6 +79,8 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
     if kind == "corpus":
         index = _shared_labels(index, test)
+    elif kind in ("speaker", "speaker+text") and test is not None:
+        index = _labels_of(index, test)
     _check_labels(index)
     rng = np.random.default_rng(seed)
     drawn_by = {"published": "random", "speaker+text": "speaker"}.get(kind, kind)
@@ -99,7 +104,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     validation = "the test role"
     if kind != "published":
         candidates = np.flatnonzero(~is_test & ~dropped)
-        chosen, validation = _validation(index.iloc[candidates], drawn_by, rng=rng, share=validation_share, seed=seed)
+        chosen, validation = _shares(index.iloc[candidates], drawn_by, rng=rng, share=validation_share, seed=seed)
         role[candidates[chosen]] = "validation"
     table = index.assign(role=role)[~dropped].reset_index(drop=True)
     if kind != "published":  # copies of one recording stay together
@@ -218,6 +223,18 @@ def _group_test(index, by, *, rng, fold, folds, test, share):
     return np.isin(keys, list(test))
 
 
+def _shares(candidates, drawn_by, **options):
+    """Positions that become validation; by speaker each corpus gives its share, so that none vanishes from training."""
+    corpora = candidates.corpus.to_numpy()
+    names = list(dict.fromkeys(corpora))
+    if drawn_by not in ("speaker", "corpus") or len(names) == 1:
+        return _validation(candidates, drawn_by, **options)
+    parts = [np.flatnonzero(corpora == name) for name in names]
+    drawn = [_validation(candidates.iloc[part], drawn_by, **options) for part in parts]
+    how = ", ".join(f"{name}: {by}" for name, (_, by) in zip(names, drawn, strict=True))
+    return np.concatenate([part[chosen] for part, (chosen, _) in zip(parts, drawn, strict=True)]), how
+
+
 def _validation(candidates, drawn_by, *, rng, share, seed):
     """Positions among the candidates that become validation, and how they were drawn."""
     speakers = natsorted(set(group_keys(candidates, "speaker")))
@@ -246,6 +263,15 @@ def _shared_labels(index, test):
     inside = index.corpus.isin(chosen)
     shared = set(index[inside].label) & set(index[~inside].label)
     return index[index.label.isin(shared)]
+
+
+def _labels_of(index, test):
+    """Clips with a label that the corpora of the named speakers have."""
+    named = np.isin(group_keys(index, "speaker"), [test] if isinstance(test, str) else list(map(str, test)))
+    if not named.any():  # the names are wrong, which is told later
+        return index
+    theirs = index[index.corpus.isin(set(index.corpus[named]))]
+    return index[index.label.isin(set(theirs.label))]
 
 
 def _check_labels(index):

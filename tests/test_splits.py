@@ -110,6 +110,23 @@ def test_across_corpora_only_shared_labels_stay():
     assert set(rows(table, "test").corpus) == {"emodb"} and set(rows(table, "train").corpus) == {"tess"}
 
 
+def test_a_named_speaker_of_several_corpora_decides_the_labels():
+    calm = [*LABELS, "calm"]
+    index = pd.concat([table_of(2, 20, corpus="tess"), table_of(6, 20, labels=calm, corpus="ravdess")])
+    table = split(index.reset_index(drop=True), "speaker", test=["tess/s0"])
+    assert set(table.label) == set(LABELS)
+    assert set(zip(rows(table, "test").corpus, rows(table, "test").speaker, strict=True)) == {("tess", "s0")}
+    trained = rows(table, "train")
+    assert set(trained.corpus) == {"tess", "ravdess"} and "s1" in set(trained[trained.corpus == "tess"].speaker)
+    # each corpus gives its share of the validation: TESS's one speaker words, the six of RAVDESS a speaker
+    spared = rows(table, "validation")
+    assert set(spared.corpus) == {"tess", "ravdess"}
+    for corpus, by in (("tess", "text"), ("ravdess", "speaker")):
+        assert not set(spared[spared.corpus == corpus][by]) & set(trained[trained.corpus == corpus][by])
+    other = split(index.reset_index(drop=True), "speaker", test=["ravdess/s0"])
+    assert set(other.label) == set(calm)
+
+
 @pytest.mark.parametrize(
     ("index", "options", "said"),
     [
