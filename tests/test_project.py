@@ -25,10 +25,11 @@ MODULES = sorted((ROOT / "serlib").rglob("*.py"))
 LAYERS = (
     *("base", "audio", "corpora", "archives", "credentials", "transfer", "download"),
     *("spectrum", "extraction", "features", "prosody", "splits", "leakage", "augment", "recipes", "runs", "training"),
-    *("metrics", "comparison", "evaluation", "recognizer", "plots", "report", "explore", "cli", "__main__"),
+    *("metrics", "evaluation", "comparison", "search", "recognizer", "plots", "report", "explore", "cli", "__main__"),
 )
 #: Import name -> name on PyPI where they differ, or of the required package that cannot be there without it.
 PYPI = {"sklearn": "scikit-learn", "IPython": "ipywidgets", "kagglesdk": "kaggle", "PIL": "matplotlib"}
+PYPI |= {"traitlets": "ipywidgets"}
 #: Used without being imported: the notebooks are opened in it.
 APPLICATIONS = {"jupyterlab"}
 

@@ -13,11 +13,40 @@ PLAYER_HZ = 22050
 MP3_LEVEL = 0.4
 
 
+def encoded(y, rate_hz, *, gain=1.0):
+    """A sound as the bytes of a small file that a browser plays. Features are never made from it.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, full scale 1.0.
+    rate_hz : int
+    gain : float
+        Factor; what would go beyond full scale is cut off.
+
+    Returns
+    -------
+    data : bytes
+        MP3, or a WAV file ten times as large where libsndfile cannot write MP3.
+    mime : str
+        The type of file, for the page.
+    """
+    import soundfile
+
+    y, data = np.clip(gain * np.asarray(y, dtype=np.float32), -1, 1), io.BytesIO()
+    if "MP3" not in soundfile.available_formats():
+        soundfile.write(data, y, rate_hz, format="WAV", subtype="PCM_16")
+        return data.getvalue(), "audio/wav"
+    y = np.clip(audio.resample(y, from_hz=rate_hz, to_hz=PLAYER_HZ), -1, 1)
+    soundfile.write(data, y, PLAYER_HZ, format="MP3", compression_level=MP3_LEVEL)
+    return data.getvalue(), "audio/mpeg"
+
+
 def player(y, rate_hz, *, gain=1.0):
     """A player for a notebook, with the sound inside the page.
 
     Unlike `IPython.display.Audio` on its own it does not make every clip equally loud: how loud an emotion is spoken
-    is half of what there is to hear. The sound is compressed for listening; features are never made from it.
+    is half of what there is to hear. The sound is compressed for listening.
 
     Parameters
     ----------
@@ -31,21 +60,14 @@ def player(y, rate_hz, *, gain=1.0):
     Returns
     -------
     IPython.display.Audio
-        MP3, or a WAV file ten times as large where libsndfile cannot write MP3.
 
     Taught in notebooks/02_eda.
     """
-    import soundfile
     from IPython.display import Audio
 
-    y = np.clip(gain * np.asarray(y, dtype=np.float32), -1, 1)
-    if "MP3" not in soundfile.available_formats():
-        return Audio(y, rate=rate_hz, normalize=False)
-    data = io.BytesIO()
-    y = np.clip(audio.resample(y, from_hz=rate_hz, to_hz=PLAYER_HZ), -1, 1)
-    soundfile.write(data, y, PLAYER_HZ, format="MP3", compression_level=MP3_LEVEL)
-    sound = Audio(data=data.getvalue())
-    sound.mimetype = "audio/mpeg"  # Audio takes all bytes for a WAV file
+    data, mime = encoded(y, rate_hz, gain=gain)
+    sound = Audio(data=data)
+    sound.mimetype = mime  # Audio takes all bytes for a WAV file
     return sound
 
 

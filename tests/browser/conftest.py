@@ -1,0 +1,270 @@
+"""A real JupyterLab and a real browser for the tests of what people click.
+
+    def test_something(lab):
+        notebook = lab.open(cells=["from serlib import explore", "..."])   # or lab.open("02_eda")
+        notebook.run()
+        notebook.page.get_by_role("slider").click()
+
+One server and one browser serve the whole session; each test gets a page of its own, and fails in the end if the page
+said anything on its console, or asked for anything that does not come from the server. Screenshots are kept in the
+folder SERLIB_SCREENSHOTS, or else in pytest's own. Debian's Chromium is used; nothing is downloaded.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from notebooks import build
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+#: Beside heavy work a page takes its time; nothing waits this long when all is well.
+PATIENCE_S = 60
+SIZE = {"width": 1280, "height": 1000}
+FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage"]
+
+#: JupyterLab as a test wants it: every cell on the page even when it is far away, no news from the network.
+SETTINGS = {
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line where there is no browser."""
+    if not CHROMIUM:
+        terminalreporter.write_line("no chromium here: the tests in tests/browser did not run (apt install chromium)")
+
+
+class Server:
+    """JupyterLab in a process of its own."""
+
+    def __init__(self, folder):
+        self.folder, self.home = folder / "notebooks", folder / "home"
+        settings = folder / "lab"
+        for made in (self.folder, self.home, settings):
+            made.mkdir()
+        (settings / "overrides.json").write_text(json.dumps(SETTINGS))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.token = os.urandom(12).hex()
+        self.address = f"http://127.0.0.1:{self.port}"
+        options = {
+            "ServerApp.ip": "127.0.0.1",
+            "ServerApp.port": self.port,
+            "ServerApp.port_retries": 0,
+            "ServerApp.root_dir": self.folder,
+            "ServerApp.open_browser": False,
+            "ServerApp.allow_root": True,
+            "IdentityProvider.token": self.token,
+            "LabApp.app_settings_dir": settings,
+            "LabApp.expose_app_in_browser": True,
+            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        }
+        self.log = folder / "jupyter.log"
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # the kernel's `python`
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())],
+                env={**build.clean_environment(self.home), "PATH": path, "JUPYTER_CONFIG_DIR": str(folder / "config")},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def wait(self):
+        """Until it answers."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{self.address}/api?token={self.token}", timeout=5)
+                return
+            time.sleep(0.1)
+        pytest.fail(f"JupyterLab did not start:\n{self.log.read_text()[-2000:]}", pytrace=False)
+
+    def stop(self):
+        """It takes its kernels along."""
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+class Notebook:
+    """A notebook that is open in the browser.
+
+    `page` is Playwright's; `errors` what the page complained about; `name` the file's.
+    """
+
+    def __init__(self, page, server, name, pictures):
+        self.page, self.name, self.errors = page, name, []
+        self._pictures, self._address = pictures, server.address
+        page.on("console", lambda said: said.type == "error" and self.errors.append(f"{said.text} ({said.location})"))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._local)
+        page.goto(f"{server.address}/doc/tree/{name}?reset&token={server.token}")
+        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
+
+    def _local(self, request):
+        if not request.url.startswith((self._address, self._address.replace("http", "ws"), "data:", "blob:")):
+            self.errors.append(f"asked the network for {request.url}")
+
+    def command(self, name, **arguments):
+        """Have JupyterLab do one of its commands; returns when it is done."""
+        call = "([name, arguments]) => window.jupyterapp.commands.execute(name, arguments).then(() => null)"
+        self.page.evaluate(call, [name, arguments])
+
+    def run(self):
+        """Run all cells; a cell that fails fails the test."""
+        self.command("notebook:run-all-cells")
+        failed = self.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']")
+        failed = self.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").or_(failed)
+        assert not failed.count(), failed.first.inner_text()
+
+    def cell(self, number):
+        """The code cell of this number, from 0, as a locator; negative from the end."""
+        return self.page.locator(".jp-CodeCell").nth(number)
+
+    def evaluate(self, expression):
+        """The repr of an expression in the kernel."""
+        call = """async (code) => {
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const done = await kernel.requestExecute({code: "", user_expressions: {x: code}, silent: true}).done;
+            const x = done.content.user_expressions.x;
+            return x.status === "ok" ? x.data["text/plain"] : x.evalue;
+        }"""
+        return self.page.evaluate(call, expression)
+
+    def until(self, expression, wanted="True"):
+        """Wait until an expression in the kernel has this repr."""
+        end = time.monotonic() + PATIENCE_S
+        while (found := self.evaluate(expression)) != wanted:
+            assert time.monotonic() < end, f"{expression} is {found}, not {wanted}"
+            self.page.wait_for_timeout(50)
+
+    def theme(self, name):
+        """Change to JupyterLab's "light" or "dark" theme."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {name.title()}")
+        light = str(name == "light").lower()
+        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]")
+
+    def picture(self, name, locator=None):
+        """Keep a screenshot of the page, or of a part of it."""
+        path = self._pictures / f"{name}.png"
+        if locator:
+            locator.scroll_into_view_if_needed()
+        (locator or self.page).screenshot(path=path)
+        return path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A JupyterLab of this session's own: port, token, SERLIB_HOME, folder of notebooks."""
+    if not CHROMIUM:
+        pytest.skip("no chromium")
+    started = Server(tmp_path_factory.mktemp("lab"))
+    try:
+        started.wait()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Launch a browser: chromium(*more_flags) -> playwright Browser; one for each set of flags."""
+    if not CHROMIUM:
+        pytest.skip("no chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = {}
+
+        def launch(*flags):
+            if flags not in started:
+                started[flags] = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+            return started[flags]
+
+        yield launch
+        for browser in started.values():
+            browser.close()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """Where screenshots are kept."""
+    folder = os.environ.get("SERLIB_SCREENSHOTS")
+    folder = Path(folder) if folder else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Lab:
+    """Opens notebooks in the browser, each on a page of its own."""
+
+    def __init__(self, server, chromium, pictures):
+        self.server, self._chromium, self._pictures, self._opened = server, chromium, pictures, []
+
+    def open(self, stem=None, *, cells=(), flags=()):
+        """Open a copy of a notebook of the project, or one of these cells.
+
+        Parameters
+        ----------
+        stem : str
+            "02_eda": converted from its source, without outputs.
+        cells : sequence of str
+            The code of the cells, where there is no `stem`.
+        flags : sequence of str
+            More flags for Chromium.
+        """
+        if stem:
+            notebook = build.convert(build.HERE / "src" / f"{stem}.py")
+        else:
+            notebook = nbformat.v4.new_notebook(metadata=build.METADATA)
+            notebook.cells = [nbformat.v4.new_code_cell(text) for text in cells]
+        name = f"{stem or 'cells'}-{len(list(self.server.folder.iterdir()))}.ipynb"
+        nbformat.write(notebook, self.server.folder / name)
+        context = self._chromium(*flags).new_context(viewport=SIZE)
+        context.set_default_timeout(1000 * PATIENCE_S)
+        self._opened.append((context, None))
+        opened = Notebook(context.new_page(), self.server, name, self._pictures)
+        self._opened[-1] = (context, opened)
+        return opened
+
+    def close(self):
+        """Shut the kernels down and close the pages; returns what the pages complained about."""
+        errors = []
+        for context, opened in self._opened:
+            if opened:
+                errors += opened.errors
+                opened.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+            context.close()
+        return errors
+
+
+@pytest.fixture
+def lab(server, chromium, pictures):
+    """Opens notebooks, see `Lab.open`; afterwards no page may have complained."""
+    opened = Lab(server, chromium, pictures)
+    yield opened
+    assert not opened.close()
+
+
+@pytest.fixture(scope="module")
+def module_lab(server, chromium, pictures):
+    """`lab` for a notebook that a whole file of tests shares."""
+    opened = Lab(server, chromium, pictures)
+    yield opened
+    assert not opened.close()
