@@ -17,6 +17,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "audio",
+        "augment",
         "base",
         "corpora",
         "download",

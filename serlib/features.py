@@ -254,7 +254,7 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
     values, lengths = extraction.fill(
         functools.partial(_row, spec=spec),
         list(zip(files, digests, strict=True)),
-        lambda: _shape(index, spec),
+        lambda: row_shape(index, spec),
         folder,
         {"version": FEATURES_VERSION, "spec": spec.to_dict(), "content": content, "names": names(spec)},
         jobs=jobs,
@@ -265,14 +265,20 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
 
 
 def _row(file, digest, spec):
-    """Features of a file, provided that it is still the one that was indexed."""
-    data = _read(file)
-    if audio.digest(data) != digest:
-        raise SerlibError(f"{shown(file)} has changed since it was indexed; index the corpus again")
+    """Features of a file."""
+    data = indexed_bytes(file, digest)
     y, rate_hz = audio.decode(data, name=file, offset_s=spec.offset_s, duration_s=spec.duration_s)
     if not len(y):
         y, rate_hz = audio.decode(data, name=file, duration_s=spec.duration_s)
     return _compute(y, rate_hz, spec, name=file)
+
+
+def indexed_bytes(file, digest):
+    """The content of a file, provided that it is still the one that was indexed."""
+    data = _read(file)
+    if audio.digest(data) != digest:
+        raise SerlibError(f"{shown(file)} has changed since it was indexed; index the corpus again")
+    return data
 
 
 def _read(file):
@@ -284,8 +290,8 @@ def _read(file):
         ) from None
 
 
-def _shape(index, spec):
-    """Shape of a row: how long sequences can get follows from the lengths of the files."""
+def row_shape(index, spec):
+    """Shape of the features of a clip, padded: how long sequences can get follows from the lengths of the files."""
     if spec.summary or spec.frames:
         return ((spec.frames,) if not spec.summary else ()) + (len(names(spec)),)
     if {"duration_s", "rate_hz"} <= set(index):

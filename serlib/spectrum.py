@@ -27,7 +27,7 @@ CHROMA = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 # librosa loads its parts on first use with Python's parser, which Python 3.11 must not run in two threads at once
 # (https://github.com/python/cpython/issues/106905).
-_LOADING = threading.Lock()
+LOADING = threading.Lock()
 
 
 def kinds(y, spec):
@@ -115,7 +115,7 @@ def _hann(frame):
 
 def _librosa():
     """librosa with what is used of it loaded."""
-    with _LOADING:
+    with LOADING:
         import librosa
 
         _ = librosa.filters.mel, librosa.yin

@@ -1,0 +1,30 @@
+"""Augmentation: the training role's clips, changed so that the label still holds. Never validation, never test.
+
+Waveform augmentations change the sound: `augmentation(y, rate_hz, rng) -> y`. They are too slow for every epoch, so
+`copies` makes a fixed number of changed copies of each file and keeps their features. Feature augmentations change
+the arrays, anew in every epoch: `augmentation(x, y, rng, names) -> x, y`. What they draw comes from the generator
+that is passed in and from nothing else.
+"""
+
+from serlib.augment.common import Augmentation
+from serlib.augment.copying import Copies, copies
+from serlib.augment.frames import FrequencyWarp, Mixup, SpecAugment, TimeWarp, feature_examples
+from serlib.augment.waveform import Gain, Noise, PitchShift, Shift, Stretch, WaveformAugmentation, examples
+
+__all__ = [
+    "Augmentation",
+    "Copies",
+    "FrequencyWarp",
+    "Gain",
+    "Mixup",
+    "Noise",
+    "PitchShift",
+    "Shift",
+    "SpecAugment",
+    "Stretch",
+    "TimeWarp",
+    "WaveformAugmentation",
+    "copies",
+    "examples",
+    "feature_examples",
+]

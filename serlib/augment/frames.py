@@ -1,0 +1,274 @@
+"""Augmentations of the features: masks, mixed clips, warped frequency and time.
+
+Each is called with the features of many clips [shape=(clips, frames, d)], float32, padded with zero rows, their labels
+one-hot [shape=(clips, labels)], a numpy Generator and the names of the columns; it gives both anew and leaves what it
+was given as it is. Work goes clip by clip: a clip fits into the processor's cache, an epoch does not.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from serlib.augment.common import Augmentation
+from serlib.base import SerlibError
+from serlib.features import names as column_names
+
+#: Jaitly & Hinton's: formants lie below this frequency, in Hz; above it the warp leads back to the upper end.
+FORMANTS_HZ = 4800.0
+#: Takes the place of a mean that is exactly zero: a masked frame must not look like padding.
+ALMOST_ZERO = np.float32(1e-6)
+
+
+class FeatureAugmentation(Augmentation):
+    """Changes features: `augmentation(x, y, rng, names)`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecAugment(FeatureAugmentation):
+    """Hide bands and stretches of time (Park et al. 2019, arXiv:1904.08779).
+
+    What is hidden holds the clip's mean of that column over its frames, so that it is not taken for padding.
+    Frequency masks hide neighbouring bands of `logmel`; time masks hide all columns.
+
+    Parameters
+    ----------
+    frequency_masks, time_masks : int
+        Masks a clip; they may overlap.
+    frequency_share, time_share : float
+        Widest mask, as a share of the bands and of the clip's frames. Widths are drawn evenly from 0 to it.
+
+    Notes
+    -----
+    The widest masks are those of the paper's milder policy (15 of 80 bands; its limit on time masks is a fifth of the
+    frames, halved here since a word is short). Its time warping is not part of this; see `TimeWarp`.
+
+    Taught in notebooks/07_generalize.
+    """
+
+    frequency_masks: int = 2
+    frequency_share: float = 0.2
+    time_masks: int = 2
+    time_share: float = 0.1
+
+    def __post_init__(self):
+        for field in ("frequency_masks", "time_masks"):
+            self._check_number(field, 0, 20, int)
+        for field in ("frequency_share", "time_share"):
+            self._check_number(field, 0, 1)
+
+    def __call__(self, x, y, rng, names):
+        """The features with masks, and the labels as they are."""
+        out, bands = _sequences(self, x).copy(), logmel_columns(names)
+        for clip, n in zip(out, lengths(x), strict=True):
+            mean = clip[:n].mean(axis=0)
+            mean[mean == 0] = ALMOST_ZERO
+            for first, end in _spans(rng, self.time_masks, self.time_share, n):
+                clip[first:end] = mean
+            for first, end in _spans(rng, self.frequency_masks, self.frequency_share, bands.stop - bands.start):
+                hidden = slice(bands.start + first, bands.start + end)
+                clip[:n, hidden] = mean[hidden]
+        return out, y
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixup(FeatureAugmentation):
+    """Mix each clip with another one, and their labels alike (Zhang et al. 2018, arXiv:1710.09412).
+
+    A clip `i` and its partner `j` become `share * x[i] + (1 - share) * x[j]`, with the label
+    `share * y[i] + (1 - share) * y[j]`. A mixed clip is as long as the longer of the two; where the shorter one has
+    ended the longer one stands alone, since the zeros of the padding are no quiet frames. Works on summaries too.
+
+    Parameters
+    ----------
+    alpha : float
+        Shares are drawn from Beta(alpha, alpha), one for each clip: with 0.2 most clips stay almost as they are, with
+        1 any share is as likely as any other. Partners are neighbours in a random order, so that no clip is mixed
+        with itself.
+
+    Taught in notebooks/07_generalize.
+    """
+
+    alpha: float = 0.2
+
+    def __post_init__(self):
+        self._check_number("alpha", 0.01, 1000)
+
+    def __call__(self, x, y, rng, names):
+        """The mixed features and the mixed labels, which still sum to 1."""
+        order = rng.permutation(len(x))
+        partner = np.empty_like(order)
+        partner[order] = np.roll(order, 1)
+        share = rng.beta(self.alpha, self.alpha, size=len(x)).astype(np.float32)
+        rows = np.asarray(x).reshape(len(x), -1, np.shape(x)[-1])
+        mixed, length = np.zeros_like(rows), lengths(rows)
+        for i, j in enumerate(partner):
+            both, longer = min(length[i], length[j]), i if length[i] > length[j] else j
+            mixed[i, :both] = share[i] * rows[i, :both] + (1 - share[i]) * rows[j, :both]
+            mixed[i, both : length[longer]] = rows[longer, both : length[longer]]
+        share = share[:, np.newaxis]
+        return mixed.reshape(np.shape(x)), share * y + (1 - share) * y[partner]
+
+
+@dataclasses.dataclass(frozen=True)
+class FrequencyWarp(FeatureAugmentation):
+    """Give the speaker a longer or shorter vocal tract (Jaitly & Hinton 2013, "Vocal tract length perturbation").
+
+    Frequencies are multiplied by a factor, and those above the formants led back so that the upper end stays where it
+    is; each log-mel band takes the value from where its frequency came from, between bands linearly. Columns of other
+    kinds stay as they are: MFCC hold the spectrum as well, so features for this hold `logmel` instead.
+
+    Parameters
+    ----------
+    factor : tuple of float (low, high)
+        Drawn evenly for each clip; 1.1 moves formants a tenth up, as in a shorter vocal tract.
+    fmin_hz, fmax_hz : float
+        Range of the mel bands, as in the FeatureSpec (whose `fmax_hz` None is half its rate).
+
+    Taught in notebooks/07_generalize.
+    """
+
+    factor: tuple = (0.9, 1.1)
+    fmin_hz: float = 0.0
+    fmax_hz: float = 11025.0
+
+    def __post_init__(self):
+        self._check_range("factor", 0.5, 2)
+        self._check_number("fmax_hz", 100, 400_000)
+        self._check_number("fmin_hz", 0, self.fmax_hz - 1)
+
+    def __call__(self, x, y, rng, names):
+        """The features with their bands moved, and the labels as they are."""
+        import librosa
+
+        out, bands = _sequences(self, x).copy(), logmel_columns(names)
+        n_bands = bands.stop - bands.start
+        if not n_bands:
+            raise SerlibError("FrequencyWarp moves mel bands, but the features hold none; add the kind logmel.")
+        centres_hz = librosa.mel_frequencies(n_bands + 2, fmin=self.fmin_hz, fmax=self.fmax_hz)[1:-1]
+        knee_hz = min(FORMANTS_HZ, 0.6 * self.fmax_hz)
+        for clip, n, factor in zip(out, lengths(x), rng.uniform(*self.factor, size=len(x)), strict=True):
+            moved_hz = knee_hz * min(factor, 1)
+            source_hz = np.interp(centres_hz, [0, moved_hz, self.fmax_hz], [0, moved_hz / factor, self.fmax_hz])
+            source = np.interp(source_hz, centres_hz, np.arange(n_bands))
+            clip[:n, bands] = _between(clip[:n, bands].T, source).T
+        return out, y
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeWarp(FeatureAugmentation):
+    """Speak slower or faster: the frames of a clip are interpolated to a new number of frames.
+
+    Parameters
+    ----------
+    factor : tuple of float (low, high)
+        New length over old, drawn evenly for each clip: 1.1 is a tenth slower. What goes beyond the frames of the
+        array is cut off.
+
+    Notes
+    -----
+    Unlike `Stretch` it costs next to nothing, so every epoch hears another tempo; slopes (`delta`) keep their values.
+
+    Taught in notebooks/07_generalize.
+    """
+
+    factor: tuple = (0.9, 1.1)
+
+    def __post_init__(self):
+        self._check_range("factor", 0.25, 4)
+
+    def __call__(self, x, y, rng, names):
+        """The features at another tempo, and the labels as they are."""
+        out = np.zeros_like(_sequences(self, x))
+        factors = rng.uniform(*self.factor, size=len(x))
+        for clip, warped, n, factor in zip(x, out, lengths(x), factors, strict=True):
+            source = np.linspace(0, n - 1, max(1, round(factor * n)))[: len(warped)]
+            warped[: len(source)] = _between(clip[:n], source)
+        return out, y
+
+
+def lengths(x):
+    """Frames that each clip has: up to the last one that is not zero in every column.
+
+    Parameters
+    ----------
+    x : np.ndarray [shape=(clips, frames, d)]
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)], int. At least 1.
+    """
+    real = np.asarray(x).any(axis=2)
+    return np.where(real.any(axis=1), real.shape[1] - real[:, ::-1].argmax(axis=1), 1)
+
+
+def logmel_columns(names):
+    """The columns whose neighbours are neighbours in frequency.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `serlib.features.names`.
+
+    Returns
+    -------
+    slice. Empty where there is no log-mel.
+    """
+    found = [i for i, name in enumerate(names) if name.startswith("logmel_")]
+    return slice(found[0], found[-1] + 1) if found else slice(0, 0)
+
+
+def feature_examples(x, spec, *, seed):
+    """The log-mel spectrogram of a clip as every feature augmentation leaves it, strong enough to be seen.
+
+    Parameters
+    ----------
+    x : np.ndarray [shape=(2, frames, d)]
+        Features of two clips; the second one is mixed into the first.
+    spec : serlib.FeatureSpec
+        What they were computed with; among its kinds is `logmel`.
+    seed : int
+
+    Returns
+    -------
+    dict of str -> np.ndarray [shape=(frames, n_mels)]
+        What was done -> log-mel of the first clip, in dB, without padding; the clip itself comes first.
+
+    Taught in notebooks/07_generalize.
+    """
+    names, x = column_names(spec), np.asarray(x)
+    mel = {"fmin_hz": spec.fmin_hz, "fmax_hz": spec.fmax_hz or spec.rate_hz / 2}
+    changes = {
+        "SpecAugment": SpecAugment(),
+        "Mixup, half and half": Mixup(alpha=1000),
+        "FrequencyWarp, formants 15 % up": FrequencyWarp((1.15, 1.15), **mel),
+        "TimeWarp, a fifth faster": TimeWarp((0.8, 0.8)),
+    }
+    rows = {name: change(x, np.eye(2), np.random.default_rng(seed), names)[0] for name, change in changes.items()}
+    bands = logmel_columns(names)
+    return {name: made[0, : lengths(made)[0], bands] for name, made in ({"as extracted": x} | rows).items()}
+
+
+def _sequences(augmentation, x):
+    """The features, provided that they are frames."""
+    if np.ndim(x) != 3:
+        raise SerlibError(
+            f"{type(augmentation).__name__} changes frames, but a summary holds one row a clip; leave it out, or "
+            "choose features without a summary."
+        )
+    return np.asarray(x)
+
+
+def _spans(rng, masks, share, size):
+    """First and end of some masks along an axis."""
+    for _ in range(masks):
+        width = rng.integers(int(share * size) + 1)
+        first = rng.integers(size - width + 1)
+        yield first, first + width
+
+
+def _between(rows, source):
+    """Rows at positions between rows, linearly [shape=(len(source), d)], float32."""
+    below = source.astype(int)
+    above = np.minimum(below + 1, len(rows) - 1)
+    part = (source - below).astype(np.float32)[:, np.newaxis]
+    return (1 - part) * rows[below] + part * rows[above]
