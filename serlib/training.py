@@ -5,6 +5,7 @@ the learning rate on a plateau) are plain functions of the history, so that a tr
 last epoch exactly as if nothing had happened.
 """
 
+import hashlib
 import json
 import platform
 import shutil
@@ -121,6 +122,46 @@ def fit(
     return _finish(partial, out, recipe, table, labels, history, plan)
 
 
+def finished(recipe, table, *, out, seed=0, epochs=None):
+    """Whether the run that `fit` would make stands at `out` already; the model is not loaded.
+
+    Parameters
+    ----------
+    recipe, table, out, seed, epochs
+        As for `fit`.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    SerlibError
+        `out` is a run with other settings, or none.
+    """
+    recipe, out = recipes.get(recipe), Path(out)
+    if not out.exists():
+        return False
+    epochs = recipe.epochs if epochs is None else epochs
+    _compare(runs.read_info(out), _plan(recipe, table, ordered_labels(table.label), seed=seed, epochs=epochs), out)
+    return True
+
+
+def content(table):
+    """A digest of a table from `serlib.split`: the same clips, labels and roles give the same one.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+
+    Returns
+    -------
+    str
+    """
+    roles = "\n".join(sorted(table.digest + " " + table.role + " " + table.label))
+    return hashlib.blake2b(roles.encode(), digest_size=16).hexdigest()
+
+
 def _reseed(model, rng):
     """Set the random state of the dropout layers, which Keras does not save: what an epoch draws then depends on its
     number alone, and a resumed training draws what an unbroken one does."""
@@ -174,15 +215,12 @@ def _examples(values, table, labels, role):
 
 def _plan(recipe, table, labels, *, seed, epochs):
     """What makes two trainings the same training."""
-    import hashlib
-
-    roles = "\n".join(sorted(table.digest + " " + table.role + " " + table.label))
     return {
         "recipe": recipe.to_dict(),
         "epochs": epochs,
         "seed": seed,
         "labels": labels,
-        "clips": hashlib.blake2b(roles.encode(), digest_size=16).hexdigest(),
+        "clips": content(table),
     }
 
 
