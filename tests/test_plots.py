@@ -80,6 +80,7 @@ def gallery(tone, index, report, rng):
         "splits_compared": lambda **o: plots.splits_compared([report, report], **o),
     }
     several = {
+        "augmented": lambda: plots.augmented({f"way {i}": rng.normal(size=(20 + i, 16)) for i in range(5)}, hop_s=0.01),
         "pitch_and_loudness": lambda: plots.pitch_and_loudness(index),
         "contours": lambda: plots.contours(
             tone, RATE_HZ, f0_hz=np.full(50, 440.0), loudness_db=np.full(50, -9.0), hop_s=0.01

@@ -231,7 +231,7 @@ def feature_examples(x, spec, *, seed):
     Returns
     -------
     dict of str -> np.ndarray [shape=(frames, n_mels)]
-        What was done -> log-mel of the first clip, in dB, without padding; the clip itself comes first.
+        What was done -> log-mel of the first clip, in dB, without padding. The two clips themselves come first.
 
     Taught in notebooks/07_generalize.
     """
@@ -239,13 +239,13 @@ def feature_examples(x, spec, *, seed):
     mel = {"fmin_hz": spec.fmin_hz, "fmax_hz": spec.fmax_hz or spec.rate_hz / 2}
     changes = {
         "SpecAugment": SpecAugment(),
-        "Mixup, half and half": Mixup(alpha=1000),
-        "FrequencyWarp, formants 15 % up": FrequencyWarp((1.15, 1.15), **mel),
-        "TimeWarp, a fifth faster": TimeWarp((0.8, 0.8)),
+        "Mixup: half and half": Mixup(alpha=1000),
+        "FrequencyWarp: formants 15 % up": FrequencyWarp((1.15, 1.15), **mel),
+        "TimeWarp: a fifth shorter": TimeWarp((0.8, 0.8)),
     }
-    rows = {name: change(x, np.eye(2), np.random.default_rng(seed), names)[0] for name, change in changes.items()}
-    bands = logmel_columns(names)
-    return {name: made[0, : lengths(made)[0], bands] for name, made in ({"as extracted": x} | rows).items()}
+    made = {name: change(x, np.eye(2), np.random.default_rng(seed), names)[0] for name, change in changes.items()}
+    shown, bands = {"as extracted": x, "the clip to mix with": x[::-1]} | made, logmel_columns(names)
+    return {name: both[0, : lengths(both)[0], bands] for name, both in shown.items()}
 
 
 def _sequences(augmentation, x):

@@ -11,7 +11,8 @@ import numpy as np
 from serlib import audio, spectrum
 from serlib.augment.common import Augmentation
 
-#: Frame of the phase vocoder, in seconds: some five periods of a man's voice, short enough to keep consonants crisp.
+#: Frame of the phase vocoder, in seconds, to the nearest power of two samples: some five periods of a man's voice,
+#: short enough to keep consonants crisp.
 VOCODER_S = 0.046
 #: Noise has the same power at every frequency below this: no voice is there, and a rumble would take all the power.
 RUMBLE_HZ = 50.0
@@ -172,7 +173,8 @@ def speech_power(y, rate_hz):
     -------
     float
     """
-    heard = [y[first:end] for first, end in audio.voice_activity(y, rate_hz=rate_hz)]
+    speech = audio.voice_activity(y, rate_hz=rate_hz, frame_s=0.025, hop_s=0.01)  # short frames: tight edges
+    heard = [y[first:end] for first, end in speech]
     return float(np.mean(np.square(np.concatenate(heard or [y]), dtype=np.float64)))
 
 
@@ -199,8 +201,8 @@ def examples(y, rate_hz, *, seed):
         "shifted": Shift(0.3),
         "2 semitones higher": PitchShift((2, 2)),
         "2 semitones lower": PitchShift((-2, -2)),
-        "a fifth slower": Stretch((1.2, 1.2)),
-        "a fifth faster": Stretch((0.8, 0.8)),
+        "a fifth longer": Stretch((1.2, 1.2)),
+        "a fifth shorter": Stretch((0.8, 0.8)),
         "6 dB quieter": Gain((-6, -6)),
     }
     made = {name: change(y, rate_hz, np.random.default_rng(seed)) for name, change in changes.items()}

@@ -5,6 +5,7 @@ figure describes itself: `alt(figure)` is one sentence with what the data say, a
 when a notebook cell ends with the figure or calls `show(figure)`.
 """
 
+from serlib.plots.augment import augmented
 from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
 from serlib.plots.kinds import features
 from serlib.plots.results import (
@@ -27,6 +28,7 @@ __all__ = [
     "Picture",
     "abstaining",
     "alt",
+    "augmented",
     "bands",
     "coefficients",
     "colour",
