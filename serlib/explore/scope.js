@@ -171,12 +171,10 @@ function render({ model, el }) {
     image.src = address(image.src, clip.image, "image/png");
     image.alt = clip.alt;
     lines.replaceChildren();
-    legend.replaceChildren();
-    for (const { name, colour, pieces } of clip.lines) {
+    for (const { colour, pieces } of clip.lines) {
       const d = pieces.map((piece) => "M" + piece.map(([x, height]) => `${x} ${1 - height}`).join("L")).join("");
       path(lines, d, { class: "casing" });
       path(lines, d, { stroke: colour });
-      make("span", "", legend, { text: name }).style.setProperty("--line", colour);
     }
     const loudest = clip.peak.toPrecision(2);
     axis(amplitudes, "bottom", [[0, `−${loudest}`], [0.5, "0"], [1, loudest]], "Amplitude");
@@ -197,7 +195,10 @@ function render({ model, el }) {
     lit.hidden = !model.get("overlay")?.byteLength;
     const on = !lit.hidden && lit.getAttribute("aria-pressed") === "true";
     overlay.hidden = !on;
-    picture.classList.toggle("grey", on);
+    body.classList.toggle("lit-up", on);
+    const said = [...clip.lines, ...(on ? clip.overlay_colours : [])];
+    legend.replaceChildren();
+    for (const { name, colour } of said) make("span", "", legend, { text: name }).style.setProperty("--line", colour);
   }
 
   // --- what people do

@@ -21,9 +21,10 @@ from serlib.plots.style import MAIN, img
 FRAME, HOP, BANDS = 1024, 256, 128
 #: Widest picture and finest waveform that are sent to the page, in columns; a long recording is not finer on a screen.
 COLUMNS, POINTS = 2000, 800
-#: Colours over the spectrogram, none of them in its palette: pitch as in `plots.contours`; energy; what spoke for an
-#: answer and against it (which stand on grey).
-PITCH, ENERGY, FOR, AGAINST = "#35f0e0", "#ffffff", (255, 150, 30), (90, 160, 255)
+#: Colours over the spectrogram, none of them in its palette: pitch, as in `plots.contours`, and energy.
+PITCH, ENERGY = "#35f0e0", "#ffffff"
+#: Over the spectrogram in grey: what spoke for an answer, and what against it.
+DROVE = {"for the answer": (255, 150, 30), "against it": (90, 160, 255)}
 
 
 def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=None, contours=False, fmax_hz=8000):
@@ -55,7 +56,8 @@ def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=No
         equal stretches of time, and `peak`, the top of their axis; `image`, PNG, a row a mel band, bright is loud;
         `hz_ticks` and `db_ticks`, lists of (height from 0 to 1, text); `palette`, the image's colours from low to
         high; `lines`, a list of name, colour and `pieces`, each a list of points (share of the clip's length, height
-        from 0 to 1); `sound`, bytes, and `mime`, their type; `alt`, what is seen, in words.
+        from 0 to 1); `overlay_colours`, names and colours of what `overlay_image` draws; `sound`, bytes, and `mime`,
+        their type; `alt`, what is seen, in words.
 
     Raises
     ------
@@ -83,6 +85,7 @@ def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=No
         "db_ticks": [(1 + db / spectrum.RANGE_DB, f"{db}".replace("-", "−")) for db in range(-80, 1, 20)],
         "palette": [_hex(colour) for colour in _palette()[::32]] + [_hex(_palette()[-1])],
         "lines": lines,
+        "overlay_colours": [{"name": name, "colour": _hex(colour)} for name, colour in DROVE.items()],
         "sound": sound,
         "mime": mime,
         "alt": f"{title}: waveform and mel spectrogram, {duration_s:.2f} s, 0 to {fmax_hz:.0f} Hz, loudest at "
@@ -193,13 +196,17 @@ def overlay_image(values):
     """
     from PIL import Image
 
-    values = np.asarray(values, dtype=float)
-    share = abs(values) / max(abs(values).max(initial=0), np.finfo(float).tiny)
-    pixels = np.where(values[..., np.newaxis] > 0, FOR, AGAINST)
-    pixels = np.concatenate([pixels, 255 * share[..., np.newaxis]], axis=-1).round().astype(np.uint8)
     data = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels.swapaxes(0, 1)[::-1]), "RGBA").save(data, "PNG")
+    Image.fromarray(overlay_pixels(values), "RGBA").save(data, "PNG")
     return data.getvalue()
+
+
+def overlay_pixels(values):
+    """The picture of `overlay_image` as numbers [shape=(rows, columns, 4)], uint8, the highest frequency first."""
+    values = np.asarray(values, dtype=float).T[::-1]
+    share = abs(values) / max(abs(values).max(initial=0), np.finfo(float).tiny)
+    colours = np.where(values[..., np.newaxis] > 0, *DROVE.values())
+    return np.concatenate([colours, 255 * share[..., np.newaxis]], axis=-1).round().astype(np.uint8)
 
 
 class Scope(anywidget.AnyWidget):
@@ -313,4 +320,10 @@ def still(
         figure = plots.contours(y, rate_hz, **curves, label=label, title=title)
     else:
         figure = plots.portrait(y, rate_hz, label=label, peak=peak, fmax_hz=fmax_hz, title=title)
+    figure.axes[0].set_xlim(0, max(span_s or 0, len(y) / rate_hz))
+    if overlay is not None:
+        (image,) = figure.axes[0 if contours else 1].images
+        image.set_cmap("gray")
+        image.axes.imshow(overlay_pixels(overlay), extent=image.get_extent(), origin="upper", interpolation="nearest")
+        figure.alt += " Over it, what drove the answer: orange spoke for it, blue against it."
     return figure

@@ -158,7 +158,7 @@ class Notebook:
         """Change to JupyterLab's "light" or "dark" theme."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name.title()}")
         light = str(name == "light").lower()
-        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]")
+        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
 
     def picture(self, name, locator=None):
         """Keep a screenshot of the page, or of a part of it."""
