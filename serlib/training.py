@@ -25,6 +25,10 @@ from serlib.splits import rows
 PLATEAU_MIN_DELTA = 1e-4
 
 
+class NotFinite(SerlibError):
+    """The loss of a training became infinite or no number."""
+
+
 def fit(
     recipe, table, *, out, seed=0, epochs=None, resume=False, overwrite=False, after_epoch=None, jobs=None, show=None
 ):
@@ -109,7 +113,7 @@ def fit(
         ).history
         row = {"epoch": epoch, **{name: seen[name][0] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}}
         if not np.isfinite(row["loss"]):
-            raise SerlibError(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
+            raise NotFinite(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["seconds"] = round(time.perf_counter() - began, 3)
         history.append(row)
