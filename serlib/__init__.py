@@ -8,7 +8,8 @@
     print(serlib.evaluate(run).uar)
     print(serlib.Recognizer(run.folder).predict("recording.wav"))
 
-Modules and names load on first use. `serlib.download` is the module; its function is `serlib.download.download`.
+Modules and names load on first use. `serlib.download` and `serlib.search` are
+modules; their functions are `serlib.download.download` and `serlib.search.search`.
 """
 
 import lazy_loader
@@ -16,12 +17,16 @@ import lazy_loader
 _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "attribution",
         "audio",
         "augment",
         "base",
+        "comparison",
         "corpora",
         "download",
+        "embedding",
         "evaluation",
+        "experiments",
         "explore",
         "features",
         "leakage",
@@ -30,7 +35,9 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "recipes",
         "recognizer",
         "report",
+        "resynthesis",
         "runs",
+        "search",
         "splits",
         "training",
     ],
@@ -45,6 +52,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "runs": ["Run"],
         "training": ["fit"],
         "evaluation": ["Report", "evaluate", "score"],
+        "comparison": ["compare"],
         "recognizer": ["Recognizer"],
     },
 )

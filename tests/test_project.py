@@ -24,12 +24,15 @@ MODULES = sorted((ROOT / "serlib").rglob("*.py"))
 #: A module imports only from modules further left; a folder (corpora, plots) is one module.
 LAYERS = (
     *("base", "audio", "corpora", "archives", "credentials", "transfer", "download"),
-    *("spectrum", "extraction", "features", "prosody", "splits", "leakage", "augment", "recipes", "runs", "training"),
-    *("metrics", "evaluation", "comparison", "search", "recognizer", "plots", "report", "explore", "cli", "__main__"),
+    *("spectrum", "extraction", "features", "resynthesis", "prosody", "splits", "leakage"),
+    *("augment", "normalisation", "layers", "models", "recipes", "epochs", "runs", "training"),
+    *("metrics", "evaluation", "experiments", "comparison", "search"),
+    *("recognizer", "attribution", "embedding", "plots"),
+    *("report", "explore", "cli", "__main__"),
 )
 #: Import name -> name on PyPI where they differ, or of the required package that cannot be there without it.
 PYPI = {"sklearn": "scikit-learn", "IPython": "ipywidgets", "kagglesdk": "kaggle", "PIL": "matplotlib"}
-PYPI |= {"traitlets": "ipywidgets"}
+PYPI |= {"traitlets": "ipywidgets", "threadpoolctl": "scikit-learn"}
 #: Used without being imported: the notebooks are opened in it.
 APPLICATIONS = {"jupyterlab"}
 
@@ -221,16 +224,22 @@ def test_every_requirement_has_an_upper_bound():
 
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported():
-    files = [*MODULES, *(ROOT / "bench").rglob("*.py")]
-    names = {name.split(".")[0] for path in files for name in imported(path)}
-    names -= {*sys.stdlib_module_names, "serlib", *(path.stem for path in files)}
-    used = {normal(PYPI.get(name, name)) for name in names}
+    benches = list((ROOT / "bench").rglob("*.py"))
+
+    def needed(files):
+        names = {name.split(".")[0] for path in files for name in imported(path)}
+        names -= {*sys.stdlib_module_names, "serlib", *(path.stem for path in files)}
+        return {normal(PYPI.get(name, name)) for name in names}
+
+    used = needed(MODULES)
     # a notebook may use what serlib does not
     lessons = "\n".join(path.read_text(encoding="utf-8") for path in build.sources())
     taught = {normal(PYPI.get(n, n)) for n in re.findall(r"^(?:import|from) (\w+)", lessons, re.MULTILINE)}
-    required = {normal(name) for name in declared()[0]}
+    required, development = ({normal(name) for name in part} for part in declared())
     assert used <= required, f"imported but not in requirements.txt: {sorted(used - required)}"
-    unused = required - used - taught - APPLICATIONS
+    measured = needed(benches)
+    assert measured <= required | development, f"not in requirements.txt: {sorted(measured - required - development)}"
+    unused = required - used - measured - taught - APPLICATIONS
     assert not unused, f"in requirements.txt but used nowhere: {sorted(unused)}"
 
 
