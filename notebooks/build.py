@@ -150,7 +150,8 @@ def normalise(notebook):
     """Keep of the outputs what a reader needs and what is the same on every machine; changes `notebook`.
 
     Standard error, widget state, time stamps and versions go, the pieces of one stream are joined, progress bars
-    leave their last line, a widget says that it is one, and pandas' random table ids are numbered.
+    leave their last line, a widget leaves its stand-in or
+    says that it is one, and pandas' random table ids are numbered.
     """
     from nbval.plugin import coalesce_streams
 
@@ -164,7 +165,7 @@ def normalise(notebook):
         cell.outputs = coalesce_streams(cell.outputs)
         for output in cell.outputs:
             data = output.get("data", {})
-            if data.pop(WIDGET, None):
+            if data.pop(WIDGET, None) and "text/html" not in data:  # else it brought its stand-in
                 data["text/plain"] = WIDGET_TEXT
             if "text/html" in data:
                 for number, table in enumerate(dict.fromkeys(re.findall(r"\bT_[0-9a-f]{5}\b", data["text/html"]))):

@@ -31,7 +31,6 @@
 # `serlib` finds, measures and draws, seaborn and pandas explore, scikit-learn makes one simple guess at the end.
 
 # %%
-import ipywidgets
 import numpy as np
 import pandas as pd
 import seaborn
@@ -141,10 +140,17 @@ plots.show(plots.spectrogram(y, rate_hz, mel=False, title=plots.honest("Linear: 
 plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it sounds", CORPUS)))
 
 # %% [markdown]
-# ## Every emotion, one by one
+# Now both at once, and the sound with them. Press the button: the line shows what you hear. A click starts somewhere
+# else, and a stretch that is marked by dragging is repeated. Which part of the picture is the "s"?
+
+# %%
+explore.scope(y, rate_hz, label=clip.label, gain=explore.common_gain([y]), title=plots.honest("Neutral", CORPUS))
+
+# %% [markdown]
+# ## Every emotion
 #
-# One voice says the same in every emotion. All players share one volume, so that soft stays soft; IPython's own player
-# would make all of them equally loud. Look first, guess how it sounds, then listen.
+# One voice says the same in every emotion, on common axes. Which emotion is loudest, which is longest? In which do the
+# stripes stand far apart, in which do they rise at the end? Would you know the emotion with the labels covered?
 
 
 # %%
@@ -153,53 +159,23 @@ def said_by(speaker):
     return {label: audio.load(clip.speech) for label, clip in found.items()}
 
 
-clips = said_by(first)
-gain = explore.common_gain(y for y, _ in clips.values())
-for label, (y, rate_hz) in clips.items():
-    title = plots.honest(f"{first}: {label}", CORPUS)
-    plots.show(plots.portrait(y, rate_hz, label=label, peak=1 / gain, title=title))
-    display(explore.player(y, rate_hz, gain=gain))
+plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}", CORPUS)))
 
 # %% [markdown]
-# ## The same word, side by side
-#
-# Now the other voice, on common axes. Which emotion is loudest, which is longest? In which do the stripes stand far
-# apart, in which do they rise at the end? Would you know the emotion with the labels covered?
+# The same, and the other voice beside it. Guess how a picture sounds, then click on it. All share one volume, so that
+# soft stays soft; IPython's own player would make all of them equally loud.
+
+# %%
+explore.grid(index, word, speakers=[first, second])
+
+# %% [markdown]
+# Two of them, one above the other, with the same axes for both: what exactly differs?
 
 # %%
 clips = said_by(second)
-plots.show(plots.one_word(clips, title=plots.honest(f"{second}: {word}", CORPUS)))
+pair = {label: clips[label] for label in ("neutral", MOVING)}
+display(*explore.scopes(pair, title=plots.honest(f"{second}: {word}", CORPUS)))
 
-# %% [markdown]
-# And to listen to:
-
-# %%
-explore.players(clips)
-
-# %% [markdown]
-# ## Any clip
-#
-# A plain function shows and plays the clip that one asks for. Once with fixed answers:
-
-
-# %%
-def listen(speaker, emotion, text):
-    try:
-        clip = explore.find_clip(index, speaker=speaker, label=emotion, text=text)
-    except serlib.SerlibError as missing:  # TESS lacks two
-        return print(missing)
-    y, rate_hz = audio.load(clip.speech)
-    plots.show(plots.portrait(y, rate_hz, label=emotion, title=plots.honest(f"{speaker}: {text}, {emotion}", CORPUS)))
-    display(explore.player(y, rate_hz, gain=gain))
-
-
-listen(second, "happy", index.text.iloc[-1])
-
-# %% [markdown]
-# And as a widget. Cover the first menu and let the class guess the voice, or the second one and guess the emotion.
-
-# %% tags=["nbval-ignore-output"]
-_ = ipywidgets.interact(listen, speaker=list(index.speaker.unique()), emotion=emotions, text=list(index.text.unique()))
 # %% [markdown]
 # ## Compute: pitch and loudness through a clip
 #
@@ -213,11 +189,27 @@ frames = prosody.contour(y, rate_hz)
 print(frames[frames.f0_hz.notna()].head(3).round(2).to_string(index=False))
 
 # %% [markdown]
-# The line should lie on the lowest stripe. Does it? Methods err by an octave now and then; always look.
+# The line should lie on the lowest stripe. Does it? Methods err by an octave now and then; always look, and listen.
 
 # %%
-curves = {"f0_hz": frames.f0_hz, "loudness_db": frames.loudness_db, "hop_s": prosody.HOP_S}
-plots.show(plots.contours(y, rate_hz, **curves, label=MOVING, title=plots.honest(f"{second}: {MOVING}", CORPUS)))
+gain = explore.common_gain([y])
+title = plots.honest(f"{second}: {MOVING}", CORPUS)
+explore.scope(y, rate_hz, contours=True, label=MOVING, gain=gain, title=title)
+
+# %% [markdown]
+# ## Any clip
+#
+# The same for every clip of the corpus. Cover the first menu and let the class guess the voice, or the second one and
+# guess the emotion.
+
+# %% tags=["nbval-ignore-output"]
+explore.explorer(index)
+
+# %% [markdown]
+# And any clip against any other.
+
+# %% tags=["nbval-ignore-output"]
+explore.explorer(index, clips=2)
 
 # %% [markdown]
 # ## Pitch and loudness by emotion
