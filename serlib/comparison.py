@@ -1,8 +1,223 @@
-"""Do two runs differ by more than chance?"""
+"""Several recipes under several splits, side by side: one table, and whether neighbours differ by more than chance."""
 
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 from scipy import stats
 
-from serlib.base import SerlibError
+from serlib import evaluation, experiments
+from serlib.base import SerlibError, home, ordered_labels
+from serlib.recipes import get
+from serlib.splits import group_keys
+
+#: What `compare` asks for: from what papers print to what a new voice gets.
+KINDS = ("published", "random", "text", "speaker")
+
+#: Behind the name of a recipe that knows the test speaker's unlabelled clips.
+MARK = " *"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes
+    ----------
+    table : pd.DataFrame
+        A row a split and recipe, the splits in the order asked for, the recipe with the best UAR first. Shares from 0
+        to 1; columns: corpora, split, recipe, title, normalise (`speaker` uses the test speaker's unlabelled clips),
+        protocol, reported (where the split is the one that its authors used), accuracy, uar (each with `_low` and
+        `_high`, a 95 % bootstrap interval, and `_min` and `_max` over the seeds), resampled_by, min_recall and
+        weakest (the class with the lowest recall), classes, clips, seeds, runs, epochs (median), parameters, train_s (mean of
+        the runs), ms_a_clip (the model alone on one clip's features, the median of the quickest run).
+    neighbours : pd.DataFrame
+        Each recipe against the next one in the table, on the answers of the first seed: split, better, worse, and
+        what `mcnemar(better, worse)` says.
+    reports : dict of (split, recipe) -> Report
+        Of all answers of all folds and seeds together.
+    """
+
+    table: pd.DataFrame
+    neighbours: pd.DataFrame
+    reports: dict
+
+    def to_json(self):
+        """The two tables as plain Python values; what is undefined is None."""
+        named = {"rows": self.table, "neighbours": self.neighbours}
+        return {name: json.loads(table.to_json(orient="records")) for name, table in named.items()}
+
+
+def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, root=None, jobs=1, show=None):
+    """Train every recipe under every split, judge each run once on its test role, and put the figures side by side.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        From `serlib.index`, of one corpus or several.
+    recipes : sequence of str, Recipe or Peer
+        Recipes, by name or themselves, and what else shall answer the same test roles.
+    splits : sequence of str
+        Kinds of split. Who is held out may be named after a colon; each name is then left out in turn:
+        `speaker:tess/OAF,tess/YAF` trains on the other speaker of TESS and on all other corpora of the index,
+        `corpus:ravdess` on all corpora but RAVDESS. `corpus` alone leaves out each corpus in turn.
+    folds : int or dict of str -> int, optional
+        Parts of the cross-validation, of all splits or of each; by speaker at most one a speaker, so that a large
+        number is leave-one-speaker-out. Default: by speaker as `serlib.folds` does, the others are split once.
+    seeds : sequence of int
+        Each is a seed of the splits and of the trainings.
+    epochs : int, optional
+        Instead of each recipe's.
+    root : str or Path, optional
+        Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
+        interrupted one goes on from its last epoch.
+    jobs : int
+        Processes that train at the same time, each with its share of the cores.
+    show : bool, optional
+        A bar over all runs.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SerlibError
+        A split cannot be made, or a folder holds a run with other settings; told before anything is trained.
+
+    Notes
+    -----
+    All answers of a recipe under a split are scored together: its accuracy is the mean over the seeds, and the
+    bootstrap draws a speaker (or text) with all that was answered about it, whatever the seed.
+
+    Taught in notebooks/06_compare.
+    """
+    systems = [each if isinstance(each, experiments.Peer) else get(each) for each in recipes]
+    names, splits, seeds = [each.name for each in systems], list(dict.fromkeys(splits)), list(dict.fromkeys(seeds))
+    if len(set(names)) < len(names) or not (names and splits and seeds):
+        raise SerlibError(
+            f"recipes: {', '.join(names) or 'none'}; splits: {', '.join(splits) or 'none'}; seeds: {len(seeds)}. "
+            "Give one of each at least, and no two recipes of the same name."
+        )
+    root = Path(root or home() / "checkpoints" / "compare")
+    plan = experiments.plan(index, systems, splits, folds=folds, seeds=seeds, epochs=epochs, root=root)
+    experiments.carry_out(plan, jobs=jobs, show=show)
+    rows, neighbours, reports = [], [], {}
+    for split in splits:
+        found, firsts = [], {}
+        for system in systems:
+            theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
+            answers = [each.answers() for each in theirs]
+            by_seed = [
+                pooled([a for a, each in zip(answers, theirs, strict=True) if each.seed == seed], split)
+                for seed in seeds
+            ]
+            report = by_seed[0] if len(seeds) == 1 else pooled(answers, split)
+            reports[split, system.name], firsts[system.name] = report, by_seed[0]
+            row = _row(system, split, report, by_seed, [each.judged() for each in theirs])
+            found.append({"corpora": "+".join(dict.fromkeys(index.corpus)), **row})
+        found.sort(key=lambda row: -row["uar"])
+        rows += found
+        for better, worse in pairwise(row["recipe"] for row in found):
+            test = mcnemar(firsts[better], firsts[worse])
+            neighbours.append({"split": split, "better": better, "worse": worse, **test})
+    return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports)
+
+
+def pooled(answers, split):
+    """Score the answers of several runs together.
+
+    Parameters
+    ----------
+    answers : sequence of pd.DataFrame
+        Of `Experiment.answers`. A label that only some of the runs know has probability 0 in the others.
+    split : str
+        For the record.
+
+    Returns
+    -------
+    Report
+    """
+    table = pd.concat(answers, ignore_index=True)
+    labels = ordered_labels(set(table.columns) - set(experiments.CLIP))
+    return evaluation.score(
+        table.label, table[labels].fillna(0).to_numpy(), labels, speakers=group_keys(table, "speaker"),
+        texts=table.text, speech=table.speech, digests=table.digest, corpora=table.corpus.unique(), split=split,
+        protocol="published" if split == "published" else "held-out",
+    )  # fmt: skip
+
+
+def readable(table):
+    """The table of a Comparison as people read it: per cent with intervals, one row a split and recipe.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+
+    Returns
+    -------
+    pd.DataFrame of str. A star marks the recipes that use the test speaker's unlabelled clips.
+    """
+    rows = []
+    for row in table.to_dict("records"):
+        shares = {name: f"{100 * value:.1f}" for name, value in row.items() if isinstance(value, float)}
+        intervals = {n: f"{shares[n]} [{shares[n + '_low']}, {shares[n + '_high']}]" for n in ("accuracy", "uar")}
+        told = {
+            "corpus": row["corpora"],
+            "split": row["split"],
+            "recipe": row["recipe"] + (MARK if row["normalise"] == "speaker" else ""),
+            "reported %": _plain(100 * row["reported"], ".4g"),
+            "accuracy %": intervals["accuracy"],
+            "UAR %": intervals["uar"],
+            "UAR % by seed": f"{shares['uar_min']} to {shares['uar_max']}" if row["seeds"] > 1 else "one seed",
+            "weakest recall %": f"{row['weakest']} {100 * row['min_recall']:.0f}",
+            "test clips": str(row["clips"]),
+            "runs": str(row["runs"]),
+            "epochs": _plain(row["epochs"], ".0f"),
+            "parameters": _plain(row["parameters"], ",.0f"),
+            "training s": _plain(row["train_s"], ".0f"),
+            "ms a clip": _plain(row["ms_a_clip"], ".1f"),
+        }
+        rows.append(told)
+    return pd.DataFrame(rows)
+
+
+def _plain(value, form):
+    return "" if np.isnan(value) else format(value, form)
+
+
+def _row(system, split, report, by_seed, told):
+    """One row of the table."""
+    recall = report.per_class["recall"].dropna()
+    cost = pd.DataFrame(told).reindex(columns=["epochs", "parameters", "train_s", "ms_a_clip"]).astype(float)
+    row = {
+        "split": split,
+        "recipe": system.name,
+        "title": system.title,
+        "normalise": system.normalise,
+        "protocol": report.protocol,
+        "reported": np.nan if system.reported is None or system.split != split else system.reported,
+    }
+    for name in ("accuracy", "uar"):
+        seeds = [getattr(each, name) for each in by_seed]
+        row |= {name: getattr(report, name), f"{name}_low": report.ci95[name][0], f"{name}_high": report.ci95[name][1]}
+        row |= {f"{name}_min": min(seeds), f"{name}_max": max(seeds)}
+    return row | {
+        "resampled_by": report.resampled_by,
+        "min_recall": recall.min(),
+        "weakest": recall.idxmin(),
+        "classes": len(recall),
+        "clips": by_seed[0].n_test,
+        "seeds": len(by_seed),
+        "runs": len(told),
+        "epochs": cost["epochs"].median(),
+        "parameters": cost["parameters"].max(),
+        "train_s": cost["train_s"].mean(),
+        "ms_a_clip": cost["ms_a_clip"].min(),
+    }
 
 
 def mcnemar(a, b):

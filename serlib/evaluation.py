@@ -1,4 +1,4 @@
-"""How good a run is, and how sure we are: metrics with intervals, calibration, errors, comparisons."""
+"""How good a run is, and how sure we are: metrics with intervals, calibration, errors."""
 
 import dataclasses
 
@@ -8,9 +8,6 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib import metrics
 from serlib.base import SerlibError, shown
-from serlib.comparison import mcnemar
-
-__all__ = ["Report", "abstaining", "errors", "evaluate", "mcnemar", "score"]
 
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")

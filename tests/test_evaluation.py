@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from sklearn import metrics
 
 from serlib import evaluation
@@ -205,55 +204,6 @@ def test_abstaining_by_hand():
     assert table["accuracy"].tolist()[:3] == pytest.approx([3 / 4, 2 / 3, 1])
     assert np.isnan(table["accuracy"][3])
     assert len(evaluation.abstaining(report)) == 101
-
-
-def two_reports(only_a, only_b, *, both=10, neither=5):
-    a = [1] * (both + only_a) + [0] * (only_b + neither)
-    b = [1] * both + [0] * only_a + [1] * only_b + [0] * neither
-    files = [f"{i}.wav" for i in range(len(a))]
-    truth, p = ["x"] * len(a), [np.eye(2)[1 - np.array(right)] for right in (a, b)]
-    return [evaluation.score(truth, each, ["x", "y"], speech=files, resamples=5) for each in p]
-
-
-def test_mcnemar_counts_and_exact_p_value():
-    found = evaluation.mcnemar(*two_reports(only_a=12, only_b=4))
-    assert (found["n"], found["both"], found["only_a"], found["only_b"], found["neither"]) == (31, 10, 12, 4, 5)
-    assert found["p_exact"] == pytest.approx(stats.binomtest(4, 16).pvalue)
-    assert found["p_exact"] == pytest.approx(0.076813, abs=1e-6)
-    assert found["p_mid"] == pytest.approx(0.076813 - stats.binom.pmf(4, 16, 0.5), abs=1e-6)
-
-
-@given(st.integers(0, 30), st.integers(0, 30))
-@settings(max_examples=30, deadline=None)
-def test_mcnemar_exact_equals_scipy(only_a, only_b):
-    found = evaluation.mcnemar(*two_reports(only_a, only_b))
-    theirs = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert found["p_exact"] == pytest.approx(theirs)
-    assert 0 < found["p_mid"] <= found["p_exact"] <= 1
-    swapped = evaluation.mcnemar(*two_reports(only_b, only_a))
-    assert swapped["p_mid"] == pytest.approx(found["p_mid"])
-
-
-def test_mcnemar_matches_clips_in_any_order_by_digest_first(truth):
-    order = np.random.default_rng(1).permutation(200)
-    a, b = answers(truth, sure=1.0), answers(truth, sure=1.0, seed=5)
-    one = evaluation.score(truth, a, LABELS, speech=[f"/here/{i}" for i in range(200)], digests=range(200))
-    two = evaluation.score(truth[order], b[order], LABELS, speech=[f"/there/{i}" for i in order], digests=order)
-    right = (a.argmax(1) == np.searchsorted(LABELS, truth)), (b.argmax(1) == np.searchsorted(LABELS, truth))
-    found = evaluation.mcnemar(one, two)
-    assert found["only_a"] == (right[0] & ~right[1]).sum() > 0
-    assert found["only_b"] == (right[1] & ~right[0]).sum() > 0
-
-
-def test_mcnemar_refuses_other_clips(truth):
-    p = answers(truth)
-    one = evaluation.score(truth, p, LABELS, speech=range(200))
-    with pytest.raises(SerlibError, match="differ in 2 clips"):
-        evaluation.mcnemar(one, evaluation.score(truth, p, LABELS, speech=range(1, 201)))
-    with pytest.raises(SerlibError, match="cannot be matched"):
-        evaluation.mcnemar(evaluation.score(truth, p, LABELS), evaluation.score(truth, p, LABELS))
-    with pytest.raises(SerlibError, match="different true labels"):
-        evaluation.mcnemar(one, evaluation.score(np.roll(truth, 1), p, LABELS, speech=range(200)))
 
 
 # --- a run ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ when a notebook cell ends with the figure or calls `show(figure)`.
 """
 
 from serlib.plots.augment import augmented
+from serlib.plots.comparison import recipes_compared
 from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
 from serlib.plots.kinds import features
 from serlib.plots.results import (
@@ -50,6 +51,7 @@ __all__ = [
     "png",
     "portrait",
     "recall_bars",
+    "recipes_compared",
     "reliability",
     "roles",
     "show",

@@ -1,0 +1,82 @@
+"""The figure of a comparison: every recipe under every split."""
+
+import matplotlib
+import numpy as np
+
+from serlib.base import SerlibError
+from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, listed
+
+#: One shape a split, so that the figure can be read without its colours.
+SHAPES = "osD^vPX<>"
+
+#: What authors reported: a stroke that a point does not hide.
+REPORTED = {"color": SECOND, "markersize": 19, "markeredgewidth": 3, "zorder": 1}
+
+METRICS = {"accuracy": "Accuracy", "uar": "UAR"}
+
+
+@drawn
+def recipes_compared(table, *, metric="accuracy", title="The same recipes, other questions", ax=None):
+    """Every recipe under every split with its 95 % interval, and what its authors reported.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Of a `serlib.comparison.Comparison`: the rows of one corpus (or of several that train together).
+    metric : str
+        `accuracy` or `uar`.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given. The recipe that is best under the last split stands on top.
+
+    Raises
+    ------
+    SerlibError
+        The table holds no row, or two for the same recipe and split.
+
+    Taught in notebooks/06_compare.
+    """
+    if table.empty or table.duplicated(["recipe", "split"]).any():
+        raise SerlibError(f"{len(table)} rows of a comparison: one or more are needed, each recipe and split once")
+    splits = list(dict.fromkeys(table["split"]))
+    order = list(table[table["split"] == splits[-1]].sort_values(metric, kind="stable")["recipe"])
+    order = [name for name in dict.fromkeys(table["recipe"]) if name not in order] + order
+    rows = table.set_index(["recipe", "split"])
+    starred = table.drop_duplicates("recipe").set_index("recipe")["normalise"] == "speaker"
+    ax, out = canvas(ax, size=(11, 2.3 + (0.24 + 0.14 * len(splits)) * len(order)))
+    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(splits)))
+    step = 0.72 / len(splits)
+    for n, (split, shade) in enumerate(zip(splits, shades, strict=True)):
+        there = [(y, rows.loc[(name, split)]) for y, name in enumerate(order) if (name, split) in rows.index]
+        y = np.array([y for y, _ in there]) + 0.36 - step * (n + 0.5)
+        value, low, high = (
+            np.array([100 * row[name] for _, row in there]) for name in (metric, f"{metric}_low", f"{metric}_high")
+        )
+        ax.errorbar(
+            value, y, xerr=[(value - low).clip(0), (high - value).clip(0)], fmt=SHAPES[n % len(SHAPES)], color=shade,
+            markersize=8, capsize=4, linewidth=2, label=split,
+        )  # fmt: skip
+        reported = np.array([100 * row["reported"] for _, row in there], dtype=float)
+        known = ~np.isnan(reported) & (metric == "accuracy")
+        ax.plot(reported[known], y[known], "|", **REPORTED)
+    if metric == "accuracy" and table["reported"].notna().any():
+        ax.plot([], [], "|", label="reported", **REPORTED)
+    for y in range(len(order) - 1):
+        ax.axhline(y + 0.5, color="#dddddd", linewidth=1)
+    chance = 100 / table["classes"].max()
+    ax.axvline(chance, color=FAINT, linestyle=":", linewidth=1.8, label="guessing")
+    ax.set_yticks(range(len(order)), [name + (" *" if starred[name] else "") for name in order])
+    ax.tick_params(axis="y", length=0)
+    ax.set(ylim=(-0.5, len(order) - 0.5), xlim=(0, 102), xticks=range(0, 101, 20))
+    corpora = sorted({name for names in table["corpora"] for name in names.split("+")})
+    ax.set(title=honest(title, corpora), xlabel=f"{METRICS[metric]} (%), 95 % interval")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    if starred.any():
+        ax.set_xlabel(f"{ax.get_xlabel()}\n* knows the test speaker's unlabelled clips")
+    told = []
+    for split in splits:
+        there = [name for name in reversed(order) if (name, split) in rows.index]
+        told.append(f"{split}: " + listed((name, f"{100 * rows.loc[(name, split)][metric]:.0f} %") for name in there))
+    text = f"{METRICS[metric]} of {len(order)} recipes with 95 % intervals by split; {'; '.join(told)}."
+    return described(out, text)
