@@ -71,6 +71,11 @@ class Run:
         """`held-out`, or `published` where the validation role was the test role."""
         return self.info["split"]["protocol"]
 
+    @property
+    def normalise(self):
+        """How features are normalised, of `serlib.recipes.NORMALISATIONS`."""
+        return self.info["recipe"]["normalise"]
+
     def probabilities(self, values, *, batch_size=256):
         """The model's answers.
 
@@ -103,7 +108,7 @@ class Run:
         """
         folder = Path(folder)
         info = read_info(folder)
-        model = _load_model(folder / "model.keras")
+        model = load_model(folder / "model.keras")
         run = cls(folder, model, info, _read_split(folder, info), pd.read_csv(folder / "history.csv"))
         check_probes(run)
         return run
@@ -128,11 +133,30 @@ def read_info(folder):
     return info
 
 
-def _load_model(path):
+def load_model(path, *, compiled=False):
+    """Load a Keras model without running code that it may hold.
+
+    Parameters
+    ----------
+    path : Path
+    compiled : bool
+        With its loss and optimiser, to go on training.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    SerlibError
+        If the file is damaged, or no model that is safe to load.
+    """
     import keras
 
+    from serlib import layers  # noqa: F401  Keras finds our layers once they are registered
+
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, compile=compiled, safe_mode=True)
     except Exception as error:  # Keras raises many types for a damaged or unsafe file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SerlibError(f"{shown(path)} cannot be loaded ({reason}); train the run again.") from error

@@ -1,8 +1,6 @@
 """Train a recipe on a split; leave a run folder.
 
-The loop over the epochs stands here in the open. What Keras callbacks usually hide (the best epoch, early stopping,
-the learning rate on a plateau) are plain functions of the history, so that a training that was killed goes on from its
-last epoch exactly as if nothing had happened.
+The loop over the epochs stands here in the open; what changes from one to the next is in `serlib.epochs`.
 """
 
 import hashlib
@@ -16,13 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serlib import recipes, runs
+from serlib import augment, normalisation, recipes, runs
 from serlib.base import SerlibError, atomic_path, ordered_labels, progress, shown
-from serlib.features import extract
+from serlib.epochs import best_epoch, draw, learning_rate, should_stop
+from serlib.features import names as column_names
 from serlib.splits import rows
-
-#: A lower validation loss must be lower by this much for `plateau` (the default of Keras's ReduceLROnPlateau).
-PLATEAU_MIN_DELTA = 1e-4
 
 
 class NotFinite(SerlibError):
@@ -43,8 +39,8 @@ def fit(
     out : str or Path
         Folder of the run. While training it is called `out` + `.partial`; it gets its name when it is whole.
     seed : int
-        Of the first weights, the order of the clips in each epoch and dropout. It is set for the whole process
-        (`keras.utils.set_random_seed`).
+        Of the first weights, the order of the clips in each epoch, augmentation and dropout. It is set for the whole
+        process (`keras.utils.set_random_seed`).
     epochs : int, optional
         Instead of the recipe's.
     resume : bool
@@ -88,30 +84,30 @@ def fit(
     if partial.exists():
         _check_same_plan(partial, plan, resume)
 
-    features = extract(table, recipe.features, jobs=jobs, show=show)
-    x, y = _examples(features.values, table, labels, "train")
-    val_x, val_y = _examples(features.values, table, labels, "validation")
+    x, y, val_x, val_y = _examples(recipe, table, labels, seed=seed, jobs=jobs, show=show)
+    names = column_names(recipe.features)
 
     import keras
 
     _write_plan(partial, plan, table)
     keras.utils.set_random_seed(seed)
-    history, model = _last_state(partial, recipe)
+    history, model = _last_state(partial)
     if model is None:
-        model = recipe.model(len(labels), shape=x.shape[1:], examples=x)
+        variable = x.ndim == 3 and recipe.features.frames is None
+        model = recipe.model(len(labels), shape=(None, x.shape[2]) if variable else x.shape[1:], examples=x)
+    model.make_train_function()
+    model.make_test_function()
     bar = progress(total=epochs, desc=f"{recipe.name}, seed {seed}", unit="epoch", show=show)
     bar.update(len(history))
     while len(history) < epochs and not should_stop(history, recipe):
         began = time.perf_counter()
         epoch = len(history) + 1
-        model.optimizer.learning_rate = learning_rate(history, recipe)
+        model.optimizer.learning_rate = learning_rate(history, recipe, epochs)
         rng = np.random.default_rng([seed, epoch])
         _reseed(model, rng)
-        order = rng.permutation(len(x))
-        seen = model.fit(
-            x[order], y[order], batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0
-        ).history
-        row = {"epoch": epoch, **{name: seen[name][0] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}}
+        seen = _pass(model, model.train_function, recipe.batch_size, *draw(recipe, x, y, rng, names))
+        held_out = _pass(model, model.test_function, recipe.batch_size, val_x, val_y)
+        row = {"epoch": epoch, **seen, **{f"val_{name}": value for name, value in held_out.items()}}
         if not np.isfinite(row["loss"]):
             raise NotFinite(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
         row["learning_rate"] = float(model.optimizer.learning_rate)
@@ -166,6 +162,19 @@ def content(table):
     return hashlib.blake2b(roles.encode(), digest_size=16).hexdigest()
 
 
+def _pass(model, step, batch_size, x, y, weights=None):
+    """Take all clips through the model, batch by batch: loss and accuracy as `model.fit` gives them.
+
+    `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn.
+    """
+    model.reset_metrics()
+    for first in range(0, len(x), batch_size):
+        part = slice(first, first + batch_size)
+        step(iter([(x[part], y[part]) if weights is None else (x[part], y[part], weights[part])]))
+    seen = model.get_metrics_result()
+    return {name: float(seen[name]) for name in ("loss", "accuracy")}
+
+
 def _reseed(model, rng):
     """Set the random state of the dropout layers, which Keras does not save: what an epoch draws then depends on its
     number alone, and a resumed training draws what an unbroken one does."""
@@ -174,47 +183,24 @@ def _reseed(model, rng):
             variable.assign(rng.integers(2**31, size=variable.shape).astype(variable.dtype))
 
 
-def best_epoch(history):
-    """Position of the epoch with the lowest validation loss, the first of equals.
-
-    Parameters
-    ----------
-    history : list of dict with `val_loss`
-    """
-    return int(np.argmin([row["val_loss"] for row in history]))
-
-
-def should_stop(history, recipe):
-    """Early stopping: true when `recipe.patience` epochs in a row brought no lower validation loss."""
-    return bool(history) and bool(recipe.patience) and len(history) - 1 - best_epoch(history) >= recipe.patience
-
-
-def learning_rate(history, recipe):
-    """Learning rate of the next epoch: the recipe's, reduced once for each plateau of the validation loss so far.
-
-    The rule is that of `keras.callbacks.ReduceLROnPlateau`.
-    """
-    rate = recipe.learning_rate
-    if recipe.plateau is None:
-        return rate
-    factor, patience = recipe.plateau
-    best, waited = np.inf, 0
-    for row in history:
-        if row["val_loss"] < best - PLATEAU_MIN_DELTA:
-            best, waited = row["val_loss"], 0
-            continue
-        waited += 1
-        if waited >= patience:
-            rate, waited = rate * factor, 0
-    return rate
-
-
-def _examples(values, table, labels, role):
-    """Features and one-hot labels of a role."""
-    part = rows(table, role)
-    x = np.asarray(values[part.index.to_numpy()])
+def _examples(recipe, table, labels, *, seed, jobs, show):
+    """Features and one-hot labels of the training role, changed copies among them, and of the validation role."""
+    values, voices = normalisation.inputs(table, recipe.features, recipe.normalise, jobs=jobs, show=show)
+    train, validation = rows(table, "train"), rows(table, "validation")
+    parts, clips = [np.asarray(values[train.index.to_numpy()])], [train]
+    for change in recipe.augment:
+        if isinstance(change, augment.Copies):
+            copied = augment.copies(train, recipe.features, change, seed=seed, jobs=jobs, show=show).values
+            clips.append(pd.concat([train] * change.n))
+            parts.append(normalisation.by_speaker(copied, clips[-1], voices) if voices else copied)
+    if len(parts) > 1 and parts[0].ndim == 3:  # stretched copies may be longer
+        longest = max(part.shape[1] for part in parts)
+        parts = [np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in parts]
+    x = np.concatenate(parts) if len(parts) > 1 else parts[0]
     position = {label: i for i, label in enumerate(labels)}
-    return x, np.eye(len(labels), dtype=np.float32)[part.label.map(position).to_numpy()]
+    one_hot = np.eye(len(labels), dtype=np.float32)
+    y, val_y = (one_hot[part.label.map(position).to_numpy()] for part in (pd.concat(clips), validation))
+    return x, y, np.asarray(values[validation.index.to_numpy()]), val_y
 
 
 def _plan(recipe, table, labels, *, seed, epochs):
@@ -292,21 +278,17 @@ def _save_state(partial, model, history):
         path.unlink()
 
 
-def _last_state(partial, recipe):
+def _last_state(partial):
     """History and model of the last epoch that counts; an empty history and None before the first."""
-    import keras
-
     if not (partial / "history.csv").is_file():
         return [], None
     history = pd.read_csv(partial / "history.csv", float_precision="round_trip").to_dict("records")
-    return history, keras.saving.load_model(_state_path(partial, len(history)), safe_mode=True)
+    return history, runs.load_model(_state_path(partial, len(history)), compiled=True)
 
 
 def _finish(partial, out, recipe, table, labels, history, plan):
-    import keras
-
     kept = len(history) if recipe.keep == "last" else best_epoch(history) + 1
-    model = keras.saving.load_model(_state_path(partial, kept), compile=False, safe_mode=True)
+    model = runs.load_model(_state_path(partial, kept))
     model.save(partial / "model.keras")
     row = history[kept - 1]
     info = {

@@ -145,7 +145,7 @@ def tiny_recipe():
         source="tests",
         features=SPECS["mfcc40-mean"],
         build=build,
-        normalise=True,
+        normalise="training",
         learning_rate=0.01,
         epochs=8,
         batch_size=16,

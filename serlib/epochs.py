@@ -1,0 +1,140 @@
+"""What changes from epoch to epoch, as plain functions of what was: nothing is remembered in between.
+
+Keras hides this in callbacks. Here the learning rate, the best epoch and the stop follow from the history, and what an
+epoch draws from its own random generator, so that a training that was killed goes on exactly as if nothing had
+happened.
+"""
+
+import numpy as np
+
+#: A lower validation loss must be lower by this much for `plateau` (the default of Keras's ReduceLROnPlateau).
+PLATEAU_MIN_DELTA = 1e-4
+
+
+def best_epoch(history):
+    """Position of the epoch with the lowest validation loss, the first of equals.
+
+    Parameters
+    ----------
+    history : list of dict with `val_loss`
+    """
+    return int(np.argmin([row["val_loss"] for row in history]))
+
+
+def should_stop(history, recipe):
+    """Early stopping: true when `recipe.patience` epochs in a row brought no lower validation loss.
+
+    Parameters
+    ----------
+    history : list of dict with `val_loss`
+    recipe : Recipe
+    """
+    return bool(history) and bool(recipe.patience) and len(history) - 1 - best_epoch(history) >= recipe.patience
+
+
+def learning_rate(history, recipe, epochs=None):
+    """Learning rate of the next epoch.
+
+    Parameters
+    ----------
+    history : list of dict with `val_loss`
+        The epochs so far.
+    recipe : Recipe
+        Its `schedule` gives the rate of each epoch; each plateau of the validation loss so far has reduced it once.
+    epochs : int, optional
+        Of the whole training; default: the recipe's.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    The rules are those of `keras.optimizers.schedules.CosineDecay`, a step an epoch (Loshchilov & Hutter 2017, ICLR),
+    and of `keras.callbacks.ReduceLROnPlateau`.
+    """
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate *= 0.5 * (1 + np.cos(np.pi * len(history) / (epochs or recipe.epochs)))
+    if recipe.plateau is None:
+        return float(rate)
+    factor, patience = recipe.plateau
+    best, waited = np.inf, 0
+    for row in history:
+        if row["val_loss"] < best - PLATEAU_MIN_DELTA:
+            best, waited = row["val_loss"], 0
+            continue
+        waited += 1
+        if waited >= patience:
+            rate, waited = rate * factor, 0
+    return float(rate)
+
+
+def draw(recipe, x, y, rng, names):
+    """What the model learns from in one epoch: the training role in a new order, changed as the recipe says.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    x : np.ndarray [shape=(clips, ...)], float32
+        Features.
+    y : np.ndarray [shape=(clips, labels)], float32
+        One-hot.
+    rng : np.random.Generator
+        Of this epoch.
+    names : list of str
+        Columns of the features.
+
+    Returns
+    -------
+    x, y : np.ndarray
+        As many clips as were given; mixed clips have mixed labels.
+    weights : np.ndarray [shape=(clips,)] or None
+        What each clip counts in the loss.
+    """
+    rates = class_weights(y)
+    order = balanced(y, rng) if recipe.balanced else rng.permutation(len(x))
+    x, y = x[order], y[order]
+    for change in recipe.augment:
+        if callable(change):  # the others are changed copies of the recordings, which are among the clips already
+            x, y = change(x, y, rng, names)
+    return x, y, (y @ rates if recipe.class_weight else None)
+
+
+def class_weights(y):
+    """Weight of each label: its inverse frequency, so that a clip weighs 1 on average.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(clips, labels)]
+        One-hot.
+
+    Returns
+    -------
+    np.ndarray [shape=(labels,)], float32; 0 for a label without clips.
+    """
+    counts = y.sum(axis=0, dtype=np.float64)
+    return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0).astype(np.float32)
+
+
+def balanced(y, rng):
+    """Draw every label equally often, and within a label every clip equally often, give or take one.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(clips, labels)]
+        One-hot.
+    rng : np.random.Generator
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)], int
+        Positions, as many as there are clips, in random order.
+    """
+    label = y.argmax(axis=1)
+    groups = [np.flatnonzero(label == one) for one in rng.permutation(np.unique(label))]
+    drawn = []
+    for share, group in zip(np.array_split(np.arange(len(y)), len(groups)), groups, strict=True):
+        rounds = -(-len(share) // len(group))
+        drawn.append(np.concatenate([rng.permutation(group) for _ in range(rounds)])[: len(share)])
+    return rng.permutation(np.concatenate(drawn))
