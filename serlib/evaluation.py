@@ -12,6 +12,9 @@ from serlib.base import SerlibError, shown
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
 
+#: What is said wherever a figure is shown that per-speaker normalisation has a part in.
+PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -50,6 +53,8 @@ class Report:
         Clips that were not scored, by label, since the model does not know their label.
     corpora : list of str
         Where the clips come from.
+    normalise : str
+        How the model's features were normalised, of `serlib.recipes.NORMALISATIONS`.
     """
 
     accuracy: float
@@ -70,6 +75,12 @@ class Report:
     predictions: pd.DataFrame
     left_out: dict
     corpora: list
+    normalise: str = "none"
+
+    @property
+    def note(self):
+        """What must be said beside every figure of this report; empty where there is nothing to say."""
+        return PER_SPEAKER if self.normalise == "speaker" else ""
 
     def to_json(self):
         """All but the predictions, as plain Python values; what is undefined is None.
@@ -86,7 +97,7 @@ class Report:
 
 def score(
     truth, probabilities, labels, *, speakers=None, texts=None, speech=None, digests=None, corpora=(),
-    resamples=1000, seed=0, split=None, protocol=None, left_out=None,
+    resamples=1000, seed=0, split=None, protocol=None, left_out=None, normalise="none",
 ):  # fmt: skip
     """Judge probabilities by the truth.
 
@@ -103,7 +114,7 @@ def score(
         Where the clips come from, for the record.
     resamples, seed : int
         Of the bootstrap.
-    split, protocol, left_out
+    split, protocol, left_out, normalise
         For the record, see `Report`.
 
     Returns
@@ -131,7 +142,7 @@ def score(
     Taught in notebooks/05_evaluate.
     """
     labels, truth = [str(label) for label in labels], np.asarray(truth).astype(str)
-    probabilities = _checked(truth, probabilities, labels)
+    probabilities = metrics.checked(truth, probabilities, labels, reserved=(*COLUMNS, "digest", "p_label"))
     if resamples < 1:
         raise SerlibError(f"resamples is {resamples}, expected at least 1; 1000 is usual")
     true = pd.Index(labels).get_indexer(truth)
@@ -168,6 +179,7 @@ def score(
         predictions=predictions,
         left_out={str(label): int(n) for label, n in (left_out or {}).items()},
         corpora=sorted({str(corpus) for corpus in corpora}),
+        normalise=normalise,
     )
 
 
@@ -198,25 +210,25 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
 
     Taught in notebooks/05_evaluate.
     """
-    from serlib import features  # librosa is slow to load, and score() does not need it
+    from serlib import normalisation  # librosa is slow to load, and score() does not need it
 
-    own, table, left_out = index is None, run.split, {}
-    if not own:
-        known = index["label"].isin(list(run.labels))
-        table, left_out = index[known], index.loc[~known, "label"].value_counts().to_dict()
-    if table.empty:
+    own = index is None
+    table = run.split if own else index
+    asked = (table["role"] == "test" if own else table["label"].isin(list(run.labels))).to_numpy()
+    left_out = {} if own else table.loc[~asked, "label"].value_counts().to_dict()
+    if not asked.any():
         raise SerlibError(
-            f"no clip to score: the index holds {_listed(left_out)}, the model knows {_listed(run.labels)}; "
+            "no clip to score: the test role of the run holds nothing; choose a split that tests some"
+            if own
+            else f"no clip to score: the index holds {_listed(left_out)}, the model knows {_listed(run.labels)}; "
             "choose a corpus that shares a label"
         )
-    asked = np.flatnonzero(table["role"] == "test") if own else np.arange(len(table))
-    if not len(asked):
-        raise SerlibError("no clip to score: the test role of the run holds nothing; choose a split that tests some")
     if not allow_seen and not (own and run.protocol == "published"):
-        _refuse_seen(run.split, table.iloc[asked])
-    # of a run's own clips all are asked for, as in its training: their features are in the cache
-    values = features.extract(table, run.spec, jobs=jobs, show=show).values[asked]
-    table = table.iloc[asked].reset_index(drop=True)
+        _refuse_seen(run.split, table[asked])
+    # All clips are asked for, not only those that are scored: their features are in the cache, and per-speaker
+    # normalisation may not choose clips by their labels.
+    values, _ = normalisation.inputs(table, run.spec, run.normalise, jobs=jobs, show=show)
+    values, table = values[asked], table[asked].reset_index(drop=True)
     corpora = table["corpus"].astype(str) if "corpus" in table else pd.Series(dtype=str)
     speakers = table["speaker"].astype(str)
     if len(corpora.unique()) > 1:  # two corpora may each have a speaker 01
@@ -235,6 +247,7 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
         split=run.kind if own else "corpus",
         protocol=run.protocol if own else "held-out",  # nothing can have been chosen on another corpus
         left_out=left_out,
+        normalise=run.normalise,
     )
 
 
@@ -282,30 +295,6 @@ def abstaining(report, *, thresholds=None):
     with np.errstate(invalid="ignore"):
         accuracy = correct / n
     return pd.DataFrame({"threshold": thresholds, "coverage": n / len(table), "accuracy": accuracy, "n": n})
-
-
-def _checked(truth, probabilities, labels):
-    """The probabilities as float64 [n, labels], or one sentence on why they cannot be scored."""
-    probabilities = np.asarray(probabilities, dtype=float)
-    clash = set(labels) & {*COLUMNS, "digest", "p_label"}
-    if len(set(labels)) < len(labels) or clash:
-        raise SerlibError(f"labels {_listed(labels)}: each may occur once, and none may be called {_listed(COLUMNS)}")
-    if len(truth) == 0:
-        raise SerlibError("no clip to score; choose a split or a corpus that holds some")
-    if probabilities.shape != (len(truth), len(labels)):
-        raise SerlibError(
-            f"probabilities have the shape {probabilities.shape}, expected {(len(truth), len(labels))}: "
-            "one row a clip, one column a label"
-        )
-    unknown = sorted(set(truth) - set(labels))
-    if unknown:
-        raise SerlibError(f"the truth holds {_listed(unknown)}, the model knows {_listed(labels)}; leave them out")
-    bad = ~np.isfinite(probabilities).all(axis=1)
-    if bad.any():
-        raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
-    if (probabilities < 0).any() or (abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
-        raise SerlibError("rows of probabilities are negative or do not sum to 1; pass the output of a softmax")
-    return probabilities
 
 
 def _column(values, n, name):

@@ -8,12 +8,55 @@ import pandas as pd
 from natsort import natsorted
 from sklearn import metrics
 
+from serlib.base import SerlibError
+
 #: Fewer groups than this make an interval that is far too narrow (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
 #: 90(3), find even a dozen clusters few), so the bootstrap then goes on to the next finer unit and says so.
 MIN_GROUPS = 5
 
 #: Bins of the reliability diagram and of the ECE, as in Guo et al. 2017.
 BINS = 15
+
+
+def checked(truth, probabilities, labels, *, reserved=()):
+    """Probabilities that can be scored.
+
+    Parameters
+    ----------
+    truth : np.ndarray of str [shape=(n,)]
+    probabilities : array [shape=(n, labels)]
+    labels : sequence of str
+    reserved : sequence of str
+        What no label may be called.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, labels)], float64
+
+    Raises
+    ------
+    SerlibError
+        They cannot be scored, and why.
+    """
+    probabilities = np.asarray(probabilities, dtype=float)
+    if len(set(labels)) < len(labels) or set(labels) & set(reserved):
+        raise SerlibError(f"labels {_listed(labels)}: each may occur once, and none may be called {_listed(reserved)}")
+    if len(truth) == 0:
+        raise SerlibError("no clip to score; choose a split or a corpus that holds some")
+    if probabilities.shape != (len(truth), len(labels)):
+        raise SerlibError(
+            f"probabilities have the shape {probabilities.shape}, expected {(len(truth), len(labels))}: "
+            "one row a clip, one column a label"
+        )
+    unknown = sorted(set(truth) - set(labels))
+    if unknown:
+        raise SerlibError(f"the truth holds {_listed(unknown)}, the model knows {_listed(labels)}; leave them out")
+    bad = ~np.isfinite(probabilities).all(axis=1)
+    if bad.any():
+        raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
+    if (probabilities < 0).any() or (abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
+        raise SerlibError("rows of probabilities are negative or do not sum to 1; pass the output of a softmax")
+    return probabilities
 
 
 def calibration(confidence, correct, *, bins=BINS):
@@ -127,3 +170,7 @@ def by_speaker(true, guess, names, labels):
         pd.DataFrame(rows, index=found, columns=["accuracy", "uar", "n"]),
         pd.DataFrame(np.array(recalls).reshape(-1, len(labels)), index=found, columns=labels),
     )
+
+
+def _listed(names):
+    return ", ".join(map(str, names)) or "nothing"

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from natsort import natsorted
 
-from serlib import audio
-from serlib.base import SerlibError
+from serlib import audio, normalisation
+from serlib.base import SerlibError, shown
+from serlib.corpora.common import walk
 from serlib.runs import Run, example
 
 #: What is answered where the model abstains.
@@ -51,6 +53,14 @@ class Recognizer:
         The folder of a run; its probes are checked.
     threshold : float
         Below this confidence the answer is `unsure`; 0 always answers.
+    speaker : sequence of str or Path, optional
+        Recordings, or folders of them, of whoever is to be recognised, in as many moods as possible. A run with
+        per-speaker normalisation needs them, any other takes none.
+
+    Raises
+    ------
+    SerlibError
+        If the folder is no sound run, or recordings of the speaker are needed, or cannot be used.
 
     Examples
     --------
@@ -66,11 +76,12 @@ class Recognizer:
     Taught in notebooks/05_evaluate.
     """
 
-    def __init__(self, run, *, threshold=0.0):
+    def __init__(self, run, *, threshold=0.0, speaker=None):
         import tensorflow as tf
 
         self.run = run if isinstance(run, Run) else Run.load(run)
         self.threshold = threshold
+        self._voice = self._statistics(speaker)
         model = self.run.model
         signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
         self._answer = tf.function(lambda x: model(x, training=False), input_signature=[signature])
@@ -100,10 +111,7 @@ class Recognizer:
         SerlibError
             If the file is no sound, is silent, or holds values that are no numbers.
         """
-        name, y, rate_hz = self._open(sound, rate_hz)
-        fault = audio.fault(y, rate_hz)
-        if fault:
-            raise SerlibError(f"{name or 'The array'} {fault}; record or choose another clip.")
+        name, y, rate_hz = self._heard(sound, rate_hz)
         return self._told(self._probabilities(y, rate_hz), name, len(y) / rate_hz)
 
     def predict_many(self, files):
@@ -161,6 +169,14 @@ class Recognizer:
             )
         return pd.DataFrame(found)
 
+    def _heard(self, sound, rate_hz=None):
+        """Name, samples and rate of what holds sound."""
+        name, y, rate_hz = self._open(sound, rate_hz)
+        fault = audio.fault(y, rate_hz)
+        if fault:
+            raise SerlibError(f"{name or 'The array'} {fault}; record or choose another clip.")
+        return name, y, rate_hz
+
     def _open(self, sound, rate_hz):
         if isinstance(sound, (str, Path)):
             return str(sound), *audio.load(sound)
@@ -170,8 +186,28 @@ class Recognizer:
         y = y / np.iinfo(y.dtype).max if np.issubdtype(y.dtype, np.integer) else y
         return "", np.asarray(y.mean(axis=1) if y.ndim == 2 else y, np.float32), rate_hz
 
+    def _statistics(self, speaker):
+        """Mean and scale of the speaker's recordings, where the run asks for them."""
+        asked = self.run.normalise == "speaker"
+        if bool(speaker) != asked:
+            raise SerlibError(
+                f"{shown(self.run.folder)} was trained with per-speaker normalisation: give recordings of whoever is "
+                "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
+                if asked
+                else f"{shown(self.run.folder)} knows no per-speaker normalisation; leave the speaker's recordings out."
+            )
+        if not asked:
+            return None
+        clips = [self._heard(path) for path in _files([speaker] if isinstance(speaker, str | Path) else speaker)]
+        spec = self.run.spec
+        rows = [example(y, rate_hz, spec)[0] for _, y, rate_hz in clips]
+        return normalisation.statistics(np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis])
+
     def _probabilities(self, y, rate_hz):
-        return self._answer(example(y, rate_hz, self.run.spec)).numpy()[0]
+        x = example(y, rate_hz, self.run.spec)
+        if self._voice:
+            x = normalisation.z_score(x, *self._voice)
+        return self._answer(x).numpy()[0]
 
     def _told(self, probabilities, name, seconds):
         best = int(probabilities.argmax())
@@ -179,3 +215,14 @@ class Recognizer:
         label = self.labels[best] if confidence >= self.threshold else UNSURE
         told = dict(zip(self.labels, np.round(probabilities.astype(float), 6).tolist(), strict=True))
         return Answer(name, label, round(confidence, 6), told, round(seconds, 3))
+
+
+def _files(paths):
+    """Sound files, among them those of folders."""
+    found = []
+    for path in map(Path, paths):
+        inside = natsorted(str(each) for each in walk(path, [])) if path.is_dir() else [path]
+        if not inside:
+            raise SerlibError(f"{shown(path)} holds no sound files; give recordings of the speaker.")
+        found += inside
+    return found

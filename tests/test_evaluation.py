@@ -230,7 +230,7 @@ def run(monkeypatch):
     import serlib.features
 
     def extract(table, spec, *, jobs=None, show=None):
-        values = table["label"].map({label: i for i, label in enumerate(LABELS)}).to_numpy()
+        values = np.array([LABELS.index(label) if label in LABELS else -1 for label in table["label"]])
         return types.SimpleNamespace(values=values, lengths=np.ones(len(values), np.int32))
 
     monkeypatch.setattr(serlib.features, "extract", extract)
@@ -239,7 +239,7 @@ def run(monkeypatch):
          table_of(LABELS, role="validation", start=28)]
     )  # fmt: skip
     return types.SimpleNamespace(
-        labels=LABELS, spec=None, split=split, kind="random", protocol="held-out",
+        labels=LABELS, spec=None, split=split, kind="random", protocol="held-out", normalise="training",
         probabilities=lambda values, lengths=None: np.eye(len(LABELS))[values],
     )  # fmt: skip
 

@@ -303,7 +303,7 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
 
     Taught in notebooks/05_evaluate.
     """
-    corpora, chance = (), None
+    corpora, chance, notes = (), None, []
     if isinstance(results, pd.DataFrame):
         table = results[["name", "value", "low", "high"]].reset_index(drop=True)
     else:
@@ -312,6 +312,7 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
         table = pd.DataFrame(rows, columns=["name", "value", "low", "high"])
         corpora = {corpus for r in named.values() for corpus in r.corpora}
         chance = next(iter(named.values()))
+        notes = sorted({r.note for r in named.values()} - {""})
     ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(table)), 5))
     value, low, high = (100 * table[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
     shades = matplotlib.colormaps["viridis"](np.linspace(0.2, 0.8, len(table)))
@@ -330,7 +331,8 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
     if chance is not None:
         _chance(ax, chance)
     name = "UAR" if metric == "uar" else metric.capitalize()
-    ax.set(title=honest(title, corpora), xlabel="Split", ylabel=f"{name} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
+    title = "\n".join([honest(title, corpora), *notes])
+    ax.set(title=title, xlabel="Split", ylabel=f"{name} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
     text = "; ".join(
         f"{n} {v:.1f} % [{a:.1f}, {b:.1f}]" for n, v, a, b in zip(table["name"], value, low, high, strict=True)
     )
