@@ -156,6 +156,7 @@ def train(
     folds: Annotated[int | None, typer.Option(help="Parts of the cross-validation.")] = None,
     seed: int = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    features: Annotated[str | None, typer.Option(help="Features instead of the recipe's, by name.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands there.")] = False,
     jobs: Jobs = None,
@@ -167,8 +168,10 @@ def train(
     from serlib.splits import split as give_roles
     from serlib.training import fit
 
-    get(recipe)  # a wrong name should not wait for the index
-    table = give_roles(_index(corpus), split, seed=seed, fold=fold, folds=folds, test=test)
+    recipe = get(recipe, features=features)  # a wrong name should not wait for the index
+    theirs = split == recipe.split  # split as its authors did, the shares are theirs
+    shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if theirs else {}
+    table = give_roles(_index(corpus), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
     run = fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
     _report(run, judge(run), home() / "reports" / out.name, as_json)
 
@@ -198,12 +201,16 @@ def predict(
     window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
     hop_s: Annotated[float, typer.Option(help="Seconds from one answer of the timeline to the next.")] = 1.0,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Below this confidence: unsure.")] = 0.0,
+    speaker: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recordings (or a folder) of who speaks, for a run that normalises by speaker; repeatable."),
+    ] = None,
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file."""
     from serlib.recognizer import Recognizer
 
-    recognizer = Recognizer(run, threshold=threshold)
+    recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
     answers, failed = recognizer.predict_many(file)
     rows = [answer.to_dict() for answer in answers]
     lines = []
@@ -220,6 +227,87 @@ def predict(
     _tell(told, as_json, *lines)
     if failed:
         raise typer.Exit(1)
+
+
+class _Lists(typer.core.TyperCommand):
+    """Lets an option take several known words: `--split random speaker` is `--split random --split speaker`."""
+
+    def parse_args(self, ctx, args):
+        from serlib.recipes import RECIPES
+        from serlib.splits import SPLIT_KINDS
+
+        known = {"--recipes": RECIPES, "--split": SPLIT_KINDS}
+        spread, option = [], None
+        for word in args:
+            if word in known:
+                option = word
+            elif option and spread[-1] != option:
+                option = option if word.partition(":")[0] in known[option] else None
+                spread += [option] if option else []
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+@app.command(cls=_Lists)
+def compare(
+    corpus: Corpora,
+    recipes: Annotated[list[str] | None, typer.Option(help="Names of recipes; default: all.")] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Kinds of split; default: published, random, text, speaker. Names after a colon are left out in turn: "
+            "speaker:tess/OAF,tess/YAF or corpus:ravdess."
+        ),
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Parts of each cross-validation.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings with another seed, from 0.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings at the same time.")] = 1,
+    as_json: Json = False,
+):
+    """Train recipes under several splits, judge each run once, and put them side by side; resumes."""
+    from serlib import comparison, report
+    from serlib.recipes import RECIPES, get
+
+    chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
+    table = _index(corpus)
+    found = comparison.compare(
+        table, chosen, splits=split or comparison.KINDS, folds=folds, seeds=range(seeds), epochs=epochs, jobs=jobs
+    )
+    page = report.write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
+    neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
+    lines = [comparison.readable(found.table).to_string(index=False)]
+    lines += ["* knows the test speaker's unlabelled clips"] if (found.table.normalise == "speaker").any() else []
+    lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
+    lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
+    _tell({**found.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")
+
+
+@app.command()
+def search(
+    recipe: str,
+    corpus: Corpora,
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try, in all.")] = 20,
+    split: Annotated[str, typer.Option(help="random, text, speaker, speaker+text or corpus.")] = "speaker",
+    seed: int = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: checkpoints/search/...")] = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+):
+    """Search for a learning rate and a batch size on the validation role alone; resumes."""
+    from serlib.search import search as look
+    from serlib.search import usual_space
+    from serlib.splits import split as give_roles
+
+    space = usual_space(recipe)  # a wrong name should not wait for the index
+    table = give_roles(_index(corpus), split, seed=seed)
+    name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
+    out = out or home() / "checkpoints" / "search" / name
+    found = look(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
+    best = ", ".join(f"{key} {value:.3g}" for key, value in found.params.items())
+    lines = [found.trials.to_string(index=False), "", f"best on the validation role: {best} ({found.value:.1%})"]
+    _tell({**found.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")
 
 
 def _index(tokens):
@@ -251,6 +339,7 @@ def _report(run, report, folder, as_json):
         as_json,
         f"{run.info['recipe']['name']}, {report.split} split ({report.protocol}), {report.n_test} test clips",
         f"{interval}  (95 %, resampled by {report.resampled_by})",
+        *([report.note] if report.note else []),
         f"run {told['run']}, report {told['report']}",
     )
 

@@ -1,4 +1,4 @@
-"""A Report as a folder that can be sent to somebody: report.html, report.json, predictions.csv and the figures."""
+"""A Report or a Comparison as a folder that can be sent to somebody: an HTML page, JSON, tables and the figures."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from serlib import evaluation, plots
 from serlib.base import atomic_path
+from serlib.comparison import readable
 
 #: What a split lets one conclude, in plain words.
 READINGS = {
@@ -81,11 +82,8 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
     table = report.predictions.assign(speech=relative(report.predictions["speech"]))
     _put(folder / "predictions.csv", table.to_csv(index=False, float_format="%.6g"))
     _put(folder / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
-    shown = {
-        name: {"alt": plots.alt(figure), "data": base64.b64encode(pictures[name]).decode()}
-        for name, figure in figures.items()
-    }
-    page = _template().render(
+    shown = {name: _picture(figure, pictures[name]) for name, figure in figures.items()}
+    page = _template("report").render(
         title=title or "How well emotions are recognised",
         report=report,
         speakers=len(report.per_speaker),
@@ -102,6 +100,65 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
     )
     _put(folder / "report.html", page)
     return folder / "report.html"
+
+
+def write_comparison(found, folder, *, title="Recipes side by side"):
+    """Write a comparison for people and for programs.
+
+    Parameters
+    ----------
+    found : serlib.comparison.Comparison
+    folder : str or Path
+        Gets comparison.html (one file that needs nothing else), comparison.json, table.csv, neighbours.csv and
+        figures/accuracy.png. Files of these names are replaced, others are left alone.
+    title : str
+        Heading of the page.
+
+    Returns
+    -------
+    Path of comparison.html, which is written last.
+
+    Taught in notebooks/06_compare.
+    """
+    folder, table = Path(folder), found.table
+    figure = plots.recipes_compared(table)
+    picture = plots.png(figure)
+    _put(folder / "figures" / "accuracy.png", picture)
+    for name, each in (("table", table), ("neighbours", found.neighbours)):
+        _put(folder / f"{name}.csv", each.to_csv(index=False, float_format="%.6g"))
+    _put(folder / "comparison.json", json.dumps(found.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
+    kinds = {name: name.partition(":")[0] for name in dict.fromkeys(table["split"])}
+    rows = readable(table)
+    names = {"split", "recipe", "corpus"}
+    pairs = [
+        (p.split, p.better, p.worse, p.n, p.only_a, p.only_b, f"{p.p_mid:.2g}") for p in found.neighbours.itertuples()
+    ]
+    sections = [
+        _section("All of them", [_picture(figure, picture)]),
+        _section(
+            "The table", columns=[(name, "text" if name in names else "number") for name in rows],
+            rows=rows.itertuples(index=False),
+        ),
+        _section(
+            "Neighbours in the ranking", rows=pairs, empty="There is one recipe only.",
+            columns=[("Split", "text"), ("Better", "text"), ("Worse", "text"), ("Clips", "number"),
+                     ("Only the better is right", "number"), ("Only the worse is right", "number"), ("p", "number")],
+            caption="McNemar's test (mid-p) on the answers of the first seed. It takes clips for independent: with few "
+            "speakers a small p is about these speakers only.",
+        ),
+    ]  # fmt: skip
+    page = _template("comparison").render(
+        title=title,
+        recipes=table["recipe"].nunique(),
+        splits={name: READINGS[kind] for name, kind in kinds.items()},
+        corpora=sorted({name for names in table["corpora"] for name in names.split("+")}),
+        seeds=table["seeds"].max(),
+        drawn=sorted(set(table["resampled_by"])),
+        starred=(table["normalise"] == "speaker").any(),
+        sections=sections,
+    )
+    _put(folder / "comparison.html", page)
+    return folder / "comparison.html"
 
 
 def relative(paths):
@@ -122,7 +179,11 @@ def _put(path, data):
         partial.write_bytes(data)
 
 
-def _template():
+def _picture(figure, data):
+    return {"alt": plots.alt(figure), "data": base64.b64encode(data).decode()}
+
+
+def _template(name):
     import jinja2  # no other part of the package needs it
 
     folder = Path(__file__).with_name("templates")
@@ -130,7 +191,7 @@ def _template():
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["percent"] = lambda value, digits: f"{100 * value:.{digits}f} %"
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(f"{name}.html.jinja")
 
 
 def _figures(report, history):
@@ -153,12 +214,8 @@ def _sections(report, pictures, n_errors):
     surest["speech"] = _named(surest["speech"], report)
     wrong = int((report.predictions["label"] != report.predictions["predicted"]).sum())
 
-    def section(title, *names, columns=(), rows=(), caption="", empty=""):
-        figures = [pictures[name] for name in names if name in pictures]
-        return {
-            "title": title, "figures": figures, "columns": list(columns), "rows": list(rows), "caption": caption,
-            "empty": empty,
-        }  # fmt: skip
+    def section(title, *names, **table):
+        return _section(title, [pictures[name] for name in names if name in pictures], **table)
 
     classes = [
         (
@@ -200,6 +257,13 @@ def _sections(report, pictures, n_errors):
     if "curves" in pictures:
         parts.append(section("The training", "curves"))
     return parts
+
+
+def _section(title, figures=(), *, columns=(), rows=(), caption="", empty=""):
+    return {
+        "title": title, "figures": list(figures), "columns": list(columns), "rows": list(rows), "caption": caption,
+        "empty": empty,
+    }  # fmt: skip
 
 
 def _named(speech, report):
