@@ -277,7 +277,7 @@ def compare(
     page = report.write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
     neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
     lines = [comparison.readable(found.table).to_string(index=False)]
-    lines += ["* knows the test speaker's unlabelled clips"] if (found.table.normalise == "speaker").any() else []
+    lines += [comparison.MARKED] if (found.table.normalise == "speaker").any() else []
     lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
     lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
     _tell({**found.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")

@@ -1,5 +1,6 @@
 """Several recipes under several splits, side by side: one table, and whether neighbours differ by more than chance."""
 
+import functools
 import json
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,8 +18,9 @@ from serlib.splits import group_keys
 #: What `compare` asks for: from what papers print to what a new voice gets.
 KINDS = ("published", "random", "text", "speaker")
 
-#: Behind the name of a recipe that knows the test speaker's unlabelled clips.
+#: Behind the name of a recipe with per-speaker normalisation, and what it means.
 MARK = " *"
+MARKED = f"{MARK.strip()} {evaluation.PER_SPEAKER}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
 
     Notes
     -----
+    Every recipe is trained on the same clips: those of the split, with the shares that `serlib.split` has by default.
     All answers of a recipe under a split are scored together: its accuracy is the mean over the seeds, and the
     bootstrap draws a speaker (or text) with all that was answered about it, whatever the seed.
 
@@ -111,11 +114,9 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
         for system in systems:
             theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
             answers = [each.answers() for each in theirs]
-            by_seed = [
-                pooled([a for a, each in zip(answers, theirs, strict=True) if each.seed == seed], split)
-                for seed in seeds
-            ]
-            report = by_seed[0] if len(seeds) == 1 else pooled(answers, split)
+            score = functools.partial(pooled, split=split, normalise=system.normalise)
+            by_seed = [score([a for a, e in zip(answers, theirs, strict=True) if e.seed == seed]) for seed in seeds]
+            report = by_seed[0] if len(seeds) == 1 else score(answers)
             reports[split, system.name], firsts[system.name] = report, by_seed[0]
             row = _row(system, split, report, by_seed, [each.judged() for each in theirs])
             found.append({"corpora": "+".join(dict.fromkeys(index.corpus)), **row})
@@ -127,14 +128,14 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
     return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports)
 
 
-def pooled(answers, split):
+def pooled(answers, split, *, normalise="none"):
     """Score the answers of several runs together.
 
     Parameters
     ----------
     answers : sequence of pd.DataFrame
         Of `Experiment.answers`. A label that only some of the runs know has probability 0 in the others.
-    split : str
+    split, normalise : str
         For the record.
 
     Returns
@@ -146,7 +147,7 @@ def pooled(answers, split):
     return evaluation.score(
         table.label, table[labels].fillna(0).to_numpy(), labels, speakers=group_keys(table, "speaker"),
         texts=table.text, speech=table.speech, digests=table.digest, corpora=table.corpus.unique(), split=split,
-        protocol="published" if split == "published" else "held-out",
+        protocol="published" if split == "published" else "held-out", normalise=normalise,
     )  # fmt: skip
 
 

@@ -250,7 +250,7 @@ def _compare(found, plan, folder):
 
 def _settings(plan):
     """A plan without what is only told about a recipe."""
-    told = ("title", "source", "reported", "split")
+    told = ("title", "source", "reported", "split", "test_share", "validation_share")
     return {**plan, "recipe": {key: value for key, value in plan["recipe"].items() if key not in told}}
 
 

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 
 from serlib.base import SerlibError
+from serlib.comparison import MARK, MARKED
 from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, listed
 
 #: One shape a split, so that the figure can be read without its colours.
@@ -66,14 +67,14 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
         ax.axhline(y + 0.5, color="#dddddd", linewidth=1)
     chance = 100 / table["classes"].max()
     ax.axvline(chance, color=FAINT, linestyle=":", linewidth=1.8, label="guessing")
-    ax.set_yticks(range(len(order)), [name + (" *" if starred[name] else "") for name in order])
+    ax.set_yticks(range(len(order)), [name + MARK * bool(starred[name]) for name in order])
     ax.tick_params(axis="y", length=0)
     ax.set(ylim=(-0.5, len(order) - 0.5), xlim=(0, 102), xticks=range(0, 101, 20))
     corpora = sorted({name for names in table["corpora"] for name in names.split("+")})
     ax.set(title=honest(title, corpora), xlabel=f"{METRICS[metric]} (%), 95 % interval")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     if starred.any():
-        ax.set_xlabel(f"{ax.get_xlabel()}\n* knows the test speaker's unlabelled clips")
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{MARKED}")
     told = []
     for split in splits:
         there = [name for name in reversed(order) if (name, split) in rows.index]
