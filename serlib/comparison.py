@@ -69,8 +69,8 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
     folds : int or dict of str -> int, optional
         Parts of the cross-validation, of all splits or of each; by speaker at most one a speaker, so that a large
         number is leave-one-speaker-out. Default: by speaker as `serlib.folds` does, the others are split once.
-    seeds : sequence of int
-        Each is a seed of the splits and of the trainings.
+    seeds : sequence of int, or dict of str -> sequence of int
+        Each is a seed of the splits and of the trainings; a dict gives each recipe its own, by name (default: 0).
     epochs : int, optional
         Instead of each recipe's.
     root : str or Path, optional
@@ -99,10 +99,11 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
     Taught in notebooks/06_compare.
     """
     systems = [each if isinstance(each, experiments.Peer) else get(each) for each in recipes]
-    names, splits, seeds = [each.name for each in systems], list(dict.fromkeys(splits)), list(dict.fromkeys(seeds))
-    if len(set(names)) < len(names) or not (names and splits and seeds):
+    names, splits = [each.name for each in systems], list(dict.fromkeys(splits))
+    seeds = {name: list(dict.fromkeys(seeds.get(name, (0,)) if isinstance(seeds, dict) else seeds)) for name in names}
+    if len(set(names)) < len(names) or not (names and splits and all(seeds.values())):
         raise SerlibError(
-            f"recipes: {', '.join(names) or 'none'}; splits: {', '.join(splits) or 'none'}; seeds: {len(seeds)}. "
+            f"recipes: {', '.join(names) or 'none'}; splits: {', '.join(splits) or 'none'}; seeds: {seeds}. "
             "Give one of each at least, and no two recipes of the same name."
         )
     root = Path(root or home() / "checkpoints" / "compare")
@@ -115,8 +116,11 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
             theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
             answers = [each.answers() for each in theirs]
             score = functools.partial(pooled, split=split, normalise=system.normalise)
-            by_seed = [score([a for a, e in zip(answers, theirs, strict=True) if e.seed == seed]) for seed in seeds]
-            report = by_seed[0] if len(seeds) == 1 else score(answers)
+            by_seed = [
+                score([a for a, each in zip(answers, theirs, strict=True) if each.seed == seed])
+                for seed in seeds[system.name]
+            ]
+            report = by_seed[0] if len(by_seed) == 1 else score(answers)
             reports[split, system.name], firsts[system.name] = report, by_seed[0]
             row = _row(system, split, report, by_seed, [each.judged() for each in theirs])
             found.append({"corpora": "+".join(dict.fromkeys(index.corpus)), **row})

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -106,20 +106,22 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
 
     Parameters
     ----------
-    index, splits, folds, seeds, epochs, root
+    index, splits, folds, epochs, root
         As for `serlib.comparison.compare`.
     systems : sequence of Recipe or Peer
+    seeds : dict of str -> sequence of int
+        By the names of the systems.
 
     Returns
     -------
     list of Experiment
     """
     corpora, experiments = "+".join(dict.fromkeys(index.corpus)), []
-    for seed, split in product(seeds, splits):
+    for seed, split in product(dict.fromkeys(chain(*seeds.values())), splits):
         kind = split.partition(":")[0]
         for part, options in _parts(index, split, folds):
             table = give_roles(index, kind, seed=seed, **options)
-            for system in systems:
+            for system in (system for system in systems if seed in seeds[system.name]):
                 out = Path(root) / f"{corpora}-{system.name}-{kind}{part}-seed{seed}"
                 experiments.append(Experiment(system, split, seed, table, out, epochs))
     return experiments

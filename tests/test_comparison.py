@@ -292,6 +292,14 @@ def test_folds_that_know_other_labels_are_scored_together():
     assert report.labels == ["happy", "sad", "calm"] and report.accuracy == 1
 
 
+def test_recipes_may_have_seeds_of_their_own(tmp_path):
+    index = tables({"tess": (2, 10, LABELS)})
+    found = compare(index, [peer("a"), peer("b")], splits=["random"], seeds={"a": (0, 1, 2)}, root=tmp_path)
+    assert found.table.set_index("recipe")["seeds"].to_dict() == {"a": 3, "b": 1}
+    assert len(list(tmp_path.iterdir())) == 4 and len(found.neighbours) == 1
+    assert set(comparison.readable(found.table)["UAR % by seed"]) > {"one seed"}
+
+
 def test_a_peer_whose_clips_have_changed_answers_again(tmp_path):
     index, seen = tables({"tess": (2, 10, LABELS)}), []
     system = peer("a", seen=seen)
@@ -309,7 +317,7 @@ def test_a_peer_whose_clips_have_changed_answers_again(tmp_path):
         ([peer("a")], {"splits": ["corpus"]}, "needs two corpora"),
         ([peer("a"), peer("a")], {}, "no two recipes of the same name"),
         ([], {}, "recipes: none"),
-        ([peer("a")], {"seeds": ()}, "seeds: 0"),
+        ([peer("a")], {"seeds": ()}, "seeds: {'a': []}"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_the_reason(tmp_path, recipes, options, said):
