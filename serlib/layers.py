@@ -84,26 +84,43 @@ class MaskedConv1D(keras.layers.Conv1D):
 
 
 @_registered
-class MaskedMaxPooling1D(keras.layers.MaxPooling1D):
-    """MaxPooling1D over the real frames; a pooled frame is real where one of its frames is."""
+class MaskedMaxPooling1D(keras.layers.Layer):
+    """Max pooling over the real frames; a pooled frame is real where one of its frames is.
 
-    def __init__(self, pool_size=2, *, padding="same", **options):
-        super().__init__(pool_size, padding=padding, **options)
+    Windows are counted from the first frame, so that it does not matter how long the padding is (Keras's
+    `padding="same"` shifts them).
+
+    Parameters
+    ----------
+    pool_size : int
+        Frames that become one.
+    """
+
+    def __init__(self, pool_size=2, **options):
+        super().__init__(**options)
         self.supports_masking = True
+        self.pool_size = pool_size
+
+    def get_config(self):
+        """What `__init__` takes."""
+        return {**super().get_config(), "pool_size": self.pool_size}
 
     def call(self, x, mask=None):
-        """[shape=(clips, frames, d)] in, [shape=(clips, frames / pool_size, d)] out."""
-        if mask is None:
-            return super().call(x)
-        lowest = ops.full_like(x, float(np.finfo(np.float32).min))
-        return _zero(super().call(ops.where(mask[..., None], x, lowest)), self.compute_mask(x, mask))
+        """[shape=(clips, frames, d)] in, [shape=(clips, frames / pool_size, d)] out, rounded up."""
+        lowest = float(np.finfo(np.float32).min)
+        if mask is not None:
+            x = ops.where(mask[..., None], x, ops.full_like(x, lowest))
+        return _zero(self._pooled(x, lowest), self.compute_mask(x, mask))
 
     def compute_mask(self, x, previous_mask=None):
         """Which pooled frames are real."""
         if previous_mask is None:
             return None
-        pooled = super().call(ops.cast(previous_mask, "float32")[..., None])
-        return pooled[..., 0] > 0
+        return self._pooled(ops.cast(previous_mask, "float32")[..., None], 0.0)[..., 0] > 0
+
+    def _pooled(self, x, lowest):
+        x = ops.pad(x, ((0, 0), (0, self.pool_size - 1), (0, 0)), constant_values=lowest)
+        return ops.max_pool(x, self.pool_size, self.pool_size, padding="valid")
 
 
 @_registered

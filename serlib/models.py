@@ -126,12 +126,12 @@ def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, mask
     -------
     tuple of Layer
     """
-    kind, pooling = ("MaskedConv1D", "MaskedMaxPooling1D") if masked else ("Conv1D", "MaxPooling1D")
+    mark = "Masked" if masked else ""
     parts = []
     for size in filters:
-        parts.append(layer(kind, size, kernel, padding="same", activation="relu"))
+        parts.append(layer(f"{mark}Conv1D", size, kernel, padding="same", activation="relu"))
         parts += [layer("BatchNormalization")] if batch_norm else []
-        parts += [layer(pooling, pool, padding="same"), *_dropout(dropout)]
+        parts += [layer(f"{mark}MaxPooling1D", pool), *_dropout(dropout)]
     return tuple(parts)
 
 

@@ -188,8 +188,9 @@ class Recognizer:
 
     def _statistics(self, speaker):
         """Mean and scale of the speaker's recordings, where the run asks for them."""
+        paths = [speaker] if isinstance(speaker, str | Path) else [*speaker] if speaker is not None else []
         asked = self.run.normalise == "speaker"
-        if bool(speaker) != asked:
+        if bool(paths) != asked:
             raise SerlibError(
                 f"{shown(self.run.folder)} was trained with per-speaker normalisation: give recordings of whoever is "
                 "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
@@ -198,7 +199,7 @@ class Recognizer:
             )
         if not asked:
             return None
-        clips = [self._heard(path) for path in _files([speaker] if isinstance(speaker, str | Path) else speaker)]
+        clips = [self._heard(path) for path in _files(paths)]
         spec = self.run.spec
         rows = [example(y, rate_hz, spec)[0] for _, y, rate_hz in clips]
         return normalisation.statistics(np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis])

@@ -158,3 +158,25 @@ def tiny_run(tiny_recipe, tone_table, session_home):
     from serlib import training
 
     return training.fit(tiny_recipe, tone_table, out=session_home / "checkpoints" / "tiny", show=False)
+
+
+@pytest.fixture(scope="session")
+def live_run(tiny_recipe, tone_table, session_home):
+    """A run that hears clips from their first moment, as short as they are."""
+    from dataclasses import replace
+
+    from serlib import training
+
+    recipe = replace(tiny_recipe, name="tiny-whole", features=replace(tiny_recipe.features, offset_s=0.0), epochs=30)
+    return training.fit(recipe, tone_table, out=session_home / "checkpoints" / "tiny-whole", show=False)
+
+
+@pytest.fixture(scope="session")
+def voices_run(tiny_recipe, tone_table, session_home):
+    """A finished run on the tones that normalises by speaker."""
+    from dataclasses import replace
+
+    from serlib import training
+
+    recipe = replace(tiny_recipe, name="voices", normalise="speaker")
+    return training.fit(recipe, tone_table, out=session_home / "checkpoints" / "voices", show=False)

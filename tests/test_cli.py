@@ -102,6 +102,28 @@ def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     assert call(*train, "--resume")[0] == 0
 
 
+def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corpus, tmp_path):
+    folder, run = tone_corpus(tmp_path / "tones", words=12), tmp_path / "run"
+    words = ("train", "stacked-lstm", "tess", folder, "--out", run, "--split", "random", "--epochs", "1")
+    code, out, err = call(*words, "--features", "logmel-128x87", "--json")
+    assert code == 0, err
+    assert json.loads(out)["n_test"] == 26  # 15 % of 168
+    info = json.loads((run / "run.json").read_text())
+    assert info["features"]["frames"] == 87 and info["counts"] == {"train": 117, "validation": 25, "test": 26}
+
+
+def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):
+    code, out, err = call("evaluate", voices_run.folder)
+    assert code == 0, err
+    assert "per-speaker normalisation: uses the test speaker's unlabelled clips\n" in out
+    clips = voices_run.split[voices_run.split.speaker == "OAF"].speech.tolist()
+    code, out, err = call("predict", voices_run.folder, clips[0])
+    assert code == 1 and "--speaker FILE_OR_FOLDER" in err and err.count("\n") == 1
+    speaker = [word for clip in clips for word in ("--speaker", clip)]
+    code, out, err = call("predict", voices_run.folder, clips[0], *speaker, "--json")
+    assert code == 0 and json.loads(out)["label"] in voices_run.labels
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -283,6 +283,26 @@ def test_evaluate_refuses_its_own_test_role_where_a_clip_is_in_it_twice(run):
         evaluation.evaluate(run)
 
 
+def test_per_speaker_normalisation_is_marked_and_blind_to_labels(voices_run, tiny_run, monkeypatch):
+    from serlib import normalisation
+
+    seen = []
+    by_speaker = normalisation.voices
+    monkeypatch.setattr(normalisation, "voices", lambda values, table: seen.append(table) or by_speaker(values, table))
+    report = evaluation.evaluate(voices_run, show=False)
+    assert report.normalise == report.to_json()["normalise"] == "speaker"
+    assert report.note == "per-speaker normalisation: uses the test speaker's unlabelled clips"
+    assert len(seen[0]) == len(voices_run.split)  # of all roles
+    assert report.accuracy > 0.5
+    other = voices_run.split.drop(columns=["role", "digest"]).assign(corpus="other")
+    other.loc[other.label == "sad", "label"] = "calm"  # unknown to the model, but part of the voice
+    report = evaluation.evaluate(voices_run, other, show=False)
+    assert report.left_out == {"calm": 12} and report.note
+    assert len(seen[1]) == len(other)
+    plain = evaluation.evaluate(tiny_run, show=False)
+    assert (plain.normalise, plain.note, len(seen)) == ("training", "", 2)
+
+
 def test_evaluate_says_why_there_is_nothing_to_score(run):
     with pytest.raises(SerlibError, match="the index holds calm, the model knows angry"):
         evaluation.evaluate(run, table_of(["calm"], corpus="ravdess"))

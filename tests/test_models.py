@@ -35,7 +35,7 @@ def test_a_stack_is_what_it_says(rng):
     assert build.told() == [
         "MaskedConv1D(6, 3, padding=same, activation=relu)",
         "BatchNormalization()",
-        "MaskedMaxPooling1D(2, padding=same)",
+        "MaskedMaxPooling1D(2)",
         "Dropout(0.1)",
         "Bidirectional(LSTM(5, return_sequences=True, recurrent_dropout=0.3, "
         "kernel_regularizer={'class_name': 'L2', 'config': {'l2': 0.001}}))",

@@ -1,5 +1,6 @@
 """serlib.plots: what is drawn is what was given, every figure describes itself, colours can be told apart."""
 
+import dataclasses
 import io
 import re
 
@@ -319,6 +320,9 @@ def test_splits_compared(report):
     assert "UAR" in figure.axes[0].get_ylabel()
     twice = plots.splits_compared([report, report]).axes[0]
     assert [t.get_text() for t in twice.get_xticklabels()] == ["random", "random (2)"]
+    marked = plots.splits_compared([report, dataclasses.replace(report, normalise="speaker")]).axes[0]
+    assert "per-speaker normalisation: uses the test speaker's unlabelled clips" in marked.get_title(loc="left")
+    assert "unlabelled" not in twice.get_title(loc="left")
     rows = pd.DataFrame(
         {"name": ["ours", "theirs"], "value": [0.5, 0.9772], "low": [0.4, np.nan], "high": [0.6, np.nan]}
     )

@@ -88,3 +88,42 @@ def test_timeline_of_a_long_recording(recognizer, tiny_run, tmp_path):
     assert table.label.iloc[0] in tiny_run.labels
     short = recognizer.timeline(clips[0][: rate_hz // 2], rate_hz=rate_hz)
     assert len(short) == 1
+
+
+def test_per_speaker_normalisation_needs_the_speaker(voices_run, tiny_run):
+    with pytest.raises(SerlibError, match=r"per-speaker normalisation: give recordings of whoever .*--speaker"):
+        Recognizer(voices_run)
+    with pytest.raises(SerlibError, match="leave the speaker's recordings out"):
+        Recognizer(tiny_run, speaker=[tiny_run.split.speech[0]])
+
+
+def test_per_speaker_answers_are_those_of_the_evaluation(voices_run, tmp_path):
+    """With all that the speaker says given, files or the folder they are in, it answers as `evaluate` does."""
+    import shutil
+
+    from serlib.evaluation import evaluate
+
+    judged = evaluate(voices_run, show=False).predictions
+    voice = voices_run.split[voices_run.split.speaker == "YAF"]
+    for path in voice.speech:
+        shutil.copy(path, tmp_path)
+    for speaker in (voice.speech.tolist(), [tmp_path], str(tmp_path)):
+        recognizer = Recognizer(voices_run, speaker=speaker)
+        for clip in judged[judged.speaker == "YAF"].to_dict("records"):
+            answer = recognizer.predict(clip["speech"])
+            expected = [clip[label] for label in voices_run.labels]
+            np.testing.assert_allclose(list(answer.probabilities.values()), expected, atol=1e-3)
+    other = Recognizer(voices_run, speaker=voices_run.split[voices_run.split.speaker == "OAF"].speech)
+    clip = voice.speech.iloc[0]
+    assert other.predict(clip).probabilities != recognizer.predict(clip).probabilities
+
+
+def test_recordings_of_the_speaker_that_cannot_be_used_are_named(voices_run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SerlibError, match="empty holds no sound files; give recordings of the speaker"):
+        Recognizer(voices_run, speaker=[tmp_path / "empty"])
+    sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    with pytest.raises(SerlibError, match=r"silent\.wav"):
+        Recognizer(voices_run, speaker=[tmp_path / "silent.wav"])
+    with pytest.raises(SerlibError, match=r"nowhere\.wav"):
+        Recognizer(voices_run, speaker=[tmp_path / "nowhere.wav"])

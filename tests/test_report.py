@@ -176,3 +176,11 @@ def test_relative_names():
     assert report.relative(["/a/1.wav", "b/2.wav"]) == ["1.wav", "2.wav"]
     assert report.relative(["", ""]) == ["", ""]
     assert report.relative([]) == []
+
+
+def test_per_speaker_normalisation_is_said_on_the_page(tmp_path):
+    page = Page(report.write(made(normalise="speaker"), tmp_path / "marked"))
+    assert "protocol: held-out; per-speaker normalisation: uses the test speaker's unlabelled clips." in page.text
+    assert "without a look at their labels" in page.text
+    assert json.loads((tmp_path / "marked" / "report.json").read_text())["normalise"] == "speaker"
+    assert "unlabelled" not in Page(report.write(made(), tmp_path / "plain")).text

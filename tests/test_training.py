@@ -1,4 +1,4 @@
-"""Training: the rules of Keras's callbacks, seeds, roles, resuming after a kill."""
+"""Training: seeds, roles, augmentation, resuming after a kill."""
 
 import json
 import os
@@ -11,56 +11,28 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from serlib import training
+from serlib import augment, normalisation, training
 from serlib.base import SerlibError
-from serlib.recipes import RECIPES
-from serlib.splits import split
+from serlib.features import FeatureSpec, extract
+from serlib.models import dense, layer, stack
+from serlib.splits import rows, split
 
-LOSSES = st.lists(st.floats(0.1, 3, allow_nan=False), min_size=1, max_size=25)
-
-
-def history_of(losses):
-    return [{"val_loss": loss} for loss in losses]
+#: Short frames of few columns, quick to compute and to learn from.
+FRAMES = FeatureSpec(rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=16, n_mfcc=13, trim_db=40)
 
 
-@settings(max_examples=30, deadline=None)
-@given(losses=LOSSES, patience=st.integers(1, 4))
-def test_learning_rate_is_that_of_keras_reduce_lr_on_plateau(losses, patience):
-    import keras
-
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(optimizer=keras.optimizers.Adam(0.01))
-    callback = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=patience, min_delta=training.PLATEAU_MIN_DELTA)
-    callback.set_model(model)
-    callback.on_train_begin()
-    recipe = replace(RECIPES["lstm-256"], learning_rate=0.01, plateau=(0.5, patience))
-    for epoch, loss in enumerate(losses):
-        callback.on_epoch_end(epoch, {"val_loss": loss})
-        ours = training.learning_rate(history_of(losses[: epoch + 1]), recipe)
-        assert ours == pytest.approx(float(model.optimizer.learning_rate), rel=1e-5)
+@pytest.fixture
+def frames_recipe(tiny_recipe):
+    """A recipe on frames of variable length."""
+    build = stack(
+        layer("MaskedConv1D", 8, 3, activation="relu"), layer("StatisticsPooling"), dense(8, dropout=0.1, l2=1e-3)
+    )
+    return replace(tiny_recipe, name="frames", features=FRAMES, build=build)
 
 
-@settings(max_examples=30, deadline=None)
-@given(losses=LOSSES, patience=st.integers(1, 4))
-def test_early_stopping_is_that_of_keras(losses, patience):
-    import keras
-
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.stop_training = False  # as model.fit does
-    callback = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
-    callback.set_model(model)
-    callback.on_train_begin()
-    recipe = replace(RECIPES["lstm-256"], patience=patience)
-    for epoch, loss in enumerate(losses):
-        callback.on_epoch_end(epoch, {"val_loss": loss})
-        seen = history_of(losses[: epoch + 1])
-        assert training.should_stop(seen, recipe) == bool(model.stop_training)
-        assert training.best_epoch(seen) == callback.best_epoch
-        if model.stop_training:
-            break
+def told(run):
+    return run.history.drop(columns="seconds")
 
 
 def test_same_seed_same_history_other_seed_another(tiny_recipe, tone_table, tmp_path):
@@ -115,6 +87,99 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(tiny_recipe, to
     for ours, theirs in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == sorted(training.runs.FILES)
+
+
+def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_table, tmp_path):
+    recipe = replace(
+        frames_recipe, normalise="speaker", loss="categorical_focal_crossentropy", label_smoothing=0.1,
+        optimizer="adamw", weight_decay=0.01, clipnorm=1.0, schedule="cosine", plateau=(0.5, 1), class_weight=True,
+        balanced=True,
+        augment=(augment.Copies(1, (augment.Stretch((1.1, 1.3)),)), augment.Mixup(0.3), augment.SpecAugment()),
+    )  # fmt: skip
+    whole = training.fit(recipe, tone_table, out=tmp_path / "whole", epochs=4)
+
+    def pull_the_plug(history):
+        if len(history) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(recipe, tone_table, out=tmp_path / "cut", epochs=4, after_epoch=pull_the_plug)
+    resumed = training.fit(recipe, tone_table, out=tmp_path / "cut", epochs=4, resume=True)
+    pd.testing.assert_frame_equal(told(whole), told(resumed))
+    for ours, theirs in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    held = json.loads((tmp_path / "cut" / "run.json").read_text())["recipe"]
+    assert [one["name"] for one in held["augment"]] == ["Copies", "Mixup", "SpecAugment"]
+    assert held["build"][1] == "StatisticsPooling()" and held["normalise"] == "speaker"
+    with pytest.raises(SerlibError, match="has other recipe"):
+        training.fit(replace(recipe, augment=()), tone_table, out=tmp_path / "cut", epochs=4, resume=True)
+    with pytest.raises(SerlibError, match="has other recipe"):
+        other = stack(layer("StatisticsPooling"))
+        training.fit(replace(recipe, build=other), tone_table, out=tmp_path / "cut", epochs=4, resume=True)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weighted):
+    """Our loop gives the loss and accuracy of `model.fit` with the same clips, order, weights and dropout."""
+    import keras
+
+    from serlib import epochs
+
+    keep = (tone_table.label != "sad") | (tone_table.index % 4 == 0)  # a rare label, so that weights differ
+    table = tone_table[keep].reset_index(drop=True)
+    table.attrs = tone_table.attrs
+    recipe = replace(frames_recipe, class_weight=weighted, augment=(augment.SpecAugment(),))
+    run = training.fit(recipe, table, out=tmp_path / "run", epochs=1)
+
+    labels = run.labels
+    values, _ = normalisation.inputs(table, FRAMES, "training")
+    (x, y), (val_x, val_y) = (
+        (values[part.index], np.eye(7, dtype=np.float32)[[labels.index(label) for label in part.label]])
+        for part in (rows(table, "train"), rows(table, "validation"))
+    )
+    keras.utils.set_random_seed(0)
+    model = recipe.model(7, shape=(None, x.shape[2]), examples=x)
+    rng = np.random.default_rng([0, 1])
+    training._reseed(model, rng)
+    counts = y.sum(axis=0)
+    x, y, _ = epochs.draw(recipe, x, y, rng, [f"logmel_{i}" for i in range(16)])
+    seen = model.fit(
+        x, y, batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0,
+        class_weight=dict(enumerate(counts.sum() / (7 * counts))) if weighted else None,
+    ).history  # fmt: skip
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert run.history[name][0] == pytest.approx(seen[name][0], rel=1e-6)
+    for ours, theirs in zip(run.model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_changed_copies_are_learned_from_and_only_the_training_roles(frames_recipe, tone_table, tmp_path):
+    """Two copies of each clip: the model sees three times as many clips, and no copy of another role's."""
+    copies = augment.Copies(2, (augment.Stretch((1.2, 1.4)), augment.Noise()))
+    recipe = replace(frames_recipe, augment=(copies,), normalise="speaker")
+    labels = sorted(set(tone_table.label))
+    x, y, val_x, val_y = training._examples(recipe, tone_table, labels, seed=3, jobs=1, show=False)
+    train, validation = rows(tone_table, "train"), rows(tone_table, "validation")
+    assert len(x) == len(y) == 3 * len(train) and len(val_x) == len(val_y) == len(validation)
+    np.testing.assert_array_equal(y, np.tile(y[: len(train)], (3, 1)))
+    assert [labels[i] for i in y[: len(train)].argmax(axis=1)] == train.label.tolist()
+    raw = extract(tone_table, FRAMES, show=False)
+    values = raw.values[:, : raw.lengths.max()]
+    voices = normalisation.voices(values, tone_table)  # of the recordings, not of their copies
+    own = normalisation.by_speaker(values[train.index], train, voices)
+    np.testing.assert_array_equal(x[: len(train), : values.shape[1]], own)
+    copied = augment.copies(train, FRAMES, copies, seed=3, jobs=1, show=False).values
+    expected = normalisation.by_speaker(copied, pd.concat([train, train]), voices)
+    np.testing.assert_array_equal(x[len(train) :, : expected.shape[1]], expected)
+    assert not x[len(train) :, expected.shape[1] :].any()
+    np.testing.assert_array_equal(val_x, normalisation.by_speaker(values, tone_table, voices)[validation.index])
+
+
+def test_a_model_of_frames_takes_clips_of_any_length(frames_recipe, tone_table, tmp_path):
+    run = training.fit(frames_recipe, tone_table, out=tmp_path / "run", epochs=1)
+    assert run.model.input_shape == (None, None, 16)
+    long = np.random.default_rng(0).normal(size=(2, 700, 16)).astype(np.float32)
+    assert run.probabilities(long).shape == (2, 7)
 
 
 def test_killed_training_resumes(tone_corpus, home, tmp_path):
