@@ -8,7 +8,8 @@ from serlib import audio, plots, prosody, spectrum
 from serlib.base import SerlibError
 from serlib.explore.players import encoded
 from serlib.plots.sound import MEL_TICKS_HZ
-from serlib.plots.style import MAIN
+from serlib.plots.style import FAINT, MAIN
+from serlib.recognizer import UNSURE
 
 #: The spectrogram is the figures' own: frame, hop (at 22050 Hz), mel bands.
 FRAME, HOP, BANDS = 1024, 256, 128
@@ -20,7 +21,19 @@ PITCH, ENERGY = "#35f0e0", "#ffffff"
 DROVE = {"for the answer": (255, 150, 30), "against it": (90, 160, 255)}
 
 
-def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=None, contours=False, fmax_hz=8000):
+def view(
+    y,
+    rate_hz,
+    *,
+    label=None,
+    title="Clip",
+    gain=1.0,
+    peak=None,
+    span_s=None,
+    contours=False,
+    timeline=None,
+    fmax_hz=8000,
+):
     """What a scope draws and plays: plain numbers, bytes and texts.
 
     Parameters
@@ -39,6 +52,8 @@ def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=No
         Length of the time axis, the same for clips that are to be compared; default: the clip's own.
     contours : bool
         Draw pitch and energy (`serlib.prosody.contour`) over the spectrogram.
+    timeline : pd.DataFrame, optional
+        Of `serlib.Recognizer.timeline`, to be drawn under the waveform.
     fmax_hz : float
         Top of the spectrogram; half the rate where that is less.
 
@@ -49,8 +64,8 @@ def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=No
         equal stretches of time, and `peak`, the top of their axis; `image`, PNG, a row a mel band, bright is loud;
         `hz_ticks` and `db_ticks`, lists of (height from 0 to 1, text); `palette`, the image's colours from low to
         high; `lines`, a list of name, colour and `pieces`, each a list of points (share of the clip's length, height
-        from 0 to 1); `overlay_colours`, names and colours of what `overlay_image` draws; `sound`, bytes, and `mime`,
-        their type; `alt`, what is seen, in words.
+        from 0 to 1); `stretches`, those of the timeline; `overlay_colours`, names and colours of what `overlay_image`
+        draws; `sound`, bytes, and `mime`, their type; `alt`, what is seen, in words.
 
     Raises
     ------
@@ -65,6 +80,9 @@ def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=No
     levels_db = mel_levels(y, rate_hz, fmax_hz=fmax_hz)
     sound, mime = encoded(y, rate_hz, gain=gain)
     lines, said = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
+    along = [] if timeline is None else stretches(timeline, duration_s)
+    if along:
+        said += " Under the waveform: " + plots.style.listed((p["label"], f"from {p['start_s']:.1f} s") for p in along)
     return {
         "title": title,
         "colour": plots.colour(label) if label else MAIN,
@@ -78,6 +96,7 @@ def view(y, rate_hz, *, label=None, title="Clip", gain=1.0, peak=None, span_s=No
         "db_ticks": [(1 + db / spectrum.RANGE_DB, f"{db}".replace("-", "−")) for db in range(-80, 1, 20)],
         "palette": [_hex(colour) for colour in _palette()[::32]] + [_hex(_palette()[-1])],
         "lines": lines,
+        "stretches": along,
         "overlay_colours": [{"name": name, "colour": _hex(colour)} for name, colour in DROVE.items()],
         "sound": sound,
         "mime": mime,
@@ -120,6 +139,33 @@ def height_of(hz, fmax_hz):
     import librosa
 
     return librosa.hz_to_mel(hz) / librosa.hz_to_mel(fmax_hz)
+
+
+def stretches(timeline, duration_s):
+    """A timeline whose windows overlap as stretches that do not: a moment belongs to the nearest middle of a window.
+
+    Parameters
+    ----------
+    timeline : pd.DataFrame
+        Of `serlib.Recognizer.timeline`.
+    duration_s : float
+        Length of the recording.
+
+    Returns
+    -------
+    list of dict
+        `start_s`, `end_s`, `label` and `colour`; neighbours of one label are one stretch; the model's "unsure" is grey.
+    """
+    middles = ((timeline.start_s + timeline.end_s) / 2).to_numpy()
+    edges = [0.0, *(middles[1:] + middles[:-1]) / 2, duration_s]
+    found = []
+    for start_s, end_s, label in zip(edges[:-1], edges[1:], timeline.label, strict=True):
+        if found and found[-1]["label"] == label:
+            found[-1]["end_s"] = end_s
+        else:
+            colour = FAINT if label == UNSURE else plots.colour(label)
+            found.append({"start_s": start_s, "end_s": end_s, "label": label, "colour": colour})
+    return found
 
 
 def _contours(y, rate_hz, fmax_hz):

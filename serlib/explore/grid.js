@@ -15,7 +15,7 @@ function render({ model, el }) {
   const address = (bytes, type) => addresses[addresses.push(URL.createObjectURL(new Blob([bytes], { type }))) - 1];
   const table = make("table", "serlib-grid", el);
   table.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows for its own
-  make("caption", "", table, { text: `${shown.title} (a click plays)` });
+  make("caption", "", table, { text: `${shown.title}. ${shown.reading}. A click plays.` });
   const head = make("tr", "", table);
   make("td", "", head);
   for (const speaker of shown.speakers) make("th", "", head, { text: speaker, scope: "col" });

@@ -29,9 +29,10 @@ def grid_view(index, text, *, speakers=None):
     Returns
     -------
     dict
-        `title`; `speakers`, the columns; `labels`, the rows, and their `colours`; `span_s`, the length of the longest
-        clip; `cells`, a list of rows of what is None where there is no such clip, and else a dict: `speech` (file
-        name), `duration_s`, `image` (PNG), `sound` and `mime`, all sounds equally amplified, and `alt`.
+        `title`; `reading`, what the axes are; `speakers`, the columns; `labels`, the rows, and their `colours`;
+        `span_s`, the length of the longest clip; `cells`, a list of rows of what is None where there is no such clip,
+        and else a dict: `speech` (file name), `duration_s`, `image` (PNG), `sound` and `mime`, all sounds equally
+        amplified, and `alt`.
 
     Raises
     ------
@@ -68,6 +69,7 @@ def grid_view(index, text, *, speakers=None):
 
     return {
         "title": plots.honest(text, index).replace("\n", " "),
+        "reading": f"Time to the right, up to {shared['span_s']:.1f} s; frequency upwards (mel)",
         "speakers": speakers,
         "labels": labels,
         "colours": [plots.colour(label) for label in labels],
@@ -134,7 +136,9 @@ def table(shown):
         f'<tr><th scope="row">{escape(label)}</th>{"".join(map(cell, row))}</tr>'
         for label, row in zip(shown["labels"], shown["cells"], strict=True)
     )
-    return f"<table><caption>{escape(shown['title'])}</caption><tr><td></td>{head}</tr>{rows}</table>"
+    return (
+        f"<table><caption>{escape(shown['title'])}. {shown['reading']}.</caption><tr><td></td>{head}</tr>{rows}</table>"
+    )
 
 
 def grid(index, text, *, speakers=None):

@@ -65,6 +65,7 @@ function render({ model, el }) {
   const decibels = make("div", "decibels", body, { "aria-hidden": "true" });
   const seconds = make("div", "seconds", body, { "aria-hidden": "true" });
   const wave = drawing(stage, "wave", "0 -1 1 2");
+  const strip = make("div", "strip", stage);
   const picture = make("div", "picture", stage);
   const image = make("img", "image", picture, { draggable: "false" });
   const overlay = make("img", "overlay", picture, { alt: "", draggable: "false" });
@@ -152,6 +153,8 @@ function render({ model, el }) {
 
   function draw() {
     clip = model.get("clip");
+    root.hidden = !clip.wave; // until the first one is loaded
+    if (root.hidden) return;
     clearTimeout(timer);
     timer = undefined;
     root.setAttribute("aria-label", clip.title);
@@ -168,6 +171,15 @@ function render({ model, el }) {
     const bottom = clip.wave.map(([low], k) => `${(k + 0.5) / n} ${-low / clip.peak}`).reverse();
     wave.replaceChildren();
     path(wave, `M0 0H1M${top.join("L")}L${bottom.join("L")}Z`, {});
+    strip.replaceChildren();
+    root.classList.toggle("timed", clip.stretches.length > 0);
+    for (const { start_s, end_s, label, colour } of clip.stretches) {
+      const said = `${label}, ${start_s.toFixed(1)} to ${end_s.toFixed(1)} s`;
+      const part = make("span", "", strip, { text: label, title: said });
+      part.style.left = percent(start_s / clip.span_s);
+      part.style.width = percent((end_s - start_s) / clip.span_s);
+      part.style.setProperty("--part", colour);
+    }
     image.src = address(image.src, clip.image, "image/png");
     image.alt = clip.alt;
     lines.replaceChildren();

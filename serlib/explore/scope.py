@@ -10,9 +10,9 @@ import anywidget
 import traitlets
 
 from serlib import audio, plots, prosody
-from serlib.explore.drawing import overlay_image, overlay_pixels, view
+from serlib.explore.drawing import overlay_image, overlay_pixels, stretches, view
 from serlib.explore.players import common_gain, player
-from serlib.plots.style import img
+from serlib.plots.style import img, ink
 
 
 class Scope(anywidget.AnyWidget):
@@ -92,7 +92,7 @@ def scope(sound, rate_hz=None, *, overlay=None, **options):
     overlay : np.ndarray [shape=(columns, rows)], optional
         What drove an answer, see `overlay_image`.
     options
-        Of `view`: label, title, gain, peak, span_s, contours, fmax_hz.
+        Of `view`: label, title, gain, peak, span_s, contours, timeline, fmax_hz.
 
     Returns
     -------
@@ -146,27 +146,34 @@ def scopes(clips, *, title, **options):
     return [scope(*clip, label=label, title=f"{label}, {title}", **shared) for label, clip in clips.items()]
 
 
-def still(
-    y, rate_hz, *, overlay=None, label=None, title="Clip", peak=None, span_s=None, contours=False, fmax_hz=8000, **_
-):
+def still(y, rate_hz, *, overlay=None, timeline=None, **options):
     """What a scope shows, as a figure.
 
     Parameters
     ----------
-    y, rate_hz, overlay, label, title, peak, span_s, contours, fmax_hz
-        As in `scope`; the other options of `view` are about the sound.
+    y, rate_hz, overlay, timeline, options
+        As in `scope`.
 
     Returns
     -------
     Figure
     """
+    options = {"label": None, "title": "Clip", **options}
+    look = {name: options[name] for name in ("label", "title")}
+    contours = options.get("contours")
     if contours:
         frames = prosody.contour(y, rate_hz)
         curves = {"f0_hz": frames.f0_hz, "loudness_db": frames.loudness_db, "hop_s": prosody.HOP_S}
-        figure = plots.contours(y, rate_hz, **curves, label=label, title=title)
+        figure = plots.contours(y, rate_hz, **curves, **look)
     else:
-        figure = plots.portrait(y, rate_hz, label=label, peak=peak, fmax_hz=fmax_hz, title=title)
-    figure.axes[0].set_xlim(0, max(span_s or 0, len(y) / rate_hz))
+        axes = {name: options[name] for name in ("peak", "fmax_hz") if name in options}
+        figure = plots.portrait(y, rate_hz, **axes, **look)
+    figure.axes[0].set_xlim(0, max(options.get("span_s") or 0, len(y) / rate_hz))
+    for stretch in () if timeline is None else stretches(timeline, len(y) / rate_hz):
+        middle_s = (stretch["start_s"] + stretch["end_s"]) / 2
+        figure.axes[0].axvspan(stretch["start_s"], stretch["end_s"], ymax=0.16, color=stretch["colour"])
+        at = {"transform": figure.axes[0].get_xaxis_transform(), "ha": "center", "va": "center", "clip_on": True}
+        figure.axes[0].text(middle_s, 0.08, stretch["label"], color=ink(stretch["colour"]), fontsize=10, **at)
     if overlay is not None:
         (image,) = figure.axes[0 if contours else 1].images
         image.set_cmap("gray")
