@@ -32,7 +32,8 @@ def call(home, monkeypatch, capsys):
 
 def test_help_lists_the_commands():
     shown = CliRunner().invoke(cli.app, ["--help"]).stdout
-    for name in ("corpora", "sample", "download", "index", "features", "train", "evaluate", "predict"):
+    names = ("corpora", "sample", "download", "index", "features", "train", "evaluate", "predict", "compare", "search")
+    for name in names:
         assert f" {name} " in shown
 
 
@@ -124,6 +125,37 @@ def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):
     assert code == 0 and json.loads(out)["label"] in voices_run.labels
 
 
+def test_compare(call, tone_corpus, home, tmp_path):
+    folder = tone_corpus(tmp_path / "tones", words=6)
+    chosen = ("--recipes", "lstm-123", "lstm-256", "--split", "random", "text")
+    words = ("compare", "tess", folder, *chosen, "--epochs", "1")
+    code, out, err = call(*words, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert sorted((row["split"], row["recipe"]) for row in told["rows"]) == [
+        (split, recipe) for split in ("random", "text") for recipe in ("lstm-123", "lstm-256")
+    ]
+    assert {row["parameters"] for row in told["rows"]} == {71747, 305799} and len(told["neighbours"]) == 2
+    assert told["report"] == "reports/compare-tess/comparison.html"
+    assert (home / told["report"]).is_file() and (home / "checkpoints/compare/tess-lstm-123-text-seed0").is_dir()
+    code, out, err = call(*words[:-2], "--epochs", "2")
+    assert code == 1 and "has other epochs (1, not 2)" in err and out == ""
+    code, out, _ = call("compare", "tess", folder, "--recipes", "lstm-123", "--split", "random", "--epochs", "1")
+    assert code == 0 and "71,747" in out and "comparison.html" in out
+
+
+def test_search(call, tone_corpus, home, tmp_path):
+    folder = tone_corpus(tmp_path / "tones", words=6)
+    words = ("search", "lstm-123", "tess", folder, "--trials", "2", "--split", "random", "--epochs", "1", "--json")
+    code, out, err = call(*words)
+    assert code == 0, err
+    told = json.loads(out)
+    assert len(told["trials"]) == 2 and set(told["params"]) == {"learning_rate", "batch_size"}
+    assert told["value"] == max(trial["value"] for trial in told["trials"])
+    assert (home / told["out"] / "trial-001" / "run.json").is_file()
+    assert call(*words)[1] == out  # nothing is trained again
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -132,6 +164,10 @@ def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):
         (["features", "tess", "FOLDER", "--features", "nonsense"], "mfcc40-mean"),
         (["train", "nonsense", "tess", "FOLDER", "--out", "OUT"], "no recipe 'nonsense'"),
         (["train", "lstm-123", "tess", "FOLDER", "--out", "OUT", "--split", "nonsense"], "no kind of split"),
+        (["compare", "tess", "FOLDER", "--recipes", "nonsense"], "no recipe 'nonsense'"),
+        (["compare", "tess", "FOLDER", "--split", "nonsense"], "no kind of split"),
+        (["search", "nonsense", "tess", "FOLDER"], "no recipe 'nonsense'"),
+        (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test role"),
         (["evaluate", "OUT"], "is not a finished run"),
         (["predict", "OUT", "a.wav"], "is not a finished run"),
     ],

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from serlib import evaluation, plots
+from serlib.attribution import Occlusion
 from serlib.base import LABELS, ROLES, SerlibError
 from serlib.features import FeatureSpec
-from serlib.plots import style
+from serlib.plots import comparison, style
 
 RATE_HZ = 16000
 
@@ -52,6 +53,31 @@ HISTORY = {
     "val_accuracy": [0.3, 0.7, 0.6],
 }
 
+
+
+def comparison_table(corpora="tess"):
+    """Two recipes under two splits, one of them normalised per speaker and one reported."""
+    rows = [
+        {"recipe": recipe, "split": split, "accuracy": x, "accuracy_low": x - 0.1, "accuracy_high": x + 0.05}
+        for recipe, split, x in (
+            ("lstm", "random", 0.9), ("conv", "random", 0.8), ("conv", "speaker", 0.5), ("lstm", "speaker", 0.4)
+        )
+    ]  # fmt: skip
+    table = pd.DataFrame(rows).assign(corpora=corpora, classes=7, reported=[0.95, np.nan, np.nan, np.nan])
+    table = table.assign(normalise=["speaker" if name == "conv" else "none" for name in table["recipe"]])
+    return table.assign(uar=table.accuracy - 0.1, uar_low=table.accuracy - 0.2, uar_high=table.accuracy)
+
+
+OCCLUDED = Occlusion(
+    answer=6,
+    probability=0.8,
+    edges_s=np.linspace(0, 0.5, 5),
+    edges_hz=np.array([0, 700, 2500, 8000]),
+    pieces=np.array([[0.0, 0.1, 0.0], [0.4, -0.2, 0.0], [0.0, 0.0, 0.0], [0.0, 0.05, 0.0]]),
+    windows=np.array([0.1, 0.3, 0.0, -0.05]),
+    bands=np.array([0.5, -0.1, 0.0]),
+)
+
 NO_FIGURES = {"COLOURS", "ROLE_COLOURS", "Picture", "alt", "colour", "honest", "png", "show"}
 
 
@@ -79,6 +105,7 @@ def gallery(tone, index, report, rng):
         "speaker_recall": lambda **o: plots.speaker_recall(report, **o),
         "abstaining": lambda **o: plots.abstaining(report, **o),
         "splits_compared": lambda **o: plots.splits_compared([report, report], **o),
+        "recipes_compared": lambda **o: plots.recipes_compared(comparison_table(), **o),
     }
     several = {
         "augmented": lambda: plots.augmented({f"way {i}": rng.normal(size=(20 + i, 16)) for i in range(5)}, hop_s=0.01),
@@ -93,6 +120,10 @@ def gallery(tone, index, report, rng):
         "curves": lambda: plots.curves(HISTORY),
         "features": lambda: plots.features(rng.normal(size=(30, 41)), FeatureSpec(kinds=("mfcc", "rms"))),
         "reliability": lambda: plots.reliability(report),
+        "occlusion": lambda: plots.occlusion(tone, RATE_HZ, OCCLUDED, answer="sad"),
+        "mfcc_bench": lambda: plots.mfcc_bench(
+            rng.normal(size=(30, 513)), rng.normal(size=(30, 64)), rng.normal(size=(30, 13)), FeatureSpec(n_mels=64)
+        ),
     }
     return single, several
 
@@ -331,6 +362,34 @@ def test_splits_compared(report):
     assert plots.png(figure)
 
 
+def strokes(ax):
+    """Where something reported is marked."""
+    size = comparison.REPORTED["markersize"]
+    return [float(x) for line in ax.lines if line.get_markersize() == size for x in line.get_xdata()]
+
+
+def test_recipes_compared():
+    (ax,) = plots.recipes_compared(comparison_table()).axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["lstm", "conv *"]  # the best new voice on top
+    drawn = {c.get_label(): (c.lines[0].get_xdata(), c.lines[0].get_ydata()) for c in ax.containers}
+    for split, values in (("random", [90, 80]), ("speaker", [40, 50])):
+        x, y = drawn[split]
+        np.testing.assert_allclose(x, values)
+        assert (np.round(y) == [0, 1]).all()
+    spans = [bars.get_segments() for bars in ax.collections]
+    np.testing.assert_allclose(spans[0][0][:, 0], [80, 95])
+    assert strokes(ax) == [95]
+    shapes = {c.lines[0].get_marker() for c in ax.containers}
+    assert len(shapes) == 2, "the splits differ in colour only"
+    assert "unlabelled clips" in ax.get_xlabel()
+    assert "random: conv 80 %, lstm 90 %; speaker: conv 50 %, lstm 40 %" in plots.alt(ax.figure)
+    uar = plots.recipes_compared(comparison_table("tess+sample"), metric="uar").axes[0]
+    assert "UAR" in uar.get_xlabel() and "synthetic" in uar.get_title(loc="left")
+    assert strokes(uar) == []  # what was reported is an accuracy
+    with pytest.raises(SerlibError, match="each recipe and split once"):
+        plots.recipes_compared(pd.concat([comparison_table(), comparison_table()]))
+
+
 def test_roles_is_a_map_of_every_clip(index):
     ax = plots.roles(index).axes[0]
     grid = ax.images[0].get_array()
@@ -470,3 +529,34 @@ def test_every_label_has_its_colour_and_strangers_keep_theirs():
 def test_text_is_light_on_dark_and_dark_on_light():
     assert style.ink("#08306b") == "white"
     assert style.ink("#f7fbff") != "white"
+
+
+def test_occlusion(tone):
+    figure = plots.occlusion(tone, RATE_HZ, OCCLUDED, answer="sad")
+    over_time, _, map_, over_hz = figure.axes
+    assert np.allclose(heights(over_time), 100 * OCCLUDED.windows)
+    assert np.allclose([patch.get_width() for patch in over_hz.patches], 100 * OCCLUDED.bands)
+    colours = np.asarray(map_.images[1].get_array())  # [shape=(bands, windows, 4)]
+    strength = colours[..., 3] / colours[..., 3].max()
+    assert np.allclose(strength, abs(OCCLUDED.pieces.T) / 0.4)
+    assert to_rgb(plots.attribution.FOR) == tuple(colours[0, 1, :3])
+    assert to_rgb(plots.attribution.AGAINST) == tuple(colours[1, 1, :3])
+    assert "sad has 80%" in plots.alt(figure) and "0.12 to 0.25 s (30 points)" in plots.alt(figure)
+    assert "0 to 700 Hz (50 points)" in plots.alt(figure)
+
+
+def test_the_colours_of_occlusion_are_those_of_the_scope():
+    from serlib.explore.drawing import DROVE
+
+    ours = plots.attribution.FOR, plots.attribution.AGAINST
+    assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in ours] == list(DROVE.values())
+
+
+def test_mfcc_bench(rng):
+    levels, bands, mfcc = rng.normal(size=(30, 513)), rng.normal(size=(30, 64)), rng.normal(size=(30, 13))
+    figure = plots.mfcc_bench(levels, bands, mfcc, FeatureSpec(n_mels=64, n_mfcc=13))
+    shown = [ax.images[0] for ax in figure.axes[:3]]
+    for image, values in zip(shown, (levels - levels.max(), bands - bands.max(), mfcc[:, 1:]), strict=True):
+        assert np.allclose(image.get_array(), values.T)
+        assert image.get_extent()[1] == pytest.approx(30 * 512 / 22050)
+    assert "64 mel bands and 13 MFCC of 30 frames" in plots.alt(figure)

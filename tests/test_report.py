@@ -1,5 +1,6 @@
 """serlib.report: complete, escaped, self-contained, and safe beside other files."""
 
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +11,8 @@ import pytest
 from PIL import Image
 
 from serlib import evaluation, report
+from serlib.comparison import compare
+from serlib.experiments import Peer
 
 EVIL = '<script>alert("1")</script>'
 HISTORY = {"loss": [2.0, 1.0], "accuracy": [0.2, 0.5], "val_loss": [1.9, 0.8], "val_accuracy": [0.3, 0.7]}
@@ -184,3 +187,43 @@ def test_per_speaker_normalisation_is_said_on_the_page(tmp_path):
     assert "without a look at their labels" in page.text
     assert json.loads((tmp_path / "marked" / "report.json").read_text())["normalise"] == "speaker"
     assert "unlabelled" not in Page(report.write(made(), tmp_path / "plain")).text
+
+
+# --- a comparison --------------------------------------------------------------------------------------------------
+
+
+def peer(name, sure, **options):
+    """A peer whose answers are drawn, and right the more often the surer it is."""
+
+    def answer(table):
+        test, labels = table[table.role == "test"].reset_index(drop=True), sorted(set(table.label))
+        p = np.random.default_rng(0).dirichlet(np.ones(len(labels)), len(test))
+        p[np.arange(len(test)), [labels.index(label) for label in test.label]] += sure
+        return pd.concat([test, pd.DataFrame(p / p.sum(axis=1, keepdims=True), columns=labels)], axis=1)
+
+    return Peer(name=name, title=name, answer=answer, **options)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_a_comparison_is_a_page_with_tables(tmp_path, several):
+    rows = itertools.product("AB", "abcdef", ("happy", "sad"), "12")
+    index = pd.DataFrame(rows, columns=["speaker", "text", "label", "take"]).assign(corpus="sample")
+    index["speech"] = index["digest"] = index.speaker + index.text + index.label + index["take"]
+    systems = [peer(EVIL.replace("/", ""), 2), peer("plain", 0.2, normalise="speaker")][: 1 + several]
+    found = compare(index, systems, splits=["random", "speaker"], root=tmp_path / "runs", show=False)
+    page = Page(report.write_comparison(found, tmp_path / "report"))
+    assert {path.name for path in (tmp_path / "report").rglob("*.*")} == {
+        "comparison.html", "comparison.json", "table.csv", "neighbours.csv", "accuracy.png"
+    }  # fmt: skip
+    assert "script" not in page.tags and EVIL.replace("/", "") in page.text
+    assert page.tags.count("img") == 1 and page.tags.count("tr") == 1 + 2 * len(systems) + several * 3
+    assert report.READINGS["speaker"] in page.text and report.READINGS["random"] in page.text
+    assert "synthetic speech" in page.text
+    assert ("test speaker's unlabelled clips" in page.text) == several
+    assert ("There is one recipe only." in page.text) != several
+    table = pd.read_csv(tmp_path / "report" / "table.csv")
+    np.testing.assert_allclose(table["uar"], found.table["uar"], atol=1e-5)
+    for value in found.table["uar"]:
+        assert f"{100 * value:.1f} [" in page.text
+    told = json.loads((tmp_path / "report" / "comparison.json").read_text())
+    assert len(told["rows"]) == 2 * len(systems)

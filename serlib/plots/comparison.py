@@ -71,7 +71,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     ax.tick_params(axis="y", length=0)
     ax.set(ylim=(-0.5, len(order) - 0.5), xlim=(0, 102), xticks=range(0, 101, 20))
     corpora = sorted({name for names in table["corpora"] for name in names.split("+")})
-    ax.set(title=honest(title, corpora), xlabel=f"{METRICS[metric]} (%), 95 % interval")
+    ax.set(title=honest(title, corpora), xlabel=f"{METRICS[metric]} (%), 95 % interval", ylabel="Recipe")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     if starred.any():
         ax.set_xlabel(f"{ax.get_xlabel()}\n{MARKED}")
