@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from serlib import audio
+from serlib import audio, normalisation
 from serlib.base import SerlibError
 from serlib.runs import example
 
@@ -49,21 +49,32 @@ class Occlusion:
     bands: np.ndarray
 
 
-def answers(run):
+def answers(run, *, voice=None):
     """How a run answers waveforms: what `occlusion` asks.
 
     Parameters
     ----------
     run : serlib.runs.Run
+    voice : pair of np.ndarray, optional
+        Mean and scale of the speaker's features (`serlib.normalisation.voices`), for a run that normalises by speaker.
 
     Returns
     -------
     callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]. Features are extracted
     anew, so that it works for every recipe, whatever it makes of a clip.
+
+    Raises
+    ------
+    SerlibError
+        The run normalises by speaker and there is no `voice`.
     """
+    if run.normalise == "speaker" and voice is None:
+        raise SerlibError("This run normalises by speaker: give the mean and scale of the speaker's features as voice")
 
     def ask(clips, rate_hz):
         values = [example(y, rate_hz, run.spec) for y in clips]
+        if run.normalise == "speaker":
+            values = [normalisation.z_score(value, *voice) for value in values]
         found = np.empty((len(clips), len(run.labels)))
         for shape in {value.shape for value in values}:  # trimming leaves some with fewer frames
             alike = [i for i, value in enumerate(values) if value.shape == shape]

@@ -5,7 +5,9 @@ figure describes itself: `alt(figure)` is one sentence with what the data say, a
 when a notebook cell ends with the figure or calls `show(figure)`.
 """
 
+from serlib.plots.attribution import occlusion
 from serlib.plots.augment import augmented
+from serlib.plots.bench import mfcc_bench
 from serlib.plots.comparison import recipes_compared
 from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
 from serlib.plots.kinds import features
@@ -45,6 +47,8 @@ __all__ = [
     "framing",
     "honest",
     "mfcc",
+    "mfcc_bench",
+    "occlusion",
     "one_word",
     "per_speaker",
     "pitch_and_loudness",
