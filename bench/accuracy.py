@@ -50,10 +50,11 @@ beside other work."""
 
 
 def speakers(report):
-    """UAR of each test speaker, or from the worst to the best of many."""
-    uar = 100 * report.per_speaker["uar"]
+    """UAR of each test speaker with the weakest class, or from the worst to the best of many."""
+    uar, recall = 100 * report.per_speaker["uar"], 100 * report.speaker_recall
     if len(uar) < 5:
-        return ", ".join(f"{name} {value:.1f}" for name, value in uar.items())
+        weakest = recall.idxmin(axis=1)
+        return ", ".join(f"{name} {uar[name]:.1f} ({weakest[name]} {recall.loc[name].min():.0f})" for name in uar.index)
     return f"{uar.min():.1f} to {uar.max():.1f}"
 
 

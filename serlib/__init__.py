@@ -8,8 +8,8 @@
     print(serlib.evaluate(run).uar)
     print(serlib.Recognizer(run.folder).predict("recording.wav"))
 
-Modules and names load on first use. `serlib.download` and `serlib.search` are
-modules; their functions are `serlib.download.download` and `serlib.search.search`.
+Modules and names load on first use. `serlib.download` and `serlib.search` are modules; their functions are
+`serlib.download.download` and `serlib.search.search`.
 """
 
 import lazy_loader

@@ -133,6 +133,8 @@ def _parts(index, split, folds):
     if kind not in SPLIT_KINDS:
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
     names = [name for name in named.split(",") if name]
+    if names and kind in ("published", "random"):
+        raise SerlibError(f"'{split}': nobody can be named where the clips are split at random; say {kind}.")
     if kind == "corpus" and not names:
         names = list(dict.fromkeys(index.corpus))
     if names:

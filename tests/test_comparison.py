@@ -315,6 +315,7 @@ def test_a_peer_whose_clips_have_changed_answers_again(tmp_path):
         ([peer("a")], {"splits": ["nonsense"]}, "'nonsense' is no kind of split"),
         ([peer("a")], {"splits": ["speaker:nobody"]}, "no speaker 'nobody'"),
         ([peer("a")], {"splits": ["corpus"]}, "needs two corpora"),
+        ([peer("a")], {"splits": ["random:0"]}, "nobody can be named"),
         ([peer("a"), peer("a")], {}, "no two recipes of the same name"),
         ([], {}, "recipes: none"),
         ([peer("a")], {"seeds": ()}, "seeds: {'a': []}"),
