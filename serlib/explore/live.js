@@ -36,7 +36,7 @@ function render({ model, el }) {
   });
   const level = make("span", "", meter);
   const decibels = make("span", "decibels", bar);
-  const pick = make("label", "pick", bar, { text: "or open a sound file" });
+  const pick = make("label", "pick", bar, { text: "or drop a sound file here:" });
   const file = make("input", "", pick, { type: "file", accept: "audio/*,.wav,.flac,.ogg,.mp3,.aiff" });
   const heard = make("div", "heard", root, { "aria-live": "polite" });
   const bars = make("div", "bars", root, { role: "list", "aria-label": "Probabilities" });

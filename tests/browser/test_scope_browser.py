@@ -80,7 +80,6 @@ def test_playing_moves_the_playhead(tone):
 def test_it_stops_at_the_end(tone):
     click(tone, 3.8)
     tone.page.keyboard.press("Space")
-    tone.until("scope.playing")
     tone.until("not scope.playing and round(scope.position_s, 1) == 4")
 
 
