@@ -84,7 +84,7 @@ def fit(
     if partial.exists():
         _check_same_plan(partial, plan, resume)
 
-    x, y, val_x, val_y = _examples(recipe, table, labels, seed=seed, jobs=jobs, show=show)
+    x, y, copies, val_x, val_y = _examples(recipe, table, labels, jobs=jobs, show=show)
     names = column_names(recipe.features)
 
     import keras
@@ -94,7 +94,8 @@ def fit(
     history, model = _last_state(partial)
     if model is None:
         variable = x.ndim == 3 and recipe.features.frames is None
-        model = recipe.model(len(labels), shape=(None, x.shape[2]) if variable else x.shape[1:], examples=x)
+        shape = (None, x.shape[2]) if variable else x.shape[1:]
+        model = recipe.model(len(labels), shape=shape, examples=np.concatenate([x, *copies]))
     model.make_train_function()
     model.make_test_function()
     bar = progress(total=epochs, desc=f"{recipe.name}, seed {seed}", unit="epoch", show=show)
@@ -105,7 +106,7 @@ def fit(
         model.optimizer.learning_rate = learning_rate(history, recipe, epochs)
         rng = np.random.default_rng([seed, epoch])
         _reseed(model, rng)
-        seen = _pass(model, model.train_function, recipe.batch_size, *draw(recipe, x, y, rng, names))
+        seen = _pass(model, model.train_function, recipe.batch_size, *draw(recipe, x, y, rng, names, copies))
         held_out = _pass(model, model.test_function, recipe.batch_size, val_x, val_y)
         row = {"epoch": epoch, **seen, **{f"val_{name}": value for name, value in held_out.items()}}
         if not np.isfinite(row["loss"]):
@@ -183,24 +184,26 @@ def _reseed(model, rng):
             variable.assign(rng.integers(2**31, size=variable.shape).astype(variable.dtype))
 
 
-def _examples(recipe, table, labels, *, seed, jobs, show):
-    """Features and one-hot labels of the training role, changed copies among them, and of the validation role."""
+def _examples(recipe, table, labels, *, jobs, show):
+    """Features and one-hot labels of the training role, features of its changed copies, and those of the validation
+    role."""
     values, voices = normalisation.inputs(table, recipe.features, recipe.normalise, jobs=jobs, show=show)
     train, validation = rows(table, "train"), rows(table, "validation")
-    parts, clips = [np.asarray(values[train.index.to_numpy()])], [train]
+    position, one_hot = {label: i for i, label in enumerate(labels)}, np.eye(len(labels), dtype=np.float32)
+    y, val_y = (one_hot[part.label.map(position).to_numpy()] for part in (train, validation))
+    x, val_x = (np.asarray(values[part.index.to_numpy()]) for part in (train, validation))
+    copies = []
     for change in recipe.augment:
         if isinstance(change, augment.Copies):
-            copied = augment.copies(train, recipe.features, change, seed=seed, jobs=jobs, show=show).values
-            clips.append(pd.concat([train] * change.n))
-            parts.append(normalisation.by_speaker(copied, clips[-1], voices) if voices else copied)
-    if len(parts) > 1 and parts[0].ndim == 3:  # stretched copies may be longer
-        longest = max(part.shape[1] for part in parts)
-        parts = [np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in parts]
-    x = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    position = {label: i for i, label in enumerate(labels)}
-    one_hot = np.eye(len(labels), dtype=np.float32)
-    y, val_y = (one_hot[part.label.map(position).to_numpy()] for part in (pd.concat(clips), validation))
-    return x, y, np.asarray(values[validation.index.to_numpy()]), val_y
+            # Of all clips, so that every split of a corpus finds them in the cache; only those of the training role
+            # are looked at.
+            for copy in augment.copies(table, recipe.features, change, jobs=jobs, show=show):
+                copy = copy[train.index.to_numpy()]
+                copies.append(normalisation.by_speaker(copy, train, voices) if voices else copy)
+    if copies and x.ndim == 3:  # stretched copies may be longer
+        longest = max(part.shape[1] for part in (x, *copies))
+        x, *copies = (np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in (x, *copies))
+    return x, y, copies, val_x, val_y
 
 
 def _plan(recipe, table, labels, *, seed, epochs):

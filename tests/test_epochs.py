@@ -63,7 +63,7 @@ def test_cosine_is_that_of_keras_a_step_an_epoch(n, rate):
 
     schedule = keras.optimizers.schedules.CosineDecay(rate, decay_steps=n)
     recipe = replace(RECIPES["lstm-256"], learning_rate=rate, schedule="cosine", epochs=n)
-    for epoch in {0, 1, n // 2, n - 1}:
+    for epoch in {0, n // 2, n - 1}:
         history = history_of([1.0] * epoch)
         ours = epochs.learning_rate(history, recipe)
         assert ours == pytest.approx(float(schedule(epoch)), rel=1e-4, abs=1e-8)

@@ -78,7 +78,7 @@ def test_masked_convolution_is_keras_own_on_the_clip_alone(x):
 @pytest.mark.parametrize("pool", [2, 3])
 def test_masked_pooling_is_the_maximum_of_the_real_frames_of_each_window(x, pool):
     layer = layers.MaskedMaxPooling1D(pool)
-    x = x - 20 * mask_of(x)[..., None]  # all negative: a zero of the padding must not win
+    x = x - np.float32(20) * mask_of(x)[..., None]  # all negative: a zero of the padding must not win
     mask = mask_of(x)
     out, pooled = np.asarray(layer(x, mask=mask)), np.asarray(layer.compute_mask(x, mask))
     assert out.shape[1] == pooled.shape[1] == -(-12 // pool)
