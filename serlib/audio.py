@@ -1,5 +1,6 @@
 """Sound in: decode any container to mono float32, resample, trim, find the voice, cut windows."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -24,8 +25,7 @@ _LOOKALIKES = {
     (0, b"\x1aE\xdf\xa3"): ("a WebM or Matroska recording, which libsndfile cannot read", _CONVERT),
     (0, b"0&\xb2u"): ("a WMA recording, which libsndfile cannot read", _CONVERT),
     (0, b"#!AMR"): ("an AMR recording, which libsndfile cannot read", _CONVERT),
-    (0, b"\xff\xf1"): ("an AAC recording, which libsndfile cannot read", _CONVERT),
-    (0, b"\xff\xf9"): ("an AAC recording, which libsndfile cannot read", _CONVERT),
+    (0, (b"\xff\xf1", b"\xff\xf9")): ("an AAC recording, which libsndfile cannot read", _CONVERT),
     (0, b"\x89PNG"): ("a PNG picture", _AGAIN),
     (0, b"\xff\xd8\xff"): ("a JPEG picture", _AGAIN),
     (0, b"GIF8"): ("a GIF picture", _AGAIN),
@@ -69,16 +69,23 @@ def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None):
 
     Taught in notebooks/02_eda.
     """
-    path = os.fspath(path)
+    with opened(path) as file:
+        return _decode(file, path, rate_hz, offset_s, duration_s)
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Open a file for reading its bytes, unbuffered; SerlibError names what is missing or locked, and the mend."""
     try:
-        with open(path, "rb") as file:
-            return _decode(file, path, rate_hz, offset_s, duration_s)
-    except FileNotFoundError:
-        raise SerlibError(f"{shown(path)} does not exist; check the path, or index the corpus again") from None
-    except IsADirectoryError:
-        raise SerlibError(f"{shown(path)} is a folder; expected a sound file") from None
+        with open(path, "rb", buffering=0) as file:
+            yield file
     except OSError as error:
-        raise SerlibError(f"{shown(path)} cannot be read ({error.strerror or error}); check its permissions") from None
+        why = f"cannot be read ({error.strerror or error}); check its permissions"
+        if isinstance(error, FileNotFoundError):
+            why = "does not exist; check the path, or index the corpus again"
+        elif isinstance(error, IsADirectoryError):
+            why = "is a folder; expected a sound file"
+        raise SerlibError(f"{shown(path)} {why}") from None
 
 
 def decode(data, *, name="the recording", rate_hz=None, offset_s=0.0, duration_s=None):
@@ -91,22 +98,40 @@ def decode(data, *, name="the recording", rate_hz=None, offset_s=0.0, duration_s
     name : str or Path
         What messages call it.
     rate_hz, offset_s, duration_s
-        As in `load`.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n,)], float32, full scale 1.0
-    rate_hz : int
+        As in `load`, and so is what comes back.
     """
     return _decode(io.BytesIO(data), name, rate_hz, offset_s, duration_s)
 
 
+def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
+    """The same as `load`, for a file of an index that must still be the one that was indexed.
+
+    Parameters
+    ----------
+    path : str or Path
+    content : str
+        What `digest` gave for the file then; another content now is a SerlibError.
+    rate_hz, offset_s, duration_s
+        As in `load`, and so is what comes back.
+    """
+    with opened(path) as file:
+        written_ns = os.fstat(file.fileno()).st_mtime_ns
+        if digest(file.read()) == content:
+            file.seek(0)
+            decoded = _decode(file, path, rate_hz, offset_s, duration_s)
+            if os.fstat(file.fileno()).st_mtime_ns == written_ns:  # nobody wrote between the two readings
+                return decoded
+    raise SerlibError(f"{shown(path)} has changed since it was indexed; index the corpus again")
+
+
 def _decode(file, name, rate_hz, offset_s, duration_s):
-    """Decode an open binary file."""
+    """Decode an open binary file, or bytes in memory."""
     import soundfile
 
+    # libsndfile reads a file itself, without calling back into Python for every block.
+    source = file if isinstance(file, io.BytesIO) else file.fileno()
     try:
-        with soundfile.SoundFile(file) as sound:
+        with soundfile.SoundFile(source, closefd=False) as sound:
             native_hz, whole = sound.samplerate, sound.frames
             if not LOWEST_HZ <= native_hz <= HIGHEST_HZ:
                 raise SerlibError(
@@ -203,7 +228,7 @@ def resample(y, *, from_hz, to_hz):
         return y
     length = int(np.ceil(len(y) * (float(to_hz) / from_hz)))
     out = soxr.resample(y, from_hz, to_hz, quality="HQ")[:length]
-    return out if len(out) == length else np.pad(out, (0, length - len(out)))
+    return out if len(out) == length else np.concatenate([out, np.zeros(length - len(out), dtype=np.float32)])
 
 
 def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
@@ -318,7 +343,5 @@ def windows(y, *, rate_hz, window_s, hop_s):
     if hop > window:
         raise SerlibError(f"windows of {window_s} s every {hop_s} s leave gaps; the step must not exceed the window")
     last = max(0, len(y) - window)
-    starts = np.arange(0, last + 1, hop)
-    if starts[-1] < last:
-        starts = np.append(starts, last)
+    starts = np.union1d(np.arange(0, last + 1, hop), last)
     return starts / rate_hz, [y[start : start + window] for start in starts]

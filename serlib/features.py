@@ -247,7 +247,7 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
     if not len(index):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
     files = [os.fspath(file) for file in index["speech"]]
-    digests = list(index["digest"]) if "digest" in index else [audio.digest(_read(file)) for file in files]
+    digests = list(index["digest"]) if "digest" in index else [_digest(file) for file in files]
     content = audio.digest("\n".join(digests).encode())
     key = audio.digest(f"{FEATURES_VERSION} {spec.hash} {content}".encode())
     folder = Path(out_dir or data_dir() / "features") / key
@@ -264,30 +264,17 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
     return Features(values, lengths, spec, names(spec), folder)
 
 
+def _digest(file):
+    with audio.opened(file) as opened:
+        return audio.digest(opened.read())
+
+
 def _row(file, digest, spec):
     """Features of a file."""
-    data = indexed_bytes(file, digest)
-    y, rate_hz = audio.decode(data, name=file, offset_s=spec.offset_s, duration_s=spec.duration_s)
+    y, rate_hz = audio.checked(file, digest, offset_s=spec.offset_s, duration_s=spec.duration_s)
     if not len(y):
-        y, rate_hz = audio.decode(data, name=file, duration_s=spec.duration_s)
+        y, rate_hz = audio.checked(file, digest, duration_s=spec.duration_s)
     return _compute(y, rate_hz, spec, name=file)
-
-
-def indexed_bytes(file, digest):
-    """The content of a file, provided that it is still the one that was indexed."""
-    data = _read(file)
-    if audio.digest(data) != digest:
-        raise SerlibError(f"{shown(file)} has changed since it was indexed; index the corpus again")
-    return data
-
-
-def _read(file):
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise SerlibError(
-            f"{shown(file)} is gone or cannot be read ({error.strerror}); put it back, or index the corpus again"
-        ) from None
 
 
 def row_shape(index, spec):

@@ -206,16 +206,8 @@ def measure(y, rate_hz):
 
 
 def _row(file, digest):
-    """The numbers of a file, provided that it is still the one that was indexed."""
-    try:
-        data = Path(file).read_bytes()
-    except OSError as error:
-        raise SerlibError(
-            f"{shown(file)} is gone or cannot be read ({error.strerror}); put it back, or index the corpus again"
-        ) from None
-    if audio.digest(data) != digest:
-        raise SerlibError(f"{shown(file)} has changed since it was indexed; index the corpus again")
-    y, rate_hz = audio.decode(data, name=file)
+    """The numbers of a file."""
+    y, rate_hz = audio.checked(file, digest)
     if why := audio.fault(y, rate_hz):
         raise SerlibError(f"{shown(file)} {why}; delete it or record it again")
     return np.array(list(measure(y, rate_hz).values()), dtype=np.float32), 1

@@ -50,14 +50,13 @@ def kinds(y, spec):
     parts, found = {"mel": [], "chroma": [], "ends": []}, {}
     bands = contrast_bands(spec.rate_hz, spec.frame)
     for power in power_blocks(y, **step) if needs & (from_mel | from_chroma | {"contrast"}) else ():
-        bins = np.ascontiguousarray(power.T)
         if needs & from_mel:
             filters = mel_filters(spec.rate_hz, spec.frame, spec.n_mels, spec.fmin_hz, spec.fmax_hz)
-            parts["mel"].append((filters @ bins).T)
+            parts["mel"].append((filters @ power.T).T)
         if needs & from_chroma:
-            parts["chroma"].append((chroma_filters(spec.rate_hz, spec.frame) @ bins).T)
+            parts["chroma"].append((chroma_filters(spec.rate_hz, spec.frame) @ power.T).T)
         if "contrast" in needs:
-            parts["ends"].append(contrast_extremes(power, bands))
+            parts["ends"].append(contrast_extremes(np.ascontiguousarray(power), bands))
     if parts["mel"]:
         found["logmel"] = decibels(np.concatenate(parts["mel"]))
         found["mfcc"] = mfcc(found["logmel"], spec.n_mfcc)
@@ -90,22 +89,29 @@ def power_blocks(y, *, frame, hop):
     Yields
     ------
     np.ndarray [shape=(frames, 1 + frame / 2)], float32
+        In memory bin by bin, as the filters want it.
     """
     import scipy.fft
 
+    hann, half = _hann(frame), frame // 2
     padded = np.zeros(len(y) + frame, dtype=np.float32)
-    padded[frame // 2 : frame // 2 + len(y)] = y
-    frames = np.lib.stride_tricks.sliding_window_view(padded, frame)[::hop]
+    padded[half : half + len(y)] = y
+    # What sliding_window_view gives, in a twentieth of the time.
+    frames = np.ndarray((1 + len(y) // hop, frame), np.float32, padded, strides=(4 * hop, 4))
+    # Used again for every batch: fresh memory takes longer than the arithmetic.
+    windowed, sums = np.empty((BATCH, frame)), np.empty((BATCH, half + 1))
     for start in range(0, len(frames), BLOCK):
         block = frames[start : start + BLOCK]
-        power = np.empty((len(block), 1 + frame // 2), dtype=np.float32)
+        bins = np.empty((half + 1, len(block)), dtype=np.float32)
         for first in range(0, len(block), BATCH):
+            batch = block[first : first + BATCH]
+            n = len(batch)
             # In double precision, as librosa: single would be 0.2 ms a clip quicker, but its rounding noise fills
             # the spectral valleys, and the contrast of real speech is off by up to 8 dB.
-            squares = scipy.fft.rfft(block[first : first + BATCH] * _hann(frame), axis=-1).view(np.float64)
+            squares = scipy.fft.rfft(np.multiply(batch, hann, out=windowed[:n]), axis=-1).view(np.float64)
             np.square(squares, out=squares)
-            np.add(squares[:, ::2], squares[:, 1::2], out=power[first : first + BATCH], casting="same_kind")
-        yield power
+            bins[:, first : first + n] = np.add(squares[:, ::2], squares[:, 1::2], out=sums[:n]).T
+        yield bins.T
 
 
 @functools.lru_cache(maxsize=8)

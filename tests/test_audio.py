@@ -1,6 +1,7 @@
 """serlib.audio: containers, faults, resampling, trimming, voice activity, windows."""
 
 import io
+import os
 
 import hypothesis
 import librosa
@@ -142,6 +143,38 @@ def test_damaged_files_are_read_or_refused_in_one_sentence(format, at, junk, kee
         assert str(error).startswith("clip.wav ")
     else:
         assert y.ndim == 1 and y.dtype == np.float32 and rate_hz == 16000
+
+
+@pytest.mark.parametrize("format", ["WAV", "AIFF", "FLAC", "OGG", "MP3", "AU", "W64"])
+def test_a_file_is_read_as_its_bytes_are(tmp_path, rng, format):
+    data = encoded(rng.uniform(-0.5, 0.5, (30000, 2)), format=format, subtype=None)
+    (tmp_path / "clip").write_bytes(data)
+    part = {"rate_hz": 16000, "offset_s": 0.3, "duration_s": 0.5}
+    expected, _ = audio.decode(data, **part)
+    assert len(expected) == 8000
+    for y, rate_hz in (
+        audio.load(tmp_path / "clip", **part),
+        audio.checked(tmp_path / "clip", audio.digest(data), **part),
+    ):
+        assert rate_hz == 16000
+        np.testing.assert_array_equal(y, expected)
+
+
+def test_a_file_that_is_not_the_one_that_was_indexed_is_refused(tmp_path, monkeypatch, sine):
+    path, data = tmp_path / "clip.wav", encoded(sine())
+    path.write_bytes(data)
+    with pytest.raises(SerlibError, match=r"clip\.wav has changed since it was indexed; index the corpus again"):
+        audio.checked(path, audio.digest(data + b"x"))
+    decode = audio._decode
+
+    def overwritten(*args):
+        path.write_bytes(data[:-2] + b"xx")
+        os.utime(path, ns=(1, 1))
+        return decode(*args)
+
+    monkeypatch.setattr(audio, "_decode", overwritten)
+    with pytest.raises(SerlibError, match=r"clip\.wav has changed"):
+        audio.checked(path, audio.digest(data))
 
 
 # ---------------------------------------------------------------- faults

@@ -317,7 +317,7 @@ def test_changed_and_missing_files_are_named_after_the_others_are_done(table, tm
         extract(table, "mfcc40-mean", out_dir=tmp_path / "cache")
     first.unlink()
     second.rename(tmp_path / "elsewhere.wav")
-    with pytest.raises(SerlibError, match=r"1\.wav is gone .* index the corpus again \(and 1 more like it\)$"):
+    with pytest.raises(SerlibError, match=r"1\.wav does not exist; .* index the corpus again \(and 1 more like it\)$"):
         extract(table, "mfcc40-mean", out_dir=tmp_path / "cache")
     first.write_bytes(kept)
     (tmp_path / "elsewhere.wav").rename(second)

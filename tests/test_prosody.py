@@ -213,7 +213,7 @@ def test_what_has_changed_or_is_gone_is_named(tone_index, tmp_path, voice):
     with pytest.raises(SerlibError, match=r"changed\.wav has changed"):
         prosody.prosody(index, out_dir=tmp_path, show=False)
     changed.unlink()
-    with pytest.raises(SerlibError, match=r"changed\.wav is gone"):
+    with pytest.raises(SerlibError, match=r"changed\.wav does not exist"):
         prosody.prosody(index, out_dir=tmp_path, show=False)
     with pytest.raises(SerlibError, match="no clips"):
         prosody.prosody(index.iloc[:0], out_dir=tmp_path, show=False)

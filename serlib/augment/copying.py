@@ -103,7 +103,7 @@ def copies(table, spec, copies, *, seed, jobs=None, show=None):
 
 def _row(file, digest, number, spec, waveform, seed):
     """Features of one changed copy of a file."""
-    y, rate_hz = audio.decode(features.indexed_bytes(file, digest), name=file, rate_hz=spec.rate_hz)
+    y, rate_hz = audio.checked(file, digest, rate_hz=spec.rate_hz)
     if not len(y) or not np.isfinite(y).all():
         raise SerlibError(f"{shown(file)} {audio.fault(y, rate_hz)}; delete it or record it again")
     rng = np.random.default_rng([seed, number, int(digest, 16)])
