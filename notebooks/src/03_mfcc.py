@@ -33,6 +33,7 @@
 # %%
 import tempfile
 import time
+from dataclasses import replace
 
 import librosa
 import numpy as np
@@ -371,6 +372,36 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 # The higher a voice, the wider its comb, and the more of it forty cosines can follow: in the picture of the MFCC over
 # time, the pitch of a high voice is a track in the upper half that climbs as the pitch falls. Thirteen coefficients are
 # what speech recognisers took, since they want the words, whoever says them and however they feel. We want the feeling.
+
+# %% [markdown]
+# ## A bench to try it all
+#
+# Frame, hop, bands, coefficients: each is a choice. `explore.workings` goes all six steps with choices of one's own,
+# and back again. Its way back is ours but for one step: from bands to frequencies it goes by ratios, which is quicker
+# and comes closer in the quiet bands. Here with half our frames and bands:
+
+# %%
+choice = serlib.FeatureSpec(rate_hz=RATE_HZ, frame=FRAME // 2, hop=HOP // 2, n_mels=N_MELS // 2, n_mfcc=FEW)
+made = explore.workings(y, choice)
+title = plots.honest(f"{clip.label}, in {choice.n_mels} bands and {FEW} MFCC", CORPUS)
+plots.show(plots.mfcc_bench(made["levels_db"], made["bands_db"], made["mfcc"], choice, title=title))
+
+# %% [markdown]
+# How far is the copy's mel spectrum from the clip's? More coefficients come closer. What is left at the end is the
+# price of the guessed phases.
+
+# %%
+for n_mfcc in (1, 5, FEW, 20, N_MFCC, choice.n_mels):
+    made = explore.workings(y, replace(choice, n_mfcc=n_mfcc))
+    print(f"{n_mfcc:3} MFCC: {made['distance_db']:4.1f} dB")
+
+# %% [markdown]
+# And with sliders, where this page has a kernel. Which of them takes the melody away, which the words, which blurs the
+# consonants? Mind what the sound can prove: it is one way back among many. Coefficients do not say whether there was
+# a voice at all, and the guess makes noise of it; other guesses would sound better, with a voice that they bring along.
+
+# %% tags=["nbval-ignore-output"]
+explore.mfcc_bench(y, RATE_HZ, title=f"{clip.speaker}, {clip.text}, {clip.label}", label=clip.label)
 
 # %% [markdown]
 # ## How they move: deltas
