@@ -230,7 +230,8 @@ def _ms_a_clip(run, jobs):
     import tensorflow as tf
 
     x = tf.constant(extract(run.split, run.spec, jobs=jobs, show=False).values[:1])
-    answer = tf.function(lambda x: run.model(x, training=False), input_signature=[tf.TensorSpec(x.shape, x.dtype)])
+    signature = [tf.TensorSpec(x.shape, x.dtype)]
+    answer = tf.function(lambda x: run.model(x, training=False), input_signature=signature, autograph=False)
     answer(x)
     taken = []
     for _ in range(TIMED):
