@@ -12,7 +12,7 @@ import traitlets
 from serlib import audio, plots, prosody
 from serlib.explore.drawing import overlay_image, overlay_pixels, stretches, view
 from serlib.explore.players import common_gain, player
-from serlib.plots.style import img, ink
+from serlib.plots.style import drawn, img, ink
 
 
 class Scope(anywidget.AnyWidget):
@@ -146,6 +146,7 @@ def scopes(clips, *, title, **options):
     return [scope(*clip, label=label, title=f"{label}, {title}", **shared) for label, clip in clips.items()]
 
 
+@drawn
 def still(y, rate_hz, *, overlay=None, timeline=None, **options):
     """What a scope shows, as a figure.
 
@@ -169,14 +170,24 @@ def still(y, rate_hz, *, overlay=None, timeline=None, **options):
         axes = {name: options[name] for name in ("peak", "fmax_hz") if name in options}
         figure = plots.portrait(y, rate_hz, **axes, **look)
     figure.axes[0].set_xlim(0, max(options.get("span_s") or 0, len(y) / rate_hz))
-    for stretch in () if timeline is None else stretches(timeline, len(y) / rate_hz):
-        middle_s = (stretch["start_s"] + stretch["end_s"]) / 2
-        figure.axes[0].axvspan(stretch["start_s"], stretch["end_s"], ymax=0.16, color=stretch["colour"])
-        at = {"transform": figure.axes[0].get_xaxis_transform(), "ha": "center", "va": "center", "clip_on": True}
-        figure.axes[0].text(middle_s, 0.08, stretch["label"], color=ink(stretch["colour"]), fontsize=10, **at)
+    if timeline is not None:
+        _strip(figure.axes[0], stretches(timeline, len(y) / rate_hz))
     if overlay is not None:
         (image,) = figure.axes[0 if contours else 1].images
         image.set_cmap("gray")
         image.axes.imshow(overlay_pixels(overlay), extent=image.get_extent(), origin="upper", interpolation="nearest")
         figure.alt += " Over it, what drove the answer: orange spoke for it, blue against it."
     return figure
+
+
+def _strip(ax, found):
+    """Draw the stretches of a timeline below what is there; a name where there is room for it."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - 0.22 * (high - low), high)
+    for part in found:
+        ax.axvspan(part["start_s"], part["end_s"], ymax=0.15, color=part["colour"], linewidth=0)
+        share = (part["end_s"] - part["start_s"]) / found[-1]["end_s"]
+        if share > 0.015 * len(part["label"]):
+            place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "center_baseline", "fontsize": 10}
+            middle_s = (part["start_s"] + part["end_s"]) / 2
+            ax.text(middle_s, 0.075, part["label"], color=ink(part["colour"]), **place)
