@@ -24,11 +24,11 @@ import numpy as np
 import pandas as pd
 
 from serlib import audio, corpora
-from serlib.features import KINDS, SPECS, extract
+from serlib.features import LIBROSA_KINDS, SPECS, extract
 
 MEANS = SPECS["mfcc40-mean"]
 # f0 is left out: librosa.yin computes it for both.
-EVERY = dataclasses.replace(MEANS, kinds=tuple(kind for kind in KINDS if kind != "f0"))
+EVERY = dataclasses.replace(MEANS, kinds=tuple(kind for kind in LIBROSA_KINDS if kind != "f0"))
 
 
 def main():

@@ -70,7 +70,7 @@ def learning_rate(history, recipe, epochs=None):
     return float(rate)
 
 
-def draw(recipe, x, y, rng, names):
+def draw(recipe, x, y, rng, names, copies=()):
     """What the model learns from in one epoch: the training role in a new order, changed as the recipe says.
 
     Parameters
@@ -84,6 +84,8 @@ def draw(recipe, x, y, rng, names):
         Of this epoch.
     names : list of str
         Columns of the features.
+    copies : sequence of np.ndarray [shape=(clips, ...)], optional
+        Features of changed copies of the clips. Each clip is heard once, as it is or as one of its copies.
 
     Returns
     -------
@@ -95,8 +97,12 @@ def draw(recipe, x, y, rng, names):
     rates = class_weights(y)
     order = balanced(y, rng) if recipe.balanced else rng.permutation(len(x))
     x, y = x[order], y[order]
+    if len(copies):
+        version = rng.integers(len(copies) + 1, size=len(order))
+        for number, copy in enumerate(copies, 1):
+            x[version == number] = copy[order[version == number]]
     for change in recipe.augment:
-        if callable(change):  # the others are changed copies of the recordings, which are among the clips already
+        if callable(change):  # the others are the changed copies
             x, y = change(x, y, rng, names)
     return x, y, (y @ rates if recipe.class_weight else None)
 

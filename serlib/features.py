@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from serlib import audio, extraction, spectrum
+from serlib import audio, extraction, functionals, prosody, spectrum
 from serlib.base import SerlibError, data_dir, shown
+from serlib.functionals import FUNCTIONALS, OF_THE_VOICE
 
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this.
 FEATURES_VERSION = 1
 
-#: What can be computed from each frame, in the order of librosa's documentation.
-KINDS = ("mfcc", "delta", "delta2", "chroma", "logmel", "contrast", "tonnetz", "rms", "zcr", "f0")
+#: What librosa computes from each frame, in the order of its documentation.
+LIBROSA_KINDS = ("mfcc", "delta", "delta2", "chroma", "logmel", "contrast", "tonnetz", "rms", "zcr", "f0")
 
-#: How frames are summarised over time.
-STATISTICS = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max, "median": np.median}
+#: What can be computed from each frame; the last two by `serlib.prosody.frames`.
+KINDS = (*LIBROSA_KINDS, "pitch", "voiced")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,8 @@ class FeatureSpec:
     fmin_hz, fmax_hz : float
         Range of the mel bands; `fmax_hz` None is half the rate.
     summary : tuple of str
-        Of `STATISTICS`, taken over the frames of a clip; empty for the frames themselves.
+        Of `serlib.functionals.FUNCTIONALS`, taken over the frames of a clip; empty for the frames themselves. Those of
+        the voice need the kind `voiced`.
     offset_s, duration_s : float
         Part of the file that is used, as in `librosa.load`; None is up to the end. A clip that ends before the
         offset is used from its start, rather than not at all.
@@ -73,10 +75,12 @@ class FeatureSpec:
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, float(getattr(self, field)))
         top_hz = self.fmax_hz or self.rate_hz / 2
+        known = ", ".join(FUNCTIONALS)
         for wrong, expected in (
             (not self.kinds or set(self.kinds) - set(KINDS), f"kinds must be some of {', '.join(KINDS)}"),
             (len(set(self.kinds)) < len(self.kinds), "kinds must not repeat"),
-            (set(self.summary) - set(STATISTICS), f"summary must be some of {', '.join(STATISTICS)}"),
+            (set(self.summary) - set(FUNCTIONALS), f"summary must be some of {known}"),
+            (set(self.summary) & set(OF_THE_VOICE) and "voiced" not in self.kinds, "its summary needs the kind voiced"),
             (self.rate_hz < audio.LOWEST_HZ, f"rate_hz must be at least {audio.LOWEST_HZ}"),
             (self.frame < 16 or self.frame % 2, "frame must be even and at least 16 samples"),
             (not 1 <= self.hop <= self.frame, "hop must be between 1 and frame"),
@@ -121,8 +125,20 @@ SPECS = {
     "mfcc-frames": FeatureSpec(kinds=("mfcc", "delta", "delta2"), duration_s=4, trim_db=30),
     # 87 frames, 2.02 s: system E.
     "logmel-128x87": FeatureSpec(kinds=("logmel",), duration_s=2.02, frames=87),
-    "all-frames": FeatureSpec(kinds=KINDS, duration_s=4, trim_db=30),
-    "all-statistics": FeatureSpec(kinds=KINDS, offset_s=0.5, duration_s=3, summary=("mean", "std")),
+    # What this project's own recipe hears: spectrum, loudness, noise and pitch, by all functionals but the extremes.
+    "functionals": FeatureSpec(
+        rate_hz=16000,
+        frame=512,
+        hop=256,
+        kinds=("logmel", "mfcc", "zcr", "rms", "contrast", "pitch", "voiced"),
+        n_mfcc=30,
+        n_mels=64,
+        summary=tuple(name for name in FUNCTIONALS if name not in ("min", "max")),
+        duration_s=6,
+        trim_db=30,
+    ),
+    "all-frames": FeatureSpec(kinds=LIBROSA_KINDS, duration_s=4, trim_db=30),
+    "all-statistics": FeatureSpec(kinds=LIBROSA_KINDS, offset_s=0.5, duration_s=3, summary=("mean", "std")),
 }
 
 
@@ -303,9 +319,35 @@ def _compute(y, rate_hz, spec, *, name="The clip"):
     if spec.trim_db is not None:
         y = audio.trim(y, rate_hz=spec.rate_hz, top_db=spec.trim_db)
     found = spectrum.kinds(y, spec)
+    if {"pitch", "voiced"} & set(spec.kinds):
+        found |= prosody.frames(y, spec.rate_hz, hop=spec.hop)
     rows = np.concatenate([found[kind] for kind in spec.kinds], axis=1, dtype=np.float32)
     if spec.summary:
-        exact = rows.astype(np.float64)
-        return np.concatenate([STATISTICS[how](exact, axis=0) for how in spec.summary], dtype=np.float32), len(rows)
+        return summarise(rows, spec), len(rows)
     rows = rows[: spec.frames]
     return rows, len(rows)
+
+
+def frames_of(spec):
+    """The specification of the frames that a summary is made from."""
+    return dataclasses.replace(spec, summary=())
+
+
+def summarise(rows, spec):
+    """The summary of a clip's frames.
+
+    Parameters
+    ----------
+    rows : np.ndarray [shape=(frames, d)]
+        Of `frames_of(spec)`.
+    spec : FeatureSpec
+        With a summary.
+
+    Returns
+    -------
+    np.ndarray [shape=(d * statistics,)], float32
+    """
+    voiced = None
+    if "voiced" in spec.kinds:
+        voiced = rows[:, names(frames_of(spec)).index("voiced")] > 0.5
+    return functionals.summarise(rows, spec.summary, voiced=voiced)

@@ -45,6 +45,9 @@ VOICING = 0.55
 #: The softness of a frame is judged below this frequency, where every voice is strong and an s is not.
 VOICE_BELOW_HZ = 1000
 
+#: Stands for the pitch of a clip without any voice, in Hz.
+NO_PITCH_HZ = 150.0
+
 #: What `prosody` measures of each clip.
 MEASURES = ("f0_hz", "f0_range_st", "loudness_db", "voiced_share", "speech_s")
 
@@ -95,6 +98,31 @@ def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
     if not 0 < hop_s <= 1:
         raise SerlibError(f"A frame every {hop_s} s was asked for; expected more than 0 and at most 1")
     return _follow(without_rumble(y, rate_hz, below_hz=fmin_hz), rate_hz, hop_s, fmin_hz, fmax_hz)
+
+
+def frames(y, rate_hz, *, hop):
+    """Pitch and voicing as features: a row a frame, no gaps.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, full scale 1.0.
+    rate_hz : int
+    hop : int
+        Samples from frame to frame.
+
+    Returns
+    -------
+    dict of np.ndarray [shape=(frames, 1)]
+        `pitch` in octaves, log2 of Hz, straight from one voiced frame to the next; `voiced`, 1 where there is a voice.
+    """
+    f0_hz = contour(y, rate_hz, hop_s=hop / rate_hz)["f0_hz"].to_numpy()
+    f0_hz, frame = f0_hz[: 1 + len(y) // hop], np.arange(1 + len(y) // hop)
+    voiced = np.isfinite(f0_hz)
+    pitch = np.full(len(frame), np.log2(NO_PITCH_HZ))
+    if voiced.any():
+        pitch = np.interp(frame, frame[voiced], np.log2(f0_hz[voiced]))
+    return {"pitch": pitch[:, np.newaxis], "voiced": voiced[:, np.newaxis].astype(float)}
 
 
 def _follow(y, rate_hz, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):

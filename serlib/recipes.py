@@ -220,8 +220,8 @@ def get(recipe, *, features=None):
 #: The 40 mean MFCC are read as a sequence of 40 steps with one value each.
 _steps = layer("Reshape", (-1, 1))
 
-#: The project's own recipe. Its settings were chosen on speakers 5 to 24 of RAVDESS, in five folds of four; TESS and the
-#: first four speakers had no say.
+#: The project's own recipe. Its settings were chosen on speakers 5 to 24 of RAVDESS, in five folds of four; TESS and
+#: the first four speakers had no say.
 _FUNCTIONALS = Recipe(
     name="functionals",
     title="Ours: functionals of clips and of warped copies, one wide layer",

@@ -19,6 +19,7 @@ from serlib.augment import (
     Copies,
     FrequencyWarp,
     Gain,
+    Level,
     Mixup,
     Noise,
     PitchShift,
@@ -26,6 +27,7 @@ from serlib.augment import (
     SpecAugment,
     Stretch,
     TimeWarp,
+    Transpose,
     copies,
 )
 from serlib.augment.frames import lengths
@@ -457,57 +459,84 @@ def table(home, tone_corpus):
 
 def test_copies_are_the_changed_clips_in_order(table):
     found = copies(table, SPEC, CHANGES, seed=3, jobs=2)
-    assert found.values.shape == (2 * len(table), 60, len(NAMES)) and found.values.dtype == np.float32
-    assert found.names == NAMES and found.spec == SPEC
-    for row in (0, 5, len(table) + 5):
-        clip = table.iloc[row % len(table)]
+    assert found.shape == (2, len(table), 60, len(NAMES)) and found.dtype == np.float32
+    for number, row in ((0, 0), (0, 5), (1, 5)):
+        clip = table.iloc[row]
         y, rate_hz = soundfile.read(clip.speech, dtype="float32")
-        rng = np.random.default_rng([3, 1 + row // len(table), int(clip.digest, 16)])
+        rng = np.random.default_rng([3, 1 + number, int(clip.digest, 16)])
         for change in CHANGES.waveform:
             y = change(y, rate_hz, rng)
         expected = features.extract_clip(y, rate_hz, SPEC)
-        assert found.lengths[row] == len(expected)
-        np.testing.assert_array_equal(found.values[row], features.pad(expected, 60))
+        np.testing.assert_array_equal(found[number, row], features.pad(expected, 60))
+
+
+def test_frames_are_changed_before_they_are_summarised(table):
+    spec = FeatureSpec(kinds=("logmel", "mfcc", "pitch", "voiced"), n_mels=30, n_mfcc=12, summary=("mean", "range"))
+    changes = (FrequencyWarp((0.8, 0.9)), Transpose((3, 4)), Level((-2, 2)), TimeWarp((1.4, 1.5)))
+    found = copies(table, spec, Copies(2, frames=changes), seed=3)
+    assert found.shape == (2, len(table), len(features.names(spec)))
+    clip, frames = table.iloc[3], features.frames_of(spec)
+    names = features.names(frames)
+    rng = np.random.default_rng([3, 2, int(clip.digest, 16)])
+    plain = features.extract_clip(*soundfile.read(clip.speech, dtype="float32"), frames)
+    rows = plain
+    for change in changes:
+        rows = change(np.pad(rows, ((0, len(plain)), (0, 0)))[np.newaxis], None, rng, names)[0][0]
+        rows = rows[: augment.frames.lengths(rows[np.newaxis])[0]]
+    assert len(rows) > 1.3 * len(plain)
+    np.testing.assert_array_equal(found[1, 3], features.summarise(rows, spec))
+    higher = rows[:, names.index("pitch")].mean() - plain[:, names.index("pitch")].mean()
+    assert 3 / 12 < higher < 4.2 / 12
+
+
+def test_mfcc_follow_the_warped_bands():
+    spec = FeatureSpec(kinds=("logmel", "mfcc"), n_mels=30, n_mfcc=12)
+    rows = features.extract_clip(np.random.default_rng(0).standard_normal(22050).astype(np.float32), 22050, spec)
+    for change in (FrequencyWarp((0.85, 0.85)), Level((5, 5))):
+        changed = change(rows[np.newaxis], np.eye(1), drawn(), features.names(spec))[0][0]
+        expected = librosa.feature.mfcc(S=changed[:, :30].T, n_mfcc=12).T
+        assert np.abs(changed[:, 30:] - rows[:, 30:]).max() > 1
+        np.testing.assert_allclose(changed[:, 30:], expected, atol=1e-3)
 
 
 def test_a_copy_depends_on_its_clip_alone(table):
-    found = copies(table, SPEC, CHANGES, seed=0, jobs=2).values
-    backwards = copies(table[::-1], SPEC, CHANGES, seed=0, jobs=1).values
-    n = len(table)
-    np.testing.assert_array_equal(found, np.concatenate([backwards[:n][::-1], backwards[n:][::-1]]))
-    np.testing.assert_array_equal(found[:3], copies(table[:3], SPEC, Copies(1, CHANGES.waveform), seed=0).values)
-    others = copies(table, SPEC, CHANGES, seed=1).values
-    assert not np.any(np.all(found == others, axis=(1, 2)))
-    assert not np.any(np.all(found[:n] == found[n:], axis=(1, 2)))
+    found = copies(table, SPEC, CHANGES, jobs=2)
+    backwards = copies(table[::-1], SPEC, CHANGES, jobs=1)
+    np.testing.assert_array_equal(found, backwards[:, ::-1])
+    np.testing.assert_array_equal(found[:1, :3], copies(table[:3], SPEC, Copies(1, CHANGES.waveform)))
+    others = copies(table, SPEC, CHANGES, seed=1)
+    assert not np.any(np.all(found == others, axis=(2, 3)))
+    assert not np.any(np.all(found[0] == found[1], axis=(1, 2)))
 
 
 def test_copies_are_cached(table, monkeypatch):
-    first = copies(table, SPEC, CHANGES, seed=0)
+    first = copies(table, SPEC, CHANGES)
     monkeypatch.setattr(features, "extract_clip", lambda *_: pytest.fail("computed again"))
-    again = copies(table, SPEC, CHANGES, seed=0)
-    assert again.folder == first.folder
-    np.testing.assert_array_equal(again.values, first.values)
+    again = copies(table, SPEC, CHANGES)
+    assert again.filename == first.filename
+    np.testing.assert_array_equal(again, first)
 
 
 def test_another_key_for_whatever_changes_a_value(table):
-    folders = {
-        copies(table[:2], spec, change, seed=seed).folder
+    files = {
+        copies(table[:2], spec, change, seed=seed).filename
         for spec, change, seed in (
             (SPEC, CHANGES, 0),
             (SPEC, CHANGES, 1),
             (SPEC, Copies(3, CHANGES.waveform), 0),
             (SPEC, Copies(2, CHANGES.waveform[:1]), 0),
+            (SPEC, Copies(2, CHANGES.waveform, (TimeWarp(),)), 0),
             (dataclasses.replace(SPEC, n_mels=20), CHANGES, 0),
         )
     }
-    assert len(folders | {copies(table[1:3], SPEC, CHANGES, seed=0).folder, extract(table[:2], SPEC).folder}) == 7
+    assert len(files | {copies(table[1:3], SPEC, CHANGES).filename, extract(table[:2], SPEC).values.filename}) == 8
 
 
 def test_copies_without_frames_are_as_wide_as_the_features_of_the_table(table):
     for spec in (dataclasses.replace(SPEC, frames=None), FeatureSpec(summary=("mean",))):
         plain, changed = extract(table, spec), copies(table, spec, Copies(1, (Stretch((1.2, 1.2)),)), seed=0)
-        assert changed.values.shape == plain.values.shape
-        assert not np.array_equal(changed.values, plain.values)
+        assert changed.shape == (1, *plain.values.shape)
+        assert not np.array_equal(changed[0], plain.values)
 
 
 def test_copies_of_a_file_that_has_changed_are_refused(table):
@@ -531,4 +560,4 @@ def test_real_words_survive_every_change(real, home):
         after = np.nanmedian(librosa.pyin(changed, fmin=80, fmax=500, sr=rate_hz)[0])
         assert 12 * np.log2(after / before) == pytest.approx(semitones, abs=0.4)
     found = copies(table[::400], SPEC, Copies(1, WAVEFORM), seed=0)
-    assert np.isfinite(found.values).all() and found.values.any(axis=(1, 2)).all()
+    assert np.isfinite(found).all() and found.any(axis=(2, 3)).all()

@@ -24,7 +24,7 @@ MODULES = sorted((ROOT / "serlib").rglob("*.py"))
 #: A module imports only from modules further left; a folder (corpora, plots) is one module.
 LAYERS = (
     *("base", "audio", "corpora", "archives", "credentials", "transfer", "download"),
-    *("spectrum", "extraction", "features", "resynthesis", "prosody", "splits", "leakage"),
+    *("spectrum", "extraction", "prosody", "functionals", "features", "resynthesis", "splits", "leakage"),
     *("augment", "normalisation", "layers", "models", "recipes", "epochs", "runs", "training"),
     *("metrics", "evaluation", "experiments", "comparison", "search"),
     *("recognizer", "attribution", "embedding", "plots"),

@@ -8,7 +8,7 @@ that is passed in and from nothing else.
 
 from serlib.augment.common import Augmentation
 from serlib.augment.copying import Copies, copies
-from serlib.augment.frames import FrequencyWarp, Mixup, SpecAugment, TimeWarp, feature_examples
+from serlib.augment.frames import FrequencyWarp, Level, Mixup, SpecAugment, TimeWarp, Transpose, feature_examples
 from serlib.augment.waveform import Gain, Noise, PitchShift, Shift, Stretch, WaveformAugmentation, examples
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Copies",
     "FrequencyWarp",
     "Gain",
+    "Level",
     "Mixup",
     "Noise",
     "PitchShift",
@@ -23,6 +24,7 @@ __all__ = [
     "SpecAugment",
     "Stretch",
     "TimeWarp",
+    "Transpose",
     "WaveformAugmentation",
     "copies",
     "examples",

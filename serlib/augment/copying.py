@@ -9,11 +9,12 @@ import numpy as np
 
 from serlib import audio, extraction, features
 from serlib.augment.common import Augmentation
+from serlib.augment.frames import FrequencyWarp, Level, SpecAugment, TimeWarp, Transpose, lengths
 from serlib.augment.waveform import WaveformAugmentation
 from serlib.base import SerlibError, data_dir, shown
 
 #: Goes up whenever a waveform augmentation gives other samples, so that no cache of older code is used.
-AUGMENT_VERSION = 1
+AUGMENT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,36 +27,46 @@ class Copies(Augmentation):
         Copies of each recording, besides the recording itself.
     waveform : tuple of waveform augmentations
         Each copy goes through all of them in this order, with its own draws; noise comes best last.
+    frames : tuple of feature augmentations
+        What changes the frames after that, and before they are summarised. `Mixup` is none of them: it needs two clips.
 
     Taught in notebooks/07_generalize.
     """
 
     n: int
-    waveform: tuple
+    waveform: tuple = ()
+    frames: tuple = ()
 
     def __post_init__(self):
         self._check_number("n", 1, 100, int)
-        expected = "one or more of Noise, Shift, PitchShift, Stretch, Gain"
-        if not isinstance(self.waveform, tuple | list) or not self.waveform:
-            self._refuse("waveform", expected)
-        object.__setattr__(self, "waveform", tuple(self.waveform))
-        if not all(isinstance(change, WaveformAugmentation) for change in self.waveform):
-            self._refuse("waveform", expected)
+        for field, kinds, expected in (
+            ("waveform", WaveformAugmentation, "some of Noise, Shift, PitchShift, Stretch, Gain"),
+            (
+                "frames",
+                FrequencyWarp | Level | SpecAugment | TimeWarp | Transpose,
+                "some of FrequencyWarp, Level, SpecAugment, TimeWarp, Transpose",
+            ),
+        ):
+            given = getattr(self, field)
+            if not isinstance(given, tuple | list) or not all(isinstance(change, kinds) for change in given):
+                self._refuse(field, expected)
+            object.__setattr__(self, field, tuple(given))
+        if not self.waveform and not self.frames:
+            self._refuse("waveform", "one augmentation or more, or frames must be")
 
 
-def copies(table, spec, copies, *, seed, jobs=None, show=None):
+def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
     """Features of changed copies of every clip of a table.
 
-    Cached and resumable as `serlib.extract` is. A copy's samples follow from the seed, the number of the copy and the
-    content of the file, whatever the order of the table and the number of workers.
+    Cached and resumable as `serlib.extract` is. A copy follows from the seed, the number of the copy and the content of
+    the file, whatever the order of the table and the number of workers.
 
     Parameters
     ----------
     table : pd.DataFrame
-        Columns `speech` and `digest` (without `spec.frames` also `duration_s` and `rate_hz`); the rows of the training
-        role.
+        Columns `speech` and `digest` (without `spec.frames` also `duration_s` and `rate_hz`).
     spec : FeatureSpec
-        Stretched copies are cut to its `frames`, or to those of the longest clip of the table.
+        Copies that became longer are cut to its `frames`, or to those of the longest clip of the table.
     copies : Copies
     seed : int
     jobs : int, optional
@@ -65,9 +76,8 @@ def copies(table, spec, copies, *, seed, jobs=None, show=None):
 
     Returns
     -------
-    serlib.features.Features
-        All clips of the table as the first copies, then all as the second copies, and so on. With a summary lengths
-        are 1.
+    np.ndarray [shape=(n, clips, ...)], float32, read-only
+        The features of each copy, mapped from the file where they are cached.
 
     Raises
     ------
@@ -77,7 +87,7 @@ def copies(table, spec, copies, *, seed, jobs=None, show=None):
     Taught in notebooks/07_generalize.
     """
     if not len(table):
-        raise SerlibError("The table holds no clips to copy; take the rows of its training role.")
+        raise SerlibError("The table holds no clips to copy; take one that holds some.")
     clips = [(os.fspath(file), digest) for file, digest in zip(table["speech"], table["digest"], strict=True)]
     header = {
         "version": [features.FEATURES_VERSION, AUGMENT_VERSION],
@@ -88,26 +98,39 @@ def copies(table, spec, copies, *, seed, jobs=None, show=None):
         "seed": int(seed),
     }
     folder = data_dir() / "features" / audio.digest(json.dumps(header, sort_keys=True).encode())
-    values, lengths = extraction.fill(
-        functools.partial(_row, spec=spec, waveform=copies.waveform, seed=int(seed)),
-        [(*clip, number) for number in range(1, copies.n + 1) for clip in clips],
-        lambda: features.row_shape(table, spec),
+    values, _ = extraction.fill(
+        functools.partial(_row, spec=spec, copies=copies, shape=features.row_shape(table, spec), seed=int(seed)),
+        clips,
+        lambda: (copies.n, *features.row_shape(table, spec)),
         folder,
         header,
         jobs=jobs,
         show=show,
         desc="changed copies",
     )
-    return features.Features(values, lengths, spec, features.names(spec), folder)
+    return values.swapaxes(0, 1)
 
 
-def _row(file, digest, number, spec, waveform, seed):
-    """Features of one changed copy of a file."""
+def _row(file, digest, spec, copies, shape, seed):
+    """Features of all changed copies of a file [shape=(n, *shape)]."""
     y, rate_hz = audio.checked(file, digest, rate_hz=spec.rate_hz)
     if not len(y) or not np.isfinite(y).all():
         raise SerlibError(f"{shown(file)} {audio.fault(y, rate_hz)}; delete it or record it again")
-    rng = np.random.default_rng([seed, number, int(digest, 16)])
-    for change in waveform:
-        y = change(y, rate_hz, rng)
-    rows = features.extract_clip(y, rate_hz, spec)
-    return rows, len(np.atleast_2d(rows))
+    frames_spec, out = features.frames_of(spec), np.zeros((copies.n, *shape), dtype=np.float32)
+    names = features.names(frames_spec)
+    same = None if copies.waveform else features.extract_clip(y, rate_hz, frames_spec)
+    for number, row in enumerate(out, 1):
+        rng = np.random.default_rng([seed, number, int(digest, 16)])
+        changed = y
+        for change in copies.waveform:
+            changed = change(changed, rate_hz, rng)
+        rows = features.extract_clip(changed, rate_hz, frames_spec) if same is None else same
+        for change in copies.frames:
+            longest = np.pad(rows, ((0, len(rows)), (0, 0)))[np.newaxis]  # room to become slower
+            rows = change(longest, None, rng, names)[0][0]
+            rows = rows[: lengths(rows[np.newaxis])[0]]
+        if spec.summary:
+            row[:] = features.summarise(rows, spec)
+        else:
+            row[: len(rows)] = rows[: len(row)]
+    return out, copies.n

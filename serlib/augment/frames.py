@@ -9,6 +9,7 @@ import dataclasses
 
 import numpy as np
 
+from serlib import spectrum
 from serlib.augment.common import Augmentation
 from serlib.base import SerlibError
 from serlib.features import names as column_names
@@ -114,8 +115,8 @@ class FrequencyWarp(FeatureAugmentation):
     """Give the speaker a longer or shorter vocal tract (Jaitly & Hinton 2013, "Vocal tract length perturbation").
 
     Frequencies are multiplied by a factor, and those above the formants led back so that the upper end stays where it
-    is; each log-mel band takes the value from where its frequency came from, between bands linearly. Columns of other
-    kinds stay as they are: MFCC hold the spectrum as well, so features for this hold `logmel` instead.
+    is; each log-mel band takes the value from where its frequency came from, between bands linearly. MFCC are computed
+    anew from the moved bands; columns of other kinds stay as they are.
 
     Parameters
     ----------
@@ -151,6 +152,60 @@ class FrequencyWarp(FeatureAugmentation):
             source_hz = np.interp(centres_hz, [0, moved_hz, self.fmax_hz], [0, moved_hz / factor, self.fmax_hz])
             source = np.interp(source_hz, centres_hz, np.arange(n_bands))
             clip[:n, bands] = _between(clip[:n, bands].T, source).T
+            _renew_mfcc(clip[:n], names)
+        return out, y
+
+
+@dataclasses.dataclass(frozen=True)
+class Level(FeatureAugmentation):
+    """Move the microphone: the log-mel bands of a clip become louder or softer, and MFCC with them.
+
+    Parameters
+    ----------
+    db : tuple of float (low, high)
+        Drawn evenly for each clip.
+
+    Taught in notebooks/07_generalize.
+    """
+
+    db: tuple = (-3.0, 3.0)
+
+    def __post_init__(self):
+        self._check_range("db", -40, 40)
+
+    def __call__(self, x, y, rng, names):
+        """The features at another level, and the labels as they are."""
+        out, bands = _sequences(self, x).copy(), logmel_columns(names)
+        for clip, n, db in zip(out, lengths(x), rng.uniform(*self.db, size=len(x)), strict=True):
+            clip[:n, bands] += np.float32(db)
+            _renew_mfcc(clip[:n], names)
+        return out, y
+
+
+@dataclasses.dataclass(frozen=True)
+class Transpose(FeatureAugmentation):
+    """Give the speaker a higher or lower voice: the column `pitch` moves as a whole, its melody stays.
+
+    Parameters
+    ----------
+    semitones : tuple of float (low, high)
+        Drawn evenly for each clip.
+
+    Taught in notebooks/07_generalize.
+    """
+
+    semitones: tuple = (-4.0, 4.0)
+
+    def __post_init__(self):
+        self._check_range("semitones", -24, 24)
+
+    def __call__(self, x, y, rng, names):
+        """The features at another pitch, and the labels as they are."""
+        if "pitch" not in names:
+            raise SerlibError("Transpose moves the pitch, but the features hold none; add the kind pitch.")
+        out, column = _sequences(self, x).copy(), list(names).index("pitch")
+        for clip, n, semitones in zip(out, lengths(x), rng.uniform(*self.semitones, size=len(x)), strict=True):
+            clip[:n, column] += np.float32(semitones / 12)
         return out, y
 
 
@@ -215,6 +270,13 @@ def logmel_columns(names):
     """
     found = [i for i, name in enumerate(names) if name.startswith("logmel_")]
     return slice(found[0], found[-1] + 1) if found else slice(0, 0)
+
+
+def _renew_mfcc(clip, names):
+    """MFCC as they follow from the log-mel bands of a clip, where it has both [shape=(frames, d)]."""
+    mfcc = [i for i, name in enumerate(names) if name.startswith("mfcc_")]
+    if mfcc:
+        clip[:, mfcc] = spectrum.mfcc(clip[:, logmel_columns(names)], len(mfcc))
 
 
 def feature_examples(x, spec, *, seed):
