@@ -98,7 +98,7 @@ def main():
     parser.add_argument("corpus", nargs="*", help="tess FOLDER ravdess FOLDER; default: what is present")
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=3, help="of the project's own recipes")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at the same time")
+    parser.add_argument("--jobs", type=int, help="trainings at the same time; default: one a core, up to four")
     parser.add_argument("--out", type=Path, default=home() / "RESULTS.md")
     args = parser.parse_args()
     folders = dict(zip(args.corpus[::2], args.corpus[1::2], strict=True))

@@ -262,7 +262,7 @@ def compare(
     folds: Annotated[int | None, typer.Option(min=2, help="Parts of each cross-validation.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings with another seed, from 0.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Trainings at the same time.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
     as_json: Json = False,
 ):
     """Train recipes under several splits, judge each run once, and put them side by side; resumes."""

@@ -53,7 +53,7 @@ class Comparison:
         return {name: json.loads(table.to_json(orient="records")) for name, table in named.items()}
 
 
-def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, root=None, jobs=1, show=None):
+def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, root=None, jobs=None, show=None):
     """Train every recipe under every split, judge each run once on its test role, and put the figures side by side.
 
     Parameters
@@ -76,8 +76,8 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
     root : str or Path, optional
         Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
         interrupted one goes on from its last epoch.
-    jobs : int
-        Processes that train at the same time, each with its share of the cores.
+    jobs : int, optional
+        Processes that train at the same time, each with its share of the cores; default: one a core, up to four.
     show : bool, optional
         A bar over all runs.
 

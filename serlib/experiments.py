@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, product
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -26,6 +27,10 @@ ANSWERS, JUDGED = "answers.csv", "judged.json"
 
 #: What a table of answers says of each clip, beside a column of probabilities for each label.
 CLIP = ("speech", "digest", "label", "speaker", "text", "corpus")
+
+#: Small models do not fill two cores: one training on two threads takes up to 1.4 times the processor time that it
+#: takes on one, so processes of one thread each come first. Each needs a good gigabyte, so there are not too many.
+MOST_JOBS = 4
 
 #: Answers that are timed, after the first, which traces the model.
 TIMED = 30
@@ -146,14 +151,14 @@ def _parts(index, split, folds):
     return [(f"-{fold + 1}of{n}", {"fold": fold, "folds": n}) for fold in range(n)] if n else [("", {})]
 
 
-def carry_out(experiments, *, jobs=1, show=None):
+def carry_out(experiments, *, jobs=None, show=None):
     """Train and judge what is not there yet.
 
     Parameters
     ----------
     experiments : sequence of Experiment
-    jobs : int
-        Processes, each with its share of the cores.
+    jobs : int, optional
+        Processes, each with its share of the cores; default: one a core, up to four.
     show : bool, optional
         A bar over all runs.
 
@@ -165,9 +170,8 @@ def carry_out(experiments, *, jobs=1, show=None):
     todo = [each for each in experiments if not each.is_done()]
     with progress(total=len(experiments), desc="runs", unit="run", show=show) as bar:
         bar.n = bar.initial = len(experiments) - len(todo)  # the time left is told from what is trained now
-        if jobs > 1 and len(todo) > 1:
-            import joblib
-
+        jobs = min(jobs or min(joblib.cpu_count(), MOST_JOBS), len(todo))
+        if jobs > 1:
             threads = max(1, joblib.cpu_count() // jobs)
             with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
                 work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")

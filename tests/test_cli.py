@@ -128,7 +128,7 @@ def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):
 def test_compare(call, tone_corpus, home, tmp_path):
     folder = tone_corpus(tmp_path / "tones", words=6)
     chosen = ("--recipes", "lstm-123", "lstm-256", "--split", "random", "text")
-    words = ("compare", "tess", folder, *chosen, "--epochs", "1")
+    words = ("compare", "tess", folder, *chosen, "--jobs", "1", "--epochs", "1")
     code, out, err = call(*words, "--json")
     assert code == 0, err
     told = json.loads(out)

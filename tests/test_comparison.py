@@ -134,7 +134,7 @@ def found(tone_index, tiny_recipe, tmp_path_factory):
     root = tmp_path_factory.mktemp("compare")
     starred = dataclasses.replace(tiny_recipe, name="tiny-2", epochs=3, reported=0.9, split="random")
     systems = [tiny_recipe, starred, Peer(name="logistic", title="logistic regression", answer=logistic)]
-    options = {"splits": ["published", "random", "speaker"], "seeds": (0, 1), "root": root, "show": False}
+    options = {"splits": ["published", "random", "speaker"], "seeds": (0, 1), "root": root, "jobs": 1, "show": False}
     return compare(tone_index, systems, **options), (tone_index, systems, options), root
 
 
@@ -223,8 +223,9 @@ def test_runs_with_other_settings_are_refused_before_anything_is_trained(found):
 
 def test_several_processes_find_the_same(found, tmp_path):
     _, (index, systems, options), _ = found
-    both = compare(index, systems[::2], **options | {"root": tmp_path, "seeds": (0,), "splits": ["random"]}, jobs=2)
-    one = compare(index, systems[::2], **options | {"seeds": (0,), "splits": ["random"]})
+    few = {"seeds": (0,), "splits": ["random"]}
+    both = compare(index, systems[::2], **options | few | {"root": tmp_path, "jobs": 2})
+    one = compare(index, systems[::2], **options | few)
     assert both.table["uar"].tolist() == pytest.approx(one.table["uar"].tolist(), abs=0.06)
     assert both.table["epochs"].tolist() == pytest.approx(one.table["epochs"].tolist(), nan_ok=True)
 
@@ -246,7 +247,7 @@ def test_for_people_and_for_programs(found):
 
 def given_tables(index, split, root, **options):
     seen = []
-    compare(index, [peer("a", seen=seen)], splits=[split], root=root, show=False, **options)
+    compare(index, [peer("a", seen=seen)], splits=[split], root=root, jobs=1, show=False, **options)
     return seen
 
 
@@ -274,7 +275,8 @@ def test_across_corpora(tmp_path):
 
 def test_the_other_speaker_and_another_corpus_train_together(tmp_path):
     index = tables({"tess": (2, 10, LABELS), "ravdess": (6, 4, [*LABELS, "calm"])})
-    found = compare(index, [peer("a"), peer("b", normalise="speaker")], splits=["speaker:tess/0,tess/1"], root=tmp_path)
+    systems = [peer("a"), peer("b", normalise="speaker")]
+    found = compare(index, systems, splits=["speaker:tess/0,tess/1"], root=tmp_path, jobs=1)
     assert sorted(path.name for path in tmp_path.glob("*-a-*")) == [
         f"tess+ravdess-a-speaker-tess_{n}-seed0" for n in (0, 1)
     ]  # fmt: skip
@@ -294,7 +296,7 @@ def test_folds_that_know_other_labels_are_scored_together():
 
 def test_recipes_may_have_seeds_of_their_own(tmp_path):
     index = tables({"tess": (2, 10, LABELS)})
-    found = compare(index, [peer("a"), peer("b")], splits=["random"], seeds={"a": (0, 1, 2)}, root=tmp_path)
+    found = compare(index, [peer("a"), peer("b")], splits=["random"], seeds={"a": (0, 1, 2)}, root=tmp_path, jobs=1)
     assert found.table.set_index("recipe")["seeds"].to_dict() == {"a": 3, "b": 1}
     assert len(list(tmp_path.iterdir())) == 4 and len(found.neighbours) == 1
     assert set(comparison.readable(found.table)["UAR % by seed"]) > {"one seed"}
@@ -304,7 +306,7 @@ def test_a_peer_whose_clips_have_changed_answers_again(tmp_path):
     index, seen = tables({"tess": (2, 10, LABELS)}), []
     system = peer("a", seen=seen)
     for table in (index, index, index.iloc[:-8]):
-        compare(table, [system], splits=["random"], root=tmp_path)
+        compare(table, [system], splits=["random"], root=tmp_path, jobs=1)
     assert len(seen) == 2
 
 

@@ -210,7 +210,7 @@ def test_a_comparison_is_a_page_with_tables(tmp_path, several):
     index = pd.DataFrame(rows, columns=["speaker", "text", "label", "take"]).assign(corpus="sample")
     index["speech"] = index["digest"] = index.speaker + index.text + index.label + index["take"]
     systems = [peer(EVIL.replace("/", ""), 2), peer("plain", 0.2, normalise="speaker")][: 1 + several]
-    found = compare(index, systems, splits=["random", "speaker"], root=tmp_path / "runs", show=False)
+    found = compare(index, systems, splits=["random", "speaker"], root=tmp_path / "runs", jobs=1)
     page = Page(report.write_comparison(found, tmp_path / "report"))
     assert {path.name for path in (tmp_path / "report").rglob("*.*")} == {
         "comparison.html", "comparison.json", "table.csv", "neighbours.csv", "accuracy.png"
