@@ -12,8 +12,13 @@ def eda(module_lab):
     """Notebook 02, run from top to bottom."""
     notebook = module_lab.open("02_eda")
     notebook.run()
-    notebook.page.wait_for_function("document.querySelectorAll('.serlib-scope').length === 7")
+    notebook.page.get_by_label("Emotion:").nth(2).wait_for()
     return notebook
+
+
+def explorers(eda):
+    """The two widgets with menus: for one clip, for two."""
+    return eda.page.locator(".widget-vbox", has=eda.page.get_by_label("Emotion:"))
 
 
 def held(scope):
@@ -39,7 +44,7 @@ def test_it_runs_and_shows_its_figures(eda):
 
 
 def test_choosing_a_clip_changes_picture_and_sound(eda):
-    scope = eda.page.locator(".serlib-scope").nth(4)
+    scope = explorers(eda).first.locator(".serlib-scope")
     before = held(scope)
     choose(eda, scope, "Emotion:", "sad")
     assert "angry" not in scope.get_attribute("aria-label")
@@ -51,11 +56,11 @@ def test_choosing_a_clip_changes_picture_and_sound(eda):
     assert after[0] == pytest.approx(float(eda.evaluate(f"float({clip})")), abs=0.1)
     choose(eda, scope, "Speaker:", eda.evaluate("second").strip("'"))
     assert held(scope)[1] != after[1]
-    eda.picture("02-explorer-light", eda.page.locator(".widget-vbox").first)
+    eda.picture("02-explorer-light", explorers(eda).first)
 
 
 def test_what_was_chosen_plays(eda):
-    scope = eda.page.locator(".serlib-scope").nth(4)
+    scope = explorers(eda).first.locator(".serlib-scope")
     scope.get_by_role("button", name="Play").click()
     stage = scope.get_by_role("slider").element_handle()
     eda.page.wait_for_function("stage => stage.getAttribute('aria-valuenow') > 0.3", arg=stage)
@@ -63,14 +68,14 @@ def test_what_was_chosen_plays(eda):
 
 
 def test_two_clips_have_one_time_axis(eda):
-    upper, lower = (eda.page.locator(".serlib-scope").nth(k) for k in (5, 6))
+    upper, lower = explorers(eda).nth(1).locator(".serlib-scope").all()
     choose(eda, lower, "Emotion:", "disgust", number=2)
     axes = [scope.locator(".seconds .tick").all_inner_texts() for scope in (upper, lower)]
     assert axes[0] == axes[1]
     lengths = [held(scope)[0] for scope in (upper, lower)]
     widths = [scope.locator("img.image").bounding_box()["width"] for scope in (upper, lower)]
     assert widths[0] / widths[1] == pytest.approx(lengths[0] / lengths[1], rel=0.1)
-    eda.picture("02-compared", eda.page.locator(".widget-vbox").nth(1))
+    eda.picture("02-compared", explorers(eda).nth(1))
 
 
 def test_a_click_in_the_grid_plays(eda):
@@ -98,7 +103,7 @@ def test_dark(eda):
     eda.theme("dark")
     try:
         eda.picture("02-grid-dark", eda.page.locator(".serlib-grid"))
-        eda.picture("02-explorer-dark", eda.page.locator(".widget-vbox").first)
+        eda.picture("02-explorer-dark", explorers(eda).first)
         eda.picture("02-scope-dark", eda.page.locator(".serlib-scope").first)
     finally:
         eda.theme("light")
@@ -107,4 +112,4 @@ def test_dark(eda):
 def test_in_a_narrow_window(eda):
     eda.page.set_viewport_size({"width": 700, "height": 900})
     eda.picture("02-grid-narrow", eda.page.locator(".serlib-grid"))
-    eda.picture("02-explorer-narrow", eda.page.locator(".widget-vbox").first)
+    eda.picture("02-explorer-narrow", explorers(eda).first)
