@@ -324,8 +324,7 @@ def _compute(y, rate_hz, spec, *, name="The clip"):
     rows = np.concatenate([found[kind] for kind in spec.kinds], axis=1, dtype=np.float32)
     if spec.summary:
         return summarise(rows, spec), len(rows)
-    rows = rows[: spec.frames]
-    return rows, len(rows)
+    return rows[: spec.frames], min(len(rows), spec.frames or len(rows))
 
 
 def frames_of(spec):
@@ -347,7 +346,5 @@ def summarise(rows, spec):
     -------
     np.ndarray [shape=(d * statistics,)], float32
     """
-    voiced = None
-    if "voiced" in spec.kinds:
-        voiced = rows[:, names(frames_of(spec)).index("voiced")] > 0.5
+    voiced = rows[:, names(frames_of(spec)).index("voiced")] > 0.5 if "voiced" in spec.kinds else None
     return functionals.summarise(rows, spec.summary, voiced=voiced)

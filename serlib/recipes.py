@@ -229,15 +229,7 @@ _FUNCTIONALS = Recipe(
     features=SPECS["functionals"],
     normalise="training",
     augment=(
-        Copies(
-            8,
-            frames=(
-                FrequencyWarp((0.88, 1.12), fmax_hz=SPECS["functionals"].rate_hz / 2),
-                Transpose((-4.0, 4.0)),
-                Level((-3.0, 3.0)),
-                TimeWarp((0.85, 1.15)),
-            ),
-        ),
+        Copies(8, frames=(FrequencyWarp((0.88, 1.12), fmax_hz=8000), Transpose(), Level(), TimeWarp((0.85, 1.15)))),
         Mixup(0.3),
     ),
     build=stack(layer("Dropout", 0.5), dense(256, dropout=0.5)),
@@ -349,11 +341,6 @@ RECIPES = {
             patience=12,
         ),
         _FUNCTIONALS,
-        replace(
-            _FUNCTIONALS,
-            name="functionals-speaker",
-            title="Ours, each speaker's features z-scored",
-            normalise="speaker",
-        ),
+        replace(_FUNCTIONALS, name="functionals-speaker", title="Ours, z-scored by speaker", normalise="speaker"),
     )
 }
