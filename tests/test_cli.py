@@ -110,7 +110,7 @@ def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corp
     assert code == 0, err
     assert json.loads(out)["n_test"] == 26  # 15 % of 168
     info = json.loads((run / "run.json").read_text())
-    assert info["features"]["frames"] == 87 and info["counts"] == {"train": 117, "validation": 25, "test": 26}
+    assert info["features"]["frames"] == 87 and info["counts"] == {"train": 116, "validation": 26, "test": 26}
 
 
 def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):

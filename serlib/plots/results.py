@@ -308,11 +308,11 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
         table = results[["name", "value", "low", "high"]].reset_index(drop=True)
     else:
         named = results if isinstance(results, dict) else _named(results)
-        rows = [(name, getattr(r, metric), *r.ci95[metric]) for name, r in named.items()]
+        rows = [(f"{name} *" if r.note else name, getattr(r, metric), *r.ci95[metric]) for name, r in named.items()]
         table = pd.DataFrame(rows, columns=["name", "value", "low", "high"])
         corpora = {corpus for r in named.values() for corpus in r.corpora}
         chance = next(iter(named.values()))
-        notes = sorted({r.note for r in named.values()} - {""})
+        notes = ["* " + note.replace(": ", ":\n") for note in sorted({r.note for r in named.values()} - {""})]
     ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(table)), 5))
     value, low, high = (100 * table[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
     shades = matplotlib.colormaps["viridis"](np.linspace(0.2, 0.8, len(table)))
@@ -331,9 +331,10 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
     if chance is not None:
         _chance(ax, chance)
     name = "UAR" if metric == "uar" else metric.capitalize()
-    title = "\n".join([honest(title, corpora), *notes])
-    ax.set(title=title, xlabel="Split", ylabel=f"{name} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
+    ax.set(title=honest(title, corpora), ylabel=f"{name} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
+    ax.set_xlabel("\n".join(["Split", *notes]))
     text = "; ".join(
         f"{n} {v:.1f} % [{a:.1f}, {b:.1f}]" for n, v, a, b in zip(table["name"], value, low, high, strict=True)
     )
+    text = ". ".join([text, *(note.replace("\n", " ") for note in notes)])
     return described(out, f"Bar chart of {name} with 95 % intervals by split: {text}.")
