@@ -401,7 +401,7 @@ for n_mfcc in (1, 5, FEW, 20, N_MFCC, choice.n_mels):
 # a voice at all, and the guess makes noise of it; other guesses would sound better, with a voice that they bring along.
 
 # %% tags=["nbval-ignore-output"]
-explore.mfcc_bench(y, RATE_HZ, title=f"{clip.speaker}, {clip.text}, {clip.label}", label=clip.label)
+explore.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", CORPUS), label=clip.label)
 
 # %% [markdown]
 # ## How they move: deltas

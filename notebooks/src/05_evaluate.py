@@ -39,7 +39,7 @@ import soundfile
 from IPython.display import display
 
 import serlib
-from serlib import audio, explore, plots, report
+from serlib import attribution, audio, embedding, explore, plots, report
 from serlib.base import home, shown
 from serlib.evaluation import errors
 
@@ -135,6 +135,27 @@ for clip in worst.itertuples():
     display(explore.player(*audio.load(clip.speech)))
 
 # %% [markdown]
+# What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down to the
+# level of the clip's own pauses: a stretch of time, a band of frequencies, or one in the other. Where the answer loses,
+# that piece spoke for it; where it gains, against it. It is the model that is explained here, not the emotion.
+
+# %%
+clip = (worst if len(worst) else found.predictions).iloc[0]
+y, rate_hz = audio.load(clip.speech)
+drove = attribution.occlusion(attribution.answers(run), y, rate_hz)
+title = plots.honest(f"{clip.text}: meant {clip.label}, heard as {clip.predicted}", CORPUS)
+plots.show(plots.occlusion(y, rate_hz, drove, answer=clip.predicted, title=title))
+
+# %% [markdown]
+# Does that make sense to you? The first half second cannot count, since the recipe skips it; of the rest the model
+# knows the mean only, so that a piece counts by how far it pulls the mean. Here are all the answers, where this page
+# has a kernel: click a cell, go through its clips with the arrow keys, and let the model abstain.
+
+# %% tags=["nbval-ignore-output"]
+gallery = explore.gallery(found, run)
+gallery
+
+# %% [markdown]
 # ## A file of your own
 #
 # A `Recognizer` takes any file or array. Here a clip becomes a quiet stereo FLAC at another rate; put the path of your
@@ -193,6 +214,27 @@ if CORPUS in ("sample", "tess"):
 
 # %%
 plots.show(plots.confusion(judged["speaker, 1st"], title="The voice is new"))
+
+# %% [markdown]
+# Why does it fall? Look at what the network makes of the clips just before it answers. A point is a clip; neighbours on
+# the map are neighbours in the network's last layer. The voices that it was trained on should form an island for each
+# emotion. Where does the new voice land?
+
+# %%
+alone = runs["speaker, 1st"]
+inside = embedding.last_layer(alone.model, serlib.extract(alone.split, alone.spec).values)
+points = embedding.map_points(inside, method="tsne", seed=SEED)
+new = ", ".join(alone.split.speaker[alone.split.role == "test"].unique())
+view = {"axes": embedding.AXES["tsne"], "title": plots.honest(f"The last layer; new: {new}", CORPUS)}
+plots.show(plots.embedding(points, alone.split.label, speakers=alone.split.speaker, **view))
+
+# %% [markdown]
+# Distances between islands mean nothing on such a map, only who is whose neighbour. With a kernel, a click plays:
+# listen to a clip that has landed on the wrong island, and to those around it.
+
+# %% tags=["nbval-ignore-output"]
+clips = explore.clip_map(alone.split, points, axes=view["axes"], title=f"The last layer; new: {new}")
+clips
 
 # %% [markdown]
 # The intervals of the last bars were drawn over words, or over a handful of speakers: they do not say how far a third
