@@ -293,6 +293,15 @@ def two_voices(table):
 plots.show(two_voices(voices[voices.speaker.isin([first, second])]))
 
 # %% [markdown]
+# The same map to click at, where this page has a kernel: find a clip that lies among the wrong colour, and hear why.
+
+# %% tags=["nbval-ignore-output"]
+measured = index.join(voices[["f0_hz", "loudness_db"]]).dropna(subset=["f0_hz"])
+heard = measured[measured.speaker.isin([first, second])]
+points = heard[["f0_hz", "loudness_db"]]
+explore.clip_map(heard, points, axes=("Pitch f0 (Hz)", "Loudness (dB)"), title="Two voices")
+
+# %% [markdown]
 # The simplest rule that one can learn: remember the average clip of each emotion (pitch, range, loudness, tempo, share
 # of voice), and answer with the nearest. It learns from one voice and half of the texts. How well does it do on the
 # other half, said by the same voice, and said by the other one?

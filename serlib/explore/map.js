@@ -1,5 +1,4 @@
-// The drawing side of map.py, after plotly.js, which map.py puts in front of it and which is called Plotly here.
-// The figure comes ready from Python; the last trace is the ring around the chosen clip.
+// The drawing side of map.py. The figure comes ready from Python; its last trace is the ring around the chosen clip.
 
 const CONFIG = {
   displaylogo: false,
@@ -7,11 +6,21 @@ const CONFIG = {
   modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 };
 
-function render({ model, el }) {
+// plotly.js comes as text and is read once for all maps of a page. It is no part of this module, since anywidget gives
+// a module two seconds to start, and a slow machine takes longer for five megabytes.
+function plotly(text) {
+  const parts = ["const module = { exports: {} };\n", text, "\nexport default module.exports;"];
+  const address = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
+  globalThis.serlibPlotly ??= import(address).then((loaded) => loaded.default);
+  return globalThis.serlibPlotly;
+}
+
+async function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "serlib-map";
   el.append(box);
   const { data, layout } = structuredClone(model.get("figure"));
+  const Plotly = await plotly(model.get("library"));
   const places = new Map(); // row of the index -> its point
   for (const { customdata, x, y } of data) customdata?.forEach((row, k) => places.set(row, [x[k], y[k]]));
 
@@ -20,21 +29,20 @@ function render({ model, el }) {
     Plotly.restyle(box, { x: [[x]], y: [[y]] }, [data.length - 1]);
   }
 
-  const drawn = Plotly.newPlot(box, data, layout, CONFIG).then(() => {
-    ring();
-    box.on("plotly_click", ({ points }) => {
-      const point = points.find(({ customdata }) => customdata !== undefined);
-      if (!point) return;
-      model.set("chosen", point.customdata);
-      model.set("clicks", model.get("clicks") + 1); // the same clip again is asked for again
-      model.save_changes();
-    });
+  await Plotly.newPlot(box, data, layout, CONFIG);
+  ring();
+  box.on("plotly_click", ({ points }) => {
+    const point = points.find(({ customdata }) => customdata !== undefined);
+    if (!point) return;
+    model.set("chosen", point.customdata);
+    model.set("clicks", model.get("clicks") + 1); // the same clip again is asked for again
+    model.save_changes();
   });
   model.on("change:chosen", ring);
 
   return () => {
     model.off("change:chosen", ring);
-    drawn.then(() => Plotly.purge(box));
+    Plotly.purge(box);
   };
 }
 

@@ -74,6 +74,8 @@ class Points(anywidget.AnyWidget):
 
     Attributes
     ----------
+    library : str
+        plotly.js, as plotly's Python package ships it. (A FigureWidget of plotly 7.1 stays empty under anywidget 0.11.)
     figure : dict
         As plotly.js takes it (`drawing_of`).
     chosen : int
@@ -82,18 +84,12 @@ class Points(anywidget.AnyWidget):
         How many clicks there were.
     """
 
+    _esm = Path(__file__).with_name("map.js")
+
+    library = traitlets.Unicode().tag(sync=True)
     figure = traitlets.Dict().tag(sync=True)
     chosen = traitlets.Int(0).tag(sync=True)
     clicks = traitlets.Int(0).tag(sync=True)
-
-    @property
-    def _esm(self):
-        """plotly.js, as plotly's Python package ships it, and our part: a FigureWidget of plotly 7.1 stays empty under
-        anywidget 0.11, and would send more to and fro than a click."""
-        from plotly.offline import get_plotlyjs
-
-        own = Path(__file__).with_name("map.js").read_text(encoding="utf-8")
-        return f"const module = {{ exports: {{}} }};\n{get_plotlyjs()}\nconst Plotly = module.exports;\n{own}"
 
 
 class ClipMap(ipywidgets.VBox):
@@ -107,8 +103,10 @@ class ClipMap(ipywidgets.VBox):
     """
 
     def __init__(self, index, points, axes, title):
-        self._index = index
-        self.points, self.scope = Points(figure=drawing_of(index, points, axes, title)), Scope()
+        from plotly.offline import get_plotlyjs  # slow to load
+
+        self._index, self.scope = index, Scope()
+        self.points = Points(library=get_plotlyjs(), figure=drawing_of(index, points, axes, title))
         self._load()
         self.points.observe(self._load, "chosen")
         self.points.observe(self._play, "clicks")
@@ -156,9 +154,10 @@ def drawing_of(index, points, axes, title):
     Returns
     -------
     dict of `data` and `layout`, as JSON can hold them
-        A trace an emotion (with the rows of its clips as `customdata`), an entry of the legend for each of few
-        speakers, and the ring around the chosen clip.
+        A trace an emotion (with the rows of its clips as `customdata`), the entries of the legend, and the ring around
+        the chosen clip.
     """
+    found = groups(index, points)
     dots = [
         {
             "type": "scattergl",
@@ -169,16 +168,21 @@ def drawing_of(index, points, axes, title):
             "customdata": group["rows"].tolist(),
             "text": group["texts"],
             "hoverinfo": "text",
+            "legendgroup": group["label"],
+            "showlegend": False,
             "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "opacity": 0.8},
         }
-        for group in groups(index, points)
+        for group in found
     ]
-    nowhere = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
-    legend = [
-        {**nowhere, "name": speaker, "marker": {"symbol": symbol, "color": INK, "size": 9}}
-        for speaker, symbol in symbols_of(index).items()
+    nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
+    legend = [  # entries of their own, since a group's would show the symbol of its first clip
+        {**nowhere, "name": name, "legendgroup": name, "marker": {"symbol": symbol, "color": shade, "size": 10}}
+        for name, symbol, shade in (
+            *((group["label"], SYMBOLS[0], group["colour"]) for group in found),
+            *((speaker, symbol, INK) for speaker, symbol in symbols_of(index).items()),
+        )
     ]
-    ring = {"symbol": "circle-open", "size": 20, "color": INK, "line": {"width": 3}}
+    ring = {"symbol": "circle-open", "size": 22, "color": INK, "line": {"width": 4}}
     grid = {"gridcolor": "#dddddd", "linecolor": INK, "zeroline": False}
     layout = {
         "title": {"text": f"<b>{escape(title)}</b>", "x": 0.01, "xanchor": "left"},

@@ -1,0 +1,77 @@
+"""Notebook 03 in a real browser: it runs, and a slider of the bench changes what is seen and heard."""
+
+import re
+
+import pytest
+
+SOUND = """async (group) => {
+    const data = await (await fetch(group.querySelector("audio").src)).arrayBuffer();
+    return [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].join();
+}"""
+
+
+@pytest.fixture(scope="module")
+def mfcc(module_lab):
+    """Notebook 03, executed."""
+    notebook = module_lab.open("03_mfcc")
+    notebook.run()
+    notebook.page.locator(".serlib-bench").scroll_into_view_if_needed()
+    return notebook
+
+
+def slider(notebook, name):
+    box = notebook.page.locator(".widget-slider", has=notebook.page.get_by_text(name, exact=True))
+    return box.get_by_role("slider")
+
+
+def words(notebook):
+    return notebook.page.get_by_text(re.compile(r"numbers for \d+ samples"))
+
+
+def state(notebook):
+    """What is seen and heard: three pictures, the words below, the sound."""
+    pictures = notebook.page.locator(".serlib-bench img")
+    sound = notebook.page.get_by_role("group", name="MFCC").evaluate(SOUND)
+    return [*(pictures.nth(k).get_attribute("src") for k in range(3)), words(notebook).inner_text(), sound]
+
+
+def test_a_slider_changes_picture_and_sound(mfcc):
+    mfcc.page.get_by_role("group", name="from 40 MFCC").wait_for()
+    before = state(mfcc)
+    slider(mfcc, "Coefficients").focus()
+    for _ in range(5):
+        mfcc.page.keyboard.press("ArrowLeft")
+    mfcc.page.get_by_role("group", name="from 35 MFCC").wait_for()
+    after = state(mfcc)
+    assert before[:2] == after[:2]  # spectrogram and bands are as they were
+    assert all(a != b for a, b in zip(before[2:], after[2:], strict=True))
+
+
+def test_every_slider_does_something(mfcc):
+    for name, changed in (("Mel bands", 1), ("Frame", 0), ("Hop", 0)):
+        before, audio = state(mfcc), mfcc.page.get_by_role("group", name="MFCC").locator("audio")
+        heard = audio.get_attribute("src")
+        slider(mfcc, name).focus()
+        mfcc.page.keyboard.press("ArrowLeft")
+        anew = "([audio, heard]) => audio.src !== heard"  # the sound comes last
+        mfcc.page.wait_for_function(anew, arg=[audio.element_handle(), heard])
+        after = state(mfcc)
+        assert before[changed] != after[changed] and before[2] != after[2], name
+        assert before[4] != after[4], name
+
+
+def test_the_copy_plays(mfcc):
+    scope = mfcc.page.get_by_role("group", name="MFCC").last
+    scope.get_by_role("button", name="Play").click()
+    stage = scope.get_by_role("slider").element_handle()
+    mfcc.page.wait_for_function("stage => stage.getAttribute('aria-valuenow') > 0.3", arg=stage)
+
+
+def test_both_themes_and_a_narrow_window(mfcc):
+    bench = mfcc.page.locator(".jp-OutputArea-output", has=mfcc.page.locator(".serlib-bench")).last
+    for theme in ("dark", "light"):
+        mfcc.theme(theme)
+        mfcc.picture(f"03-bench-{theme}", bench)
+    mfcc.page.set_viewport_size({"width": 700, "height": 900})
+    mfcc.picture("03-bench-narrow", bench)
+    mfcc.page.set_viewport_size({"width": 1280, "height": 1000})
