@@ -44,9 +44,10 @@ MEANING = f"""\
 
 Recipes are ranked by UAR, the mean recall of the classes. Intervals are 95 % bootstrap intervals over all answers of
 all folds and seeds, resampled by speaker where there are five or more, by text otherwise; the latter say nothing about
-other voices. {MARKED}. The weakest recall is that of the class that is recognised worst. Training
-seconds are the mean of the runs, milliseconds a clip those of the model alone on features at hand; both were measured
-beside other work."""
+other voices. The weakest recall is that of the class that is recognised worst. Training seconds are the mean of the
+runs, milliseconds a clip those of the model alone on features at hand; both were measured beside other work.
+
+\\{MARKED}."""
 
 
 def speakers(report):
@@ -60,7 +61,8 @@ def speakers(report):
 
 def markdown(table):
     head = "| " + " | ".join(table.columns) + " |\n|" + " --- |" * len(table.columns)
-    return head + "\n" + "\n".join("| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False))
+    rows = ("| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False))
+    return head + "\n" + "\n".join(rows).replace("*", "\\*")
 
 
 def section(names, found):
