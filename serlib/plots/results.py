@@ -1,8 +1,11 @@
 """Figures of a Report: what is taken for what, how sure the model is, who is understood."""
 
+import itertools
+
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgba
 
 from serlib import evaluation
 from serlib.base import SerlibError
@@ -20,6 +23,9 @@ from serlib.plots.style import (
     listed,
     panels,
 )
+
+#: A share of fewer clips than this says little.
+FEW = 10
 
 
 @drawn
@@ -210,7 +216,10 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     table = report.reliability[report.reliability["n"] > 0]
     middle, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
     figure, ((top,), (bottom,)) = panels(2, size=(7.5, 7.2), sharex=True, height_ratios=(3, 1))
-    top.bar(middle, 100 * table["accuracy"], width, color=MAIN, edgecolor="white", label="accuracy")
+    few = table["n"] < FEW
+    shades = [to_rgba(MAIN, 0.3 if pale else 1) for pale in few]
+    top.bar(middle, 100 * table["accuracy"], width, color=shades, edgecolor="white")
+    top.bar(0, 0, color=MAIN, label=f"accuracy{f' (pale: under {FEW} clips)' if few.any() else ''}")
     gap = 100 * (table["confidence"] - table["accuracy"])
     top.bar(
         middle,
@@ -256,20 +265,17 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     marked = evaluation.abstaining(report, thresholds=marks).dropna()
     ax, out = canvas(ax, size=(8.5, 4.8))
     ax.plot(100 * table["coverage"], 100 * table["accuracy"], color=MAIN)
-    ax.plot(100 * marked["coverage"], 100 * marked["accuracy"], "o", color=SECOND, markersize=9)
-    for i, row in enumerate(marked.itertuples()):  # by turns below and above the line, lest they meet
-        ax.annotate(
-            f"≥ {100 * row.threshold:.0f} % sure",
-            (100 * row.coverage, 100 * row.accuracy),
-            (-4, -18) if i % 2 == 0 else (6, 8),
-            textcoords="offset points",
-            ha="right" if i % 2 == 0 else "left",
+    for row, mark in zip(marked.itertuples(), itertools.cycle("os^Dv")):  # in a legend: the marks may lie close
+        at = 100 * row.coverage, 100 * row.accuracy
+        ax.plot(
+            *at, mark, color=SECOND, markersize=9, label=f"≥ {100 * row.threshold:.0f} % sure: {at[0]:.0f} % answered"
         )
     floor = 100 * table["accuracy"].min()
     ax.set(title=honest(title, report.corpora), xlabel="Clips answered (%)", ylabel="Accuracy of the answers (%)")
     ax.set(xlim=(0, 102), ylim=(max(0, floor - 8), 103))
     ax.set_yticks([tick for tick in ax.get_yticks() if max(0, floor - 8) <= tick <= 100])
     ax.grid()
+    ax.legend(loc="lower left")
     text = listed(
         (f"at {r.threshold:.0%} confidence", f"{r.coverage:.0%} answered and {r.accuracy:.0%} right")
         for r in marked.itertuples()
