@@ -78,6 +78,7 @@ function render({ model, el }) {
   const audio = make("audio", "", root, { preload: "auto" });
 
   let clip, told, timer, frame;
+  let begun = false; // a page may be opened in the middle of a clip, another clip always begins at its start
   const length = () => clip.duration_s;
   const bounds = () => (model.get("region").length ? model.get("region") : [0, length()]);
   const inside = (t) => Math.min(Math.max(t, 0), length());
@@ -195,7 +196,8 @@ function render({ model, el }) {
     axis(seconds, "left", clip.time_ticks, "Time (s)");
 
     audio.src = address(audio.src, clip.sound, clip.mime);
-    audio.currentTime = inside(model.get("position_s"));
+    audio.currentTime = begun ? 0 : inside(model.get("position_s"));
+    begun = true;
     light();
     mark();
     state();

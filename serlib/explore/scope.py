@@ -58,6 +58,7 @@ class Scope(anywidget.AnyWidget):
             self.clip = view(y, rate_hz, **options)
             self.overlay = b"" if overlay is None else overlay_image(overlay)
             self.position_s, self.playing, self.region, self.loop = 0.0, False, [], False
+        self.send_state(["playing", "region", "loop"])  # also where the page has not yet told of a change
 
     def _repr_mimebundle_(self, **kwargs):
         """The widget, and for a page without a kernel a picture and a player."""
