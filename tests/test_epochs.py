@@ -122,3 +122,13 @@ def test_an_epoch_is_changed_as_the_recipe_says(rng):
     assert weights.dtype == np.float32
     drawn = epochs.draw(replace(recipe, augment=(), balanced=True), x, y, rng, [])[1]
     np.testing.assert_array_equal(drawn.sum(axis=0), [10, 10])
+
+
+def test_an_epoch_hears_each_clip_once_as_it_is_or_as_one_of_its_copies():
+    x, y = np.arange(90, dtype=np.float32)[:, None], one_hot([0] * 45 + [1] * 45, 2)
+    copies = [x + 100, x + 200]
+    heard, labels, _ = epochs.draw(RECIPES["lstm-256"], x, y, np.random.default_rng([0, 1]), [], copies)
+    clip, version = heard[:, 0] % 100, heard[:, 0] // 100
+    assert sorted(clip) == list(range(90))
+    assert np.bincount(version.astype(int)).min() > 15  # about a third each
+    np.testing.assert_array_equal(labels, y[clip.astype(int)])
