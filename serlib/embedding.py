@@ -102,7 +102,7 @@ def last_layer(model, values, *, batch_size=256):
     """
     import keras
 
-    inside = keras.Model(model.inputs, model.layers[-1].input)
+    inside = keras.Model(model.input, model.layers[-1].input)
     starts = range(0, len(values), batch_size)
     parts = [inside(np.asarray(values[i : i + batch_size]), training=False) for i in starts]
     return np.concatenate(parts).astype(np.float32)

@@ -75,6 +75,7 @@ def test_what_cannot_be_mapped_is_refused():
         map_points(np.full((4, 2), np.nan))
 
 
+@pytest.mark.filterwarnings("error::UserWarning")  # Keras's, of inputs in another structure
 def test_last_layer_is_what_the_answer_is_made_from(rng):
     inputs = keras.Input((5,))
     x = keras.layers.Dropout(0.5)(keras.layers.Dense(4, activation="relu")(inputs))
