@@ -52,7 +52,7 @@ from serlib.normalisation import PER_SPEAKER
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
 SEEDS = (0,)  # more seeds show how much is luck
-EPOCHS = 30 if CORPUS == "sample" else None  # None: each recipe's own
+EPOCHS = 20 if CORPUS == "sample" else None  # None: each recipe's own
 JOBS = 1 if CORPUS == "sample" else None  # trainings at the same time; None: one a core
 
 # %%
@@ -127,7 +127,7 @@ steps = {
     "A: mean MFCC": serlib.RECIPES["lstm-256"],
     "functionals": replace(ours, name="functionals-plain", augment=()),
     "and warped copies": ours,
-    "and per speaker*": serlib.RECIPES["functionals-speaker"],
+    "and per speaker": serlib.RECIPES["functionals-speaker"],
 }
 root = home() / "checkpoints" / f"07-{CORPUS}"
 found = compare(index, list(steps.values()), splits=("speaker",), seeds=SEEDS, epochs=EPOCHS, root=root, jobs=JOBS)
@@ -136,13 +136,16 @@ for name, each in judged.items():
     low, high = each.ci95["uar"]
     speakers = ", ".join(f"{who} {uar:.0%}" for who, uar in each.per_speaker.uar.head(2).items())
     print(f"{name:18} UAR {each.uar:4.0%} [{low:.0%}, {high:.0%}]  first speakers: {speakers}")
-print(f"* {PER_SPEAKER}")
+print(f"The last step has {PER_SPEAKER}")
 
 # %%
-plots.show(plots.splits_compared(judged, metric="uar", title="A new voice: what each step adds"))
-assert judged["and per speaker*"].uar > judged["A: mean MFCC"].uar
+plots.show(plots.splits_compared(judged, metric="uar", title="A new voice: what each step adds", by="Step"))
+assert judged["and per speaker"].uar > judged["A: mean MFCC"].uar
 
 # %% [markdown]
+# On the sample corpus the climb is too easy: its two synthetic voices differ in just what the warps change. People
+# differ in more; what the same steps bring on TESS and RAVDESS stands in RESULTS.md.
+#
 # The last step is of another kind. It takes from each voice its own mean and spread, and for that it needs a handful of
 # clips of whoever is to be recognised, without labels. A call centre has them; a single recording does not. That is why
 # the star goes wherever the figure goes.
@@ -150,8 +153,8 @@ assert judged["and per speaker*"].uar > judged["A: mean MFCC"].uar
 # Which emotions does the new voice still lose?
 
 # %%
-plots.show(plots.confusion(judged["and per speaker*"], title="The voice is new, its clips are normalised"))
-weakest = judged["and per speaker*"].per_class.recall
+plots.show(plots.confusion(judged["and per speaker"], title="The voice is new, its clips are normalised"))
+weakest = judged["and per speaker"].per_class.recall
 print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 
 # %% [markdown]

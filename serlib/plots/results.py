@@ -293,7 +293,7 @@ def _named(reports):
 
 
 @drawn
-def splits_compared(results, *, metric="accuracy", title="The same recipe under different splits", ax=None):
+def splits_compared(results, *, metric="accuracy", title="The same recipe under different splits", by="Split", ax=None):
     """One bar a split, with its 95 % interval: what an accuracy is worth depends on who is in the test.
 
     Parameters
@@ -302,6 +302,8 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
         Reports (a sequence is named by their splits), or rows with the columns name, value, low, high (shares).
     metric : str
         `accuracy` or `uar`; the name of the axis for a DataFrame.
+    by : str
+        What the bars differ in.
 
     Returns
     -------
@@ -338,9 +340,9 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
         _chance(ax, chance)
     name = "UAR" if metric == "uar" else metric.capitalize()
     ax.set(title=honest(title, corpora), ylabel=f"{name} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
-    ax.set_xlabel("\n".join(["Split", *notes]))
+    ax.set_xlabel("\n".join([by, *notes]))
     text = "; ".join(
         f"{n} {v:.1f} % [{a:.1f}, {b:.1f}]" for n, v, a, b in zip(table["name"], value, low, high, strict=True)
     )
     text = ". ".join([text, *(note.replace("\n", " ") for note in notes)])
-    return described(out, f"Bar chart of {name} with 95 % intervals by split: {text}.")
+    return described(out, f"Bar chart of {name} with 95 % intervals by {by.lower()}: {text}.")
