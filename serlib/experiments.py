@@ -190,7 +190,6 @@ def _in_its_share(experiment, threads):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow as tf
 
-        tf.get_logger().setLevel("ERROR")  # many models in one process look to it like one that is traced too often
         with contextlib.suppress(RuntimeError):  # TensorFlow was set up by the run before
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)

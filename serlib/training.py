@@ -5,6 +5,7 @@ The loop over the epochs stands here in the open; what changes from one to the n
 
 import hashlib
 import json
+import logging
 import platform
 import shutil
 import time
@@ -89,6 +90,8 @@ def fit(
 
     import keras
 
+    # Many models in one process look to TensorFlow like one that is traced too often, and it warns.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     _write_plan(partial, plan, table)
     keras.utils.set_random_seed(seed)
     history, model = _last_state(partial)
