@@ -11,8 +11,6 @@
 # ---
 
 # %% [markdown]
-# # 06 Compare
-# %% [markdown]
 # # 07 Generalise: bring a new voice back
 #
 # Notebook 05 ended with a fall: the voice was new, and most of the accuracy was gone. We climb back, a step at a time,
@@ -54,6 +52,9 @@ CORPUS = serlib.default()  # sample, tess, ravdess, ...
 SEEDS = (0,)  # more seeds show how much is luck
 EPOCHS = 20 if CORPUS == "sample" else None  # None: each recipe's own
 JOBS = 1 if CORPUS == "sample" else None  # trainings at the same time; None: one a core
+
+# %% [markdown]
+# Which corpus speaks here:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -137,6 +138,9 @@ for name, each in judged.items():
     speakers = ", ".join(f"{who} {uar:.0%}" for who, uar in each.per_speaker.uar.head(2).items())
     print(f"{name:18} UAR {each.uar:4.0%} [{low:.0%}, {high:.0%}]  first speakers: {speakers}")
 print(f"The last step has {PER_SPEAKER}")
+
+# %% [markdown]
+# The same as a picture:
 
 # %%
 plots.show(plots.splits_compared(judged, metric="uar", title="A new voice: what each step adds", by="Step"))
