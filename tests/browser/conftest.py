@@ -5,7 +5,8 @@
         notebook.run()
         notebook.page.get_by_role("slider").click()
 
-One server and one browser serve the whole session; each test gets a page of its own, and fails in the end if the page
+One server and one browser serve all tests of this folder, and go with the last of them (Playwright's event loop would
+confuse the tests after it); each test gets a page of its own, and fails in the end if the page
 said anything on its console, or asked for anything that does not come from the server. Screenshots are kept in the
 folder SERLIB_SCREENSHOTS, or else in pytest's own. Debian's Chromium is used; nothing is downloaded.
 """
@@ -169,9 +170,9 @@ class Notebook:
         return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory):
-    """A JupyterLab of this session's own: port, token, SERLIB_HOME, folder of notebooks."""
+    """A JupyterLab of these tests' own: port, token, SERLIB_HOME, folder of notebooks."""
     if not CHROMIUM:
         pytest.skip("no chromium")
     started = Server(tmp_path_factory.mktemp("lab"))
@@ -182,7 +183,7 @@ def server(tmp_path_factory):
         started.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium():
     """Launch a browser: chromium(*more_flags) -> playwright Browser; one for each set of flags."""
     if not CHROMIUM:
@@ -202,7 +203,7 @@ def chromium():
             browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pictures(tmp_path_factory):
     """Where screenshots are kept."""
     folder = os.environ.get("SERLIB_SCREENSHOTS")
