@@ -49,7 +49,7 @@ RECIPE = "lstm-256"  # published system A; lstm-256-long and lstm-123 are B and 
 KEEP = "best"  # which epoch's weights: last, as tutorials do, or best on the validation role
 SPLIT = "random"  # who is tested: random, text, speaker, speaker+text, or published
 SEED = 0  # another seed: other first weights, another order, other clips in the test
-SETTINGS = {"batch_size": 16, "epochs": 20} if CORPUS == "sample" else {}  # few clips, small batches; {}: the recipe's
+SETTINGS = {"batch_size": 16, "epochs": 18} if CORPUS == "sample" else {}  # few clips, small batches; {}: the recipe's
 
 # %% [markdown]
 # Which corpus speaks here, and how many clips it has:
