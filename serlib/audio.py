@@ -1,43 +1,21 @@
 """Sound in: decode any container to mono float32, resample, trim, find the voice, cut windows."""
 
-import contextlib
 import hashlib
-import io
 import os
-import re
+import tempfile
 
 import numpy as np
 
+from serlib import containers
 from serlib.base import SerlibError, shown
+from serlib.containers import HIGHEST_HZ, LOWEST_HZ, opened  # noqa: F401  the rates are names of this module too
 
 #: A clip whose loudest swing stays below this is silent: -80 dB of full scale, three steps of a 16-bit recorder.
 SILENT_DB = -80.0
 #: Shorter than a syllable: nothing can be heard in it, and a frame of 2048 samples would be mostly padding.
 SHORTEST_S = 0.1
-#: Outside of these rates a header is wrong; telephones have 8000 Hz, studios up to 192000 Hz.
-LOWEST_HZ, HIGHEST_HZ = 2_000, 768_000
-
-# What people give a .wav name. Keys are (offset in the file, first bytes).
-_CONVERT = "convert it with `ffmpeg -i {name} {stem}_converted.wav`"
-_AGAIN = "expected a sound file; delete it or download it again"
-_LOOKALIKES = {
-    (4, b"ftyp"): ("an MP4 or M4A recording, which libsndfile cannot read", _CONVERT),
-    (0, b"\x1aE\xdf\xa3"): ("a WebM or Matroska recording, which libsndfile cannot read", _CONVERT),
-    (0, b"0&\xb2u"): ("a WMA recording, which libsndfile cannot read", _CONVERT),
-    (0, b"#!AMR"): ("an AMR recording, which libsndfile cannot read", _CONVERT),
-    (0, (b"\xff\xf1", b"\xff\xf9")): ("an AAC recording, which libsndfile cannot read", _CONVERT),
-    (0, b"\x89PNG"): ("a PNG picture", _AGAIN),
-    (0, b"\xff\xd8\xff"): ("a JPEG picture", _AGAIN),
-    (0, b"GIF8"): ("a GIF picture", _AGAIN),
-    (0, b"%PDF"): ("a PDF document", _AGAIN),
-    (0, b"PK\x03\x04"): ("a ZIP archive", "unpack it first"),
-    (0, b"\x1f\x8b"): ("a gzip archive", "unpack it first"),
-}
-
-# libsndfile's log, where a chunk promises more bytes than the file has: "data : 60000 (should be 956)".
-_CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
-# Recorders that stream to a pipe write 0 or the largest number for the length; such files are whole.
-_STREAMED = 0x7FFFFFFF
+#: Samples beyond this are no sound: 32-bit integers that nobody scaled. The power of much larger ones is infinite.
+LOUDEST = 2.0**31
 
 
 def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None):
@@ -73,21 +51,6 @@ def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None):
         return _decode(file, path, rate_hz, offset_s, duration_s)
 
 
-@contextlib.contextmanager
-def opened(path):
-    """Open a file for reading its bytes, unbuffered; SerlibError names what is missing or locked, and the mend."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            yield file
-    except OSError as error:
-        why = f"cannot be read ({error.strerror or error}); check its permissions"
-        if isinstance(error, FileNotFoundError):
-            why = "does not exist; check the path, or index the corpus again"
-        elif isinstance(error, IsADirectoryError):
-            why = "is a folder; expected a sound file"
-        raise SerlibError(f"{shown(path)} {why}") from None
-
-
 def decode(data, *, name="the recording", rate_hz=None, offset_s=0.0, duration_s=None):
     """The same as `load`, from bytes that were read already (a download, an upload, a microphone).
 
@@ -100,7 +63,10 @@ def decode(data, *, name="the recording", rate_hz=None, offset_s=0.0, duration_s
     rate_hz, offset_s, duration_s
         As in `load`, and so is what comes back.
     """
-    return _decode(io.BytesIO(data), name, rate_hz, offset_s, duration_s)
+    with tempfile.TemporaryFile(buffering=0) as file:  # libsndfile seeks where Python's own buffers would complain
+        file.write(data)
+        file.seek(0)
+        return _decode(file, name, rate_hz, offset_s, duration_s)
 
 
 def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
@@ -116,8 +82,7 @@ def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
     """
     with opened(path) as file:
         written_ns = os.fstat(file.fileno()).st_mtime_ns
-        if digest(file.read()) == content:
-            file.seek(0)
+        if containers.file_digest(file) == content:
             decoded = _decode(file, path, rate_hz, offset_s, duration_s)
             if os.fstat(file.fileno()).st_mtime_ns == written_ns:  # nobody wrote between the two readings
                 return decoded
@@ -125,58 +90,11 @@ def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
 
 
 def _decode(file, name, rate_hz, offset_s, duration_s):
-    """Decode an open binary file, or bytes in memory."""
-    import soundfile
-
-    # libsndfile reads a file itself, without calling back into Python for every block.
-    source = file if isinstance(file, io.BytesIO) else file.fileno()
-    try:
-        with soundfile.SoundFile(source, closefd=False) as sound:
-            native_hz, whole = sound.samplerate, sound.frames
-            if not LOWEST_HZ <= native_hz <= HIGHEST_HZ:
-                raise SerlibError(
-                    f"{shown(name)} says it has {native_hz} samples per second; expected {LOWEST_HZ} to {HIGHEST_HZ}; "
-                    "its header is damaged: download it or record it again"
-                )
-            for promised, held in _CUT_SHORT.findall(sound.extra_info):
-                if int(promised) < _STREAMED and int(held) < 0.99 * int(promised):
-                    raise SerlibError(_cut_short(name, f"only {int(held) / int(promised):.0%} of the sound is there"))
-            if "Ogg: Junk after the last page" in sound.extra_info:
-                raise SerlibError(_cut_short(name, "its last page is not whole"))
-            # Rounding as in librosa.load, so that the same samples are read.
-            start = min(int(offset_s * native_hz), whole)
-            wanted = whole - start if duration_s is None else min(int(duration_s * native_hz), whole - start)
-            if start:
-                sound.seek(start)
-            y = sound.read(wanted, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, ValueError, RuntimeError, MemoryError):  # a header may promise terabytes
-        raise SerlibError(_not_sound(file, name)) from None
-    # MP3 and OGG promise a length too, give or take their padding.
-    if len(y) < 0.99 * wanted - 2304:
-        raise SerlibError(_cut_short(name, f"only {len(y) / wanted:.0%} of the sound is there"))
-    y = y[:, 0].copy() if y.shape[1] == 1 else y.mean(axis=1)
+    """Decode an open file, and bring it to the rate that is asked for."""
+    y, native_hz = containers.mono(file, name, offset_s=offset_s, duration_s=duration_s)
     if rate_hz is None or rate_hz == native_hz:
         return y, native_hz
     return resample(y, from_hz=native_hz, to_hz=rate_hz), int(rate_hz)
-
-
-def _cut_short(name, why):
-    return f"{shown(name)} is cut short: {why}; download or copy it again"
-
-
-def _not_sound(file, name):
-    """What a file that libsndfile refuses is instead, and the mend."""
-    file.seek(0)
-    head = file.read(512)
-    name = shown(name)
-    if not head:
-        return f"{name} is empty (0 bytes); delete it or download it again"
-    for (at, magic), (what, mend) in _LOOKALIKES.items():
-        if head[at:].startswith(magic):
-            return f"{name} is {what}; {mend.format(name=name, stem=os.path.splitext(name)[0])}"
-    if not any(byte < 9 or 13 < byte < 32 for byte in head):
-        return f"{name} is text; {_AGAIN}"
-    return f"{name} is no sound file, or a damaged one; {_AGAIN}"
 
 
 def digest(data):
@@ -201,6 +119,8 @@ def fault(y, rate_hz):
         return "holds no samples"
     if not np.isfinite(y).all():
         return "holds NaN or infinite samples"
+    if abs(y).max() > LOUDEST:
+        return f"holds samples of {abs(y).max():.0e} times full scale"
     if len(y) < SHORTEST_S * rate_hz:
         return f"is shorter than {SHORTEST_S} s"
     # Peak to peak, so that a constant offset counts as silence too.

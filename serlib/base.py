@@ -1,15 +1,22 @@
 """What every other module stands on: the vocabulary, the error a user can mend, folders, safe writing, progress."""
 
 import contextlib
+import errno
+import glob
 import os
+import re
 import shutil
 import sys
+import time
 import uuid
 from pathlib import Path
 
 #: One vocabulary of emotions for all corpora, in the order of every table, figure and model output.
 #: `ps` is pleasant surprise; every corpus's surprise maps to it.
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad", "calm", "boredom")
+
+# C0 and C1 controls, breaks of lines and paragraphs, marks of direction, surrogates.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Who a clip works for. Nothing is ever chosen on the test role.
 ROLES = ("train", "validation", "test")
@@ -25,6 +32,15 @@ def ordered_labels(labels):
     """
     found = {str(label) for label in labels}
     return [name for name in LABELS if name in found] + sorted(found - set(LABELS))
+
+#: What the system says when a disk, a quota or the size that a file may have is used up.
+NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+#: What it says of a place where nothing can be written.
+NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+#: Seconds after which an unfinished file is nobody's: its process was killed.
+ABANDONED_S = 3600
 
 
 class SerlibError(Exception):
@@ -56,9 +72,42 @@ def data_dir():
 def shown(path):
     """A path as a page that others will read may show it: relative to `home()` where it lies inside, POSIX slashes."""
     path = Path(path)
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OSError, RuntimeError):  # elsewhere; a zero byte or a circle of links in it
         path = path.resolve().relative_to(home().resolve())
-    return path.as_posix()
+    return one_line(path.as_posix())
+
+
+def one_line(text):
+    r"""A text from outside, such as a file name, safe to print: what is no character to see becomes its escape.
+
+    Line breaks, the control characters that terminals obey, marks that turn the direction of writing, and bytes that
+    are no Unicode.
+
+    Examples
+    --------
+    >>> one_line("two\nlines")
+    'two\\nlines'
+    """
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def disk_fault(error, to):
+    """The sentence for what the system said while something was written.
+
+    Parameters
+    ----------
+    error : OSError
+    to : str or Path
+        What was to be written.
+
+    Returns
+    -------
+    SerlibError
+    """
+    if error.errno in NO_SPACE:
+        return SerlibError(f"The disk of {shown(Path(to).parent)} is full; make room, then run this again: it goes on")
+    what = error.strerror or type(error).__name__
+    return SerlibError(f"{shown(error.filename or to)} cannot be written ({what}); mend that or name another folder")
 
 
 @contextlib.contextmanager
@@ -73,21 +122,49 @@ def atomic_path(target):
     Yields
     ------
     Path beside `target` with the same suffix, not existing yet; write the file there (or make the folder). On leaving
-    without an error it takes the place of `target`; after an error it is removed and `target` is as it was.
+    without an error it takes the place of `target`; after an error it is removed and `target` is as it was. What a
+    killed process left is removed by a later call.
+
+    Raises
+    ------
+    SerlibError
+        The disk is full, or nothing can be written there.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}")
+    partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}") for _ in range(2))
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for left in target.parent.glob(f".partial-????????-{glob.escape(target.name)}"):
+            with contextlib.suppress(OSError):  # another process was quicker
+                if time.time() - left.lstat().st_mtime > ABANDONED_S:
+                    remove(left)
         yield partial
         if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
+            os.rename(target, before)  # a folder that is removed piece by piece would be half a folder after a kill
         os.replace(partial, target)
+    except OSError as error:
+        if error.errno in (*NO_SPACE, *NO_PLACE) or isinstance(error, FileExistsError):  # a file in a folder's place
+            raise disk_fault(OSError(error.errno, os.strerror(error.errno)), target) from error
+        raise
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+        if before.exists() and not target.exists():
+            os.rename(before, target)
+        remove(partial)
+        remove(before)
+
+
+def remove(path):
+    """Remove a file or a folder, if it is there and lets itself be removed.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from serlib.base import SerlibError, home, ordered_labels, shown
+from serlib.base import SerlibError, home, one_line, ordered_labels, shown
 
 app = typer.Typer(
     name="serlib",
@@ -32,13 +32,15 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a c
 
 def main():
     """Run the command line; what a user can mend becomes one sentence and exit code 1."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a page or a pipe that knows few letters loses no answer
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no answer to a command
     try:
         app(standalone_mode=True)
     except SerlibError as error:
         if "--json" in sys.argv:
             print(json.dumps({"error": str(error)}))
-        print(f"serlib: {error}", file=sys.stderr)
+        print(f"serlib: {one_line(str(error))}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -111,8 +113,7 @@ def index(
     counts = counts.rename_axis(index=None, columns=None)
     if counts.shape[1] > 8:
         counts = counts.sum(axis=1).to_frame("clips")
-    head = f"{len(table)} clips, {len(told['speakers'])} speakers, {told['texts']} texts"
-    lines = [head, "", counts.to_string(), ""]
+    lines = [f"{len(table)} clips, {len(told['speakers'])} speakers, {told['texts']} texts", "", counts.to_string(), ""]
     lines += [f"rejected: {row['file']} {row['reason']}" for row in told["rejected"]]
     lines += [f"repaired: {row['file']} {row['what']}" for row in told["repaired"]]
     lines += [f"{told['duplicates']} duplicates left out"] if told["duplicates"] else []
@@ -200,7 +201,7 @@ def predict(
     timeline: Annotated[bool, typer.Option("--timeline", help="Answers along a long recording.")] = False,
     window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
     hop_s: Annotated[float, typer.Option(help="Seconds from one answer of the timeline to the next.")] = 1.0,
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="Below this confidence: unsure.")] = 0.0,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Below it: unsure; default: the run's.")] = None,
     speaker: Annotated[
         list[Path] | None,
         typer.Option(help="Recordings (or a folder) of who speaks, for a run that normalises by speaker; repeatable."),
@@ -215,14 +216,14 @@ def predict(
     rows = [answer.to_dict() for answer in answers]
     lines = []
     for row in rows:
-        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {row['file']}")
+        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {row['reason']}".rstrip())
         if timeline:
             row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
             lines += [
                 "  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**w) for w in row["timeline"]
             ]
     for bad in failed:
-        print(f"serlib: {bad['reason']}", file=sys.stderr)
+        print(f"serlib: {one_line(bad['reason'])}", file=sys.stderr)
     told = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}
     _tell(told, as_json, *lines)
     if failed:
@@ -345,4 +346,5 @@ def _report(run, report, folder, as_json):
 
 
 def _tell(told, as_json, *lines):
-    print(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(lines))
+    # Names and texts come from outside: nothing in them may command a terminal.
+    print(json.dumps(told) if as_json else "\n".join(map(one_line, "\n".join(lines).split("\n"))))

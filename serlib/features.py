@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serlib import audio, extraction, functionals, prosody, spectrum
+from serlib import audio, containers, extraction, functionals, prosody, spectrum
 from serlib.base import SerlibError, data_dir, shown
 from serlib.functionals import FUNCTIONALS, OF_THE_VOICE
 
@@ -282,7 +282,7 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
 
 def _digest(file):
     with audio.opened(file) as opened:
-        return audio.digest(opened.read())
+        return containers.file_digest(opened)
 
 
 def _row(file, digest, spec):

@@ -23,18 +23,18 @@ MODULES = sorted((ROOT / "serlib").rglob("*.py"))
 
 #: A module imports only from modules further left; a folder (corpora, plots) is one module.
 LAYERS = (
-    *("base", "audio", "corpora", "archives", "credentials", "transfer", "download"),
+    *("base", "containers", "audio", "corpora", "archives", "credentials", "transfer", "download"),
     *("spectrum", "extraction", "prosody", "functionals", "features", "resynthesis", "splits", "leakage"),
-    *("augment", "normalisation", "layers", "models", "recipes", "epochs", "runs", "training"),
-    *("metrics", "evaluation", "experiments", "comparison", "search"),
+    *("augment", "normalisation", "layers", "models", "recipes", "epochs"),
+    *("metrics", "calibration", "domain", "runs", "training", "evaluation", "experiments", "comparison", "search"),
     *("recognizer", "attribution", "embedding", "plots"),
     *("report", "explore", "cli", "__main__"),
 )
 #: Import name -> name on PyPI where they differ, or of the required package that cannot be there without it.
 PYPI = {"sklearn": "scikit-learn", "IPython": "ipywidgets", "kagglesdk": "kaggle", "PIL": "matplotlib"}
 PYPI |= {"traitlets": "ipywidgets", "threadpoolctl": "scikit-learn"}
-#: Used without being imported: the notebooks are opened in it.
-APPLICATIONS = {"jupyterlab"}
+#: Used without being imported: the notebooks are opened in the one, the live page is served by the other.
+APPLICATIONS = {"jupyterlab", "voila"}
 
 
 def tree(path):

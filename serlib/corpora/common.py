@@ -9,7 +9,7 @@ from pathlib import Path
 
 from natsort import natsort_keygen
 
-from serlib.base import home
+from serlib.base import home, one_line
 
 #: What may hold sound. A file with one of these suffixes is indexed or rejected with a reason; any other file
 #: (README.txt, .csv, .zip, Thumbs.db) is passed over.
@@ -146,11 +146,10 @@ def normal_label(word):
 
 
 def printable(path):
-    """A path for messages and JSON: relative to `home()` where it lies inside, links left alone, always valid UTF-8."""
+    """A path for messages and JSON: relative to `home()` where it lies inside, links left alone, on one line."""
     path, top = os.path.abspath(path), os.path.abspath(home())
     inside = path.startswith(top + os.sep)
-    path = Path(os.path.relpath(path, top) if inside else path).as_posix()
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+    return one_line(Path(os.path.relpath(path, top) if inside else path).as_posix())
 
 
 def rejection(path, reason):

@@ -1,20 +1,13 @@
 """One look at each sound file: what it holds and whether it can be used."""
 
-import hashlib
-import io
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from serlib import audio
+from serlib import audio, containers
 from serlib.base import SerlibError, progress, shown
-
-# Files and clips beyond these are read in blocks, so that an hour of sound takes no more memory than a minute.
-_LARGE_BYTES = 16 * 2**20
-_LONG_S = 60.0
-_BLOCK = 2**20
 
 
 def read_all(paths, *, desc="", show=None):
@@ -47,62 +40,33 @@ def read_all(paths, *, desc="", show=None):
 def _read(path, known):
     try:
         str(path).encode()
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             return "", 0.0, 0, "is no ordinary file; delete it"
-        if status.st_size > _LARGE_BYTES:
-            audio.load(path, duration_s=1.0)  # says what is wrong with the file, if anything is
-            with open(path, "rb") as file:
-                return _digest(file), *_judge_long(file)
-        data = path.read_bytes()
-        digest = _digest(io.BytesIO(data))
-        if digest not in known:  # a copy of a file needs no second look
-            known[digest] = _judge(data, path)
-        return digest, *known[digest]
+        with open(path, "rb", buffering=0) as file:
+            digest = containers.file_digest(file)
+            if digest not in known:  # a copy of a file needs no second look
+                known[digest] = _judge(file, path)
+            return digest, *known[digest]
     except FileNotFoundError:
         what = "is a link that leads nowhere; delete it" if path.is_symlink() else "does not exist; check its path"
         return "", 0.0, 0, what
-    except OSError as error:
-        return "", 0.0, 0, f"cannot be read ({error.strerror or error}); mend its permissions or delete it"
     except UnicodeEncodeError:
         return "", 0.0, 0, "has a name that is not UTF-8; rename it"
-    except Exception as error:
-        return "", 0.0, 0, _plain(error, path)
+    except (OSError, ValueError) as error:  # ValueError: a table names a path with a zero byte
+        what = getattr(error, "strerror", None) or error
+        return "", 0.0, 0, f"cannot be read ({what}); mend its permissions or delete it"
 
 
-def _plain(error, path):
-    if isinstance(error, SerlibError):
-        return str(error).removeprefix(shown(path)).strip()
-    return f"cannot be decoded ({error}); delete it or download it again"
-
-
-def _digest(file):
-    digest = hashlib.blake2b(digest_size=16)
-    while block := file.read(_BLOCK):
-        digest.update(block)
-    file.seek(0)
-    return digest.hexdigest()
-
-
-def _judge(data, path):
-    """(duration_s, rate_hz, fault) of a file that was read."""
+def _judge(file, path):
+    """(duration_s, rate_hz, fault) of an open file; the extremes of its blocks tell whether it is silent or NaN."""
+    extremes, samples = [], 0
     try:
-        y, rate_hz = audio.decode(data, name=path, duration_s=_LONG_S)
+        for block, rate_hz in containers.blocks(file, path):
+            extremes += [block.min(), block.max()] if len(block) else []
+            samples += len(block)
+            if samples > containers.MOST_SAMPLES:
+                raise SerlibError(containers.too_long(path, rate_hz))
     except SerlibError as error:
-        return 0.0, 0, _plain(error, path)
-    if len(y) >= int(_LONG_S * rate_hz):
-        return _judge_long(io.BytesIO(data))
-    return len(y) / rate_hz, rate_hz, audio.fault(y, rate_hz)
-
-
-def _judge_long(file):
-    """The same, block by block: the extremes of each block tell whether it is silent or not a number."""
-    import soundfile
-
-    with soundfile.SoundFile(file) as sound:
-        extremes, frames, rate_hz = [], 0, sound.samplerate
-        for block in sound.blocks(max(1, _BLOCK // sound.channels), dtype="float32", always_2d=True):
-            mono = block.mean(axis=1)
-            extremes += [mono.min(), mono.max()]
-            frames += len(mono)
-    return frames / rate_hz, rate_hz, audio.fault(np.array(extremes, np.float32), 1)
+        return 0.0, 0, str(error).removeprefix(shown(path)).strip()
+    one = samples == len(block)
+    return samples / rate_hz, rate_hz, audio.fault(block, rate_hz) if one else audio.fault(np.array(extremes), 1)
