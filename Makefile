@@ -15,7 +15,7 @@ ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test lab notebooks bench clean
+.PHONY: help env run test lab app notebooks bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -44,6 +44,9 @@ test: env  ## ruff, pytest (with real corpora where SERLIB_REAL_DATA names them)
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) notebooks
+
+app: env  ## speak to the newest model in the browser, no code (SERLIB_RUN=checkpoints/mine make app: to that one)
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python app/serve.py
 
 notebooks: env  ## rebuild notebooks/*.ipynb from notebooks/src, executed on the sample corpus
 	@$(BIN)/python notebooks/build.py write $(NOTEBOOKS)

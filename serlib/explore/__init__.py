@@ -4,6 +4,7 @@ Every widget is one call over a plain function that does the computing; the plai
 pages without a kernel use. The JavaScript is in the files beside the modules; nothing is loaded from a network.
 """
 
+from serlib.explore.app import App, app, learned, ready
 from serlib.explore.bench import Bench, mfcc_bench, workings
 from serlib.explore.drawing import overlay_image, view
 from serlib.explore.explorer import Explorer, explorer
@@ -16,6 +17,7 @@ from serlib.explore.scope import Scope, common, scope, scopes
 
 __all__ = [
     "PLAYER_HZ",
+    "App",
     "Bench",
     "ClipMap",
     "Explorer",
@@ -24,6 +26,7 @@ __all__ = [
     "Listener",
     "Live",
     "Scope",
+    "app",
     "clip_map",
     "common",
     "common_gain",
@@ -34,11 +37,13 @@ __all__ = [
     "gallery",
     "grid",
     "grid_view",
+    "learned",
     "live",
     "mfcc_bench",
     "overlay_image",
     "player",
     "players",
+    "ready",
     "save_take",
     "scope",
     "scopes",

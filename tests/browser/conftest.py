@@ -56,9 +56,7 @@ class Server:
         for made in (self.folder, self.home, settings):
             made.mkdir()
         (settings / "overrides.json").write_text(json.dumps(SETTINGS))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.token = os.urandom(12).hex()
         self.address = f"http://127.0.0.1:{self.port}"
         options = {
@@ -103,6 +101,27 @@ class Server:
             self.process.kill()
 
 
+def complaints(page, address):
+    """A list that fills with what a page says on its console as an error, and asks of others than its server."""
+    errors = []
+
+    def local(request):
+        if not request.url.startswith((address, address.replace("http", "ws"), "data:", "blob:")):
+            errors.append(f"asked the network for {request.url}")
+
+    page.on("console", lambda said: said.type == "error" and errors.append(f"{said.text} ({said.location})"))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", local)
+    return errors
+
+
+def free_port():
+    """The number of a port on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 class Notebook:
     """A notebook that is open in the browser.
 
@@ -110,17 +129,10 @@ class Notebook:
     """
 
     def __init__(self, page, server, name, pictures):
-        self.page, self.name, self.errors = page, name, []
-        self._pictures, self._address = pictures, server.address
-        page.on("console", lambda said: said.type == "error" and self.errors.append(f"{said.text} ({said.location})"))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", self._local)
+        self.page, self.name, self.errors = page, name, complaints(page, server.address)
+        self._pictures = pictures
         page.goto(f"{server.address}/doc/tree/{name}?reset&token={server.token}")
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
-
-    def _local(self, request):
-        if not request.url.startswith((self._address, self._address.replace("http", "ws"), "data:", "blob:")):
-            self.errors.append(f"asked the network for {request.url}")
 
     def command(self, name, **arguments):
         """Have JupyterLab do one of its commands; returns when it is done."""

@@ -1,0 +1,31 @@
+"""Serve the live page (`make app`): find a model, or train one in sight of whoever waits, then start voila."""
+
+import os
+import sys
+from pathlib import Path
+
+from serlib import explore
+from serlib.base import SerlibError, home, shown
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(options):
+    """Serve until it is stopped; `options` go to voila. Returns only what went wrong, as one sentence."""
+    try:
+        run = explore.ready().run
+    except SerlibError as error:
+        return f"make app: {error}"
+    print(f"The page speaks with {shown(run.folder)}; Ctrl+C ends it.", flush=True)
+    paths = [str(HERE), os.environ.get("JUPYTER_PATH", "")]  # where voila finds its template
+    os.environ |= {
+        "SERLIB_RUN": str(run.folder.resolve()),
+        "SERLIB_HOME": str(home().resolve()),
+        "JUPYTER_PATH": os.pathsep.join(filter(None, paths)),
+    }
+    os.chdir(HERE)  # and its settings, voila.json
+    os.execv(sys.executable, [sys.executable, "-m", "voila", "page.ipynb", *options])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,66 @@
+"""serlib.explore.app: the model that the live page takes, and what the page says of it."""
+
+import os
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from serlib import explore, recipes
+from serlib.base import SerlibError
+from serlib.explore import app as page
+
+
+@pytest.fixture
+def checkout(home, live_run, voices_run, monkeypatch):
+    """A home with two runs, the newer of which must know the speaker first."""
+    monkeypatch.delenv("SERLIB_RUN", raising=False)
+    for age, run in ((100, live_run), (0, voices_run)):
+        folder = home / "checkpoints" / run.folder.name
+        shutil.copytree(run.folder, folder)
+        os.utime(folder, (folder.stat().st_mtime - age,) * 2)
+    (home / "checkpoints" / "killed.partial").mkdir()
+    return home
+
+
+def test_the_newest_run_that_answers_for_anybody(checkout, live_run, monkeypatch):
+    assert explore.ready().run.folder == checkout / "checkpoints" / live_run.folder.name
+    assert explore.ready(live_run.folder).run.folder == live_run.folder
+    monkeypatch.setenv("SERLIB_RUN", str(live_run.folder))
+    assert explore.ready().run.folder == live_run.folder
+
+
+def test_the_run_that_was_asked_for_is_missing(checkout, monkeypatch):
+    monkeypatch.setenv("SERLIB_RUN", str(checkout / "nothing"))
+    with pytest.raises(SerlibError, match="nothing is not a finished run"):
+        explore.ready()
+
+
+def test_without_a_run_one_is_trained_and_then_kept(home, tiny_recipe, tone_corpus, monkeypatch, capsys):
+    monkeypatch.delenv("SERLIB_RUN", raising=False)
+    monkeypatch.setenv("SERLIB_CORPUS", "tess")
+    tone_corpus(home / "data" / "tess")
+    monkeypatch.setitem(recipes.RECIPES, page.RECIPE, replace(tiny_recipe, epochs=2))
+    trained = explore.ready()
+    assert trained.run.folder == home / "checkpoints" / "app"
+    assert "No model has been trained here yet" in capsys.readouterr().out
+    assert explore.ready().run.folder == trained.run.folder
+    assert not capsys.readouterr().out
+
+
+def test_what_it_has_learned_from(live_run):
+    said = explore.learned(live_run)
+    known = (live_run.split.role == "train").sum()
+    assert f"{known} recordings of 2 voices: Toronto Emotional Speech Set" in said
+    assert "synthetic" not in said and "human" not in said
+    sample = replace(live_run, info={**live_run.info, "corpora": ["sample"]})
+    assert "2 synthetic voices" in explore.learned(sample) and "never heard a human being" in explore.learned(sample)
+
+
+def test_the_page(live_run):
+    shown = explore.app(live_run.folder)
+    recognizer = shown.live.microphone._listener.recognizer
+    assert recognizer.threshold == shown.threshold.value == page.THRESHOLD
+    shown.threshold.value = 0.9
+    assert recognizer.threshold == 0.9
+    assert "pleasant surprise" in shown.children[-1].value and "tiny-whole" in shown.children[-1].value
