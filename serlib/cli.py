@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from serlib.base import SerlibError, home, one_line, ordered_labels, shown
+from serlib.base import SerlibError, for_spreadsheets, home, one_line, ordered_labels, shown
 
 app = typer.Typer(
     name="serlib",
@@ -100,7 +100,7 @@ def index(
     """List the clips of a corpus; what was rejected, repaired, double, missing."""
     table = _index(corpus)
     if out:
-        table.to_csv(out, index=False)
+        for_spreadsheets(table).to_csv(out, index=False)
     labels = ordered_labels(table.label)
     told = {
         "clips": len(table),

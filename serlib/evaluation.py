@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
-from serlib import metrics
+from serlib import calibration, metrics
 from serlib.base import SerlibError, shown
 
 #: What every table of predictions holds before the labels' own columns.
@@ -44,7 +44,7 @@ class Report:
     speaker_recall : pd.DataFrame
         Index speaker, a column a label; NaN where the speaker has no clip of it.
     ece : float
-        Expected calibration error, from 0 to 1.
+        Expected calibration error, from 0 to 1, of the confidences that are reported here.
     reliability : pd.DataFrame
         A row a bin: low, high, confidence, accuracy, n.
     predictions : pd.DataFrame
@@ -55,6 +55,9 @@ class Report:
         Where the clips come from.
     normalise : str
         How the model's features were normalised, of `serlib.recipes.NORMALISATIONS`.
+    ece_before : float or None
+        Of the model's own confidences, before calibration; None where nothing was calibrated (the published protocol
+        has no role for it).
     """
 
     accuracy: float
@@ -76,6 +79,7 @@ class Report:
     left_out: dict
     corpora: list
     normalise: str = "none"
+    ece_before: float | None = None
 
     @property
     def note(self):
@@ -97,7 +101,7 @@ class Report:
 
 def score(
     truth, probabilities, labels, *, speakers=None, texts=None, speech=None, digests=None, corpora=(),
-    resamples=1000, seed=0, split=None, protocol=None, left_out=None, normalise="none",
+    resamples=1000, seed=0, split=None, protocol=None, left_out=None, normalise="none", uncalibrated=None,
 ):  # fmt: skip
     """Judge probabilities by the truth.
 
@@ -116,6 +120,8 @@ def score(
         Of the bootstrap.
     split, protocol, left_out, normalise
         For the record, see `Report`.
+    uncalibrated : np.ndarray [shape=(n, len(labels))], optional
+        The probabilities before calibration, for their ECE.
 
     Returns
     -------
@@ -160,6 +166,7 @@ def score(
     predictions = pd.concat([predictions, pd.DataFrame(probabilities, columns=labels)], axis=1)
     per_speaker, speaker_recall = metrics.by_speaker(true, guess, names, labels)
     ece, reliability = metrics.calibration(confidence, guess == true)
+    before = None if uncalibrated is None else metrics.calibration(np.max(uncalibrated, axis=1), guess == true)[0]
     return Report(
         accuracy=float(accuracy_score(true, guess)),
         uar=float(recall_score(true, guess, labels=present, average="macro", zero_division=0)),
@@ -180,6 +187,7 @@ def score(
         left_out={str(label): int(n) for label, n in (left_out or {}).items()},
         corpora=sorted({str(corpus) for corpus in corpora}),
         normalise=normalise,
+        ece_before=before,
     )
 
 
@@ -233,9 +241,10 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
     speakers = table["speaker"].astype(str)
     if len(corpora.unique()) > 1:  # two corpora may each have a speaker 01
         speakers = corpora + "/" + speakers
+    answers = run.probabilities(values, calibrated=False)
     return score(
         table["label"],
-        run.probabilities(values),
+        calibration.tempered(answers, run.temperature),
         run.labels,
         speakers=speakers,
         texts=table["text"],
@@ -248,6 +257,7 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
         protocol=run.protocol if own else "held-out",  # nothing can have been chosen on another corpus
         left_out=left_out,
         normalise=run.normalise,
+        uncalibrated=answers if run.is_calibrated else None,
     )
 
 

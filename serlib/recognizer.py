@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from natsort import natsorted
 
-from serlib import audio, normalisation
+from serlib import audio, calibration, domain, normalisation
 from serlib.base import SerlibError, shown
 from serlib.corpora.common import walk
 from serlib.runs import Run, example
@@ -25,12 +25,14 @@ class Answer:
     file : str
         Its path, or "" for an array.
     label : str
-        The most probable label, or `unsure` below the threshold.
+        The most probable label, or `unsure` where it had better not be believed.
     confidence : float
         Probability of the most probable label.
     probabilities : dict of label -> float
     seconds : float
         Duration of the clip.
+    reason : str
+        Why it is `unsure`, in words; otherwise empty.
     """
 
     file: str
@@ -38,6 +40,7 @@ class Answer:
     confidence: float
     probabilities: dict
     seconds: float
+    reason: str = ""
 
     def to_dict(self):
         """The answer as JSON can hold it."""
@@ -51,8 +54,10 @@ class Recognizer:
     ----------
     run : str, Path or Run
         The folder of a run; its probes are checked.
-    threshold : float
-        Below this confidence the answer is `unsure`; 0 always answers.
+    threshold : float, optional
+        Below this confidence the answer is `unsure`, and so it is where the sound does not resemble what the model
+        learned from (`serlib.domain`). Default: the run's own, chosen on its validation role (`serlib.calibration`);
+        0 answers always, whatever the sound.
     speaker : sequence of str or Path, optional
         Recordings, or folders of them, of whoever is to be recognised, in as many moods as possible. A run with
         per-speaker normalisation needs them, any other takes none.
@@ -76,11 +81,12 @@ class Recognizer:
     Taught in notebooks/05_evaluate.
     """
 
-    def __init__(self, run, *, threshold=0.0, speaker=None):
+    def __init__(self, run, *, threshold=None, speaker=None):
         import tensorflow as tf
 
         self.run = run if isinstance(run, Run) else Run.load(run)
-        self.threshold = threshold
+        self.threshold = self.run.threshold if threshold is None else threshold
+        self._domain = self.run.domain if threshold is None or threshold > 0 else None
         self._voice = self._statistics(speaker)
         model = self.run.model
         signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
@@ -112,7 +118,7 @@ class Recognizer:
             If the file is no sound, is silent, or holds values that are no numbers.
         """
         name, y, rate_hz = self._heard(sound, rate_hz)
-        return self._told(self._probabilities(y, rate_hz), name, len(y) / rate_hz)
+        return self._told(y, rate_hz, name)
 
     def predict_many(self, files):
         """Answer for several files; a bad file does not stop the others.
@@ -144,20 +150,22 @@ class Recognizer:
         Returns
         -------
         pd.DataFrame. One row a window: `start_s`, `end_s`, `label`, `confidence` and a column of probabilities for
-        each label. A window without sound is `unsure` with confidence 0.
+        each label, and `reason`, why it is `unsure`. A window without sound is `unsure` with confidence 0.
         """
         name, y, rate_hz = self._open(sound, rate_hz)
         if len(y) == 0:
-            raise SerlibError(f"{name or 'The array'} holds no samples; record or choose another file.")
+            what = shown(name) if name else "The array"
+            raise SerlibError(f"{what} holds no samples; record or choose another file.")
         spec = self.run.spec
         window_s = window_s or min(3.5, spec.offset_s + (spec.duration_s or 3.0))
         found = []
         starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s, hop_s=hop_s)
         for start_s, piece in zip(starts_s, pieces, strict=True):
-            if audio.fault(piece, rate_hz):
-                answer = Answer(name, UNSURE, 0.0, dict.fromkeys(self.labels, 0.0), len(piece) / rate_hz)
+            if fault := audio.fault(piece, rate_hz):
+                nothing = dict.fromkeys(self.labels, 0.0)
+                answer = Answer(name, UNSURE, 0.0, nothing, len(piece) / rate_hz, f"it {fault}")
             else:
-                answer = self._told(self._probabilities(piece, rate_hz), name, len(piece) / rate_hz)
+                answer = self._told(piece, rate_hz, name)
             found.append(
                 {
                     "start_s": round(float(start_s), 3),
@@ -165,6 +173,7 @@ class Recognizer:
                     "label": answer.label,
                     "confidence": answer.confidence,
                     **answer.probabilities,
+                    "reason": answer.reason,
                 }
             )
         return pd.DataFrame(found)
@@ -174,7 +183,7 @@ class Recognizer:
         name, y, rate_hz = self._open(sound, rate_hz)
         fault = audio.fault(y, rate_hz)
         if fault:
-            raise SerlibError(f"{name or 'The array'} {fault}; record or choose another clip.")
+            raise SerlibError(f"{shown(name) if name else 'The array'} {fault}; record or choose another clip.")
         return name, y, rate_hz
 
     def _open(self, sound, rate_hz):
@@ -208,14 +217,18 @@ class Recognizer:
         x = example(y, rate_hz, self.run.spec)
         if self._voice:
             x = normalisation.z_score(x, *self._voice)
-        return self._answer(x).numpy()[0]
+        return calibration.tempered(self._answer(x).numpy(), self.run.temperature)[0]
 
-    def _told(self, probabilities, name, seconds):
+    def _told(self, y, rate_hz, name):
+        probabilities = self._probabilities(y, rate_hz)
         best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        label = self.labels[best] if confidence >= self.threshold else UNSURE
-        told = dict(zip(self.labels, np.round(probabilities.astype(float), 6).tolist(), strict=True))
-        return Answer(name, label, round(confidence, 6), told, round(seconds, 3))
+        label, confidence = self.labels[best], float(probabilities[best])
+        reason = domain.stranger(y, rate_hz, self._domain) if self._domain else ""
+        if not reason and confidence < self.threshold:
+            reason = f"the likeliest answer, {label}, has a confidence of {confidence:.2f}, below {self.threshold:.2f}"
+        told = dict(zip(self.labels, np.round(probabilities, 6).tolist(), strict=True))
+        seconds = round(len(y) / rate_hz, 3)
+        return Answer(name, UNSURE if reason else label, round(confidence, 6), told, seconds, reason)
 
 
 def _files(paths):

@@ -1,7 +1,8 @@
 """A run: the folder that a training leaves, and the check that it still answers as it did.
 
     model.keras    the model, in Keras's own safe format
-    run.json       recipe, features, labels in order, corpora, split, seed, versions, figures, probes
+    run.json       recipe, features, labels in order, corpora, split, seed, versions, figures, probes; how sure the
+                   model may be (`serlib.calibration`), what its training clips are like (`serlib.domain`)
     split.csv      each clip with its role
     history.csv    one row an epoch
 
@@ -10,14 +11,18 @@ it was trained: features, weights and the order of the labels are checked togeth
 """
 
 import json
+import platform
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from serlib.base import SerlibError, shown
+from serlib import audio, calibration, domain, modelfile
+from serlib.base import ROLES, SerlibError, shown
 from serlib.features import FeatureSpec, extract_clip, pad
+from serlib.recipes import NORMALISATIONS
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
 
@@ -27,6 +32,15 @@ FORMAT = 1
 #: Largest difference of a probability between the day of training and now that still counts as the same answer:
 #: well above what another processor or TensorFlow release changes, well below what decides.
 PROBE_TOLERANCE = 0.01
+
+#: What may have been chosen on the test role: nothing, or all.
+PROTOCOLS = ("held-out", "published")
+
+#: No frame, no number of mel bands and no padding is larger than this.
+LARGEST = 2**20
+
+#: What split.csv and history.csv hold at least.
+SPLIT_COLUMNS, HISTORY_COLUMNS = ("speech", "label", "speaker", "text", "role"), ("epoch", "loss", "val_loss")
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,27 @@ class Run:
         """How features are normalised, of `serlib.recipes.NORMALISATIONS`."""
         return self.info["recipe"]["normalise"]
 
-    def probabilities(self, values, *, batch_size=256):
+    @property
+    def temperature(self):
+        """Of `serlib.calibration`; 1 where none was chosen."""
+        return self.info.get("calibration", calibration.UNCHANGED)["temperature"]
+
+    @property
+    def is_calibrated(self):
+        """Whether a temperature was fitted; under the published protocol and in older runs none was."""
+        return "ece_before" in self.info.get("calibration", {})
+
+    @property
+    def threshold(self):
+        """The confidence below which the model had better abstain; 0 where none was chosen."""
+        return self.info.get("calibration", calibration.UNCHANGED)["threshold"]
+
+    @property
+    def domain(self):
+        """What the training clips are like, of `serlib.domain`; None in runs from before it was kept."""
+        return self.info.get("domain")
+
+    def probabilities(self, values, *, batch_size=256, calibrated=True):
         """The model's answers.
 
         Parameters
@@ -85,17 +119,19 @@ class Run:
             Features of this run's spec.
         batch_size : int
             Clips that are answered at once; the answers do not depend on it.
+        calibrated : bool
+            At the run's temperature; False: as the model gives them.
 
         Returns
         -------
-        np.ndarray [shape=(clips, labels)], float32, rows add up to 1.
+        np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
         """
         if not len(values):
-            return np.zeros((0, len(self.labels)), np.float32)
+            return np.zeros((0, len(self.labels)))
         starts = range(0, len(values), batch_size)
         # Called directly: model.predict traces a graph anew for each run that is loaded, and warns of it.
         parts = [self.model(np.asarray(values[i : i + batch_size]), training=False) for i in starts]
-        return np.concatenate(parts).astype(np.float32)
+        return calibration.tempered(np.concatenate(parts), self.temperature if calibrated else 1.0)
 
     @classmethod
     def load(cls, folder):
@@ -108,9 +144,13 @@ class Run:
         """
         folder = Path(folder)
         info = read_info(folder)
-        model = load_model(folder / "model.keras")
-        run = cls(folder, model, info, _read_split(folder, info), pd.read_csv(folder / "history.csv"))
+        split = _read_table(folder / "split.csv", SPLIT_COLUMNS)
+        split.attrs = {"split": info["split"]}
+        history = _read_table(folder / "history.csv", HISTORY_COLUMNS)
+        run = cls(folder, load_model(folder / "model.keras"), info, split, history)
         check_probes(run)
+        for name in [*(set(split.role) - set(ROLES)), *(set(split.label) - set(run.labels))]:
+            raise SerlibError(f"{shown(folder)}/split.csv says '{name}', which run.json does not; train the run again.")
         return run
 
 
@@ -123,14 +163,37 @@ def read_info(folder):
         raise SerlibError(f"{shown(folder)} is not a finished run: it {what}; train one with python -m serlib train.")
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        found = info["format"], info["labels"], info["features"], info["split"]["kind"], info["probes"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SerlibError(f"{shown(folder)}/run.json is damaged; train the run again.") from error
-    if found[0] != FORMAT:
+        if info["format"] == FORMAT and (flaw := _flaw(info)):
+            raise ValueError(flaw)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SerlibError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SerlibError(f"{shown(folder)}/run.json is damaged ({reason}); train the run again.") from error
+    if info["format"] != FORMAT:
         raise SerlibError(
-            f"{shown(folder)} has run format {found[0]}, this serlib reads format {FORMAT}; train the run again."
+            f"{shown(folder)} has run format {info['format']}, this serlib reads format {FORMAT}; train the run again."
         )
     return info
+
+
+def _flaw(info):
+    """What in run.json its readers could not use; None where all is well."""
+    labels, spec = info["labels"], FeatureSpec.from_dict(info["features"])
+    chosen, learned = info.get("calibration", calibration.UNCHANGED), info.get("domain")
+    for wrong, told in (
+        (not labels or not all(isinstance(label, str) and label for label in labels), "labels must be words"),
+        (len(set(labels)) < len(labels), "each label may occur once"),
+        (not isinstance(info["recipe"]["name"], str), "the recipe has no name"),
+        (info["recipe"]["normalise"] not in NORMALISATIONS, "its normalisation is not known"),
+        (not isinstance(info["split"]["kind"], str), "the split has no kind"),
+        (info["split"]["protocol"] not in PROTOCOLS, "its protocol is not known"),
+        (spec.rate_hz > audio.HIGHEST_HZ or max(spec.frame, spec.n_mels, spec.frames or 1) > LARGEST, "its features"),
+        (set(info["probes"]) != set(probe_signals()), "its probes are others"),
+        (not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST, "its temperature"),
+        (not 0 <= chosen["threshold"] <= 1, "its threshold"),
+        (learned is not None and not domain.is_sound(learned), "its domain"),
+    ):
+        if wrong:
+            return told
 
 
 def load_model(path, *, compiled=False):
@@ -156,16 +219,21 @@ def load_model(path, *, compiled=False):
     from serlib import layers  # noqa: F401  Keras finds our layers once they are registered
 
     try:
+        modelfile.check(path)
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
     except Exception as error:  # Keras raises many types for a damaged or unsafe file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SerlibError(f"{shown(path)} cannot be loaded ({reason}); train the run again.") from error
 
 
-def _read_split(folder, info):
-    text = {"speaker": str, "text": str, "label": str}
-    table = pd.read_csv(folder / "split.csv", dtype=text, keep_default_na=False)
-    table.attrs = {"split": info["split"]}
+def _read_table(path, columns):
+    text = dict.fromkeys(("speech", "speaker", "text", "label", "role"), str)
+    try:
+        table = pd.read_csv(path, dtype=text, keep_default_na=path.name != "split.csv")
+    except (OSError, ValueError) as error:  # pandas's own are ValueErrors
+        raise SerlibError(f"{shown(path)} is damaged; train the run again.") from error
+    if missing := [name for name in columns if name not in table]:
+        raise SerlibError(f"{shown(path)} has no column {missing[0]}; train the run again.")
     return table
 
 
@@ -222,11 +290,32 @@ def check_probes(run):
             f"{shown(run.folder)} has {len(run.labels)} labels but a model with {run.model.output_shape[-1]} answers; "
             "the files do not belong together, train the run again."
         )
-    for name, now in probe(run.model, run.spec, run.labels).items():
-        then = run.info["probes"].get(name, {})
-        gap = max(abs(p - then.get(label, np.inf)) for label, p in now.items())
+    try:
+        answers = probe(run.model, run.spec, run.labels)
+    except Exception as error:  # Keras raises many types where features do not fit
+        raise SerlibError(
+            f"{shown(run.folder)} has a model that cannot take in the features of its run.json; "
+            "the files do not belong together, train the run again."
+        ) from error
+    for name, now in answers.items():
+        then = run.info["probes"][name]
+        gap = np.max([abs(p - then.get(label, np.inf)) for label, p in now.items()])  # of NaN it is NaN
         if not gap <= PROBE_TOLERANCE:
             raise SerlibError(
                 f"{shown(run.folder)} answers its probe '{name}' otherwise than when it was trained (a probability "
-                f"differs by {gap:.2f}); model, labels or feature code have changed, train the run again."
+                f"differs by {gap:.2f}); model, labels or feature code have changed{_versions(run.info)}; "
+                "train the run again."
             )
+
+
+def _versions(info):
+    """Which packages are others now, in words."""
+    others = []
+    for name, then in info.get("versions", {}).items():
+        try:
+            now = platform.python_version() if name == "python" else version(name)
+        except PackageNotFoundError:
+            now = "not here"
+        if now != then:
+            others.append(f"{name} {then}, now {now}")
+    return f" ({'; '.join(others)})" if others else ""

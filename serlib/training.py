@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serlib import augment, normalisation, recipes, runs
-from serlib.base import SerlibError, atomic_path, ordered_labels, progress, shown
+from serlib import augment, calibration, domain, normalisation, recipes, runs
+from serlib.base import SerlibError, atomic_path, ordered_labels, progress, remove, shown
 from serlib.epochs import best_epoch, draw, learning_rate, should_stop
 from serlib.features import names as column_names
 from serlib.splits import rows
@@ -123,7 +123,8 @@ def fit(
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
         bar.update()
     bar.close()
-    return _finish(partial, out, recipe, table, labels, history, plan)
+    learned = domain.learn(table, jobs=jobs, show=show)
+    return _finish(partial, out, recipe, table, labels, history, plan, val_x, val_y, learned)
 
 
 def finished(recipe, table, *, out, seed=0, epochs=None):
@@ -227,6 +228,7 @@ def _finished(out, plan, resume):
         )
     found = runs.read_info(out)
     _compare(found, plan, out)
+    _tidy(out)  # killed after it had its name
     return runs.Run.load(out)
 
 
@@ -261,7 +263,8 @@ def _settings(plan):
 
 
 def _write_plan(partial, plan, table):
-    partial.mkdir(parents=True, exist_ok=True)
+    for left in partial.glob(".partial-*"):  # of a killed training: nobody else writes here
+        remove(left)
     with atomic_path(partial / "split.csv") as path:
         table.to_csv(path, index=False)
     with atomic_path(partial / "plan.json") as path:
@@ -292,11 +295,17 @@ def _last_state(partial):
     return history, runs.load_model(_state_path(partial, len(history)), compiled=True)
 
 
-def _finish(partial, out, recipe, table, labels, history, plan):
+def _finish(partial, out, recipe, table, labels, history, plan, val_x, val_y, learned):
     kept = len(history) if recipe.keep == "last" else best_epoch(history) + 1
     model = runs.load_model(_state_path(partial, kept))
-    model.save(partial / "model.keras")
+    with atomic_path(partial / "model.keras") as path:
+        model.save(path)
     row = history[kept - 1]
+    chosen = dict(calibration.UNCHANGED)
+    if table.attrs["split"]["protocol"] != "published":  # there the validation role is the test role
+        starts = range(0, len(val_x), recipe.batch_size)
+        answers = [model(val_x[i : i + recipe.batch_size], training=False) for i in starts]
+        chosen = calibration.fit(val_y.argmax(axis=1), np.concatenate(answers))
     info = {
         "format": runs.FORMAT,
         **plan,
@@ -312,11 +321,18 @@ def _finish(partial, out, recipe, table, labels, history, plan):
             "python": platform.python_version(),
             **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
         },
+        "calibration": chosen,
         "probes": runs.probe(model, recipe.features, labels),
+        "domain": learned,
     }
     with atomic_path(partial / "run.json") as path:
         path.write_text(json.dumps(info, indent=1), encoding="utf-8")
     partial.rename(out)  # from here on it is a finished run; what follows only tidies up
-    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json"]:
-        path.unlink(missing_ok=True)
+    _tidy(out)
     return runs.Run.load(out)
+
+
+def _tidy(out):
+    """Remove from a finished run what only its training needed, and what killed processes left in it."""
+    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json"]:
+        remove(path)

@@ -1,5 +1,7 @@
 """The recognizer answers as the model does, whatever the format; bad files do not stop good ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -12,7 +14,7 @@ from serlib.splits import rows
 
 @pytest.fixture(scope="module")
 def recognizer(tiny_run):
-    return Recognizer(tiny_run)
+    return Recognizer(tiny_run, threshold=0)
 
 
 def test_answers_are_those_of_the_model_on_the_extracted_features(recognizer, tiny_run):
@@ -68,9 +70,28 @@ def test_an_array_needs_its_rate(recognizer):
 
 def test_below_the_threshold_it_is_unsure(tiny_run):
     path = tiny_run.split.speech[0]
-    confidence = Recognizer(tiny_run).predict(path).confidence
-    assert Recognizer(tiny_run, threshold=confidence + 1e-4).predict(path).label == UNSURE
-    assert Recognizer(tiny_run, threshold=confidence - 1e-4).predict(path).label != UNSURE
+    sure = Recognizer(tiny_run, threshold=0).predict(path)
+    below = Recognizer(tiny_run, threshold=sure.confidence + 1e-4).predict(path)
+    assert below.label == UNSURE and below.probabilities == sure.probabilities
+    assert below.reason.startswith(f"the likeliest answer, {sure.label}, has a confidence of {sure.confidence:.2f}")
+    assert Recognizer(tiny_run, threshold=sure.confidence - 1e-4).predict(path) == sure and sure.reason == ""
+
+
+def test_the_default_threshold_is_the_runs_own(tiny_run):
+    assert Recognizer(tiny_run).threshold == tiny_run.threshold > 0
+    unchosen = replace(tiny_run, info={k: v for k, v in tiny_run.info.items() if k not in ("calibration", "domain")})
+    assert Recognizer(unchosen).threshold == 0
+
+
+def test_what_is_not_like_the_training_gets_a_reason_and_zero_always_answers(tiny_run, rng):
+    y, rate_hz = sf.read(tiny_run.split.speech[0])
+    noise, short, long = rng.normal(0, 0.1, len(y)), y[len(y) // 2 - 1000 : len(y) // 2 + 1000], np.tile(y, 9)
+    careful, talker = Recognizer(tiny_run, threshold=0.01), Recognizer(tiny_run, threshold=0)
+    for sound, reason in ((noise, "does not sound like"), (short, "it holds 0.1"), (long, "it lasts 4.5 s")):
+        answer, said = careful.predict(sound, rate_hz=rate_hz), talker.predict(sound, rate_hz=rate_hz)
+        assert answer.label == UNSURE and reason in answer.reason
+        assert said.label in tiny_run.labels and said.reason == "" and said.probabilities == answer.probabilities
+    assert careful.predict(y, rate_hz=rate_hz).label != UNSURE
 
 
 def test_timeline_of_a_long_recording(recognizer, tiny_run, tmp_path):
@@ -81,10 +102,10 @@ def test_timeline_of_a_long_recording(recognizer, tiny_run, tmp_path):
     length_s = (sum(map(len, clips)) + len(silence)) / rate_hz
     table = recognizer.timeline(tmp_path / "long.wav", window_s=1.5, hop_s=0.5)
     assert list(table.columns[:4]) == ["start_s", "end_s", "label", "confidence"]
-    assert list(table.columns[4:]) == tiny_run.labels
+    assert list(table.columns[4:]) == [*tiny_run.labels, "reason"]
     np.testing.assert_allclose(np.diff(table.start_s), 0.5, atol=1e-3)
     assert table.end_s.max() == pytest.approx(length_s, abs=0.51)
-    assert table.label.iloc[-1] == UNSURE and table.confidence.iloc[-1] == 0
+    assert table.label.iloc[-1] == UNSURE and table.confidence.iloc[-1] == 0 and table.reason.iloc[-1] == "it is silent"
     assert table.label.iloc[0] in tiny_run.labels
     short = recognizer.timeline(clips[0][: rate_hz // 2], rate_hz=rate_hz)
     assert len(short) == 1

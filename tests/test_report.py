@@ -93,6 +93,19 @@ def test_page_says_the_figures(written):
     assert f"{worst.speech.removeprefix('/data/tess/')} {worst.label} {worst.predicted}" in page.text
 
 
+def test_calibration_is_said_where_there_was_one(tmp_path):
+    n, own = 60, np.full((60, 3), [0.9, 0.06, 0.04])
+    calibrated = made(uncalibrated=own)
+    right = (calibrated.predictions["label"] == calibrated.predictions["predicted"]).mean()
+    assert calibrated.ece_before == pytest.approx(abs(0.9 - right)) and calibrated.n_test == n
+    page = Page(report.write(calibrated, tmp_path / "calibrated"))
+    before = f"{100 * calibrated.ece_before:.1f} %"
+    assert f"(one temperature for all of them; no answer changes) it was {before}." in page.text
+    page = Page(report.write(made(protocol="published"), tmp_path / "published"))
+    assert "this protocol leaves no clips to calibrate them on" in page.text
+    assert "calibrate" not in Page(report.write(made(), tmp_path / "unknown")).text
+
+
 def test_page_needs_nothing_else_and_its_pictures_are_described(written):
     page = Page(written[1])
     pictures = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]

@@ -41,7 +41,7 @@ from IPython.display import display
 import serlib
 from serlib import attribution, audio, embedding, explore, plots, report
 from serlib.base import home, shown
-from serlib.evaluation import errors
+from serlib.evaluation import abstaining, errors
 
 # %% [markdown]
 # Everything that can be turned is here; the first five must be those of notebook 04 to find its run.
@@ -119,10 +119,25 @@ print(f"95 % interval of the accuracy: {low:.0%} to {high:.0%}, resampled by {fo
 plots.show(plots.reliability(found))
 
 # %% [markdown]
+# These confidences are calibrated: at the end of the training one *temperature*, by which all logits are divided, was
+# fitted to the validation role. It changes no answer, only how sure the model is of it (Guo et al. 2017).
+
+# %%
+print(f"temperature {run.temperature:.1f}: ECE {found.ece_before:.0%} before, {found.ece:.0%} after")
+
+# %% [markdown]
 # A model may also keep silent where it is unsure. What it then gets right of what it answers:
 
 # %%
 plots.show(plots.abstaining(found))
+
+# %% [markdown]
+# Where on this curve should a model stand? `fit` has chosen a threshold on the validation role, too: nineteen of twenty
+# of its right answers there are at least as sure. It is what a `Recognizer` takes, unless it is told another one.
+
+# %%
+kept = abstaining(found, thresholds=[run.threshold]).iloc[0]
+print(f"at the default threshold: answers {kept.coverage:.0%} of the test clips, and {kept.accuracy:.0%} of them right")
 
 # %% [markdown]
 # ## Listen to the errors
@@ -178,6 +193,18 @@ print(f"{clip.label} was meant; heard as {answer.label}, in {answer.seconds:.1f}
 # %%
 for label, p in answer.probabilities.items():
     print(f"{label:9}{'#' * round(30 * p)}")
+
+# %% [markdown]
+# And what is no speech? A softmax has to share out its probabilities, and a confident share of a hiss goes to some
+# emotion. So the training also keeps what its clips were like, how their spectrum moves, and the `Recognizer` says
+# "unsure" where a sound moves otherwise, is much shorter or much longer. A threshold of 0 makes it answer always.
+
+# %%
+hiss = np.random.default_rng(SEED).normal(0, 0.1, 2 * 16000)
+forced = serlib.Recognizer(run, threshold=0).predict(hiss, rate_hz=16000)
+said = recognizer.predict(hiss, rate_hz=16000)
+print(f"white noise: {forced.label} where it must answer")
+print(f"white noise: {said.label}, since {said.reason.split(' (')[0]}")
 
 # %% [markdown]
 # A long recording becomes a timeline; here clips of four emotions stand one after the other. Where a window hears the
@@ -256,7 +283,8 @@ for name in ("random", "speaker, 1st"):
 #
 # 1. The matrix shows which emotions are taken for which; UAR keeps a rare emotion from being forgotten.
 # 2. An interval belongs to every accuracy, and it covers only what was drawn: words are not voices.
-# 3. The reliability diagram shows whether a confidence can be believed; a threshold trades answers for accuracy.
+# 3. The reliability diagram shows whether a confidence can be believed, and one temperature mends much of it for clips
+#    like those of validation; a threshold trades answers for accuracy. No confidence tells speech from noise.
 # 4. The surest errors are worth listening to, and any file of your own gets an answer, whatever its format.
 # 5. New clips of known voices are the easiest test, new words cost some accuracy at most, and a new voice costs more
 #    than new words do. In life you will have new voices.
