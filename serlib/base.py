@@ -15,6 +15,9 @@ from pathlib import Path
 #: `ps` is pleasant surprise; every corpus's surprise maps to it.
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad", "calm", "boredom")
 
+#: A spreadsheet runs a text that begins with one of these.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 # C0 and C1 controls, breaks of lines and paragraphs, marks of direction, surrogates.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -108,6 +111,32 @@ def disk_fault(error, to):
         return SerlibError(f"The disk of {shown(Path(to).parent)} is full; make room, then run this again: it goes on")
     what = error.strerror or type(error).__name__
     return SerlibError(f"{shown(error.filename or to)} cannot be written ({what}); mend that or name another folder")
+
+
+def for_spreadsheets(table):
+    """A table whose texts no spreadsheet takes for formulas: a ' stands before those that begin like one.
+
+    For the tables that people open. `serlib.corpora` takes the ' off again; what only serlib reads needs none.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+
+    Returns
+    -------
+    pd.DataFrame
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> for_spreadsheets(pd.DataFrame({"text": ["=1+1", "yes"], "share": [-0.5, 0.5]})).values.tolist()
+    [["'=1+1", -0.5], ['yes', 0.5]]
+    """
+
+    def plain(value):
+        return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+    return table.map(plain).rename(columns=plain)
 
 
 @contextlib.contextmanager

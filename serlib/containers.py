@@ -135,13 +135,12 @@ def mono(file, name, *, offset_s=0.0, duration_s=None):
         float32, full scale 1.0.
     rate_hz : int
     """
-    parts, held = [], 0
-    for part, rate_hz in blocks(file, name, offset_s=offset_s, duration_s=duration_s):
-        parts.append(part)
-        held += len(part)
-        if held > MOST_SAMPLES:
+    samples = bytearray()  # grows in place, where arrays that are put together would take twice the memory
+    for block, rate_hz in blocks(file, name, offset_s=offset_s, duration_s=duration_s):
+        samples += block.data
+        if len(samples) > 4 * MOST_SAMPLES:
             raise SerlibError(too_long(name, rate_hz))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts), rate_hz
+    return np.frombuffer(samples, np.float32) if samples else np.zeros(0, np.float32), rate_hz
 
 
 def too_long(name, rate_hz):

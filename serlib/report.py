@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from serlib import evaluation, plots
-from serlib.base import atomic_path
+from serlib.base import atomic_path, for_spreadsheets
 from serlib.comparison import MARKED, readable
 
 #: What a split lets one conclude, in plain words.
@@ -80,7 +80,7 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
     for name, data in pictures.items():
         _put(folder / "figures" / f"{name}.png", data)
     table = report.predictions.assign(speech=relative(report.predictions["speech"]))
-    _put(folder / "predictions.csv", table.to_csv(index=False, float_format="%.6g"))
+    _put(folder / "predictions.csv", for_spreadsheets(table).to_csv(index=False, float_format="%.6g"))
     _put(folder / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
     shown = {name: _picture(figure, pictures[name]) for name, figure in figures.items()}
     page = _template("report").render(
@@ -125,7 +125,7 @@ def write_comparison(found, folder, *, title="Recipes side by side"):
     picture = plots.png(figure)
     _put(folder / "figures" / "accuracy.png", picture)
     for name, each in (("table", table), ("neighbours", found.neighbours)):
-        _put(folder / f"{name}.csv", each.to_csv(index=False, float_format="%.6g"))
+        _put(folder / f"{name}.csv", for_spreadsheets(each).to_csv(index=False, float_format="%.6g"))
     _put(folder / "comparison.json", json.dumps(found.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
     kinds = {name: name.partition(":")[0] for name in dict.fromkeys(table["split"])}
     rows = readable(table)

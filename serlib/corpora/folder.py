@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from serlib.base import LABELS, SerlibError
+from serlib.base import FORMULA, LABELS, SerlibError
 from serlib.corpora.common import Clip, Corpus, normal_label, printable, rejection, walk
 
 #: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
@@ -124,7 +124,12 @@ def _rows(table):
         raise SerlibError(f"{printable(table)} has the columns {has}; expected speech,label[,speaker,text]")
     if not lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
-    return [(line, dict(zip(columns, cells, strict=False))) for line, cells in lines]
+    return [(line, dict(zip(columns, map(_unquoted, cells), strict=False))) for line, cells in lines]
+
+
+def _unquoted(cell):
+    """Without the ' that keeps a spreadsheet from running a text (`serlib.base.for_spreadsheets`)."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _decoded(data):

@@ -162,7 +162,7 @@ def drawing_of(index, points, axes, title):
         {
             "type": "scattergl",
             "mode": "markers",
-            "name": group["label"],
+            "name": escape(group["label"]),  # plotly takes texts for HTML
             "x": group["x"].tolist(),
             "y": group["y"].tolist(),
             "customdata": group["rows"].tolist(),
@@ -176,7 +176,7 @@ def drawing_of(index, points, axes, title):
     ]
     nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
     legend = [  # entries of their own, since a group's would show the symbol of its first clip
-        {**nowhere, "name": name, "legendgroup": name, "marker": {"symbol": symbol, "color": shade, "size": 10}}
+        {**nowhere, "name": escape(name), "legendgroup": name, "marker": {"symbol": symbol, "color": shade, "size": 10}}
         for name, symbol, shade in (
             *((group["label"], SYMBOLS[0], group["colour"]) for group in found),
             *((speaker, symbol, INK) for speaker, symbol in symbols_of(index).items()),
@@ -192,7 +192,7 @@ def drawing_of(index, points, axes, title):
         "plot_bgcolor": "white",
         "font": {"color": INK, "size": 13},
         "hovermode": "closest",
-        "xaxis": {**grid, "title": {"text": axes[0], "font": {"size": 13}}},
-        "yaxis": {**grid, "title": {"text": axes[1], "font": {"size": 13}}},
+        "xaxis": {**grid, "title": {"text": escape(axes[0]), "font": {"size": 13}}},
+        "yaxis": {**grid, "title": {"text": escape(axes[1]), "font": {"size": 13}}},
     }
     return {"data": [*dots, *legend, {**nowhere, "showlegend": False, "marker": ring}], "layout": layout}
