@@ -370,6 +370,31 @@ def fill(folder, clips, *, count, seed):
     return made
 
 
+def hours(folder, clip):
+    """Two recordings of an hour, small on disk.
+
+    Parameters
+    ----------
+    folder : Path
+    clip : (np.ndarray [shape=(n,)], int)
+
+    Returns
+    -------
+    dict of Path -> Made
+    """
+    y, made = np.resize(clip[0], 60 * 8000), {}
+    y = (32000 * (y * (0.5 / abs(y).max()))).astype(np.int16)
+    for name, format, subtype, rate_hz in (
+        ("hour.flac", "FLAC", "PCM_16", 8000),
+        ("hour.wav", "WAV", "PCM_U8", 4000),
+    ):
+        with soundfile.SoundFile(folder / name, "w", rate_hz, 1, subtype, format=format) as sound:
+            for _ in range(3600 * rate_hz // len(y)):
+                sound.write(y)
+        made[folder / name] = Made("an hour", GOOD)
+    return made
+
+
 def speech(folder, *, limit=12):
     """Clips to damage: the middle second of some files below a folder, as (samples, rate in Hz)."""
     found = sorted(Path(folder).rglob("*.wav"))
