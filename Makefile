@@ -15,7 +15,7 @@ ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test lab app notebooks bench clean
+.PHONY: help env run test trust lab app notebooks bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -41,6 +41,9 @@ test: env  ## ruff, pytest (with real corpora where SERLIB_REAL_DATA names them)
 	@$(BIN)/ruff check .
 	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 $(REAL)
 	$(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600 notebooks
+
+trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (make test: a sample)
+	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 $(REAL)
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) notebooks
