@@ -105,9 +105,10 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None):
             # Rounding as in librosa.load, so that the same samples are read.
             start = min(int(offset_s * native_hz), whole)
             wanted = whole - start if duration_s is None else min(int(duration_s * native_hz), whole - start)
-            if start:
-                sound.seek(start)
-            held, step = 0, max(1, _BLOCK // sound.channels)
+            step, skipped, held = max(1, _BLOCK // sound.channels), 0, 0
+            while skipped < start:  # a damaged file may be read through, but not from the middle
+                passed = len(sound.read(min(step, start - skipped), dtype="float32"))
+                skipped += passed or start
             while held < wanted or not held:
                 block = sound.read(min(step, wanted - held), dtype="float32", always_2d=True)
                 held += len(block)

@@ -202,7 +202,7 @@ def walk(root, rejected, *, limit=None):
             with os.scandir(folder) as listing:
                 found = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            rejected.append(rejection(folder, f"cannot be opened ({error.strerror}); mend its permissions"))
+            rejected.append(rejection(folder, f"cannot be opened ({error.strerror}); mend that or move it away"))
             continue
         below = []
         for entry in found:

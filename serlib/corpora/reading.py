@@ -54,7 +54,7 @@ def _read(path, known):
         return "", 0.0, 0, "has a name that is not UTF-8; rename it"
     except (OSError, ValueError) as error:  # ValueError: a table names a path with a zero byte
         what = getattr(error, "strerror", None) or error
-        return "", 0.0, 0, f"cannot be read ({what}); mend its permissions or delete it"
+        return "", 0.0, 0, f"cannot be read ({what}); mend that or delete it"
 
 
 def _judge(file, path):

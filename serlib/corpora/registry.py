@@ -2,11 +2,12 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 from natsort import natsorted
 
-from serlib.base import SerlibError, data_dir, home
+from serlib.base import SerlibError, data_dir, home, one_line
 from serlib.corpora import cremad, emodb, folder, ravdess, sample, savee, tess
 from serlib.corpora.common import printable, walk
 
@@ -129,22 +130,22 @@ def misfit(corpus, place, files=None):
     files = list(walk(place, [])) if files is None else files
     if not files:
         archives = natsorted(p.name for p in place.iterdir() if p.suffix.lower() in (".zip", ".gz", ".tar", ".rar"))
-        holds = f"holds no sound file, but the archive {archives[0]}" if archives else "holds no sound file"
+        holds = f"holds no sound file{f', but the archive {one_line(archives[0])}' if archives else ''}"
         return f"{where} {holds}; {'unpack it there' if archives else _mend(corpus)}"
     if reasons := [(file, reason) for file in files if (reason := corpus.refuse(file))]:
         file, reason = reasons[0]
-        return f"{where} holds no speech of {corpus.title}: {file.name} {reason}"
+        return f"{where} holds no speech of {corpus.title}: {one_line(file.name)} {reason}"
     others = {name: sum(_fits(other, file) for file in files) for name, other in CORPORA.items() if not other.scan}
     other = max(others, key=others.get)
     if others[other]:
         return (
             f"{where} holds {CORPORA[other].title} ({others[other]} of {len(files)} file names fit {other}), "
-            f"not {corpus.title}; run: python -m serlib index {other} {where}"
+            f"not {corpus.title}; run: python -m serlib index {other} {shlex.quote(where)}"
         )
     return (
         f"None of the {len(files)} sound files in {where} is named like {corpus.title} ({corpus.example}), for example "
-        f"{files[0].name}; if these are your own recordings, one folder a label, run: "
-        f"python -m serlib index folder {where}"
+        f"{one_line(files[0].name)}; if these are your own recordings, one folder a label, run: "
+        f"python -m serlib index folder {shlex.quote(where)}"
     )
 
 

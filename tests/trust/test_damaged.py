@@ -43,8 +43,10 @@ def test_every_kind_is_drawn_from_the_seed(clips, tmp_path):
     kinds = [what.kind for what in made[0].values()]
     assert set(kinds) >= {kind.__name__ for kind in damaged.KINDS}
     assert {what.must for what in made[0].values()} == {damaged.GOOD, damaged.BAD, damaged.EITHER}
-    content = [[path.read_bytes() for path in each if path.is_file()] for each in made]
-    assert content[0] == content[1] != content[2]
+    # libsndfile numbers the streams of Ogg at random
+    content = [[path.read_bytes() for path in each if path.is_file() and path.suffix != ".ogg"] for each in made]
+    content = [[data for data in each if b"OggS" not in data] for each in content]
+    assert content[0] == content[1] != content[2] and len(content[0]) > len(made[0]) / 2
     assert len(set(content[0])) > 0.9 * len(content[0])
 
 
@@ -100,8 +102,8 @@ def test_files_and_folders_that_may_not_be_read(clips):
         assert [Path(path).name for path in table["speech"]] == ["good.wav", "good.wav"]
         said = {Path(entry["file"]).name: entry["reason"] for entry in table.attrs["rejected"]}
         assert said == {
-            "shut.wav": "cannot be read (Permission denied); mend its permissions or delete it",
-            "shut": "cannot be opened (Permission denied); mend its permissions",
+            "shut.wav": "cannot be read (Permission denied); mend that or delete it",
+            "shut": "cannot be opened (Permission denied); mend that or move it away",
         }
     finally:
         (root / "shut").chmod(0o755)
@@ -121,8 +123,8 @@ def test_paths_longer_than_the_system_takes(clips, tmp_path, monkeypatch):
         Path("deep.wav").write_bytes(damaged.encoded(y * (0.9 - 0.02 * level), rate_hz))
     monkeypatch.chdir(tmp_path)
     table = serlib.index("folder", top, show=False)
-    assert len(table) >= 18 and len(table.attrs["rejected"]) == 1
-    assert "File name too long" in table.attrs["rejected"][0]["reason"]
+    assert len(table) >= 18 and 1 <= len(table.attrs["rejected"]) <= 2  # the last file may be as far down as the folder
+    assert all("(File name too long); mend that or" in entry["reason"] for entry in table.attrs["rejected"])
     assert np.isfinite(serlib.extract(table, "mfcc40-mean", out_dir=tmp_path / "features", show=False).values).all()
     shutil.rmtree(top)
 
