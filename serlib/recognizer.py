@@ -56,7 +56,7 @@ class Recognizer:
         The folder of a run; its probes are checked.
     threshold : float, optional
         Below this confidence the answer is `unsure`, and so it is where the sound does not resemble what the model
-        learned from (`serlib.domain`). Default: the run's own, chosen on its validation role (`serlib.calibration`);
+        learned from (`serlib.domain`). Default: the run's own, one half where it is calibrated (`serlib.calibration`);
         0 answers always, whatever the sound.
     speaker : sequence of str or Path, optional
         Recordings, or folders of them, of whoever is to be recognised, in as many moods as possible. A run with

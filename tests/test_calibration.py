@@ -64,22 +64,18 @@ def test_few_clips_that_are_all_right_make_nobody_certain():
     assert tempered(hard, calibration.fit_temperature(np.zeros(18, int), hard)).max() < 0.98
 
 
-def test_the_threshold_keeps_nineteen_of_twenty_right_answers(rng):
-    confidence, correct = rng.random(1000), rng.random(1000) < 0.7
-    found = calibration.fit_threshold(confidence, correct)
-    kept = (confidence[correct] >= found).mean()
-    assert calibration.KEPT <= kept < calibration.KEPT + 2 / correct.sum()
-    assert calibration.fit_threshold(confidence, np.zeros(1000, bool)) == 1.0
-
-
 def test_what_is_kept_is_what_was_measured(rng):
     true, own = drawn(rng, sharper=3.0)
     kept = calibration.fit(true, own)
     assert kept["ece_after"] < 0.03 < 0.1 < kept["ece_before"] and kept["clips"] == len(true)
     confidence, correct = tempered(own, kept["temperature"]).max(axis=1), own.argmax(axis=1) == true
     assert kept["ece_after"] == pytest.approx(metrics.calibration(confidence, correct)[0], abs=1e-4)
-    assert (confidence[correct] >= kept["threshold"]).mean() >= calibration.KEPT
+    above = confidence >= kept["threshold"]
+    assert kept["answered"] == pytest.approx(above.mean(), abs=1e-4)
+    assert kept["right"] == pytest.approx(correct[above].mean(), abs=1e-4)
+    assert correct[~above].mean() < 0.5 < kept["right"]  # which is what the threshold is for
     assert all(type(value) in (float, int) for value in kept.values())  # JSON takes no numpy
+    assert calibration.fit(true[:9] * 0, np.full((9, 5), 0.2))["right"] is None
 
 
 # --- in a training --------------------------------------------------------------------------------------------------
