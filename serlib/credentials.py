@@ -170,7 +170,16 @@ def _clean(text, where):
     """Refuse what cannot stand in a header: the libraries below would quote it in their messages."""
     if not text.isascii() or not text.isprintable() or " " in text or len(text) > 8000:
         raise SerlibError(f"What {where} holds is no Kaggle credential (letters that none has); copy it again")
-    return text
+    return _Hidden(text)
+
+
+class _Hidden(str):
+    """Text for a header. A traceback that shows the variables of each call shows this one to nobody."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return "(hidden)"
 
 
 def _open_to_others(file):

@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 
 from serlib import corpora
-from serlib.archives import MARKER, BadArchive, disk_fault, room_for, unpack, whole
-from serlib.base import SerlibError, data_dir, shown
+from serlib.archives import MARKER, BadArchive, room_for, unpack, whole
+from serlib.base import SerlibError, data_dir, disk_fault, shown
 from serlib.corpora import registry
 from serlib.corpora.common import walk
 from serlib.credentials import HOW, Credentials, look
@@ -53,9 +53,11 @@ def download(corpus, *, to=None, show=None, force=False, keep_archive=False):
     known = registry.entry(corpus)
     target = data_dir() / corpus if to is None else Path(to)
     target = target.expanduser().absolute()
-    if not force and (there := _there(known, target, to)):
-        return there
     archive, part = (target.with_name(target.name + suffix) for suffix in (".zip", ".zip.part"))
+    if not force and (there := _there(known, target, to)):
+        if part.is_file() and there == target:
+            _tidy(part, corpus)
+        return there
     room_for(target)
     if archive.is_file() and not force:
         return _unpacked(known, archive, target, show)
@@ -107,6 +109,15 @@ def _there(known, target, to):
 
 def _holds(known, folder):
     return any(known.parse(path) for path in walk(folder, []))
+
+
+def _tidy(part, corpus):
+    """Delete the archive of a download that was killed after it had been unpacked."""
+    from serlib import transfer
+
+    with contextlib.suppress(SerlibError, OSError), _alone(part, corpus):  # another process is at it, or only reads
+        if transfer.complete(part):
+            transfer.forget(part)
 
 
 def _unpacked(known, archive, target, show):

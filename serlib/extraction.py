@@ -5,13 +5,14 @@ Knows nothing of audio: `fill` is given a function and what to call it with. A c
     <key>/values.npy  lengths.npy  header.json            finished: renamed here in one step
     .<key>.partial/values.npy  lengths.npy  done/<chunk>  on its way: done/ holds a checksum of each finished chunk
 
-Several processes may work on one cache at once. There is no lock that a killed process could leave behind: a row has
-the same bytes whoever computes it, a mark is only believed where the checksum of the rows agrees, and who is first
+Several processes may work on one cache at once: who comes to a chunk that another one computes waits for it, and goes
+on with the next. The lock goes with its process, so a killed one leaves none behind, and nothing depends on it: a row
+has the same bytes whoever computes it, a mark is only believed where the checksum of the rows agrees, and who is first
 renames the folder.
 """
 
 import contextlib
-import errno
+import glob
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serlib.base import SerlibError, progress, shown
+from serlib.base import NO_SPACE, SerlibError, disk_fault, progress, shown
 
 #: Rows that a worker computes between two marks. Small enough that a kill costs less than a second.
 CHUNK = 32
@@ -79,9 +80,7 @@ def fill(function, tasks, shape, folder, header, *, jobs=None, show=None, desc="
         except FileNotFoundError as error:
             lost = error
         except OSError as error:
-            raise SerlibError(
-                f"{shown(folder)} cannot be written ({error.strerror or error}); make room, or choose another folder"
-            ) from error
+            raise disk_fault(OSError(error.errno, error.strerror or str(error)), folder) from error
     finished = _finished(folder, header)
     if not finished:
         raise SerlibError(f"{shown(folder)} is changed while it is written; choose another folder") from lost
@@ -96,8 +95,11 @@ def _finished(folder, header):
         values, lengths = _load(folder)
     except (OSError, ValueError, EOFError):  # missing, or shorter than it says
         return None
-    whole = len(values) == len(lengths) == header["rows"] and values.dtype == np.float32
-    return (values, np.array(lengths)) if whole else None
+    if not len(values) == len(lengths) == header["rows"] or values.dtype != np.float32:
+        return None
+    if (folder / "done").exists():  # killed before it had tidied up
+        shutil.rmtree(folder / "done", ignore_errors=True)
+    return values, np.array(lengths)
 
 
 def _load(folder):
@@ -117,10 +119,10 @@ def _partial(folder, header, shape):
     """The folder of an extraction on its way: the one that was interrupted, else a new one."""
     partial = folder.with_name(f".{folder.name}.partial")
     if folder.exists() and not _finished(folder, header):
-        _discard(folder)  # another version, or damaged
+        _discard(folder, folder)  # another version, or damaged
     if _header(partial) == header:
         return partial
-    _discard(partial)
+    _discard(partial, folder)
     fresh = _beside(folder)
     try:
         (fresh / "done").mkdir(parents=True)
@@ -143,7 +145,7 @@ def _reserve(path):
         try:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         except OSError as error:
-            if error.errno == errno.ENOSPC:  # anything else: a file system that cannot reserve
+            if error.errno in NO_SPACE:  # anything else: a file system that cannot reserve
                 raise
 
 
@@ -151,11 +153,11 @@ def _beside(folder):
     return folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
 
 
-def _discard(folder):
-    """Remove a folder in one step for whoever looks at it."""
+def _discard(path, folder):
+    """Remove what is no cache `folder` in one step for whoever looks at it."""
     away = _beside(folder)
     with contextlib.suppress(FileNotFoundError):
-        os.rename(folder, away)
+        os.rename(path, away)
         shutil.rmtree(away, ignore_errors=True)
 
 
@@ -183,26 +185,40 @@ def _work(function, tasks, partial, jobs, show, desc):
 
 
 def _chunk(function, tasks, partial, layout, first):
-    """Compute some rows, write them, and then the mark that says so."""
-    rows, lengths = _map(partial, layout, "r+")
+    """Compute some rows, write them, and then the mark that says so; unless another process has done it meanwhile."""
     end, wrong = first + len(tasks), []
-    for n, task in enumerate(tasks, first):
-        try:
-            row, lengths[n] = function(*task)
-        except SerlibError as error:
-            wrong.append(str(error))
-            continue
-        if row.shape == rows.shape[1:]:
-            rows[n] = row
-        else:
-            rows[n, : len(row)] = row[: rows.shape[1]]
-            rows[n, len(row) :] = 0
-            lengths[n] = min(lengths[n], rows.shape[1])
-    if not wrong:
-        mark = partial / "done" / f"{first}.{uuid.uuid4().hex[:8]}"
-        mark.write_text(_checksum(rows, lengths, first, end))
-        os.replace(mark, partial / "done" / str(first))
+    with _alone(partial / "done" / f"{first}.lock"):
+        if _done(partial, layout, first, end):
+            return first, wrong
+        rows, lengths = _map(partial, layout, "r+")
+        for n, task in enumerate(tasks, first):
+            try:
+                row, lengths[n] = function(*task)
+            except SerlibError as error:
+                wrong.append(str(error))
+                continue
+            if row.shape == rows.shape[1:]:
+                rows[n] = row
+            else:
+                rows[n, : len(row)] = row[: rows.shape[1]]
+                rows[n, len(row) :] = 0
+                lengths[n] = min(lengths[n], rows.shape[1])
+        if not wrong:
+            mark = partial / "done" / f"{first}.{uuid.uuid4().hex[:8]}"
+            mark.write_text(_checksum(rows, lengths, first, end))
+            os.replace(mark, partial / "done" / str(first))
     return first, wrong
+
+
+@contextlib.contextmanager
+def _alone(lock):
+    """One at a time on this machine; on Windows and on disks that know no locks several, which costs time only."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(stack.enter_context(open(lock, "ab")), fcntl.LOCK_EX)
+        yield
 
 
 def _map(partial, layout, mode):
@@ -227,7 +243,9 @@ def _checksum(values, lengths, first, end):
 
 
 def _publish(partial, folder):
-    """Give a finished cache its name."""
+    """Give a finished cache its name. What killed processes left goes first; a living one looks again, and finds it."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.????????"):
+        _discard(left, folder)
     for name in NAMES:
         with open(partial / name, "rb+") as file:
             os.fsync(file.fileno())
@@ -236,6 +254,6 @@ def _publish(partial, folder):
     except FileNotFoundError:
         raise
     except OSError:  # another process has published the same
-        _discard(partial)
+        _discard(partial, folder)
         return
     shutil.rmtree(folder / "done", ignore_errors=True)

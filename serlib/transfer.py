@@ -19,8 +19,7 @@ from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetReque
 from kagglesdk.kaggle_http_client import KaggleHttpClient
 from requests.adapters import HTTPAdapter
 
-from serlib.archives import disk_fault
-from serlib.base import SerlibError, progress, shown
+from serlib.base import SerlibError, disk_fault, progress, shown
 from serlib.credentials import HOW, SETTINGS
 
 #: Seconds to wait for a connection, and for the next bytes; the client itself would wait for ever.
@@ -234,6 +233,11 @@ def _state_file(part):
 def _state(part):
     with contextlib.suppress(OSError, ValueError):
         return json.loads(_state_file(part).read_text())
+
+
+def complete(part):
+    """Whether all of an archive was brought."""
+    return (_state(part) or {}).get("size") == _size(part)
 
 
 def forget(part):

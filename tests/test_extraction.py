@@ -1,5 +1,6 @@
 """serlib.extraction: interrupted, damaged, shared and outdated caches."""
 
+import contextlib
 import errno
 import functools
 import json
@@ -182,7 +183,9 @@ def test_two_at_once_do_not_harm_each_other(tmp_path):
     assert sorted(os.listdir(tmp_path)) == sorted(str(round) for round in range(10))
 
 
-def test_one_that_comes_late_finds_what_the_other_has_finished(tmp_path):
+def test_one_that_comes_late_finds_what_the_other_has_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr(extraction, "_alone", contextlib.nullcontext)  # as on a disk without locks
+
     def slow(n):
         if n == ROWS - 1:
             fill(tmp_path / "cache")  # another one overtakes
@@ -207,7 +210,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_behind(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "posix_fallocate", full)
-        with pytest.raises(SerlibError, match="cannot be written \\(No space left on device\\); make room"):
+        with pytest.raises(SerlibError, match="is full; make room"):
             fill(tmp_path / "cache")
     assert os.listdir(tmp_path) == []
     fill(tmp_path / "cache")
