@@ -96,13 +96,28 @@ def last_layer(model, values, *, batch_size=256):
 
     Returns
     -------
-    np.ndarray [shape=(clips, units)], float32: the input of the last layer.
+    np.ndarray [shape=(clips, units)], float32: the input of the last layer; of a committee that of all its members.
 
     Taught in notebooks/05_evaluate.
     """
     import keras
 
-    inside = keras.Model(model.input, model.layers[-1].input)
+    inside = keras.Model(model.input, _before_the_answer(model))
     starts = range(0, len(values), batch_size)
     parts = [inside(np.asarray(values[i : i + batch_size]), training=False) for i in starts]
     return np.concatenate(parts).astype(np.float32)
+
+
+def _before_the_answer(model):
+    """The symbolic input of the softmax; of a committee those of its members, one after the other."""
+    import keras
+
+    last = model.layers[-1]
+    if not isinstance(last.input, list):
+        return last.input
+    parts = []
+    for answer in last.input:
+        node = answer._keras_history
+        member, x = node.operation, node.operation._inbound_nodes[node.node_index].input_tensors
+        parts.append(keras.Model(member.input, member.layers[-1].input)(*x))
+    return keras.layers.concatenate(parts)

@@ -54,7 +54,7 @@ class Report:
     corpora : list of str
         Where the clips come from.
     normalise : str
-        How the model's features were normalised, of `serlib.recipes.NORMALISATIONS`.
+        How the model's features were normalised, of `serlib.recipe.NORMALISATIONS`.
     ece_before : float or None
         Of the model's own confidences, before calibration; None where nothing was calibrated (the published protocol
         has no role for it).

@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from serlib import evaluation, training
+from serlib import evaluation, keeping, training
 from serlib.base import SerlibError, atomic_path, ordered_labels, progress
 from serlib.features import extract
 from serlib.splits import SPLIT_KINDS, default_folds, group_keys
@@ -91,7 +91,7 @@ class Experiment:
             done = training.finished(self.system, self.table, out=self.out, seed=self.seed, epochs=self.epochs)
             return done and self.judged() is not None
         judged = self.judged()
-        return judged is not None and judged["clips"] == training.content(self.table)
+        return judged is not None and judged["clips"] == keeping.content(self.table)
 
     def answers(self):
         """The clips of the test role with a column of probabilities for each label."""
@@ -226,7 +226,7 @@ def _peer(experiment, jobs, show):
     began = time.perf_counter()
     answers = experiment.system.answer(experiment.table)
     train_s = round(time.perf_counter() - began, 1)
-    return answers, {"clips": training.content(experiment.table), "train_s": train_s}
+    return answers, {"clips": keeping.content(experiment.table), "train_s": train_s}
 
 
 def _ms_a_clip(run, jobs):

@@ -11,10 +11,10 @@ from keras import ops
 
 from serlib import normalisation
 
-_registered = keras.saving.register_keras_serializable(package="serlib")
+registered = keras.saving.register_keras_serializable(package="serlib")
 
 
-@_registered
+@registered
 class ZScore(keras.layers.Layer):
     """Z-score of each column with the statistics of the training role; padding stays zero and is masked.
 
@@ -41,14 +41,14 @@ class ZScore(keras.layers.Layer):
 
     def call(self, x):
         """[shape=(clips, ..., d)] in and out."""
-        return _zero((x - self.mean) / self.scale, self.compute_mask(x))
+        return zero((x - self.mean) / self.scale, self.compute_mask(x))
 
     def compute_mask(self, x, previous_mask=None):
         """Which frames are real; None for features without frames."""
-        return _real(x)
+        return real_frames(x)
 
 
-@_registered
+@registered
 class UtteranceZScore(keras.layers.Layer):
     """Z-score of each column over the real frames of its own clip; padding stays zero and is masked."""
 
@@ -58,16 +58,16 @@ class UtteranceZScore(keras.layers.Layer):
 
     def call(self, x):
         """[shape=(clips, frames, d)] in and out."""
-        mask = _real(x)
+        mask = real_frames(x)
         mean, std = _moments(x, mask)
-        return _zero((x - mean[:, None]) / std[:, None], mask)
+        return zero((x - mean[:, None]) / std[:, None], mask)
 
     def compute_mask(self, x, previous_mask=None):
         """Which frames are real."""
-        return _real(x)
+        return real_frames(x)
 
 
-@_registered
+@registered
 class MaskedConv1D(keras.layers.Conv1D):
     """Conv1D over time that sees zeros where there is padding, as at the end of a clip, and hands the mask on.
 
@@ -80,10 +80,10 @@ class MaskedConv1D(keras.layers.Conv1D):
 
     def call(self, x, mask=None):
         """[shape=(clips, frames, d)] in, [shape=(clips, frames, filters)] out."""
-        return super().call(_zero(x, mask))
+        return super().call(zero(x, mask))
 
 
-@_registered
+@registered
 class MaskedMaxPooling1D(keras.layers.Layer):
     """Max pooling over the real frames; a pooled frame is real where one of its frames is.
 
@@ -110,7 +110,7 @@ class MaskedMaxPooling1D(keras.layers.Layer):
         lowest = float(np.finfo(np.float32).min)
         if mask is not None:
             x = ops.where(mask[..., None], x, ops.full_like(x, lowest))
-        return _zero(self._pooled(x, lowest), self.compute_mask(x, mask))
+        return zero(self._pooled(x, lowest), self.compute_mask(x, mask))
 
     def compute_mask(self, x, previous_mask=None):
         """Which pooled frames are real."""
@@ -123,7 +123,7 @@ class MaskedMaxPooling1D(keras.layers.Layer):
         return ops.max_pool(x, self.pool_size, self.pool_size, padding="valid")
 
 
-@_registered
+@registered
 class DropMask(keras.layers.Layer):
     """The frames with padding set to zero and without a mask, for layers that know none (Conv1D, Flatten)."""
 
@@ -133,13 +133,13 @@ class DropMask(keras.layers.Layer):
 
     def call(self, x, mask=None):
         """[shape=(clips, frames, d)] in and out."""
-        return _zero(x, mask)
+        return zero(x, mask)
 
     def compute_mask(self, x, previous_mask=None):
         """None."""
 
 
-@_registered
+@registered
 class StatisticsPooling(keras.layers.Layer):
     """Mean and standard deviation of each column over the real frames, as in x-vectors (Snyder et al. 2018, ICASSP)."""
 
@@ -155,7 +155,7 @@ class StatisticsPooling(keras.layers.Layer):
         """None: there are no frames any more."""
 
 
-@_registered
+@registered
 class AttentionPooling(keras.layers.Layer):
     """Weighted mean over the real frames; the model learns which frames to listen to.
 
@@ -198,12 +198,49 @@ class AttentionPooling(keras.layers.Layer):
         """None: there are no frames any more."""
 
 
-def _real(x):
+@registered
+class Committee(keras.layers.Layer):
+    """What several models make of a clip together: the softmax of the weighted mean of their log-probabilities [1]_.
+
+    Parameters
+    ----------
+    shares : sequence of float
+        Weight of each model.
+
+    References
+    ----------
+    .. [1] G. Hinton, "Training products of experts by minimizing contrastive divergence", Neural Computation 14(8),
+       2002; the logarithmic opinion pool.
+    """
+
+    def __init__(self, shares, **options):
+        super().__init__(**options)
+        self.shares = [float(share) for share in shares]
+
+    def get_config(self):
+        """What `__init__` takes."""
+        return {**super().get_config(), "shares": self.shares}
+
+    def call(self, answers):
+        """A list of [shape=(clips, labels)] in, [shape=(clips, labels)] out."""
+        logs = [
+            share * ops.log(ops.maximum(answer, keras.config.epsilon()))
+            for share, answer in zip(self.shares, answers, strict=True)
+        ]
+        return ops.softmax(sum(logs), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """That of one answer."""
+        return input_shape[0]
+
+
+def real_frames(x):
     """Which frames are not padding [shape=(clips, frames)]; None for features without frames."""
     return ops.any(ops.not_equal(x, 0), axis=-1) if len(x.shape) == 3 else None
 
 
-def _zero(x, mask):
+def zero(x, mask):
+    """Padding set to zero [shape=(clips, frames, d)]; nothing changes without a mask."""
     return x if mask is None else ops.where(mask[..., None], x, ops.zeros_like(x))
 
 
@@ -214,6 +251,6 @@ def _moments(x, mask):
         mask = ops.ones(ops.shape(x)[:2], dtype="bool")
     share = ops.cast(mask, x.dtype)[..., None]
     count = ops.maximum(ops.sum(share, axis=1), 1.0)
-    mean = ops.sum(_zero(x, mask), axis=1) / count
+    mean = ops.sum(zero(x, mask), axis=1) / count
     variance = ops.sum(share * ops.square(x - mean[:, None]), axis=1) / count
     return mean, ops.sqrt(ops.maximum(variance, normalisation.SMALLEST**2))

@@ -106,7 +106,7 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
         An index. For per-speaker normalisation it should hold all that there is of each speaker.
     spec : FeatureSpec
     normalise : str
-        Of `serlib.recipes.NORMALISATIONS`; all but `speaker` are layers of the model and change nothing here.
+        Of `serlib.recipe.NORMALISATIONS`; all but `speaker` are layers of the model and change nothing here.
     jobs, show
         Of `serlib.features.extract`.
 

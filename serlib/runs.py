@@ -22,7 +22,7 @@ import pandas as pd
 from serlib import audio, calibration, domain, modelfile
 from serlib.base import ROLES, SerlibError, shown
 from serlib.features import FeatureSpec, extract_clip, pad
-from serlib.recipes import NORMALISATIONS
+from serlib.recipe import NORMALISATIONS
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
 
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def normalise(self):
-        """How features are normalised, of `serlib.recipes.NORMALISATIONS`."""
+        """How features are normalised, of `serlib.recipe.NORMALISATIONS`."""
         return self.info["recipe"]["normalise"]
 
     @property
@@ -216,7 +216,7 @@ def load_model(path, *, compiled=False):
     """
     import keras
 
-    from serlib import layers  # noqa: F401  Keras finds our layers once they are registered
+    from serlib import layers, pooling  # noqa: F401  Keras finds our layers once they are registered
 
     try:
         modelfile.check(path)

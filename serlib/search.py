@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from serlib import training
+from serlib import keeping, training
 from serlib.base import SerlibError, progress, shown
 from serlib.recipes import Recipe, get
 
@@ -118,7 +118,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     if metric not in ("val_accuracy", "val_loss"):
         raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
     known = table[table.role != "test"].reset_index(drop=True)
-    what = {"metric": metric, "seed": seed, "epochs": epochs, "clips": training.content(known)}
+    what = {"metric": metric, "seed": seed, "epochs": epochs, "clips": keeping.content(known)}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     verbosity = optuna.logging.get_verbosity()

@@ -25,8 +25,8 @@ MODULES = sorted((ROOT / "serlib").rglob("*.py"))
 LAYERS = (
     *("base", "containers", "audio", "corpora", "archives", "credentials", "transfer", "download"),
     *("spectrum", "extraction", "prosody", "functionals", "features", "resynthesis", "splits", "leakage"),
-    *("augment", "normalisation", "layers", "models", "recipes", "epochs", "modelfile"),
-    *("metrics", "calibration", "domain", "runs", "training", "evaluation", "experiments", "comparison", "search"),
+    *("augment", "normalisation", "layers", "pooling", "models", "recipe", "recipes", "epochs", "modelfile"),
+    *("metrics", "calibration", "domain", "runs", "keeping", "training", "evaluation", "experiments", "comparison", "search"),
     *("recognizer", "attribution", "embedding", "plots"),
     *("report", "explore", "cli", "__main__"),
 )
