@@ -1,12 +1,15 @@
 """What everything stands on: whole files or none, errors as one sentence, paths that tell nothing of the machine."""
 
+import errno
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from serlib import base
+from serlib.base import SerlibError
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
@@ -32,6 +35,43 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
         path.mkdir()
         raise ValueError("half way")
     assert [item.name for item in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    target = tmp_path / "run"
+    target.mkdir()
+    (target / "one").touch()
+
+    def fail(*_):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="broken"), base.atomic_path(target) as path:
+        path.mkdir()
+    assert [item.name for item in tmp_path.iterdir()] == ["run"]
+    assert [item.name for item in target.iterdir()] == ["one"]
+
+
+def test_what_a_killed_process_left_goes_after_an_hour(tmp_path):
+    old, young = (tmp_path / f".partial-{letter * 8}-table.csv" for letter in "ab")
+    for path in (old, young):
+        path.touch()
+    long_ago = time.time() - base.ABANDONED_S - 1
+    os.utime(old, (long_ago, long_ago))
+    with base.atomic_path(tmp_path / "table.csv") as path:
+        path.touch()
+    assert sorted(item.name for item in tmp_path.iterdir()) == [young.name, "table.csv"]
+
+
+def test_what_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    said = r"file/table.csv cannot be written \(.*\); mend that or name another folder"
+    with pytest.raises(SerlibError, match=said), base.atomic_path(tmp_path / "file" / "table.csv"):
+        pass
+    with pytest.raises(SerlibError, match=r"^The disk of .* is full; make room"), base.atomic_path(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError), base.atomic_path(tmp_path / "x"):
+        (tmp_path / "nothing").read_bytes()  # not about what is written
 
 
 def test_home_and_data(monkeypatch, tmp_path):

@@ -677,6 +677,41 @@ def test_the_command(server, user, monkeypatch, capfd):
     assert code == 0 and json.loads(out) == {"corpus": "tess", "folder": "data/tess"}
 
 
+def test_a_kill_after_unpacking_leaves_an_archive_that_the_next_call_deletes(server, key, home, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "forget", lambda part: None)
+        download.download("tess")
+    assert left(home) == ["tess", "tess.zip.part", "tess.zip.part.json"]
+    asked = len(server.asked)
+    assert download.download("tess") == home / "data" / "tess"
+    assert left(home) == ["tess"] and len(server.asked) == asked
+
+
+def test_half_of_a_new_download_stays_beside_the_old_folder(server, key, home):
+    download.download("tess")
+    server.faults, server.always = ["cut"], ["cut at once"]
+    refused(download.download, "tess", force=True)
+    there = left(home)
+    assert "tess.zip.part" in there
+    download.download("tess")
+    assert left(home) == there
+
+
+def test_a_kill_while_a_folder_is_replaced_leaves_no_half_folder(server, key, home, monkeypatch):
+    """Removed file by file, its mark first, half a folder would pass for one's own."""
+    folder = download.download("tess")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(archives.os, "replace", killed)
+        download.download("tess", force=True)
+    assert archives.whole(folder) and len(list(folder.rglob("*.wav"))) == 2 * CLIPS
+    download.download("tess", force=True)
+    assert left(home) == ["tess"]
+
+
 # unpacking
 
 
