@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from serlib.base import NO_SPACE, SerlibError, disk_fault, progress, shown
 #: Rows that a worker computes between two marks. Small enough that a kill costs less than a second.
 CHUNK = 32
 NAMES = ("values.npy", "lengths.npy")
+#: Seconds to wait for a chunk that another process computes. It may be stopped, and then holds its lock for ever.
+PATIENCE_S = 60
 # numpy parses the head of a file with Python's own parser, which Python 3.11 must not run in two threads at once
 # (https://github.com/python/cpython/issues/106905).
 _PARSER = threading.Lock()
@@ -212,12 +215,19 @@ def _chunk(function, tasks, partial, layout, first):
 
 @contextlib.contextmanager
 def _alone(lock):
-    """One at a time on this machine; on Windows and on disks that know no locks several, which costs time only."""
+    """One at a time on this machine; on Windows, on disks that know no locks, and while a process is stopped, several,
+    which costs time only."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(ImportError, OSError):
             import fcntl
 
-            fcntl.flock(stack.enter_context(open(lock, "ab")), fcntl.LOCK_EX)
+            file, end = stack.enter_context(open(lock, "ab")), time.monotonic() + PATIENCE_S
+            while time.monotonic() < end:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(0.01)
         yield
 
 

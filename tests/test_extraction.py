@@ -197,6 +197,19 @@ def test_one_that_comes_late_finds_what_the_other_has_finished(tmp_path, monkeyp
     assert sorted(os.listdir(tmp_path)) == ["cache"]
 
 
+def test_a_process_that_is_stopped_holds_nobody_up(tmp_path, monkeypatch):
+    """Its lock is waited for, but not for ever."""
+    fcntl = pytest.importorskip("fcntl", reason="this system has no such locks")
+    monkeypatch.setattr(extraction, "PATIENCE_S", 0.1)
+    with pytest.raises(SerlibError):
+        fill(tmp_path / "cache", wrong=(0,))  # all but the first chunk is done
+    with open(tmp_path / ".cache.partial" / "done" / "0.lock", "ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        calls = []
+        fill(tmp_path / "cache", calls=calls)
+    assert sorted(calls) == list(range(extraction.CHUNK))
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SerlibError, match="file/cache cannot be written"):
