@@ -8,7 +8,7 @@ import pytest
 
 from serlib import explore, recipes
 from serlib.base import SerlibError
-from serlib.explore import app as page
+from serlib.explore.app import RECIPE, THRESHOLD
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def test_the_run_that_was_asked_for_is_missing(checkout, monkeypatch):
 def test_without_a_run_one_is_trained_and_then_kept(home, tiny_recipe, tone_corpus, monkeypatch, capsys):
     monkeypatch.delenv("SERLIB_RUN", raising=False)
     monkeypatch.setenv("SERLIB_CORPUS", "tess")
-    tone_corpus(home / "data" / "tess")
-    monkeypatch.setitem(recipes.RECIPES, page.RECIPE, replace(tiny_recipe, epochs=2))
+    tone_corpus(home / "data" / "tess", words=6)
+    monkeypatch.setitem(recipes.RECIPES, RECIPE, replace(tiny_recipe, epochs=2))
     trained = explore.ready()
     assert trained.run.folder == home / "checkpoints" / "app"
     assert "No model has been trained here yet" in capsys.readouterr().out
@@ -60,7 +60,7 @@ def test_what_it_has_learned_from(live_run):
 def test_the_page(live_run):
     shown = explore.app(live_run.folder)
     recognizer = shown.live.microphone._listener.recognizer
-    assert recognizer.threshold == shown.threshold.value == page.THRESHOLD
+    assert recognizer.threshold == shown.threshold.value == THRESHOLD
     shown.threshold.value = 0.9
     assert recognizer.threshold == 0.9
     assert "pleasant surprise" in shown.children[-1].value and "tiny-whole" in shown.children[-1].value

@@ -110,7 +110,8 @@ print("features and model in time for two answers a second:", np.median(spent) <
 #
 # Press *Record*, speak, press *Stop*. The browser asks you once whether this page may listen; the sound goes to the
 # kernel of this notebook and nowhere else. You may also drop a sound file onto the widget. Try one sentence in several
-# emotions, then whisper, then speak with a pencil between your teeth.
+# emotions, then whisper, then speak with a pencil between your teeth. `make app` serves the same without
+# code.
 #
 # **Before you believe it**: this model has learned from a few voices, and yours was not among them. Notebook 05 has
 # measured what that costs. A model of the sample corpus has never heard a human being at all.

@@ -184,6 +184,7 @@ def still(y, rate_hz, *, overlay=None, timeline=None, **options):
 def _strip(ax, found):
     """Draw the stretches of a timeline below what is there; a name where there is room for it."""
     low, high = ax.get_ylim()
+    ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])  # none beside the strip
     ax.set_ylim(low - 0.22 * (high - low), high)
     for part in found:
         ax.axvspan(part["start_s"], part["end_s"], ymax=0.15, color=part["colour"], linewidth=0)

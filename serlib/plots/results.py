@@ -215,7 +215,7 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     """
     table = report.reliability[report.reliability["n"] > 0]
     middle, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
-    figure, ((top,), (bottom,)) = panels(2, size=(7.5, 7.2), sharex=True, height_ratios=(3, 1))
+    figure, ((top,), (bottom,)) = panels(2, size=(10, 6.4), sharex=True, height_ratios=(3, 1))
     few = table["n"] < FEW
     shades = [to_rgba(MAIN, 0.3 if pale else 1) for pale in few]
     top.bar(middle, 100 * table["accuracy"], width, color=shades, edgecolor="white")
@@ -233,7 +233,7 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     )
     top.plot([0, 100], [0, 100], "--", color=INK, linewidth=1.5, label="perfectly calibrated")
     top.set(title=honest(title, report.corpora), ylabel="Accuracy (%)", xlim=(0, 100), ylim=(0, 102))
-    top.legend(loc="upper left", title=f"ECE = {100 * report.ece:.1f} %", alignment="left")
+    top.legend(loc="upper left", bbox_to_anchor=(1.01, 1), title=f"ECE = {100 * report.ece:.1f} %", alignment="left")
     bottom.bar(middle, table["n"], width, color=FAINT, edgecolor="white")
     bottom.set(xlabel="Confidence (%)", ylabel="Clips")
     mean = 100 * report.predictions["confidence"].mean()

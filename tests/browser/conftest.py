@@ -182,6 +182,27 @@ class Notebook:
         return path
 
 
+#: Where in the page the loneliest point of an emotion is, and whose it is: [x, y, row].
+LONELIEST = """label => {
+    const box = document.querySelector(".serlib-map"), { xaxis, yaxis } = box._fullLayout;
+    const all = box.data.filter(t => t.customdata).flatMap(
+        t => t.customdata.map((row, k) => [xaxis.d2p(t.x[k]), yaxis.d2p(t.y[k]), row, t.name]));
+    const gap = ([x, y, row]) => Math.min(...all.map(([u, v, r]) => r === row ? Infinity : Math.hypot(x - u, y - v)));
+    const [x, y, row] = all.filter(p => p[3] === label).sort((p, q) => gap(q) - gap(p))[0];
+    const { left, top } = box.getBoundingClientRect();
+    return [left + xaxis._offset + x, top + yaxis._offset + y, row];
+}"""
+
+
+def click_point(notebook, label):
+    """Click on the loneliest point of an emotion on the map of a notebook; returns its row."""
+    x, y, row = notebook.page.evaluate(LONELIEST, label)
+    notebook.page.mouse.move(x, y)
+    notebook.page.locator(".serlib-map .hoverlayer text").first.wait_for()
+    notebook.page.mouse.click(x, y)
+    return row
+
+
 @pytest.fixture(scope="package")
 def server(tmp_path_factory):
     """A JupyterLab of these tests' own: port, token, SERLIB_HOME, folder of notebooks."""

@@ -53,12 +53,17 @@ def test_what_the_microphone_hears_is_what_predict_says(opened, live_run, clip):
             const label = document.querySelector(".serlib-live .heard strong")?.textContent;
             if (label) window.answers.push([performance.now(), label, bars.join(" ")]);
         }).observe(document.querySelector(".serlib-live .says"), { childList: true });
+        const meter = document.querySelector(".serlib-live .meter");
+        new MutationObserver(() => {
+            if (meter.getAttribute("aria-valuenow") > -40) window.loud = performance.now();
+        }).observe(meter, { attributeFilter: ["aria-valuenow"] });
     }""")
     page.get_by_role("button", name="Record").click()
     opened.until("live.microphone.recording")
     page.wait_for_function("document.querySelector('.serlib-live .meter').getAttribute('aria-valuenow') > -30")
     opened.picture("live-speaking", page.locator(".serlib-live"))
     page.wait_for_function("window.answers.length >= 4")  # while the recording goes on
+    page.wait_for_function("performance.now() - window.loud > 500 && window.answers.at(-1)[0] > window.loud")
     times = [time for time, *_ in page.evaluate("window.answers")]
     assert opened.evaluate("live.microphone.recording") == "True"
     page.get_by_role("button", name="Stop").click()
@@ -68,7 +73,9 @@ def test_what_the_microphone_hears_is_what_predict_says(opened, live_run, clip):
     opened.until(f"live.microphone.answer['label'] == {expected['label']!r} and not live.microphone.recording")
     latency_s = float(opened.evaluate("live.microphone.latency_s"))
     rate = (len(times) - 1) / (times[-1] - times[0]) * 1000
-    print(f"\n{rate:.1f} answers a second, the last {latency_s:.2f} s after the sound")
+    word_end = page.evaluate("window.loud")
+    after_s = (min(time for time in times if time > word_end) - word_end) / 1000
+    print(f"\n{rate:.1f} answers a second, the last {latency_s:.2f} s after the sound; {after_s:.2f} s after the word")
     assert rate > 2
 
 

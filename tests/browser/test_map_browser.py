@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from .conftest import click_point
+
 #: As many clips as TESS has, in three files: pitch tells them apart.
 CELLS = [
     """import tempfile, numpy as np, pandas as pd, soundfile
@@ -22,16 +24,6 @@ index = pd.DataFrame([(str(folder / f"{hz}.wav"), label, who, text, "tess") for 
 points = rng.normal(size=(2798, 2)) + 3 * np.eye(3, 2)[np.arange(2798) % 3]""",
     "clips = explore.clip_map(index, points, axes=('one', 'two'), title='Many clips')\nclips",
 ]
-#: Where in the page the loneliest point of an emotion is, and whose it is: [x, y, row].
-LONELIEST = """label => {
-    const box = document.querySelector(".serlib-map"), { xaxis, yaxis } = box._fullLayout;
-    const all = box.data.filter(t => t.customdata).flatMap(
-        t => t.customdata.map((row, k) => [xaxis.d2p(t.x[k]), yaxis.d2p(t.y[k]), row, t.name]));
-    const gap = ([x, y, row]) => Math.min(...all.map(([u, v, r]) => r === row ? Infinity : Math.hypot(x - u, y - v)));
-    const [x, y, row] = all.filter(p => p[3] === label).sort((p, q) => gap(q) - gap(p))[0];
-    const { left, top } = box.getBoundingClientRect();
-    return [left + xaxis._offset + x, top + yaxis._offset + y, row];
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +36,9 @@ def opened(module_lab):
     return notebook
 
 
-def click(notebook, label):
-    """Click on the loneliest point of an emotion; returns its row."""
-    x, y, row = notebook.page.evaluate(LONELIEST, label)
-    notebook.page.mouse.move(x, y)
-    notebook.page.locator(".serlib-map .hoverlayer text").first.wait_for()
-    notebook.page.mouse.click(x, y)
-    return row
-
-
 @pytest.mark.parametrize("label, hz", [("sad", 700), ("angry", 300), ("happy", 500)])
 def test_a_click_plays_the_clip_of_its_point(opened, label, hz):
-    row = click(opened, label)
+    row = click_point(opened, label)
     opened.until("clips.points.chosen", str(row))
     opened.until("clips.scope.position_s > 0.1 or clips.scope.playing")
     opened.page.get_by_role("group", name=f"word{row}, {label}").wait_for()

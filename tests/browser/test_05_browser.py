@@ -1,0 +1,123 @@
+"""Notebook 05 in a real browser: a click on the confusion matrix lists its clips, a click on the map plays."""
+
+import ast
+
+import pytest
+
+from .conftest import click_point
+
+#: The bytes that a scope plays, as a digest.
+DIGEST = """async (scope) => {
+    const data = await (await fetch(scope.querySelector("audio").src)).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+    return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}"""
+
+
+@pytest.fixture(scope="module")
+def judged(module_lab):
+    """Notebook 05, run from top to bottom; 09 finds its runs."""
+    notebook = module_lab.open("05_evaluate")
+    notebook.run()
+    notebook.page.wait_for_function("document.querySelector('.serlib-map')?._fullLayout?.xaxis")
+    return notebook
+
+
+@pytest.fixture
+def gallery(judged):
+    """The gallery, as a locator."""
+    found = judged.page.locator(".widget-vbox", has=judged.page.locator(".serlib-confusion")).first
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def kernel(notebook, expression):
+    return ast.literal_eval(notebook.evaluate(expression))
+
+
+def sounds_like(notebook, scope, speech):
+    """Whether a scope plays the clip that an expression in the kernel names."""
+    digest = f"__import__('hashlib').sha256(explore.encoded(*audio.load({speech}))[0]).hexdigest()"
+    return scope.evaluate(DIGEST) == kernel(notebook, digest)
+
+
+def cells(notebook, wrong):
+    """(row, column) of the cells that hold something, the fullest first."""
+    counts = kernel(notebook, "gallery.matrix.counts")
+    found = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if n and (i != j) == wrong]
+    return [(i, j) for _, i, j in sorted(found, reverse=True)]
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
+def test_a_cell_lists_its_clips(judged, gallery, wrong):
+    row, column = cells(judged, wrong)[0]
+    meant, heard = (kernel(judged, "run.labels")[k] for k in (row, column))
+    gallery.locator(f".serlib-confusion button[data-row='{row}'][data-column='{column}']").click()
+    judged.until("gallery.matrix.chosen", repr([row, column]))
+    mine = f"found.predictions[(found.predictions.label == {meant!r}) & (found.predictions.predicted == {heard!r})]"
+    wanted = kernel(judged, f"[(c.speaker, c.text) for c in {mine}.sort_values('confidence').itertuples()][::-1]")
+    title = f"{wanted[0][0]}: {wanted[0][1]}, meant {meant}, heard as {heard}"
+    scope = gallery.get_by_role("group", name=title)
+    scope.wait_for()
+    listed = gallery.locator("select[size] option").all_inner_texts()
+    assert [line.split("%")[1].strip() for line in listed] == [f"{who}: {text}" for who, text in wanted]
+    assert sounds_like(judged, scope, f"{mine}.sort_values('confidence').speech.iloc[-1]")
+    shares = gallery.locator("table:not(.serlib-confusion) tr").filter(has_text="heard")
+    assert heard in shares.inner_text()
+
+
+def test_what_drove_an_answer_lies_under_the_playhead(judged, gallery):
+    judged.until("gallery.says.value.startswith(('Of its', 'No single'))")
+    for row, column in cells(judged, True) + cells(judged, False):
+        gallery.locator(f".serlib-confusion button[data-row='{row}'][data-column='{column}']").click()
+        judged.until(f"gallery.matrix.chosen == [{row}, {column}] and 'asking' not in gallery.says.value")
+        if judged.evaluate("gallery.says.value.startswith('Of its')") == "True":
+            break
+    scope = gallery.locator(".serlib-scope")
+    scope.get_by_role("button", name="What drove").wait_for()
+    scope.get_by_role("button", name="Play").click()
+    stage = scope.get_by_role("slider").element_handle()
+    judged.page.wait_for_function("stage => stage.getAttribute('aria-valuenow') > 0.3", arg=stage)
+    for theme in ("dark", "light"):
+        judged.theme(theme)
+        judged.picture(f"05-gallery-{theme}", gallery)
+
+
+def test_a_threshold_trades_answers_for_accuracy(judged, gallery):
+    before = sum(map(sum, kernel(judged, "gallery.matrix.counts")))
+    said = gallery.get_by_text("It always answers")
+    said.wait_for()
+    gallery.get_by_role("slider", name="Abstain").focus()
+    for _ in range(6):
+        judged.page.keyboard.press("PageUp")
+    judged.until(f"sum(map(sum, gallery.matrix.counts)) < {before} and gallery.threshold.value >= 0.5")
+    gallery.get_by_text("of these answers are right").wait_for()
+    answered = sum(map(sum, kernel(judged, "gallery.matrix.counts")))
+    level = kernel(judged, "gallery.threshold.value")
+    assert answered == kernel(judged, f"int((found.predictions.confidence >= {level}).sum())")
+    assert f"{answered / before:.0%} of {before} clips" in gallery.inner_text()
+    shown = gallery.locator(".serlib-confusion button").all_inner_texts()
+    assert sum(int(n) for n in shown if n != "·") == answered
+
+
+def test_the_matrix_obeys_the_arrows(judged, gallery):
+    row, column = kernel(judged, "gallery.matrix.chosen")
+    gallery.locator(f".serlib-confusion button[data-row='{row}'][data-column='{column}']").focus()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"):
+        judged.page.keyboard.press(key)
+    judged.page.keyboard.press("Enter")
+    focus = judged.page.evaluate("[document.activeElement.dataset.row, document.activeElement.dataset.column]")
+    if focus != [None, None]:
+        judged.until("gallery.matrix.chosen", repr([int(n) for n in focus]))
+
+
+def test_a_click_on_the_map_plays_its_clip(judged):
+    judged.page.locator(".serlib-map").scroll_into_view_if_needed()
+    row = click_point(judged, "sad")
+    judged.until("clips.points.chosen", str(row))
+    judged.until("clips.scope.position_s > 0.1 or clips.scope.playing")
+    name = kernel(judged, f"f'{{alone.split.speaker[{row}]}}: {{alone.split.text[{row}]}}, sad'")
+    scope = judged.page.get_by_role("group", name=name).last
+    scope.wait_for()
+    assert sounds_like(judged, scope, f"alone.split.speech[{row}]")
+    judged.picture("05-map")
