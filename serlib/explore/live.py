@@ -267,6 +267,8 @@ class Live(ipywidgets.VBox):
         if not len(y):
             self.says.value = escape(found or "Nothing was heard: is the right microphone chosen, and is it on?")
             return
+        if found and found.reason:
+            self.says.value = escape(f"{found.label}: {found.reason}.")
         name = f"{len(self._kept) + 1} {name}"
         told = f"{found.label}, {found.confidence:.0%}" if found else "no answer"
         self._kept.append((y, rate_hz, f"{name}: {told}"))
