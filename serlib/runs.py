@@ -187,7 +187,10 @@ def _flaw(info):
         (not isinstance(info["split"]["kind"], str), "the split has no kind"),
         (info["split"]["protocol"] not in PROTOCOLS, "its protocol is not known"),
         (spec.rate_hz > audio.HIGHEST_HZ or max(spec.frame, spec.n_mels, spec.frames or 1) > LARGEST, "its features"),
+        (info["recipe"].get("features", info["features"]) != info["features"], "its recipe has other features"),
         (set(info["probes"]) != set(probe_signals()), "its probes are others"),
+        (not all(isinstance(p, float) for each in info["probes"].values() for p in each.values()), "its probes"),
+        (not isinstance(info.get("versions", {}), dict), "its versions"),
         (not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST, "its temperature"),
         (not 0 <= chosen["threshold"] <= 1, "its threshold"),
         (learned is not None and not domain.is_sound(learned), "its domain"),
@@ -314,7 +317,7 @@ def _versions(info):
     for name, then in info.get("versions", {}).items():
         try:
             now = platform.python_version() if name == "python" else version(name)
-        except PackageNotFoundError:
+        except (PackageNotFoundError, ValueError):
             now = "not here"
         if now != then:
             others.append(f"{name} {then}, now {now}")

@@ -144,7 +144,8 @@ def png(figure, *, dpi=110):
     The 256 colours that fit it best make the file a third as large, so that notebooks with outputs stay small.
     """
     drawing, buffer, info = io.BytesIO(), io.BytesIO(), PngInfo()
-    with matplotlib.rc_context({"savefig.facecolor": "auto", "savefig.transparent": False, "savefig.bbox": None}):
+    look = {"savefig.facecolor": "auto", "savefig.transparent": False, "savefig.bbox": None}
+    with matplotlib.rc_context({**look, "text.parse_math": False}):  # the names of ticks are made only now
         figure.savefig(drawing, format="png", dpi=dpi)
     info.add_itxt("Description", alt(figure))
     picture = Image.open(drawing).convert("RGB")

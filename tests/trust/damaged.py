@@ -138,7 +138,7 @@ def every_format(rng, y, rate_hz):
     rate_hz, channels = int(rng.choice(RATES_HZ)), int(rng.integers(1, 9))
     if "ADPCM" in subtype:
         channels = min(channels, 2)
-    y = y[: max(rate_hz // 4, 300_000 // channels)]
+    y = 0.8 * y[: max(rate_hz // 4, 300_000 // channels)]
     apart = 0.1 * rng.uniform(-1, 1, (1, channels)) * np.ones((len(y), 1))
     both = y[:, np.newaxis] + apart - apart.mean(axis=1, keepdims=True)
     within = DEPTHS[subtype]
