@@ -58,10 +58,10 @@ def shares(recognizer, paths):
 
 
 def test_the_batch_and_its_order_do_not_matter(run):
-    table = splits.rows(run.split, "test")
+    table = splits.rows(run.split, "test").head(5 * SOUNDS)
     values = np.asarray(normalisation.inputs(run.split, run.spec, run.normalise, show=False)[0][table.index])
     together = run.probabilities(values)
-    for size in (1, 7):
+    for size in (1, 4):
         np.testing.assert_allclose(run.probabilities(values, batch_size=size), together, atol=SAME)
     order = np.random.default_rng(0).permutation(len(values))
     np.testing.assert_allclose(run.probabilities(values[order]), together[order], atol=SAME)
