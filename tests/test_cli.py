@@ -91,6 +91,14 @@ def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     assert code == 0 and {"file", "label", "confidence", "probabilities", "seconds"} <= set(answer)
     assert answer["file"] == str(clip) and sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
 
+    hiss = tmp_path / "hiss.wav"
+    sf.write(hiss, np.random.default_rng(0).normal(0, 0.1, 8000), 16000)
+    code, out, _ = call("predict", run, hiss)  # at the run's own threshold
+    assert code == 0 and out.startswith("unsure") and "does not sound like the speech" in out
+    code, out, _ = call("predict", run, hiss, "--threshold", "0", "--json")
+    answer = json.loads(out)
+    assert answer["label"] in answer["probabilities"] and answer["reason"] == ""
+
     sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
     code, out, err = call("predict", run, clip, tmp_path / "silent.wav", clip, "--timeline", "--json")
     told = json.loads(out)
