@@ -17,6 +17,7 @@ import functools
 import numpy as np
 import opensmile
 import pandas as pd
+from scipy.special import softmax
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -86,14 +87,14 @@ def answer(table, *, values, files):
 
     Returns
     -------
-    pd.DataFrame: the clips of the test role with a column for each label, 1 for the answer and 0 for the others: this
-    SVM has no probabilities.
+    pd.DataFrame: the clips of the test role with a column for each label: the softmax of the SVM's votes with their
+    margins, since it has no probabilities.
     """
     x = values[pd.Index(files).get_indexer(table.speech)]
     is_test, labels = (table.role == "test").to_numpy(), ordered_labels(table.label)
     svm = make_pipeline(StandardScaler(), SVC(kernel="linear", C=C)).fit(x[~is_test], table.label[~is_test])
-    answered = pd.get_dummies(pd.Categorical(svm.predict(x[is_test]), categories=labels), dtype=float)
-    return pd.concat([table[is_test].reset_index(drop=True), answered], axis=1)
+    votes = pd.DataFrame(softmax(svm.decision_function(x[is_test]), axis=1), columns=svm.classes_)
+    return pd.concat([table[is_test].reset_index(drop=True), votes[labels]], axis=1)
 
 
 def peers(index):

@@ -271,14 +271,14 @@ def compare(
     from serlib.recipes import RECIPES, get
 
     chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
-    table = _index(corpus)
+    table, splits = _index(corpus), split or comparison.KINDS
     found = comparison.compare(
-        table, chosen, splits=split or comparison.KINDS, folds=folds, seeds=range(seeds), epochs=epochs, jobs=jobs
+        table, chosen, splits=splits, folds=folds, seeds=range(seeds), epochs=epochs, scores=True, jobs=jobs
     )
     page = report.write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
     neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
     lines = [comparison.readable(found.table).to_string(index=False)]
-    lines += [comparison.MARKED] if (found.table.normalise == "speaker").any() else []
+    lines += [comparison.MARKED] if comparison.starred(found.table).any() else []
     lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
     lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
     _tell({**found.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from serlib import evaluation, experiments
+from serlib import evaluation, experiments, normalisation
 from serlib.base import SerlibError, home, ordered_labels
 from serlib.recipes import get
 from serlib.splits import group_keys
@@ -20,7 +20,10 @@ KINDS = ("published", "random", "text", "speaker")
 
 #: Behind the name of a recipe with per-speaker normalisation, and what it means.
 MARK = " *"
-MARKED = f"{MARK.strip()} {evaluation.PER_SPEAKER}"
+MARKED = f"{MARK.strip()} {normalisation.PER_SPEAKER}"
+
+#: Splits whose test voices are new; behind the name of a recipe whose answers are normalised by speaker.
+NEW_VOICES, SCORES = ("speaker", "speaker+text", "corpus"), "+scores"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Comparison:
     ----------
     table : pd.DataFrame
         A row a split and recipe, the splits in the order asked for, the recipe with the best UAR first. Shares from 0
-        to 1; columns: corpora, split, recipe, title, normalise (`speaker` uses the test speaker's unlabelled clips),
+        to 1; columns: corpora, split, recipe, title, normalise (`speaker` and `scores` use the test speaker's clips),
         protocol, reported (where the split is the one that its authors used), accuracy, uar (each with `_low` and
         `_high`, a 95 % bootstrap interval, and `_min` and `_max` over the seeds), resampled_by, min_recall and
         weakest (the class with the lowest recall), classes, clips, seeds, runs, epochs (median), parameters, train_s
@@ -53,7 +56,9 @@ class Comparison:
         return {name: json.loads(table.to_json(orient="records")) for name, table in named.items()}
 
 
-def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, root=None, jobs=None, show=None):
+def compare(
+    index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, scores=False, root=None, jobs=None, show=None
+):
     """Train every recipe under every split, judge each run once on its test role, and put the figures side by side.
 
     Parameters
@@ -73,6 +78,9 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
         Each is a seed of the splits and of the trainings; a dict gives each recipe its own, by name (default: 0).
     epochs : int, optional
         Instead of each recipe's.
+    scores : bool
+        Where voices are new, a second row for each recipe (`NAME+scores`): the same answers, z-scored over all clips
+        of each test speaker (`serlib.normalisation.scores`).
     root : str or Path, optional
         Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
         interrupted one goes on from its last epoch.
@@ -112,17 +120,18 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
     rows, neighbours, reports = [], [], {}
     for split in splits:
         found, firsts = [], {}
-        for system in systems:
+        for system, of_speaker in _told(systems, scores and split.partition(":")[0] in NEW_VOICES):
             theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
-            answers = [each.answers() for each in theirs]
-            score = functools.partial(pooled, split=split, normalise=system.normalise)
+            answers = [_scored(each.answers()) if of_speaker else each.answers() for each in theirs]
+            name, normalise = (system.name + SCORES, "scores") if of_speaker else (system.name, system.normalise)
+            score = functools.partial(pooled, split=split, normalise=normalise)
             by_seed = [
                 score([a for a, each in zip(answers, theirs, strict=True) if each.seed == seed])
                 for seed in seeds[system.name]
             ]
             report = by_seed[0] if len(by_seed) == 1 else score(answers)
-            reports[split, system.name], firsts[system.name] = report, by_seed[0]
-            row = _row(system, split, report, by_seed, [each.judged() for each in theirs])
+            reports[split, name], firsts[name] = report, by_seed[0]
+            row = _row(system, name, split, report, by_seed, [each.judged() for each in theirs])
             found.append({"corpora": "+".join(dict.fromkeys(index.corpus)), **row})
         found.sort(key=lambda row: -row["uar"])
         rows += found
@@ -130,6 +139,21 @@ def compare(index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None
             test = mcnemar(firsts[better], firsts[worse])
             neighbours.append({"split": split, "better": better, "worse": worse, **test})
     return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports)
+
+
+def _told(systems, scores):
+    """Each system, and once more with its answers normalised by speaker where its features are not."""
+    for system in systems:
+        yield system, False
+        if scores and system.normalise != "speaker":
+            yield system, True
+
+
+def _scored(answers):
+    """The answers of a run, z-scored over all clips of each speaker."""
+    labels = [column for column in answers.columns if column not in experiments.CLIP]
+    found = normalisation.scores(answers[labels].to_numpy(), group_keys(answers, "speaker"))
+    return answers.assign(**dict(zip(labels, found.T, strict=True)))
 
 
 def pooled(answers, split, *, normalise="none"):
@@ -155,6 +179,20 @@ def pooled(answers, split, *, normalise="none"):
     )  # fmt: skip
 
 
+def starred(table):
+    """Which rows of a table of a Comparison use the test speaker's unlabelled clips.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+
+    Returns
+    -------
+    pd.Series of bool
+    """
+    return table["normalise"].isin(normalisation.OF_THE_SPEAKER)
+
+
 def readable(table):
     """The table of a Comparison as people read it: per cent with intervals, one row a split and recipe.
 
@@ -173,7 +211,7 @@ def readable(table):
         told = {
             "corpus": row["corpora"],
             "split": row["split"],
-            "recipe": row["recipe"] + (MARK if row["normalise"] == "speaker" else ""),
+            "recipe": row["recipe"] + (MARK if row["normalise"] in normalisation.OF_THE_SPEAKER else ""),
             "reported %": _plain(100 * row["reported"], ".4g"),
             "accuracy %": intervals["accuracy"],
             "UAR %": intervals["uar"],
@@ -194,15 +232,15 @@ def _plain(value, form):
     return "" if np.isnan(value) else format(value, form)
 
 
-def _row(system, split, report, by_seed, told):
+def _row(system, name, split, report, by_seed, told):
     """One row of the table."""
     recall = report.per_class["recall"].dropna()
     cost = pd.DataFrame(told).reindex(columns=["epochs", "parameters", "train_s", "ms_a_clip"]).astype(float)
     row = {
         "split": split,
-        "recipe": system.name,
+        "recipe": name,
         "title": system.title,
-        "normalise": system.normalise,
+        "normalise": report.normalise,
         "protocol": report.protocol,
         "reported": np.nan if system.reported is None or system.split != split else system.reported,
     }

@@ -12,9 +12,6 @@ from serlib.base import SerlibError, shown
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
 
-#: What is said wherever a figure is shown that per-speaker normalisation has a part in.
-PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
-
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -54,7 +51,8 @@ class Report:
     corpora : list of str
         Where the clips come from.
     normalise : str
-        How the model's features were normalised, of `serlib.recipe.NORMALISATIONS`.
+        How the model's features were normalised, of `serlib.recipe.NORMALISATIONS`; `scores`: its answers were, by
+        speaker (`serlib.normalisation.scores`).
     ece_before : float or None
         Of the model's own confidences, before calibration; None where nothing was calibrated (the published protocol
         has no role for it).
@@ -84,7 +82,9 @@ class Report:
     @property
     def note(self):
         """What must be said beside every figure of this report; empty where there is nothing to say."""
-        return PER_SPEAKER if self.normalise == "speaker" else ""
+        from serlib import normalisation  # librosa is slow to load, and score() does not need it
+
+        return normalisation.PER_SPEAKER if self.normalise in normalisation.OF_THE_SPEAKER else ""
 
     def to_json(self):
         """All but the predictions, as plain Python values; what is undefined is None.

@@ -1,8 +1,9 @@
-"""Per-speaker normalisation: each column z-scored over all that one speaker says, before the model sees it.
+"""Per-speaker normalisation: what one speaker's clips have in common is taken away.
 
-It takes away what the voice alone brings (how deep, how loud, which microphone), and leaves what the speaker does with
-it. It needs recordings of the very speaker who is tested, though no labels: every table that shows such a figure says
-so. The other kinds of normalisation are layers of the model (`serlib.layers`).
+Of the features, before the model sees them: how deep a voice is, how loud, which microphone. Or of the model's answers:
+how often it hears which emotion in this voice. Either way what the speaker does with the voice is left. It needs
+recordings of the very speaker who is tested, though no labels: every table that shows such a figure says so. The other
+kinds of normalisation are layers of the model (`serlib.layers`).
 """
 
 import numpy as np
@@ -12,8 +13,14 @@ from serlib import features
 #: What is said wherever a figure is shown that per-speaker normalisation has a part in.
 PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
 
+#: The kinds of normalisation that it is said of: of features, of answers.
+OF_THE_SPEAKER = ("speaker", "scores")
+
 #: A column that varies less than this is constant, but for rounding: it is not blown up.
 SMALLEST = 1e-4
+
+#: No answer is more certain than this that a label is wrong.
+LEAST = 1e-6
 
 
 def statistics(values):
@@ -95,6 +102,41 @@ def by_speaker(values, table, found):
     for name in dict.fromkeys(who):
         out[who == name] = z_score(np.asarray(values[who == name]), *found[name])
     return out
+
+
+def scores(probabilities, who):
+    """Z-score the answers over all clips of each speaker, label by label [1]_.
+
+    A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label must
+    stand out against how likely it is for this speaker anyway.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(clips, labels)]
+    who : sequence of str [shape=(clips,)]
+        The speaker of each clip. The clips of one should hold all emotions, about equally often: a speaker who is
+        always sad would come out as everything.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, labels)], float64, rows add up to 1: the softmax of the z-scored log-probabilities, with
+    one scale for all, so that confidences are about as high as before.
+
+    References
+    ----------
+    .. [1] After the score normalisation of speaker verification: R. Auckenthaler, M. Carey, H. Lloyd-Thomas, "Score
+       normalization for text-independent speaker verification systems", Digital Signal Processing 10, 2000.
+
+    Taught in notebooks/07_generalize.
+    """
+    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST))
+    who, scored = np.asarray(who), np.empty_like(logs)
+    for name in np.unique(who):
+        part = logs[who == name]
+        scored[who == name] = (part - part.mean(axis=0)) / np.maximum(part.std(axis=0), SMALLEST)
+    scored *= logs.std(axis=0).mean()
+    scored = np.exp(scored - scored.max(axis=1, keepdims=True))
+    return scored / scored.sum(axis=1, keepdims=True)
 
 
 def inputs(table, spec, normalise, *, jobs=None, show=None):

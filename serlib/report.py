@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serlib import evaluation, plots
 from serlib.base import atomic_path, for_spreadsheets
-from serlib.comparison import MARKED, readable
+from serlib.comparison import MARKED, readable, starred
 
 #: What a split lets one conclude, in plain words.
 READINGS = {
@@ -154,7 +154,7 @@ def write_comparison(found, folder, *, title="Recipes side by side"):
         corpora=sorted({name for names in table["corpora"] for name in names.split("+")}),
         seeds=table["seeds"].max(),
         drawn=sorted(set(table["resampled_by"])),
-        starred=MARKED if (table["normalise"] == "speaker").any() else "",
+        starred=MARKED if starred(table).any() else "",
         sections=sections,
     )
     _put(folder / "comparison.html", page)

@@ -89,3 +89,20 @@ def test_inputs_are_the_features_as_long_as_they_really_are(tone_index):
         rows = summary[(tone_index.speaker == speaker).to_numpy()]
         np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-4)
         np.testing.assert_allclose(rows.std(axis=0), 1, atol=1e-3)
+
+
+def test_scores_are_z_scored_by_speaker(rng):
+    p = rng.dirichlet([1, 2, 3], size=40)
+    p[20:, 0] *= 0.01  # the second voice hardly ever sounds like the first label
+    p /= p.sum(axis=1, keepdims=True)
+    who = np.repeat(["a", "b"], 20)
+    found = normalisation.scores(p, who)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    logs = np.concatenate([StandardScaler().fit_transform(np.log(part)) for part in (p[:20], p[20:])])
+    np.testing.assert_array_equal(found.argmax(axis=1), logs.argmax(axis=1))
+    assert (p.argmax(axis=1)[20:] != 0).all() and (found.argmax(axis=1)[20:] == 0).any()
+    np.testing.assert_allclose(normalisation.scores(p[::-1], who[::-1])[::-1], found)
+
+
+def test_scores_of_a_single_clip_say_nothing():
+    np.testing.assert_allclose(normalisation.scores([[0.9, 0.1]], ["a"]), [[0.5, 0.5]])

@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 
 from serlib.base import SerlibError
-from serlib.comparison import MARK, MARKED
+from serlib.comparison import MARK, MARKED, starred
 from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, listed
 
 #: One shape a split, so that the figure can be read without its colours.
@@ -44,7 +44,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     order = list(table[table["split"] == splits[-1]].sort_values(metric, kind="stable")["recipe"])
     order = [name for name in dict.fromkeys(table["recipe"]) if name not in order] + order
     rows = table.set_index(["recipe", "split"])
-    starred = table.drop_duplicates("recipe").set_index("recipe")["normalise"] == "speaker"
+    marked = starred(table.drop_duplicates("recipe").set_index("recipe"))
     ax, out = canvas(ax, size=(11, 2.3 + (0.24 + 0.14 * len(splits)) * len(order)))
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(splits)))
     step = 0.72 / len(splits)
@@ -67,13 +67,13 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
         ax.axhline(y + 0.5, color="#dddddd", linewidth=1)
     chance = 100 / table["classes"].max()
     ax.axvline(chance, color=FAINT, linestyle=":", linewidth=1.8, label="guessing")
-    ax.set_yticks(range(len(order)), [name + MARK * bool(starred[name]) for name in order])
+    ax.set_yticks(range(len(order)), [name + MARK * bool(marked[name]) for name in order])
     ax.tick_params(axis="y", length=0)
     ax.set(ylim=(-0.5, len(order) - 0.5), xlim=(0, 102), xticks=range(0, 101, 20))
     corpora = sorted({name for names in table["corpora"] for name in names.split("+")})
     ax.set(title=honest(title, corpora), xlabel=f"{METRICS[metric]} (%), 95 % interval", ylabel="Recipe")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-    if starred.any():
+    if marked.any():
         ax.set_xlabel(f"{ax.get_xlabel()}\n{MARKED}")
     told = []
     for split in splits:
