@@ -105,9 +105,9 @@ def test_light_and_dark_follow_the_system(page, pictures):
 
 
 def test_what_the_model_is_unsure_of(page, spoken):
-    page.get_by_role("slider", name="unsure").focus()
+    page.locator(".widget-slider").get_by_role("slider").focus()
     page.keyboard.press("End")
-    page.get_by_text("100%").wait_for()
+    page.locator(".widget-readout").filter(has_text="100%").wait_for()
     page.locator(".serlib-live input[type=file]").set_input_files(spoken[0])
     page.get_by_role("group", name=os.path.basename(spoken[0])).wait_for()
     assert page.locator(".serlib-live .heard strong").inner_text() == "unsure"
