@@ -69,7 +69,11 @@ def test_another_model_is_refused(copy):
 
 
 def test_other_features_are_refused(copy, tiny_run):
-    change(copy, features={**tiny_run.info["features"], "fmax_hz": 4000.0})
+    other = {**tiny_run.info["features"], "fmax_hz": 4000.0}
+    change(copy, features=other)
+    with pytest.raises(SerlibError, match="its recipe has other features"):
+        Run.load(copy)
+    change(copy, features=other, recipe={**tiny_run.info["recipe"], "features": other})
     with pytest.raises(SerlibError, match="answers its probe"):
         Run.load(copy)
 

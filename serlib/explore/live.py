@@ -210,13 +210,13 @@ class Microphone(anywidget.AnyWidget):
     def _opened(self, name, data):
         recognizer = self._listener.recognizer
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / Path(name).name
+            path = Path(folder) / "recording"  # the page's name for it may be none that a file can have
             path.write_bytes(data)
             try:
                 y, rate_hz = audio.load(path)
                 found = recognizer.predict(y, rate_hz=rate_hz)
             except SerlibError as error:
-                return self._on_take(name, np.zeros(0, np.float32), None, str(error).replace(str(path), name))
+                return self._on_take(name, np.zeros(0, np.float32), None, str(error).replace(shown(path), name))
         self._tell(found, None, final=True)
         self._on_take(name, y, rate_hz, found)
 
