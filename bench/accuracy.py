@@ -47,8 +47,8 @@ MEANING = f"""\
 - speaker:tess/OAF,tess/YAF: each speaker of TESS left out in turn; the other one and all of RAVDESS train together, on
   the seven labels of TESS
 
-`NAME{SCORES}` are the answers of the recipe NAME, z-scored over all clips of each test speaker, label by label; it needs no
-other training. It takes for granted that a speaker's clips hold the emotions about equally often, as they do here.
+`NAME{SCORES}` are the answers of the recipe NAME, z-scored over all clips of each test speaker, label by label; it needs
+no other training. It takes for granted that a speaker's clips hold the emotions about equally often, as they do here.
 
 Recipes are ranked by UAR, the mean recall of the classes. Intervals are 95 % bootstrap intervals over all answers of
 all folds and seeds, resampled by speaker where there are five or more, by text otherwise; the latter say nothing about

@@ -204,7 +204,7 @@ def predict(
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Below it: unsure; default: the run's.")] = None,
     speaker: Annotated[
         list[Path] | None,
-        typer.Option(help="Recordings (or a folder) of who speaks, for a run that normalises by speaker; repeatable."),
+        typer.Option(help="Recordings (or a folder) of who speaks, in all moods: normalises by speaker; repeatable."),
     ] = None,
     as_json: Json = False,
 ):

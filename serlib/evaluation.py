@@ -191,7 +191,7 @@ def score(
     )
 
 
-def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=None, show=None):
+def evaluate(run, index=None, *, allow_seen=False, scores=False, resamples=1000, seed=0, jobs=None, show=None):
     """Judge a run on its own test role, or on another corpus.
 
     Parameters
@@ -202,6 +202,9 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
         the model may still answer every label that it knows.
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
+    scores : bool
+        Z-score the answers over all clips of each speaker that are scored (`serlib.normalisation.scores`); the report
+        says so.
     resamples, seed : int
         Of the bootstrap, see `score`.
     jobs, show
@@ -242,9 +245,10 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
     if len(corpora.unique()) > 1:  # two corpora may each have a speaker 01
         speakers = corpora + "/" + speakers
     answers = run.probabilities(values, calibrated=False)
+    told = calibration.tempered(answers, run.temperature)
     return score(
         table["label"],
-        calibration.tempered(answers, run.temperature),
+        normalisation.scores(told, speakers) if scores else told,
         run.labels,
         speakers=speakers,
         texts=table["text"],
@@ -256,8 +260,8 @@ def evaluate(run, index=None, *, allow_seen=False, resamples=1000, seed=0, jobs=
         split=run.kind if own else "corpus",
         protocol=run.protocol if own else "held-out",  # nothing can have been chosen on another corpus
         left_out=left_out,
-        normalise=run.normalise,
-        uncalibrated=answers if run.is_calibrated else None,
+        normalise="scores" if scores else run.normalise,
+        uncalibrated=answers if run.is_calibrated and not scores else None,
     )
 
 

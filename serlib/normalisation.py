@@ -119,8 +119,7 @@ def scores(probabilities, who):
 
     Returns
     -------
-    np.ndarray [shape=(clips, labels)], float64, rows add up to 1: the softmax of the z-scored log-probabilities, with
-    one scale for all, so that confidences are about as high as before.
+    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
 
     References
     ----------
@@ -129,14 +128,49 @@ def scores(probabilities, who):
 
     Taught in notebooks/07_generalize.
     """
-    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST))
-    who, scored = np.asarray(who), np.empty_like(logs)
+    probabilities, who = np.asarray(probabilities), np.asarray(who)
+    found = np.empty(probabilities.shape)
     for name in np.unique(who):
-        part = logs[who == name]
-        scored[who == name] = (part - part.mean(axis=0)) / np.maximum(part.std(axis=0), SMALLEST)
-    scored *= logs.std(axis=0).mean()
-    scored = np.exp(scored - scored.max(axis=1, keepdims=True))
-    return scored / scored.sum(axis=1, keepdims=True)
+        part = probabilities[who == name]
+        found[who == name] = scored(part, *habits(part))
+    return found
+
+
+def habits(probabilities):
+    """Which answers a model gives to a speaker anyway.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(clips, labels)]
+        The answers to the clips of one speaker.
+
+    Returns
+    -------
+    mean, std : np.ndarray [shape=(labels,)]
+        Of the log-probabilities.
+    """
+    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST))
+    return logs.mean(axis=0), np.maximum(logs.std(axis=0), SMALLEST)
+
+
+def scored(probabilities, mean, std):
+    """Answers measured by what the speaker gets anyway.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(clips, labels)]
+    mean, std : np.ndarray [shape=(labels,)]
+        From `habits`.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, labels)], float64: the softmax of the z-scored log-probabilities, on one scale for all
+    labels, so that the answers are about as sure as they were.
+    """
+    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST))
+    logs = (logs - mean) / std * std.mean()
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def inputs(table, spec, normalise, *, jobs=None, show=None):

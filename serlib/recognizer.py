@@ -59,8 +59,9 @@ class Recognizer:
         learned from (`serlib.domain`). Default: the run's own, one half where it is calibrated (`serlib.calibration`);
         0 answers always, whatever the sound.
     speaker : sequence of str or Path, optional
-        Recordings, or folders of them, of whoever is to be recognised, in as many moods as possible. A run with
-        per-speaker normalisation needs them, any other takes none.
+        Recordings, or folders of them, of whoever is to be recognised, in all moods about equally often. A run whose
+        features are normalised by speaker needs them; of any other run they normalise the answers
+        (`serlib.normalisation.scores`).
 
     Raises
     ------
@@ -87,10 +88,11 @@ class Recognizer:
         self.run = run if isinstance(run, Run) else Run.load(run)
         self.threshold = self.run.threshold if threshold is None else threshold
         self._domain = self.run.domain if threshold is None or threshold > 0 else None
-        self._voice = self._statistics(speaker)
+        self._voice = self._habits = None
         model = self.run.model
         signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
         self._answer = tf.function(lambda x: model(x, training=False), input_signature=[signature])
+        self._know(speaker)
         self._probabilities(np.zeros(16000, np.float32), 16000)  # trace now, so that the first clip is not slow
 
     @property
@@ -195,29 +197,32 @@ class Recognizer:
         y = y / np.iinfo(y.dtype).max if np.issubdtype(y.dtype, np.integer) else y
         return "", np.asarray(y.mean(axis=1) if y.ndim == 2 else y, np.float32), rate_hz
 
-    def _statistics(self, speaker):
-        """Mean and scale of the speaker's recordings, where the run asks for them."""
+    def _know(self, speaker):
+        """Take from the speaker's recordings what features or answers are normalised by."""
         paths = [speaker] if isinstance(speaker, str | Path) else [*speaker] if speaker is not None else []
-        asked = self.run.normalise == "speaker"
-        if bool(paths) != asked:
+        by_features = self.run.normalise == "speaker"
+        if by_features and not paths:
             raise SerlibError(
                 f"{shown(self.run.folder)} was trained with per-speaker normalisation: give recordings of whoever is "
                 "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
-                if asked
-                else f"{shown(self.run.folder)} knows no per-speaker normalisation; leave the speaker's recordings out."
             )
-        if not asked:
-            return None
-        clips = [self._heard(path) for path in _files(paths)]
-        spec = self.run.spec
-        rows = [example(y, rate_hz, spec)[0] for _, y, rate_hz in clips]
-        return normalisation.statistics(np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis])
+        clips = [self._heard(path)[1:] for path in _files(paths)]
+        if by_features:
+            spec = self.run.spec
+            rows = [example(*clip, spec)[0] for clip in clips]
+            rows = np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis]
+            self._voice = normalisation.statistics(rows)
+        elif len(clips) == 1:
+            raise SerlibError(f"{shown(paths[0])} is one recording: give several of the speaker, in all moods.")
+        elif clips:
+            self._habits = normalisation.habits([self._probabilities(*clip) for clip in clips])
 
     def _probabilities(self, y, rate_hz):
         x = example(y, rate_hz, self.run.spec)
         if self._voice:
             x = normalisation.z_score(x, *self._voice)
-        return calibration.tempered(self._answer(x).numpy(), self.run.temperature)[0]
+        found = calibration.tempered(self._answer(x).numpy(), self.run.temperature)
+        return (normalisation.scored(found, *self._habits) if self._habits else found)[0]
 
     def _told(self, y, rate_hz, name):
         probabilities = self._probabilities(y, rate_hz)

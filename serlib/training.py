@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from serlib import augment, domain, keeping, normalisation, recipes, runs
+from serlib.augment.frames import lengths
 from serlib.base import SerlibError, atomic_path, ordered_labels, progress
 from serlib.epochs import draw, learning_rate, should_stop
 from serlib.features import names as column_names
@@ -189,12 +190,15 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
 def _pass(model, step, batch_size, x, y, weights=None):
     """Take all clips through the model, batch by batch: loss and accuracy as `model.fit` gives them.
 
-    `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn.
+    `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn. Where the
+    model takes any number of frames, a batch is as long as its longest clip: padding costs time and says nothing.
     """
     model.reset_metrics()
+    ends = lengths(x) if x.ndim == 3 and model.input_shape[1] is None else None
     for first in range(0, len(x), batch_size):
         part = slice(first, first + batch_size)
-        step(iter([(x[part], y[part]) if weights is None else (x[part], y[part], weights[part])]))
+        batch = x[part] if ends is None else x[part, : ends[part].max()]
+        step(iter([(batch, y[part]) if weights is None else (batch, y[part], weights[part])]))
     seen = model.get_metrics_result()
     return {name: float(seen[name]) for name in ("loss", "accuracy")}
 

@@ -7,6 +7,7 @@ import pytest
 import soundfile as sf
 
 from serlib.base import SerlibError
+from serlib.evaluation import evaluate
 from serlib.features import extract
 from serlib.recognizer import UNSURE, Recognizer
 from serlib.splits import rows
@@ -114,8 +115,22 @@ def test_timeline_of_a_long_recording(recognizer, tiny_run, tmp_path):
 def test_per_speaker_normalisation_needs_the_speaker(voices_run, tiny_run):
     with pytest.raises(SerlibError, match=r"per-speaker normalisation: give recordings of whoever .*--speaker"):
         Recognizer(voices_run)
-    with pytest.raises(SerlibError, match="leave the speaker's recordings out"):
+    with pytest.raises(SerlibError, match="is one recording: give several"):
         Recognizer(tiny_run, speaker=[tiny_run.split.speech[0]])
+
+
+def test_recordings_of_the_speaker_normalise_the_answers_of_any_run(tiny_run):
+    """With all that is tested of the speaker given, it answers as `evaluate` does."""
+    judged = evaluate(tiny_run, scores=True, show=False)
+    plain = evaluate(tiny_run, show=False)
+    assert judged.note and not plain.note and judged.ece_before is None
+    part = judged.predictions[judged.predictions.speaker == "YAF"]
+    recognizer = Recognizer(tiny_run, speaker=part.speech.tolist(), threshold=0)
+    for clip in part.to_dict("records"):
+        answer = recognizer.predict(clip["speech"])
+        assert answer.label == clip["predicted"]
+        assert answer.probabilities == pytest.approx({label: clip[label] for label in tiny_run.labels}, abs=1e-4)
+    assert not np.allclose(judged.predictions[tiny_run.labels], plain.predictions[tiny_run.labels], atol=0.01)
 
 
 def test_per_speaker_answers_are_those_of_the_evaluation(voices_run, tmp_path):

@@ -70,12 +70,12 @@ print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nu
 # ## What they look at
 #
 # Three published systems (A, B, C) see one mean spectrum a clip and read it as if it were a melody. D reads the clip
-# frame by frame, E slides filters over a picture of it. The hybrids put E's filters before D's memory, and the last one
-# lets the network choose the moments that it listens to.
+# frame by frame, E slides filters over a picture of it. The hybrids put E's filters before D's memory, and one of them
+# lets the network choose the moments that it listens to. The last one is ours: notebook 07 takes it apart.
 
 # %%
 published = ("lstm-256", "lstm-256-long", "lstm-123", "stacked-lstm", "conv1d", "cnn-lstm", "attention")
-chosen = [serlib.RECIPES[name] for name in published if name not in LEFT_OUT]
+chosen = [serlib.RECIPES[name] for name in (*published, "functionals") if name not in LEFT_OUT]
 for recipe in chosen:
     print(f"{recipe.name:13} {recipe.title:33} {'+'.join(recipe.features.kinds):22} {recipe.epochs:4} epochs")
 
