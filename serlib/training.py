@@ -190,8 +190,9 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
 def _pass(model, step, batch_size, x, y, weights=None):
     """Take all clips through the model, batch by batch: loss and accuracy as `model.fit` gives them.
 
-    `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn. Where the
-    model takes any number of frames, a batch is as long as its longest clip: padding costs time and says nothing.
+    `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn.
+    Where the model takes any number of frames, a batch is as long as its longest clip: padding costs time and says
+    nothing.
     """
     model.reset_metrics()
     ends = lengths(x) if x.ndim == 3 and model.input_shape[1] is None else None
