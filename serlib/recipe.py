@@ -233,7 +233,11 @@ class Committee(Recipe):
         inputs, answers = keras.Input((self.features.frames, len(columns)), name="features"), []
         for member, model in zip(self.members, models, strict=True):
             summary = member.features.summary
-            x = pooling.Functionals(summary, columns.index("voiced"), name="functionals")(inputs) if summary else inputs
+            x = (
+                pooling.Functionals(summary, columns.index("voiced"), name=f"{member.name}-functionals")(inputs)
+                if summary
+                else inputs
+            )
             answers.append(model(x))
         answer = layers.Committee(self.shares, name="probabilities")(answers)
         return keras.Model(inputs, answer, name=self.name.replace("-", "_"))

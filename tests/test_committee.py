@@ -17,7 +17,7 @@ FRAMES = FeatureSpec(rate_hz=16000, frame=512, hop=256, kinds=("mfcc", "pitch", 
 @pytest.fixture(scope="module")
 def committee(tiny_recipe):
     sums = replace(FRAMES, summary=("mean", "p95", "voiced_std"))
-    one = replace(tiny_recipe, name="one", features=sums, build=stack(dense(8)), epochs=2)
+    one = replace(tiny_recipe, name="functionals", features=sums, build=stack(dense(8)), epochs=2)
     two = replace(one, name="two", features=FRAMES, build=stack(layer("StatisticsPooling"), dense(8)), epochs=3)
     return Committee(
         name="both", title="both", source="tests", features=FRAMES, members=(one, two), shares=(0.7, 0.3), epochs=5
@@ -49,7 +49,7 @@ def test_members_are_trained_as_if_alone(run, committee, tone_table, tmp_path):
 
 def test_what_run_json_says(run, tone_table):
     assert run.info["parameters"] == run.model.count_params()
-    assert [member["name"] for member in run.info["recipe"]["members"]] == ["one", "two"]
+    assert [member["name"] for member in run.info["recipe"]["members"]] == ["functionals", "two"]
     guess = run.probabilities(extract(tone_table, FRAMES, show=False).values).argmax(axis=1)
     validation = (tone_table.role == "validation").to_numpy()
     right = np.array(run.labels)[guess] == tone_table.label
@@ -67,7 +67,7 @@ def test_it_is_a_run_like_any_other(run, tone_table):
 
 def test_goes_on_where_it_was_stopped(run, committee, tone_table, tmp_path):
     def stop(history):
-        if len(history) == 2 and (tmp_path / "both.partial" / "members" / "one").exists():
+        if len(history) == 2 and (tmp_path / "both.partial" / "members" / "functionals").exists():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
