@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from serlib.base import SerlibError, progress, shown
+from serlib.base import SerlibError, disk_fault, progress, remove, shown
 
 #: Marks a folder that was unpacked whole; holds how many files and bytes it had. Its dot hides it from the index.
 MARKER = ".serlib-unpacked.json"
@@ -21,9 +21,8 @@ MARKER = ".serlib-unpacked.json"
 MAX_ENTRIES = 500_000
 MAX_BYTES = 64 * 2**30
 MAX_RATIO = 100
-
-#: What the system says when a disk, a quota or the size that a file may have is used up.
-NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+#: The list of names at the end of an archive: 300,000 of usual length. Read in, it takes twenty times the room.
+MAX_LIST_BYTES = 32 * 2**20
 
 # Everything that Python's zipfile says about bytes that are no ZIP archive, or a damaged one.
 _DAMAGED = (
@@ -71,9 +70,10 @@ def unpack(archive, to, *, show=None):
     if not archive.is_file():
         raise SerlibError(f"{shown(archive)} does not exist; download it first")
     room_for(to)
-    work = to.with_name(f".unpacking-{to.name}")
+    work, before = to.with_name(f".unpacking-{to.name}"), to.with_name(f".replaced-{to.name}")
     fault = None
     try:
+        _check_list(archive)
         with zipfile.ZipFile(archive) as opened:
             entries = _checked(opened, archive)
             size = sum(entry.file_size for entry, _ in entries)
@@ -83,7 +83,8 @@ def unpack(archive, to, *, show=None):
                     f"{shown(archive)} unpacks to {_mb(size)} and the disk of {shown(to.parent)} has {_mb(free)} left; "
                     "make room, then run this again"
                 )
-            shutil.rmtree(work, ignore_errors=True)
+            remove(work)
+            remove(before)
             work.mkdir()
             with progress(total=size, desc=f"unpack {to.name}", unit="B", show=show) as bar:
                 bar.unit_scale = True
@@ -92,7 +93,7 @@ def unpack(archive, to, *, show=None):
         files = sum(not _is_folder(entry) for entry, _ in entries)
         (work / MARKER).write_text(json.dumps({"archive": archive.name, "files": files, "bytes": size}) + "\n")
         if to.is_dir():
-            shutil.rmtree(to)
+            os.rename(to, before)  # removed piece by piece it might be taken for whole after a kill
         os.replace(work, to)
     except (FileExistsError, NotADirectoryError) as error:
         fault = BadArchive(
@@ -105,7 +106,10 @@ def unpack(archive, to, *, show=None):
     except _DAMAGED as error:
         fault = _damaged(archive, error)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if before.exists() and not to.exists():
+            os.rename(before, to)
+        remove(work)
+        remove(before)
     if fault:
         raise fault
     return to
@@ -129,12 +133,15 @@ def room_for(to):
         raise SerlibError(f"{shown(to)} holds other files, which stay as they are; name another folder, or move them")
 
 
-def disk_fault(error, to):
-    """The SerlibError for an OSError that came up while writing to `to`."""
-    if error.errno in NO_SPACE:
-        return SerlibError(f"The disk of {shown(Path(to).parent)} is full; make room, then run this again: it goes on")
-    what = error.strerror or type(error).__name__
-    return SerlibError(f"{shown(error.filename or to)} cannot be written ({what}); mend that or name another folder")
+def _check_list(archive):
+    """Refuse an archive whose list would fill the memory before anything in it can be looked at."""
+    with open(archive, "rb") as file:
+        end = zipfile._EndRecData(file)  # what ZipFile itself goes by
+    if end and end[zipfile._ECD_SIZE] > MAX_LIST_BYTES:
+        raise BadArchive(
+            f"{shown(archive)} lists more files than any archive of speech holds (the list has "
+            f"{_mb(end[zipfile._ECD_SIZE])}); nothing was unpacked, get it from the corpus's own page"
+        )
 
 
 def _checked(opened, archive):
