@@ -22,7 +22,7 @@ import peer
 
 from serlib import corpora, experiments, plots
 from serlib.base import home
-from serlib.comparison import MARKED, SCORES, compare, readable
+from serlib.comparison import MARKED, MATCHED, compare, readable
 from serlib.recipes import RECIPES
 
 #: Corpora that are one index -> splits. By speaker: TESS's two in turn, RAVDESS's 24 actors in six folds of four.
@@ -47,8 +47,9 @@ MEANING = f"""\
 - speaker:tess/OAF,tess/YAF: each speaker of TESS left out in turn; the other one and all of RAVDESS train together, on
   the seven labels of TESS
 
-`NAME{SCORES}` are the answers of the recipe NAME, z-scored over all clips of each test speaker, label by label; it needs
-no other training. It takes for granted that a speaker's clips hold the emotions about equally often, as they do here.
+`NAME{MATCHED}` are the answers of the recipe NAME with an offset for each label and test speaker, such that the
+emotions have the shares that they have in training; nothing is trained for it. It takes for granted that a speaker's
+clips hold the emotions in such shares, as they do here.
 
 Recipes are ranked by UAR, the mean recall of the classes. Intervals are 95 % bootstrap intervals over all answers of
 all folds and seeds, resampled by speaker where there are five or more, by text otherwise; the latter say nothing about
@@ -139,7 +140,7 @@ def main():
             some, theirs = finished(index, systems, split, seeds, root) if args.finished else (systems, seeds)
             if not some:
                 continue
-            found.append(compare(index, some, splits=[split], seeds=theirs, scores=True, root=root, jobs=args.jobs))
+            found.append(compare(index, some, splits=[split], seeds=theirs, match=True, root=root, jobs=args.jobs))
             print(readable(found[-1].table).to_string(index=False), flush=True)
             args.out.write_text(page([*sections, section(names, found)]), encoding="utf-8")
         sections += [section(names, found)] if found else []

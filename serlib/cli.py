@@ -273,7 +273,7 @@ def compare(
     chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
     table, splits = _index(corpus), split or comparison.KINDS
     found = comparison.compare(
-        table, chosen, splits=splits, folds=folds, seeds=range(seeds), epochs=epochs, scores=True, jobs=jobs
+        table, chosen, splits=splits, folds=folds, seeds=range(seeds), epochs=epochs, match=True, jobs=jobs
     )
     page = report.write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
     neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])

@@ -23,7 +23,7 @@ MARK = " *"
 MARKED = f"{MARK.strip()} {normalisation.PER_SPEAKER}"
 
 #: Splits whose test voices are new; behind the name of a recipe whose answers are normalised by speaker.
-NEW_VOICES, SCORES = ("speaker", "speaker+text", "corpus"), "+scores"
+NEW_VOICES, MATCHED = ("speaker", "speaker+text", "corpus"), "+matched"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Comparison:
     ----------
     table : pd.DataFrame
         A row a split and recipe, the splits in the order asked for, the recipe with the best UAR first. Shares from 0
-        to 1; columns: corpora, split, recipe, title, normalise (`speaker` and `scores` use the test speaker's clips),
+        to 1; columns: corpora, split, recipe, title, normalise (`speaker` and `matched` use the test speaker's clips),
         protocol, reported (where the split is the one that its authors used), accuracy, uar (each with `_low` and
         `_high`, a 95 % bootstrap interval, and `_min` and `_max` over the seeds), resampled_by, min_recall and
         weakest (the class with the lowest recall), classes, clips, seeds, runs, epochs (median), parameters, train_s
@@ -57,7 +57,7 @@ class Comparison:
 
 
 def compare(
-    index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, scores=False, root=None, jobs=None, show=None
+    index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, match=False, root=None, jobs=None, show=None
 ):
     """Train every recipe under every split, judge each run once on its test role, and put the figures side by side.
 
@@ -78,9 +78,9 @@ def compare(
         Each is a seed of the splits and of the trainings; a dict gives each recipe its own, by name (default: 0).
     epochs : int, optional
         Instead of each recipe's.
-    scores : bool
-        Where voices are new, a second row for each recipe (`NAME+scores`): the same answers, z-scored over all clips
-        of each test speaker (`serlib.normalisation.scores`).
+    match : bool
+        Where voices are new, a second row for each recipe (`NAME+matched`): the same answers, matched to the shares of
+        training over all clips of each test speaker (`serlib.normalisation.match`).
     root : str or Path, optional
         Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
         interrupted one goes on from its last epoch.
@@ -120,10 +120,10 @@ def compare(
     rows, neighbours, reports = [], [], {}
     for split in splits:
         found, firsts = [], {}
-        for system, of_speaker in _told(systems, scores and split.partition(":")[0] in NEW_VOICES):
+        for system, of_speaker in _told(systems, match and split.partition(":")[0] in NEW_VOICES):
             theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
-            answers = [_scored(each.answers()) if of_speaker else each.answers() for each in theirs]
-            name, normalise = (system.name + SCORES, "scores") if of_speaker else (system.name, system.normalise)
+            answers = [_matched(each) if of_speaker else each.answers() for each in theirs]
+            name, normalise = (system.name + MATCHED, "matched") if of_speaker else (system.name, system.normalise)
             score = functools.partial(pooled, split=split, normalise=normalise)
             by_seed = [
                 score([a for a, each in zip(answers, theirs, strict=True) if each.seed == seed])
@@ -141,18 +141,20 @@ def compare(
     return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports)
 
 
-def _told(systems, scores):
-    """Each system, and once more with its answers normalised by speaker where its features are not."""
+def _told(systems, match):
+    """Each system, and once more with its answers matched by speaker where its features are not normalised so."""
     for system in systems:
         yield system, False
-        if scores and system.normalise != "speaker":
+        if match and system.normalise != "speaker":
             yield system, True
 
 
-def _scored(answers):
-    """The answers of a run, z-scored over all clips of each speaker."""
+def _matched(experiment):
+    """The answers of a run, matched over all clips of each speaker to the shares of training."""
+    answers, table = experiment.answers(), experiment.table
     labels = [column for column in answers.columns if column not in experiments.CLIP]
-    found = normalisation.scores(answers[labels].to_numpy(), group_keys(answers, "speaker"))
+    shares = normalisation.shares(table.label[table.role == "train"], labels)
+    found = normalisation.match(answers[labels].to_numpy(), group_keys(answers, "speaker"), shares)
     return answers.assign(**dict(zip(labels, found.T, strict=True)))
 
 

@@ -51,8 +51,8 @@ class Report:
     corpora : list of str
         Where the clips come from.
     normalise : str
-        How the model's features were normalised, of `serlib.recipe.NORMALISATIONS`; `scores`: its answers were, by
-        speaker (`serlib.normalisation.scores`).
+        How the model's features were normalised, of `serlib.recipe.NORMALISATIONS`; `matched`: its answers were, by
+        speaker (`serlib.normalisation.match`).
     ece_before : float or None
         Of the model's own confidences, before calibration; None where nothing was calibrated (the published protocol
         has no role for it).
@@ -191,7 +191,7 @@ def score(
     )
 
 
-def evaluate(run, index=None, *, allow_seen=False, scores=False, resamples=1000, seed=0, jobs=None, show=None):
+def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, seed=0, jobs=None, show=None):
     """Judge a run on its own test role, or on another corpus.
 
     Parameters
@@ -202,9 +202,9 @@ def evaluate(run, index=None, *, allow_seen=False, scores=False, resamples=1000,
         the model may still answer every label that it knows.
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
-    scores : bool
-        Z-score the answers over all clips of each speaker that are scored (`serlib.normalisation.scores`); the report
-        says so.
+    match : bool
+        Match the answers to the clips of each speaker to the shares of training (`serlib.normalisation.match`); the
+        report says so.
     resamples, seed : int
         Of the bootstrap, see `score`.
     jobs, show
@@ -245,10 +245,10 @@ def evaluate(run, index=None, *, allow_seen=False, scores=False, resamples=1000,
     if len(corpora.unique()) > 1:  # two corpora may each have a speaker 01
         speakers = corpora + "/" + speakers
     answers = run.probabilities(values, calibrated=False)
-    told = calibration.tempered(answers, run.temperature)
+    told, learned = calibration.tempered(answers, run.temperature), run.split.label[run.split.role == "train"]
     return score(
         table["label"],
-        normalisation.scores(told, speakers) if scores else told,
+        normalisation.match(told, speakers, normalisation.shares(learned, run.labels)) if match else told,
         run.labels,
         speakers=speakers,
         texts=table["text"],
@@ -260,8 +260,8 @@ def evaluate(run, index=None, *, allow_seen=False, scores=False, resamples=1000,
         split=run.kind if own else "corpus",
         protocol=run.protocol if own else "held-out",  # nothing can have been chosen on another corpus
         left_out=left_out,
-        normalise="scores" if scores else run.normalise,
-        uncalibrated=answers if run.is_calibrated and not scores else None,
+        normalise="matched" if match else run.normalise,
+        uncalibrated=answers if run.is_calibrated and not match else None,
     )
 
 

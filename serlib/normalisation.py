@@ -14,13 +14,16 @@ from serlib import features
 PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
 
 #: The kinds of normalisation that it is said of: of features, of answers.
-OF_THE_SPEAKER = ("speaker", "scores")
+OF_THE_SPEAKER = ("speaker", "matched")
 
 #: A column that varies less than this is constant, but for rounding: it is not blown up.
 SMALLEST = 1e-4
 
 #: No answer is more certain than this that a label is wrong.
 LEAST = 1e-6
+
+#: Offsets are found in some dozens of steps; a few clips that contradict each other may never settle.
+MOST_STEPS = 1000
 
 
 def statistics(values):
@@ -104,18 +107,20 @@ def by_speaker(values, table, found):
     return out
 
 
-def scores(probabilities, who):
-    """Z-score the answers over all clips of each speaker, label by label [1]_.
+def match(probabilities, who, shares):
+    """Give each speaker's answers the emotions in the shares that they had in training, label by label [1]_.
 
-    A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label must
-    stand out against how likely it is for this speaker anyway.
+    A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label gets an
+    offset for each speaker, such that the mean probability of the label over the speaker's clips is its share.
 
     Parameters
     ----------
     probabilities : np.ndarray [shape=(clips, labels)]
     who : sequence of str [shape=(clips,)]
-        The speaker of each clip. The clips of one should hold all emotions, about equally often: a speaker who is
+        The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
         always sad would come out as everything.
+    shares : np.ndarray [shape=(labels,)]
+        From `shares`.
 
     Returns
     -------
@@ -123,8 +128,9 @@ def scores(probabilities, who):
 
     References
     ----------
-    .. [1] After the score normalisation of speaker verification: R. Auckenthaler, M. Carey, H. Lloyd-Thomas, "Score
-       normalization for text-independent speaker verification systems", Digital Signal Processing 10, 2000.
+    .. [1] M. Saerens, P. Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a priori
+       probabilities", Neural Computation 14(1), 2002, with the shares known and the offsets sought by scaling rows and
+       columns in turn: R. Sinkhorn, P. Knopp, Pacific Journal of Mathematics 21(2), 1967.
 
     Taught in notebooks/07_generalize.
     """
@@ -132,43 +138,63 @@ def scores(probabilities, who):
     found = np.empty(probabilities.shape)
     for name in np.unique(who):
         part = probabilities[who == name]
-        found[who == name] = scored(part, *habits(part))
+        found[who == name] = matched(part, offsets(part, shares))
     return found
 
 
-def habits(probabilities):
-    """Which answers a model gives to a speaker anyway.
+def shares(truth, labels):
+    """How often each label occurs.
+
+    Parameters
+    ----------
+    truth : sequence of str
+        The labels of the training role.
+    labels : sequence of str
+
+    Returns
+    -------
+    np.ndarray [shape=(len(labels),)], adding up to 1; a label that does not occur has a tiny share.
+    """
+    truth = np.asarray(truth)
+    counts = np.maximum([np.count_nonzero(truth == label) for label in labels], LEAST)
+    return counts / counts.sum()
+
+
+def offsets(probabilities, shares):
+    """What the log-probabilities of one speaker's clips lack, label by label, to have these shares on average.
 
     Parameters
     ----------
     probabilities : np.ndarray [shape=(clips, labels)]
-        The answers to the clips of one speaker.
+    shares : np.ndarray [shape=(labels,)]
 
     Returns
     -------
-    mean, std : np.ndarray [shape=(labels,)]
-        Of the log-probabilities.
+    np.ndarray [shape=(labels,)]
     """
-    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST))
-    return logs.mean(axis=0), np.maximum(logs.std(axis=0), SMALLEST)
+    found = np.zeros(len(shares))
+    for _ in range(MOST_STEPS):
+        step = np.log(shares) - np.log(matched(probabilities, found).mean(axis=0))
+        found += step
+        if np.abs(step).max() < SMALLEST:
+            break
+    return found - found.mean()
 
 
-def scored(probabilities, mean, std):
-    """Answers measured by what the speaker gets anyway.
+def matched(probabilities, offsets):
+    """Probabilities with offsets on their logarithms.
 
     Parameters
     ----------
     probabilities : np.ndarray [shape=(clips, labels)]
-    mean, std : np.ndarray [shape=(labels,)]
-        From `habits`.
+    offsets : np.ndarray [shape=(labels,)]
+        From `offsets`.
 
     Returns
     -------
-    np.ndarray [shape=(clips, labels)], float64: the softmax of the z-scored log-probabilities, on one scale for all
-    labels, so that the answers are about as sure as they were.
+    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
     """
-    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST))
-    logs = (logs - mean) / std * std.mean()
+    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST)) + offsets
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
 

@@ -61,7 +61,7 @@ class Recognizer:
     speaker : sequence of str or Path, optional
         Recordings, or folders of them, of whoever is to be recognised, in all moods about equally often. A run whose
         features are normalised by speaker needs them; of any other run they normalise the answers
-        (`serlib.normalisation.scores`).
+        (`serlib.normalisation.match`).
 
     Raises
     ------
@@ -88,7 +88,7 @@ class Recognizer:
         self.run = run if isinstance(run, Run) else Run.load(run)
         self.threshold = self.run.threshold if threshold is None else threshold
         self._domain = self.run.domain if threshold is None or threshold > 0 else None
-        self._voice = self._habits = None
+        self._voice = self._offsets = None
         model = self.run.model
         signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
         self._answer = tf.function(lambda x: model(x, training=False), input_signature=[signature])
@@ -215,14 +215,15 @@ class Recognizer:
         elif len(clips) == 1:
             raise SerlibError(f"{shown(paths[0])} is one recording: give several of the speaker, in all moods.")
         elif clips:
-            self._habits = normalisation.habits([self._probabilities(*clip) for clip in clips])
+            shares = normalisation.shares(self.run.split.label[self.run.split.role == "train"], self.labels)
+            self._offsets = normalisation.offsets([self._probabilities(*clip) for clip in clips], shares)
 
     def _probabilities(self, y, rate_hz):
         x = example(y, rate_hz, self.run.spec)
         if self._voice:
             x = normalisation.z_score(x, *self._voice)
         found = calibration.tempered(self._answer(x).numpy(), self.run.temperature)
-        return (normalisation.scored(found, *self._habits) if self._habits else found)[0]
+        return (found if self._offsets is None else normalisation.matched(found, self._offsets))[0]
 
     def _told(self, y, rate_hz, name):
         probabilities = self._probabilities(y, rate_hz)

@@ -201,26 +201,23 @@ def test_a_second_call_trains_and_loads_nothing(found, monkeypatch):
     pd.testing.assert_frame_equal(again.neighbours, result.neighbours)
 
 
-def test_answers_normalised_by_speaker_are_rows_of_their_own(found):
+def test_answers_matched_by_speaker_are_rows_of_their_own(found):
     result, (index, systems, options), root = found
-    both = compare(index, systems, scores=True, **options)
-    assert (both.table.normalise == "scores").sum() == 3  # each system, where the voice is new
+    both = compare(index, systems, match=True, **options)
+    assert (both.table.normalise == "matched").sum() == 3  # each system, where the voice is new
     plain = both.table[both.table.normalise == "none"].reset_index(drop=True)
     timeless = [c for c in result.table if c != "ms_a_clip"]
-    pd.testing.assert_frame_equal(
-        plain[timeless], result.table[result.table.normalise == "none"][timeless].reset_index(drop=True)
-    )
-    right = []
+    pd.testing.assert_frame_equal(plain[timeless], result.table[timeless])
+    row = both.table.set_index(["split", "recipe"]).loc[("speaker", "tiny+matched")]
+    judged = []
     for seed, part in ((0, 1), (0, 2), (1, 1), (1, 2)):  # in each fold one speaker is tested
-        table = pd.read_csv(root / f"tess-tiny-speaker-{part}of2-seed{seed}" / experiments.ANSWERS)
-        labels = both.reports["speaker", "tiny"].labels
-        scored = stats.zscore(np.log(np.maximum(table[labels].to_numpy(), 1e-6)), axis=0)
-        right.append(np.array(labels)[scored.argmax(axis=1)] == table.label)
-    row = both.table.set_index(["split", "recipe"]).loc[("speaker", "tiny+scores")]
-    assert row["accuracy"] == pytest.approx(np.concatenate(right).mean())
-    assert "unlabelled" in both.reports["speaker", "tiny+scores"].note
-    assert "tiny+scores *" in set(comparison.readable(both.table)["recipe"])
-    assert comparison.starred(both.table).tolist() == (both.table.normalise == "scores").tolist()
+        run = runs.Run.load(root / f"tess-tiny-speaker-{part}of2-seed{seed}")
+        judged.append(evaluation.evaluate(run, match=True, resamples=1).predictions)
+    judged = pd.concat(judged)
+    assert row["accuracy"] == pytest.approx((judged.label == judged.predicted).mean())
+    assert "unlabelled" in both.reports["speaker", "tiny+matched"].note
+    assert "tiny+matched *" in set(comparison.readable(both.table)["recipe"])
+    assert comparison.starred(both.table).tolist() == (both.table.normalise == "matched").tolist()
 
 
 def test_what_is_missing_is_made_again_and_the_rest_is_kept(found):

@@ -91,18 +91,30 @@ def test_inputs_are_the_features_as_long_as_they_really_are(tone_index):
         np.testing.assert_allclose(rows.std(axis=0), 1, atol=1e-3)
 
 
-def test_scores_are_z_scored_by_speaker(rng):
-    p = rng.dirichlet([1, 2, 3], size=40)
-    p[20:, 0] *= 0.01  # the second voice hardly ever sounds like the first label
+def test_each_speaker_s_answers_get_the_shares_of_training(rng):
+    p = rng.dirichlet([1, 2, 3], size=60)
+    p[20:, 0] *= 0.001  # the second voice hardly ever sounds like the first label
     p /= p.sum(axis=1, keepdims=True)
-    who = np.repeat(["a", "b"], 20)
-    found = normalisation.scores(p, who)
+    who = np.repeat(["a", "b"], [20, 40])
+    shares = normalisation.shares(["x"] * 5 + ["y"] * 3 + ["z"] * 2, ["x", "y", "z"])
+    assert shares.tolist() == [0.5, 0.3, 0.2]
+    found = normalisation.match(p, who, shares)
     np.testing.assert_allclose(found.sum(axis=1), 1)
-    logs = np.concatenate([StandardScaler().fit_transform(np.log(part)) for part in (p[:20], p[20:])])
-    np.testing.assert_array_equal(found.argmax(axis=1), logs.argmax(axis=1))
+    for name in "ab":
+        np.testing.assert_allclose(found[who == name].mean(axis=0), shares, atol=1e-3)
+        moved = np.log(found[who == name]) - np.log(p[who == name])
+        np.testing.assert_allclose(np.ptp(moved - moved[:, :1], axis=0), 0, atol=1e-9)  # one offset a label
     assert (p.argmax(axis=1)[20:] != 0).all() and (found.argmax(axis=1)[20:] == 0).any()
-    np.testing.assert_allclose(normalisation.scores(p[::-1], who[::-1])[::-1], found)
+    np.testing.assert_allclose(normalisation.match(p[::-1], who[::-1], shares)[::-1], found)
 
 
-def test_scores_of_a_single_clip_say_nothing():
-    np.testing.assert_allclose(normalisation.scores([[0.9, 0.1]], ["a"]), [[0.5, 0.5]])
+def test_answers_that_have_the_shares_stay_as_they_are():
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    np.testing.assert_allclose(normalisation.match(p, ["a"] * 3, p.mean(axis=0)), p, atol=1e-6)
+
+
+def test_a_label_that_is_not_learned_from_is_not_answered():
+    shares = normalisation.shares(["x", "y"], ["x", "y", "z"])
+    assert shares[2] < 1e-6
+    found = normalisation.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1]], ["a", "a"], shares)
+    assert (found[:, 2] < 1e-4).all()

@@ -121,7 +121,7 @@ def test_per_speaker_normalisation_needs_the_speaker(voices_run, tiny_run):
 
 def test_recordings_of_the_speaker_normalise_the_answers_of_any_run(tiny_run):
     """With all that is tested of the speaker given, it answers as `evaluate` does."""
-    judged = evaluate(tiny_run, scores=True, show=False)
+    judged = evaluate(tiny_run, match=True, show=False)
     plain = evaluate(tiny_run, show=False)
     assert judged.note and not plain.note and judged.ece_before is None
     part = judged.predictions[judged.predictions.speaker == "YAF"]

@@ -122,21 +122,21 @@ print(*ours.members[0].augment[0].frames, sep="\n")
 #
 # Each speaker (or each sixth of them) is left out in turn, and all answers are judged together. System A of notebook 05
 # is where we start. Then come functionals, the copies, and the second member. The last step trains nothing: the answers
-# of the committee are z-scored over all that the speaker says.
+# of the committee are matched, over all that the speaker says, to how often each emotion was there in training.
 
 # %%
 first = ours.members[0]
 chosen = [serlib.RECIPES["lstm-256"], replace(first, name="functionals-plain", augment=()), first, ours]
 root = home() / "checkpoints" / f"07-{CORPUS}"
 found = compare(
-    index, chosen, splits=("speaker",), seeds=SEEDS, epochs=EPOCHS, scores=True, root=root, jobs=JOBS
+    index, chosen, splits=("speaker",), seeds=SEEDS, epochs=EPOCHS, match=True, root=root, jobs=JOBS
 )
 steps = {
     "A: mean MFCC": "lstm-256",
     "functionals": "functionals-plain",
     "warped copies": "functionals",
     "two together": "committee",
-    "scored by speaker": "committee+scores",
+    "matched by speaker": "committee+matched",
 }
 judged = {name: found.reports["speaker", recipe] for name, recipe in steps.items()}
 for name, each in judged.items():
@@ -150,22 +150,23 @@ print(f"The last step is {PER_SPEAKER}")
 
 # %%
 plots.show(plots.splits_compared(judged, metric="uar", title="A new voice: what each step adds", by="Step"))
-assert judged["scored by speaker"].uar > judged["A: mean MFCC"].uar
+assert judged["matched by speaker"].uar > judged["A: mean MFCC"].uar
 
 # %% [markdown]
 # On the sample corpus the climb is too easy: its two synthetic voices differ in just what the warps change. People
 # differ in more; what the same steps bring on TESS and RAVDESS stands in RESULTS.md.
 #
-# The last step is of another kind. A model that has never heard a voice leans towards some emotions in all that it says;
-# so each emotion must stand out against how likely it is for this speaker anyway. For that it needs clips of whoever is
-# to be recognised, in all moods, without labels. A call centre has them; a single recording does not. And a speaker who
-# is always sad would come out as everything. That is why a star goes wherever the figure goes.
+# The last step is of another kind. A model that has never heard a voice leans towards some emotions in all that it
+# says; so each emotion gets an offset for this speaker, until all of them are heard as often as they should be. For that
+# it needs clips of whoever is to be recognised, in all moods, without labels. A call centre has them; a single recording
+# does not. And a speaker who is always sad would come out as everything. That is why a star goes wherever the figure
+# goes.
 #
 # Which emotions does the new voice still lose?
 
 # %%
-plots.show(plots.confusion(judged["scored by speaker"], title="The voice is new, the answers are scored by speaker"))
-weakest = judged["scored by speaker"].per_class.recall
+plots.show(plots.confusion(judged["matched by speaker"], title="The voice is new, the answers are matched by speaker"))
+weakest = judged["matched by speaker"].per_class.recall
 print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 
 # %% [markdown]
@@ -178,7 +179,7 @@ print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 if CORPUS == "tess" and corpora.present("ravdess"):
     both = serlib.index(["tess", "ravdess"], [corpora.find("tess"), corpora.find("ravdess")])
     split = "speaker:tess/OAF,tess/YAF"
-    more = compare(both, [ours], splits=(split,), seeds=SEEDS, epochs=EPOCHS, scores=True, root=root, jobs=JOBS)
+    more = compare(both, [ours], splits=(split,), seeds=SEEDS, epochs=EPOCHS, match=True, root=root, jobs=JOBS)
     for row in more.table.itertuples():
         print(f"{row.recipe:20} UAR {row.uar:.0%}, weakest emotion {row.weakest} {row.min_recall:.0%}")
 else:
