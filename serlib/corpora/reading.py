@@ -55,6 +55,8 @@ def _read(path, known):
     except (OSError, ValueError) as error:  # ValueError: a table names a path with a zero byte
         what = getattr(error, "strerror", None) or error
         return "", 0.0, 0, f"cannot be read ({what}); mend that or delete it"
+    except Exception as error:  # whatever a decoder may come up with: one file does not stop the index
+        return "", 0.0, 0, f"cannot be decoded ({error}); delete it or download it again"
 
 
 def _judge(file, path):
