@@ -8,7 +8,8 @@ import pandas as pd
 
 from serlib import keeping, training
 from serlib.base import SerlibError, progress, shown
-from serlib.recipes import Recipe, get
+from serlib.recipe import Committee, Recipe
+from serlib.recipes import get
 
 #: Batch sizes of the usual space.
 BATCHES = (16, 32, 64, 128)
@@ -52,8 +53,16 @@ def usual_space(recipe):
     Returns
     -------
     callable: trial -> Recipe, see `search`.
+
+    Raises
+    ------
+    SerlibError
+        The recipe is a committee, which learns as its members do.
     """
     recipe = get(recipe)
+    if isinstance(recipe, Committee):
+        names = " or ".join(member.name for member in recipe.members)
+        raise SerlibError(f"{recipe.name} is a committee and learns as its members do; search {names}.")
 
     def space(trial):
         rate = trial.suggest_float("learning_rate", recipe.learning_rate / 10, recipe.learning_rate * 10, log=True)

@@ -10,6 +10,7 @@ from serlib.features import FeatureSpec
 from serlib.models import dense, layer, stack
 from serlib.recipe import Committee
 from serlib.runs import Run
+from serlib.search import usual_space
 
 FRAMES = FeatureSpec(rate_hz=16000, frame=512, hop=256, kinds=("mfcc", "pitch", "voiced"), n_mfcc=8, duration_s=2)
 
@@ -82,6 +83,11 @@ def test_members_hear_the_same_frames(committee, tiny_recipe):
         replace(committee, members=(tiny_recipe, committee.members[1]))
     with pytest.raises(SerlibError, match="cannot sit"):
         replace(committee, members=(replace(committee.members[0], normalise="speaker"), committee.members[1]))
+
+
+def test_members_are_searched_one_by_one(committee):
+    with pytest.raises(SerlibError, match="search functionals or two"):
+        usual_space(committee)
 
 
 def test_the_project_s_own():
