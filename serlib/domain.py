@@ -29,8 +29,8 @@ SPEC = features.FeatureSpec(
 )
 
 #: A clip may lie this many times as far out as 99 % of the training clips do. Chosen on TESS, RAVDESS and made noises:
-#: learned from one speaker of TESS or from twenty of RAVDESS, 99 % of the clips of unseen speakers are known, and 97 % of
-#: the other corpus's; of the sounds of bench/trust.py all are strange but drums and a loose babble, for RAVDESS.
+#: learned from one speaker of TESS or from twenty of RAVDESS, 99 % of the clips of unseen speakers are known, and 97 %
+#: of the other corpus's; of the sounds of bench/trust.py all are strange but drums and a loose babble, for RAVDESS.
 MARGIN = 2.0
 
 #: A clip may hold this share of the sound of the shortest training clip, and last this many times the longest.

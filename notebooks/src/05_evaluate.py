@@ -137,7 +137,7 @@ plots.show(plots.abstaining(found))
 
 # %%
 kept = abstaining(found, thresholds=[run.threshold]).iloc[0]
-print(f"at the default threshold: answers {kept.coverage:.0%} of the test clips, and {kept.accuracy:.0%} of them right")
+print(f"at the default threshold: answers {kept.coverage:.0%} of the clips, {kept.accuracy:.0%} of these right")
 
 # %% [markdown]
 # ## Listen to the errors
