@@ -1,0 +1,186 @@
+"""The same results twice, with every Python that is here, and with the lowest versions that requirements.txt allows.
+
+All of it takes half an hour and a network, so it runs where SERLIB_TRUST is set (`make trust`); `make test` is itself
+the test of the newest versions, in a fresh environment. `pytest -s` shows what was found.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from notebooks import build
+
+ROOT = Path(build.__file__).resolve().parents[1]
+
+#: Largest difference between two versions, as a share of the largest value of the array. Text and what is decoded are
+#: the same to the bit; what is computed differs in its last digits; a training enlarges that from step to step.
+TOLERANCE = {"decoded": 0, "sample": 1e-4, "resampled": 1e-4, "changed": 1e-4, "features": 1e-4}
+TOLERANCE |= {"history": 0.02, "probabilities": 0.02}
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+
+full = pytest.mark.skipif(not os.environ.get("SERLIB_TRUST"), reason="takes half an hour: make trust")
+
+
+def lowest():
+    """Each requirement at the lowest version that requirements.txt allows: name==version."""
+    text = (ROOT / "requirements.txt").read_text()
+    return [f"{name}=={version}" for name, version in re.findall(r"^([\w.-]+)(?:~=|>=)([\d.]+)", text, re.MULTILINE)]
+
+
+def python(version):
+    """The Python of a version that is on this machine, or None; pyenv's are found although it hides them."""
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
+    found = [folder / f"python{version}" for folder in folders]
+    for folder in folders:
+        if folder.name == "shims":
+            found += sorted((folder.parent / "versions").glob(f"{version}.*/bin/python"))
+    for path in found:
+        if path.is_file():
+            told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+            if told.stdout.startswith(f"Python {version}."):
+                return path
+    return None
+
+
+def make(folder, path, requirements):
+    """An environment with these packages, and serlib from the checkout. Returns its Python."""
+    subprocess.run([path, "-m", "venv", folder], check=True)
+    fresh = folder / "bin" / "python"
+    done = subprocess.run(
+        [fresh, "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check", *requirements],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return fresh
+
+
+def call(path, *arguments, home):
+    """Run a Python of the checkout; its standard output."""
+    environment = {**build.clean_environment(home), "PYTHONPATH": str(ROOT)}
+    del environment["SERLIB_CORPUS"]
+    done = subprocess.run(
+        [path, *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return done.stdout
+
+
+def agree(path, tones, out):
+    """What a Python makes of the clips: its versions, its arrays."""
+    out.mkdir()
+    told = json.loads(call(path, "-m", "tests.trust.agree", tones, out, home=out).splitlines()[-1])
+    with np.load(out / "arrays.npz") as found:
+        return told, dict(found)
+
+
+def differences(found, expected):
+    """Name -> largest difference, as a share of the largest value; text and shapes that differ count as infinite."""
+    assert found.keys() == expected.keys()
+    gaps = {}
+    for name, here in expected.items():
+        there = found[name]
+        if here.shape != there.shape or here.dtype.kind == "U":
+            gaps[name] = 0.0 if np.array_equal(here, there) else np.inf
+        else:
+            gaps[name] = float(np.abs(here - there).max() / np.abs(here).max())
+    return gaps
+
+
+@pytest.fixture(scope="module")
+def here(tone_corpus, tmp_path_factory):
+    """The clips, and what this Python makes of them."""
+    top = tmp_path_factory.mktemp("agree")
+    tones = tone_corpus(top / "tones", words=6)
+    told, found = agree(sys.executable, tones, top / "here")
+    print(f"\nhere: {told}")
+    return tones, found
+
+
+def compared(here, path, out, name):
+    """Print how a Python differs from this one; which differences are too large."""
+    tones, expected = here
+    told, found = agree(path, tones, out)
+    gaps = differences(found, expected)
+    kinds = {}
+    for each, gap in gaps.items():
+        kinds[each.split()[0]] = max(gap, kinds.get(each.split()[0], 0))
+    print(f"\n{name}: {told}\n    " + ", ".join(f"{kind} {gap:.1g}" for kind, gap in kinds.items()))
+    return {kind: gap for kind, gap in kinds.items() if not gap <= TOLERANCE.get(kind, 0)}
+
+
+@full
+def test_the_same_python_gives_the_same_bits(here, tmp_path):
+    tones, expected = here
+    _, found = agree(sys.executable, tones, tmp_path / "again")
+    assert [name for name, gap in differences(found, expected).items() if gap] == []
+
+
+@full
+@pytest.mark.parametrize("version", [v for v in PYTHONS if v != ".".join(map(str, sys.version_info[:2]))])
+def test_another_python_agrees(here, version, tmp_path):
+    if not (path := python(version)):
+        pytest.skip(f"there is no Python {version} here")
+    requirements = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if re.match(r"\w", line)]
+    with tempfile.TemporaryDirectory(prefix="serlib-venv-") as folder:
+        fresh = make(Path(folder) / "venv", path, requirements)
+        assert compared(here, fresh, tmp_path / "there", version) == {}
+        run = str(tmp_path / "there" / "run")  # what was trained there answers here as it did there
+        call(sys.executable, "-c", f"import serlib; serlib.Run.load({run!r})", home=tmp_path)
+
+
+#: What the lowest versions have to pass: features, models, training, evaluation, reading, download, widgets.
+SMOKE = "features models training evaluation audio corpora extraction runs recognizer plots report download explore"
+
+
+@full
+def test_the_lowest_versions_work(here, tmp_path):
+    """On the oldest Python that is here: newer ones have no builds of so old packages."""
+    version, path = next((v, found) for v in PYTHONS if (found := python(v)))
+    with tempfile.TemporaryDirectory(prefix="serlib-venv-") as folder:
+        fresh = make(Path(folder) / "venv", path, lowest())
+        wrong = compared(here, fresh, tmp_path / "there", f"{version}, lowest versions")
+        tests = [f"tests/test_{name}.py" for name in SMOKE.split()]
+        print(call(fresh, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not real", *tests, home=tmp_path))
+    assert wrong == {}
+
+
+@full
+@pytest.mark.parametrize("number", ["01", "02", "03", "04", "05"])
+def test_a_notebook_gives_the_same_outputs_twice(number, tmp_path):
+    """In fresh processes and empty homes; and they are those that are committed."""
+    made = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        code = f"import sys; from notebooks import build; sys.exit(build.write(['{number}'], to={str(folder)!r}))"
+        call(sys.executable, "-c", code, home=tmp_path)
+        made += folder.glob("*.ipynb")
+    first, second = (nbformat.read(path, as_version=4) for path in made)
+    committed = nbformat.read(ROOT / "notebooks" / made[0].name, as_version=4)
+    for n, (one, two, kept) in enumerate(zip(first.cells, second.cells, committed.cells, strict=True)):
+        assert one.get("outputs") == two.get("outputs"), f"cell {n} differs from run to run:\n{one.source}"
+        assert one.get("outputs") == kept.get("outputs"), f"cell {n} is not what is committed:\n{one.source}"
+
+
+def test_every_requirement_has_a_floor_that_is_tested():
+    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if re.match(r"\w", line)]
+    assert [line.split("==")[0] for line in lowest()] == [re.match(r"[\w.-]+", line)[0] for line in lines]
+
+
+def test_what_is_installed_fits_together():
+    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_difference_is_seen():
+    here = {"decoded": np.ones(3), "index": np.array(["a"])}
+    there = {"decoded": np.array([1, 1, 1.001]), "index": np.array(["b"])}
+    assert differences(there, here) == {"decoded": pytest.approx(1e-3), "index": np.inf}
