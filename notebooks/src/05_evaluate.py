@@ -132,8 +132,8 @@ print(f"temperature {run.temperature:.1f}: ECE {found.ece_before:.0%} before, {f
 plots.show(plots.abstaining(found))
 
 # %% [markdown]
-# Where on this curve should a model stand? Below a calibrated confidence of one half it is more likely wrong than right.
-# That is the threshold of a `Recognizer`, unless it is told another one.
+# Where on this curve should a model stand? Below a calibrated confidence of one half it is more likely wrong than
+# right. That is the threshold of a `Recognizer`, unless it is told another one.
 
 # %%
 kept = abstaining(found, thresholds=[run.threshold]).iloc[0]
