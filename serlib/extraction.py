@@ -30,7 +30,7 @@ from serlib.base import NO_SPACE, SerlibError, disk_fault, progress, shown
 CHUNK = 32
 NAMES = ("values.npy", "lengths.npy")
 #: Seconds to wait for a chunk that another process computes. It may be stopped, and then holds its lock for ever.
-PATIENCE_S = 60
+PATIENCE_S = 300
 # numpy parses the head of a file with Python's own parser, which Python 3.11 must not run in two threads at once
 # (https://github.com/python/cpython/issues/106905).
 _PARSER = threading.Lock()

@@ -83,8 +83,10 @@ def note(log, what):
 
 def extract(folder, log, copies=0):
     """Features of a corpus, or of changed copies; `log` gets the digest of each clip that is computed."""
-    from serlib import augment, corpora, features
+    from serlib import augment, corpora, extraction, features
     from serlib.augment import copying
+
+    extraction.PATIENCE_S = 3600  # beside heavy work a chunk takes its time
 
     table = corpora.index("tess", folder)
     module = copying if copies else features
