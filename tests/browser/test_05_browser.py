@@ -61,7 +61,8 @@ def test_a_cell_lists_its_clips(judged, gallery, wrong):
     scope = gallery.get_by_role("group", name=title)
     scope.wait_for()
     listed = gallery.locator("select[size] option").all_inner_texts()
-    assert [line.split("%")[1].strip() for line in listed] == [f"{who}: {text}" for who, text in wanted]
+    listed = [" ".join(line.split()[1:]) for line in listed]  # ipywidgets writes spaces that do not break
+    assert listed == [f"{who}: {text}" for who, text in wanted]
     assert sounds_like(judged, scope, f"{table}.speech.iloc[0]")
     shares = gallery.locator("table:not(.serlib-confusion) tr").filter(has_text="heard")
     assert heard in shares.inner_text()
@@ -102,12 +103,10 @@ def test_a_threshold_trades_answers_for_accuracy(judged, gallery):
         judged.page.keyboard.press("PageUp")
         if kernel(judged, "gallery.threshold.value") >= 0.6:
             break
-    judged.until(f"sum(map(sum, gallery.matrix.counts)) < {before}")
-    gallery.get_by_text("of these answers are right").wait_for()
-    answered = sum(map(sum, kernel(judged, "gallery.matrix.counts")))
-    level = kernel(judged, "gallery.threshold.value")
-    assert answered == kernel(judged, f"int((found.predictions.confidence >= {level}).sum())")
-    assert f"{answered / before:.0%} of {before} clips" in gallery.inner_text()
+    answered = kernel(judged, "int((found.predictions.confidence >= gallery.threshold.value).sum())")
+    assert 0 < answered < before
+    judged.until("sum(map(sum, gallery.matrix.counts))", str(answered))  # once the slider rests
+    gallery.get_by_text(f"{answered / before:.0%} of {before} clips").wait_for()
     shown = gallery.locator(".serlib-confusion button").all_inner_texts()
     assert sum(int(n) for n in shown if n != "·") == answered
 
