@@ -26,7 +26,8 @@ LAYERS = (
     *("base", "containers", "audio", "corpora", "archives", "credentials", "transfer", "download"),
     *("spectrum", "extraction", "prosody", "functionals", "features", "resynthesis", "splits", "leakage"),
     *("augment", "normalisation", "layers", "pooling", "models", "recipe", "recipes", "epochs", "modelfile"),
-    *("metrics", "calibration", "domain", "runs", "keeping", "training", "evaluation", "experiments", "comparison", "search"),
+    *("metrics", "calibration", "domain", "runs", "keeping", "training"),
+    *("evaluation", "experiments", "comparison", "search"),
     *("recognizer", "attribution", "embedding", "plots"),
     *("report", "explore", "cli", "__main__"),
 )
