@@ -53,7 +53,8 @@ _steps = layer("Reshape", (-1, 1))
 _OTHER_VOICES = (FrequencyWarp((0.88, 1.12), fmax_hz=8000), Transpose(), Level(), TimeWarp((0.85, 1.15)))
 
 # The settings of the project's own recipes were chosen on speakers 5 to 24 of RAVDESS, in five folds of four; TESS and
-# the first four speakers had no say.
+# the first four speakers had no say. The committee's shares are good there with few voices in training and with many:
+# from two speakers the functionals alone recognise 36 % (UAR), conv-gru 30 %; from fourteen 57 and 58 %, together 61 %.
 _FUNCTIONALS = Recipe(
     name="functionals",
     title="Ours: functionals of clips and of warped copies, one wide layer",
@@ -93,7 +94,7 @@ _COMMITTEE = Committee(
     source="this project",
     features=_CONV_GRU.features,
     members=(_FUNCTIONALS, _CONV_GRU),
-    shares=(0.5, 0.5),
+    shares=(0.7, 0.3),
     epochs=_FUNCTIONALS.epochs + _CONV_GRU.epochs,
     batch_size=32,
     split="speaker",
