@@ -16,7 +16,7 @@
 # Notebook 05 ended with a fall: the voice was new, and most of the accuracy was gone. We climb back, a step at a time,
 # and say of each step what it costs.
 #
-# **Running time**: a minute and a half on the sample corpus, half an hour on TESS; half a minute where the runs are
+# **Running time**: two minutes on the sample corpus, half an hour on TESS; half a minute where the runs are
 # there already.
 # **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses. With TESS and RAVDESS both
 # present the last step trains on both.
@@ -50,7 +50,7 @@ from serlib.normalisation import PER_SPEAKER
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
 SEEDS = (0,)  # more seeds show how much is luck
-EPOCHS = 20 if CORPUS == "sample" else None  # None: each recipe's own
+EPOCHS = 10 if CORPUS == "sample" else None  # None: each recipe's own
 JOBS = 1 if CORPUS == "sample" else None  # trainings at the same time; None: one a core
 
 # %% [markdown]
@@ -157,10 +157,10 @@ assert judged["matched by speaker"].uar > judged["A: mean MFCC"].uar
 # differ in more; what the same steps bring on TESS and RAVDESS stands in RESULTS.md.
 #
 # The last step is of another kind. A model that has never heard a voice leans towards some emotions in all that it
-# says; so each emotion gets an offset for this speaker, until all of them are heard as often as they should be. For that
-# it needs clips of whoever is to be recognised, in all moods, without labels. A call centre has them; a single recording
-# does not. And a speaker who is always sad would come out as everything. That is why a star goes wherever the figure
-# goes.
+# says; so each emotion gets an offset for this speaker, until all of them are heard as often as they should be. For
+# that it needs clips of whoever is to be recognised, in all moods, without labels. A call centre has them; a single
+# recording does not. And a speaker who is always sad would come out as everything. That is why a star goes wherever the
+# figure goes.
 #
 # Which emotions does the new voice still lose?
 
