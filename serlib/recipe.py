@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from serlib.augment import Copies
-from serlib.augment.frames import FeatureAugmentation
+from serlib.augment.frames import FeatureAugmentation, lengths
 from serlib.base import SerlibError
-from serlib.features import FeatureSpec, frames_of
+from serlib.features import FeatureSpec, frames_of, summarise
 from serlib.features import names as column_names
 from serlib.models import stack
 
@@ -213,6 +213,21 @@ class Committee(Recipe):
         told = super().to_dict()
         return {**told, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
 
+    def model(self, n_labels, *, shape, examples=None):
+        """Build the members' models, untrained, and join them; parameters as for `Recipe.model`."""
+        import numpy as np
+
+        models = []
+        for member in self.members:
+            own, theirs = shape, examples
+            if member.features.summary:
+                own = (len(column_names(member.features)),)
+                if examples is not None:
+                    clips = zip(examples, lengths(examples), strict=True)
+                    theirs = np.stack([summarise(clip[:n], member.features) for clip, n in clips])
+            models.append(member.model(n_labels, shape=own, examples=theirs))
+        return self.join(models)
+
     def join(self, models):
         """One Keras model of the members' models.
 
@@ -240,4 +255,6 @@ class Committee(Recipe):
             )
             answers.append(model(x))
         answer = layers.Committee(self.shares, name="probabilities")(answers)
-        return keras.Model(inputs, answer, name=self.name.replace("-", "_"))
+        model = keras.Model(inputs, answer, name=self.name.replace("-", "_"))
+        model.compile(loss="categorical_crossentropy", metrics=["accuracy"])  # to be judged, not to be trained
+        return model

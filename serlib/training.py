@@ -149,7 +149,6 @@ def _fit_members(recipe, table, labels, plan, partial, out, *, seed, epochs, aft
     with atomic_path(partial / "history.csv") as path:
         history.to_csv(path, index=False)
     x, y, _, val_x, val_y = _examples(recipe, table, labels, jobs=jobs, show=show)
-    model.compile(loss="categorical_crossentropy", metrics=["accuracy"])
     model.make_test_function()
     metrics = _pass(model, model.test_function, recipe.batch_size, x, y)
     held_out = _pass(model, model.test_function, recipe.batch_size, val_x, val_y)

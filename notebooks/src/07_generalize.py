@@ -25,7 +25,7 @@
 #
 # 1. find copies of the same recording in an archive before they flatter a test;
 # 2. describe a clip by functionals, and say what they keep that mean MFCC do not;
-# 3. make a training role hear voices that it does not have;
+# 3. make a training role hear voices that it does not have, and join models that err in different ways;
 # 4. say what per-speaker normalisation brings, and what it asks for in return;
 # 5. tell how far two speakers can be trusted to stand for all others.
 
@@ -204,7 +204,6 @@ for name, each in judged.items():
 # 1. Copies in an archive put the test into the training; the index drops them, and the audit counts what is left.
 # 2. Functionals keep how a clip moves: trends, spreads, rhythm, and what the voiced frames do.
 # 3. Warped copies stand for voices that are not there; they change what the speaker brings and keep what the emotion
-#    does.
-# 4. Two models that err in different ways are better than either.
-# 5. Per-speaker normalisation takes the voice away and asks for clips of the very speaker; a figure with it says so.
-# 6. An interval over words says nothing about voices: two speakers cannot stand for all others.
+#    does. Two models that err in different ways are better than either.
+# 4. Per-speaker normalisation takes the voice away and asks for clips of the very speaker; a figure with it says so.
+# 5. An interval over words says nothing about voices: two speakers cannot stand for all others.
