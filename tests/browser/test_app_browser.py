@@ -47,7 +47,7 @@ def answers(address):
 @pytest.fixture(scope="module")
 def spoken(tone_index, tmp_path_factory):
     """A known clip, and the same after a moment of a quiet room, for the microphone: (clip, microphone) paths."""
-    path = tone_index.speech[(tone_index.label == "sad") & (tone_index.speaker == "OAF")].iloc[0]
+    path = tone_index.speech[(tone_index.label == "happy") & (tone_index.speaker == "YAF")].iloc[0]
     y, rate_hz = audio.load(path)
     room = 1e-3 * np.random.default_rng(0).standard_normal(4 * rate_hz)
     fed = tmp_path_factory.mktemp("microphone") / "fed.wav"

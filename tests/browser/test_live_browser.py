@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from serlib import audio
+from serlib import Recognizer, audio
+from serlib.explore.drawing import stretches
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,9 @@ def test_a_file_is_opened_and_a_long_one_has_a_timeline(opened, live_run, tone_i
     soundfile.write(tmp_path / "long.wav", y, 16000)
     choose.set_input_files(tmp_path / "long.wav")
     opened.page.get_by_role("group", name="long.wav").wait_for()
-    assert opened.page.locator(".strip span").count() > 1
+    told = Recognizer(live_run).timeline(tmp_path / "long.wav")
+    expected = [each["label"] for each in stretches(told, len(y) / 16000)]
+    assert opened.page.locator(".strip span").all_inner_texts() == expected
     for theme in ("dark", "light"):
         opened.theme(theme)
         opened.picture(f"live-long-{theme}", opened.page.locator(".widget-vbox").first)
