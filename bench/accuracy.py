@@ -56,7 +56,9 @@ all folds and seeds, resampled by speaker where there are five or more, by text 
 other voices. The weakest recall is that of the class that is recognised worst. Training seconds are the mean of the
 runs, milliseconds a clip those of the model alone on features at hand; both were measured beside other work.
 
-\\{MARKED}."""
+\\{MARKED}.
+
+Recipes that a table does not list have not been measured there yet; `--finished` leaves them out."""
 
 
 def finished(index, systems, split, seeds, root):
