@@ -123,7 +123,10 @@ plots.show(plots.reliability(found))
 # fitted to the validation role. It changes no answer, only how sure the model is of it (Guo et al. 2017).
 
 # %%
-print(f"temperature {run.temperature:.1f}: ECE {found.ece_before:.0%} before, {found.ece:.0%} after")
+if run.is_calibrated:
+    print(f"temperature {run.temperature:.1f}: ECE {found.ece_before:.0%} before, {found.ece:.0%} after")
+else:
+    print("an older run, which was not calibrated: train it again")
 
 # %% [markdown]
 # A model may also keep silent where it is unsure. What it then gets right of what it answers:
