@@ -23,9 +23,13 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import soundfile
 
 from notebooks import build
+from serlib import audio
+from serlib.recognizer import UNSURE, Recognizer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 #: Beside heavy work a page takes its time; nothing waits this long when all is well.
@@ -302,3 +306,16 @@ def module_lab(server, chromium, pictures):
     opened = Lab(server, chromium, pictures)
     yield opened
     assert not opened.close()
+
+
+@pytest.fixture(scope="package")
+def spoken(live_run, tone_index, tmp_path_factory):
+    """The clip that the model is surest of, and the same between moments of a quiet room, for the microphone."""
+    recognizer = Recognizer(live_run)
+    path = max(tone_index.speech, key=lambda speech: recognizer.predict(speech).confidence)
+    assert recognizer.predict(path).label != UNSURE
+    y, rate_hz = audio.load(path)
+    room = 1e-3 * np.random.default_rng(0).standard_normal(4 * rate_hz)
+    fed = tmp_path_factory.mktemp("microphone") / "fed.wav"
+    soundfile.write(fed, np.concatenate([room[:rate_hz], y, room]), rate_hz, subtype="PCM_16")
+    return path, fed

@@ -54,7 +54,7 @@ def test_a_cell_lists_its_clips(judged, gallery, wrong):
     meant, heard = (kernel(judged, "run.labels")[k] for k in (row, column))
     gallery.locator(f".serlib-confusion button[data-row='{row}'][data-column='{column}']").click()
     judged.until("gallery.matrix.chosen", repr([row, column]))
-    table = f"found.predictions.query('label == \"{meant}\" and predicted == \"{heard}\"')"
+    table = f'found.predictions.query(\'label == "{meant}" and predicted == "{heard}"\')'
     table += ".sort_values('confidence', ascending=False, kind='stable')"
     wanted = kernel(judged, f"[(clip.speaker, clip.text) for clip in {table}.itertuples()]")
     title = f"{wanted[0][0]}: {wanted[0][1]}, meant {meant}, heard as {heard}"

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import zipfile
@@ -419,7 +418,8 @@ def test_folder_that_may_not_be_written(do, place, works, work):
     top = place / f"closed-{work}"
     top.mkdir(mode=0o555)
     said = one_sentence(do((work, {**works(top)[work], "plain": True})))
-    assert re.search(rf"(closed-{work}|data/).* cannot be written \(Permission denied\)", said)
+    where = "data/features/" if work == "extract" else f"closed-{work}"  # beside SERLIB_HOME its own path is not told
+    assert where in said and "cannot be written (Permission denied)" in said
     assert not list(top.iterdir())
 
 
