@@ -34,6 +34,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "features",
         "layers",
         "leakage",
+        "likeness",
         "models",
         "normalisation",
         "plots",

@@ -36,6 +36,7 @@ def ordered_labels(labels):
     found = {str(label) for label in labels}
     return [name for name in LABELS if name in found] + sorted(found - set(LABELS))
 
+
 #: What the system says when a disk, a quota or the size that a file may have is used up.
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 

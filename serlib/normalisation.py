@@ -81,7 +81,7 @@ def voices(values, table):
     -------
     dict of "corpus/speaker" -> (mean, scale)
     """
-    who = _who(table)
+    who = who_speaks(table)
     return {name: statistics(np.asarray(values[who == name])) for name in dict.fromkeys(who)}
 
 
@@ -101,7 +101,7 @@ def by_speaker(values, table, found):
     -------
     np.ndarray, float32, of the shape of `values`
     """
-    who, out = _who(table), np.empty(values.shape, np.float32)
+    who, out = who_speaks(table), np.empty(values.shape, np.float32)
     for name in dict.fromkeys(who):
         out[who == name] = z_score(np.asarray(values[who == name]), *found[name])
     return out
@@ -229,6 +229,16 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
     return by_speaker(values, table, found), found
 
 
-def _who(table):
-    """Who speaks; the same speaker number in two corpora is two people."""
+def who_speaks(table):
+    """The speaker of each clip as "corpus/speaker"; the same number in two corpora is two people.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With `speaker` and `corpus`.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips,)] of str
+    """
     return (table.corpus.astype(str) + "/" + table.speaker.astype(str)).to_numpy()

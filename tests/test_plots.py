@@ -54,7 +54,6 @@ HISTORY = {
 }
 
 
-
 def comparison_table(corpora="tess"):
     """Two recipes under two splits, one of them normalised per speaker and one reported."""
     rows = [
@@ -105,6 +104,9 @@ def gallery(tone, index, report, rng):
         "speaker_recall": lambda **o: plots.speaker_recall(report, **o),
         "abstaining": lambda **o: plots.abstaining(report, **o),
         "splits_compared": lambda **o: plots.splits_compared([report, report], **o),
+        "likeness": lambda **o: plots.likeness(
+            pd.DataFrame(np.eye(3), list("abc"), list("abc")), one="OAF", other="YAF", **o
+        ),
         "recipes_compared": lambda **o: plots.recipes_compared(comparison_table(), **o),
     }
     several = {

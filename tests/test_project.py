@@ -25,7 +25,8 @@ MODULES = sorted((ROOT / "serlib").rglob("*.py"))
 LAYERS = (
     *("base", "containers", "audio", "corpora", "archives", "credentials", "transfer", "download"),
     *("spectrum", "extraction", "prosody", "functionals", "features", "resynthesis", "splits", "leakage"),
-    *("augment", "normalisation", "layers", "pooling", "models", "recipe", "recipes", "epochs", "modelfile"),
+    *("augment", "normalisation", "likeness", "layers", "pooling"),
+    *("models", "recipe", "recipes", "epochs", "modelfile"),
     *("metrics", "calibration", "domain", "runs", "keeping", "training"),
     *("evaluation", "experiments", "comparison", "search"),
     *("recognizer", "attribution", "embedding", "plots"),

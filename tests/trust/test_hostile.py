@@ -35,6 +35,7 @@ FULL = os.environ.get("SERLIB_TRUST") == "1"
 ROOT = Path(__file__).resolve().parents[2]
 FAST = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 
+
 def refused(function, *arguments):
     """The sentence of the SerlibError that a call must end with."""
     with pytest.raises(SerlibError) as error:
@@ -420,7 +421,13 @@ def own(tmp_path, sine):
 
 def test_a_relative_path_stays_in_the_folder_and_an_absolute_one_is_meant(own):
     secret = own.parent / "secret.wav"
-    rows = ["a.wav,happy", "../secret.wav,sad", "x/../../secret.wav,sad", "..\\secret.wav,sad", "file:///etc/passwd,sad"]
+    rows = [
+        "a.wav,happy",
+        "../secret.wav,sad",
+        "x/../../secret.wav,sad",
+        "..\\secret.wav,sad",
+        "file:///etc/passwd,sad",
+    ]
     (own / "index.csv").write_text("\n".join(["speech,label", *rows]))
     table = serlib.index("folder", own, show=False)
     assert [Path(path).name for path in table["speech"]] == ["a.wav"] and len(table.attrs["rejected"]) == 4
