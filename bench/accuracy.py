@@ -23,6 +23,9 @@ import peer
 from serlib import corpora, experiments, plots
 from serlib.base import home
 from serlib.comparison import MARKED, MATCHED, compare, readable
+from serlib.features import SPECS, extract
+from serlib.likeness import likeness
+from serlib.normalisation import who_speaks
 from serlib.recipes import RECIPES
 
 #: Corpora that are one index -> splits. By speaker: TESS's two in turn, RAVDESS's 24 actors in six folds of four.
@@ -31,6 +34,9 @@ PLAN = {
     ("ravdess",): ("published", "random", "speaker"),
     ("tess", "ravdess"): ("speaker:tess/OAF,tess/YAF",),
 }
+
+#: TESS's speakers.
+TESS = ("tess/OAF", "tess/YAF")
 
 #: Of these, made after others, one seed is trained, and the peers have none; of every other recipe as many as are asked
 #: for.
@@ -86,6 +92,19 @@ def markdown(table):
     head = "| " + " | ".join(table.columns) + " |\n|" + " --- |" * len(table.columns)
     rows = ("| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False))
     return head + "\n" + "\n".join(rows).replace("*", "\\*")
+
+
+def alike(names, index):
+    """How alike the emotions of a TESS speaker are to those of the other one, or to RAVDESS's, where they train."""
+    if "tess" not in names:
+        return ""
+    values, others = extract(index, SPECS["functionals"]).values, sorted(set(who_speaks(index)) - set(TESS))
+    pairs = [(one, others, "the mean of RAVDESS's actors") for one in TESS] if others else [(*TESS, TESS[1])]
+    told = ["What limits it: emotions after the voice is taken away, cosines (`serlib.likeness`; 1 is alike)."]
+    for one, other, name in pairs:
+        cosines = likeness(values, index, one, other).round(2) + 0
+        told.append(markdown(cosines.reset_index(names=f"{one}, against {name}")))
+    return "\n" + "\n\n".join(told) + "\n"
 
 
 def section(names, found):
@@ -145,7 +164,8 @@ def main():
             found.append(compare(index, some, splits=[split], seeds=theirs, match=True, root=root, jobs=args.jobs))
             print(readable(found[-1].table).to_string(index=False), flush=True)
             args.out.write_text(page([*sections, section(names, found)]), encoding="utf-8")
-        sections += [section(names, found)] if found else []
+        sections += [section(names, found) + alike(names, index)] if found else []
+        args.out.write_text(page(sections), encoding="utf-8")
         if names == ("tess",) and found:
             table = pd.concat([each.table for each in found])
             figure = plots.recipes_compared(table, title="TESS: who is in the test?")

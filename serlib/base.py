@@ -50,6 +50,10 @@ ABANDONED_S = 3600
 class SerlibError(Exception):
     """Something that the user can mend: the message is one plain sentence that names the file and the mend."""
 
+    def __str__(self):
+        """The sentence; what it quotes from outside cannot break it, nor steer a terminal."""
+        return one_line(super().__str__())
+
     def _render_traceback_(self):
         """What IPython shows in a notebook: the sentence, without the way through our code."""
         return [f"SerlibError: {self}"]

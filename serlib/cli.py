@@ -40,7 +40,7 @@ def main():
     except SerlibError as error:
         if "--json" in sys.argv:
             print(json.dumps({"error": str(error)}))
-        print(f"serlib: {one_line(str(error))}", file=sys.stderr)
+        print(f"serlib: {error}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -91,6 +91,13 @@ def test_progress_is_silent_where_asked(monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_an_error_quotes_cannot_break_its_sentence():
+    assert (
+        str(SerlibError("two\nlines\x1b[31m.wav is silent; delete it"))
+        == r"two\nlines\x1b[31m.wav is silent; delete it"
+    )
+
+
 def test_in_a_notebook_an_error_is_one_sentence(tmp_path):
     code = "from serlib.base import SerlibError\ndef f():\n    raise SerlibError('a.wav is silent; delete it')\nf()\n"
     (tmp_path / "cell.ipy").write_text(code)
