@@ -275,7 +275,8 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     ax.set(xlim=(0, 102), ylim=(max(0, floor - 8), 103))
     ax.set_yticks([tick for tick in ax.get_yticks() if max(0, floor - 8) <= tick <= 100])
     ax.grid()
-    ax.legend(loc="lower left")
+    if len(marked):
+        ax.legend(loc="lower left")
     text = listed(
         (f"at {r.threshold:.0%} confidence", f"{r.coverage:.0%} answered and {r.accuracy:.0%} right")
         for r in marked.itertuples()
