@@ -102,6 +102,32 @@ def digest(data):
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def mono(y):
+    """Samples of any type, with full scale 1.0 and one channel, as `load` gives them for the same samples in a file.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,) or (n, channels)]
+        Floats with full scale 1.0, or integers: with a sign around 0, without one (8-bit WAV) around half their range.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)], float32
+
+    Examples
+    --------
+    >>> mono(np.array([[16384, 0], [-32768, -32768]], dtype=np.int16)).tolist()
+    [0.25, -1.0]
+    >>> mono(np.array([128, 192], dtype=np.uint8)).tolist()
+    [0.0, 0.5]
+    """
+    y = np.asarray(y)
+    if np.issubdtype(y.dtype, np.integer):
+        half = 2.0 ** (8 * y.dtype.itemsize - 1)
+        y = y / half - np.issubdtype(y.dtype, np.unsignedinteger)
+    return np.asarray(y.mean(axis=1) if y.ndim == 2 else y, np.float32)
+
+
 def fault(y, rate_hz):
     """Why a clip cannot be used.
 

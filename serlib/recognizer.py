@@ -106,7 +106,7 @@ class Recognizer:
         Parameters
         ----------
         sound : str, Path or np.ndarray [shape=(n,) or (n, channels)]
-            A file in any format that `serlib.audio.load` reads, or samples with full scale 1.0.
+            A file in any format that `serlib.audio.load` reads, or samples (floats with full scale 1.0, or integers).
         rate_hz : int
             Sampling rate of an array.
 
@@ -193,9 +193,7 @@ class Recognizer:
             return str(sound), *audio.load(sound)
         if rate_hz is None:
             raise SerlibError("An array needs its sampling rate: predict(y, rate_hz=16000).")
-        y = np.asarray(sound)
-        y = y / np.iinfo(y.dtype).max if np.issubdtype(y.dtype, np.integer) else y
-        return "", np.asarray(y.mean(axis=1) if y.ndim == 2 else y, np.float32), rate_hz
+        return "", audio.mono(sound), rate_hz
 
     def _know(self, speaker):
         """Take from the speaker's recordings what features or answers are normalised by."""

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.io.wavfile
 import soundfile as sf
 
+from serlib import audio
 from serlib.base import SerlibError
 from serlib.evaluation import evaluate
 from serlib.features import extract
@@ -47,6 +49,17 @@ def test_format_and_channels_do_not_matter(recognizer, tiny_run, tmp_path):
         np.testing.assert_allclose(
             list(answer.probabilities.values()), list(expected.probabilities.values()), atol=2e-3
         )
+
+
+@pytest.mark.parametrize(("subtype", "dtype"), [("PCM_U8", np.uint8), ("PCM_16", np.int16), ("PCM_32", np.int32)])
+def test_integers_are_what_the_file_of_them_is(recognizer, tiny_run, tmp_path, subtype, dtype):
+    y, rate_hz = sf.read(tiny_run.split.speech[0])
+    sf.write(tmp_path / "clip.wav", np.stack([y, y / 2], axis=1), rate_hz, subtype=subtype)
+    _, samples = scipy.io.wavfile.read(tmp_path / "clip.wav")
+    assert samples.dtype == dtype
+    np.testing.assert_array_equal(audio.mono(samples), audio.load(tmp_path / "clip.wav")[0])
+    found = recognizer.predict(samples, rate_hz=rate_hz).probabilities
+    assert found == recognizer.predict(tmp_path / "clip.wav").probabilities
 
 
 def test_bad_files_are_named_and_the_rest_goes_on(recognizer, tiny_run, tmp_path):
