@@ -37,6 +37,10 @@ def ordered_labels(labels):
     return [name for name in LABELS if name in found] + sorted(found - set(LABELS))
 
 
+#: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
+#: text is refused, rather than made up.
+UNKNOWN = "unknown"
+
 #: What the system says when a disk, a quota or the size that a file may have is used up.
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 

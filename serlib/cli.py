@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from serlib.base import SerlibError, for_spreadsheets, home, one_line, ordered_labels, shown
+from serlib.base import SerlibError, atomic_path, for_spreadsheets, home, one_line, ordered_labels, shown
 
 app = typer.Typer(
     name="serlib",
@@ -100,7 +100,8 @@ def index(
     """List the clips of a corpus; what was rejected, repaired, double, missing."""
     table = _index(corpus)
     if out:
-        for_spreadsheets(table).to_csv(out, index=False)
+        with atomic_path(out) as path:
+            for_spreadsheets(table).to_csv(path, index=False)
     labels = ordered_labels(table.label)
     told = {
         "clips": len(table),
@@ -263,6 +264,7 @@ def compare(
     folds: Annotated[int | None, typer.Option(min=2, help="Parts of each cross-validation.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings with another seed, from 0.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the runs; default: checkpoints/compare.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
     as_json: Json = False,
 ):
@@ -272,9 +274,8 @@ def compare(
 
     chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
     table, splits = _index(corpus), split or comparison.KINDS
-    found = comparison.compare(
-        table, chosen, splits=splits, folds=folds, seeds=range(seeds), epochs=epochs, match=True, jobs=jobs
-    )
+    options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
+    found = comparison.compare(table, chosen, splits=splits, match=True, **options)
     page = report.write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
     neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
     lines = [comparison.readable(found.table).to_string(index=False)]
@@ -297,15 +298,14 @@ def search(
     as_json: Json = False,
 ):
     """Search for a learning rate and a batch size on the validation role alone; resumes."""
-    from serlib.search import search as look
-    from serlib.search import usual_space
+    from serlib import search as searching
     from serlib.splits import split as give_roles
 
-    space = usual_space(recipe)  # a wrong name should not wait for the index
+    space = searching.usual_space(recipe)  # a wrong name should not wait for the index
     table = give_roles(_index(corpus), split, seed=seed)
     name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
     out = out or home() / "checkpoints" / "search" / name
-    found = look(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
+    found = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
     best = ", ".join(f"{key} {value:.3g}" for key, value in found.params.items())
     lines = [found.trials.to_string(index=False), "", f"best on the validation role: {best} ({found.value:.1%})"]
     _tell({**found.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")

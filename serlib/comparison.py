@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from serlib import evaluation, experiments, normalisation
-from serlib.base import SerlibError, home, ordered_labels
+from serlib.base import UNKNOWN, SerlibError, home, ordered_labels
 from serlib.recipes import get
 from serlib.splits import group_keys
 
@@ -79,8 +79,8 @@ def compare(
     epochs : int, optional
         Instead of each recipe's.
     match : bool
-        Where voices are new, a second row for each recipe (`NAME+matched`): the same answers, matched to the shares of
-        training over all clips of each test speaker (`serlib.normalisation.match`).
+        Where voices are new and have names, a second row for each recipe (`NAME+matched`): the same answers, matched
+        to the shares of training over all clips of each test speaker (`serlib.normalisation.match`).
     root : str or Path, optional
         Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
         interrupted one goes on from its last epoch.
@@ -117,10 +117,10 @@ def compare(
     root = Path(root or home() / "checkpoints" / "compare")
     plan = experiments.plan(index, systems, splits, folds=folds, seeds=seeds, epochs=epochs, root=root)
     experiments.carry_out(plan, jobs=jobs, show=show)
-    rows, neighbours, reports = [], [], {}
+    rows, neighbours, reports, named = [], [], {}, UNKNOWN not in set(index.speaker)
     for split in splits:
         found, firsts = [], {}
-        for system, of_speaker in _told(systems, match and split.partition(":")[0] in NEW_VOICES):
+        for system, of_speaker in _told(systems, match and named and split.partition(":")[0] in NEW_VOICES):
             theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
             answers = [_matched(each) if of_speaker else each.answers() for each in theirs]
             name, normalise = (system.name + MATCHED, "matched") if of_speaker else (system.name, system.normalise)

@@ -141,7 +141,8 @@ def stranger(y, rate_hz, domain):
     far, sound_s = distance(y, rate_hz, domain)
     if sound_s < domain["shortest_s"]:
         return (
-            f"it holds {sound_s:.2f} s of sound, less than half of the shortest clip that the model learned from; "
+            f"it holds {sound_s:.2f} s of sound, less than {SHORTER:g} times the shortest clips that the model learned "
+            "from; "
             "record a whole sentence"
         )
     if far > 1:

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib import calibration, metrics
 from serlib.base import SerlibError, shown
+from serlib.splits import group_keys
 
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
@@ -156,6 +157,8 @@ def score(
     present = np.unique(true)
     names, texts = _column(speakers, len(truth), "speakers"), _column(texts, len(truth), "texts")
     unit, groups = metrics.unit(names, texts)
+    if unit == "clip" and digests is not None:  # what several seeds answered to one clip is drawn together
+        groups = pd.factorize(_column(digests, len(truth), "digests"))[0]
     intervals = metrics.intervals(true, guess, groups, len(labels), resamples=resamples, seed=seed)
     predictions = pd.DataFrame(
         {"speech": _column(speech, len(truth), "speech"), "label": truth, "speaker": names, "text": texts}
@@ -203,8 +206,9 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
     match : bool
-        Match the answers to the clips of each speaker to the shares of training (`serlib.normalisation.match`); the
-        report says so.
+        Match the answers to all clips of each speaker, whatever their label, to the shares of training
+        (`serlib.normalisation.match`); the report says so. With another corpus this takes for granted that it holds
+        the labels of the training, in about these shares.
     resamples, seed : int
         Of the bootstrap, see `score`.
     jobs, show
@@ -231,30 +235,30 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         raise SerlibError(
             "no clip to score: the test role of the run holds nothing; choose a split that tests some"
             if own
-            else f"no clip to score: the index holds {_listed(left_out)}, the model knows {_listed(run.labels)}; "
-            "choose a corpus that shares a label"
+            else f"no clip to score: the index holds {metrics.listed(left_out)}, the model knows "
+            f"{metrics.listed(run.labels)}; choose a corpus that shares a label"
         )
     if not allow_seen and not (own and run.protocol == "published"):
         _refuse_seen(run.split, table[asked])
     # All clips are asked for, not only those that are scored: their features are in the cache, and per-speaker
     # normalisation may not choose clips by their labels.
     values, _ = normalisation.inputs(table, run.spec, run.normalise, jobs=jobs, show=show)
-    values, table = values[asked], table[asked].reset_index(drop=True)
-    corpora = table["corpus"].astype(str) if "corpus" in table else pd.Series(dtype=str)
-    speakers = table["speaker"].astype(str)
-    if len(corpora.unique()) > 1:  # two corpora may each have a speaker 01
-        speakers = corpora + "/" + speakers
-    answers = run.probabilities(values, calibrated=False)
+    heard = asked if own or not match else np.full(len(table), True)
+    table, asked = table[heard].reset_index(drop=True), asked[heard]
+    answers, speakers = run.probabilities(values[heard], calibrated=False), group_keys(table, "speaker")
     told, learned = calibration.tempered(answers, run.temperature), run.split.label[run.split.role == "train"]
+    if match:
+        told = normalisation.match(told, speakers, normalisation.shares(learned, run.labels))
+    told, answers, speakers, table = told[asked], answers[asked], speakers[asked], table[asked]
     return score(
         table["label"],
-        normalisation.match(told, speakers, normalisation.shares(learned, run.labels)) if match else told,
+        told,
         run.labels,
         speakers=speakers,
         texts=table["text"],
         speech=table["speech"],
         digests=table.get("digest"),
-        corpora=corpora.unique(),
+        corpora=table["corpus"].unique(),
         resamples=resamples,
         seed=seed,
         split=run.kind if own else "corpus",
@@ -333,10 +337,6 @@ def _refuse_seen(split, table):
             "clips that the run was trained or validated on; give others, or no index for its own test role, "
             "or ask for it with allow_seen=True"
         )
-
-
-def _listed(names):
-    return ", ".join(map(str, names)) or "nothing"
 
 
 def _plain(value):

@@ -57,6 +57,17 @@ def finished(out, plan, resume):
     return runs.Run.load(out)
 
 
+def throw_away(folder):
+    """Remove a run, whole or begun, but nothing that is none."""
+    if not folder.exists():
+        return
+    names = {path.name for path in folder.iterdir() if path.name[0] != "."} if folder.is_dir() else {folder.name}
+    begun = names <= {"split.csv"}  # killed before it had a plan
+    if not begun and not names & {"run.json", "plan.json"}:
+        raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def check_same_plan(partial, plan, resume):
     """Refuse an interrupted training of another plan; throw away what was killed before it had begun."""
     if not resume:
@@ -79,7 +90,8 @@ def compare(found, plan, folder):
             told = f" ({found.get(key)}, not {same[key]})" if key in ("epochs", "seed", "labels") else ""
             what = {"clips": "clips or roles"}.get(key, key)
             raise SerlibError(
-                f"{shown(folder)} has other {what}{told}; choose another folder or replace it (--overwrite)."
+                f"{shown(folder)} has other {what}{told}; choose another folder (--out), or replace it (train "
+                "--overwrite)."
             )
 
 

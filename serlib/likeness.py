@@ -1,4 +1,4 @@
-"""Do two voices show an emotion in the same way? What no model can know of a voice that it has never heard."""
+"""Do two voices show an emotion in the same way? What makes it hard for a model that has heard only one of them."""
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,9 @@ def likeness(values, table, one, other):
     Returns
     -------
     pd.DataFrame
-        Cosines, -1 to 1: a row for each label of `one`, a column for each label of `other`. An emotion that a model,
-        having learnt it from `other`, can recognise in `one` has its largest cosine with itself.
+        Cosines, -1 to 1: a row for each label of `one`, a column for each label of `other`. An emotion of `one` whose
+        largest cosine is with another emotion is easily taken for that by a model that has learned from `other`. One
+        near the usual way of speaking, such as neutral, has no firm direction.
 
     Raises
     ------

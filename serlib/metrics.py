@@ -40,7 +40,7 @@ def checked(truth, probabilities, labels, *, reserved=()):
     """
     probabilities = np.asarray(probabilities, dtype=float)
     if len(set(labels)) < len(labels) or set(labels) & set(reserved):
-        raise SerlibError(f"labels {_listed(labels)}: each may occur once, and none may be called {_listed(reserved)}")
+        raise SerlibError(f"labels {listed(labels)}: each may occur once, and none may be called {listed(reserved)}")
     if len(truth) == 0:
         raise SerlibError("no clip to score; choose a split or a corpus that holds some")
     if probabilities.shape != (len(truth), len(labels)):
@@ -50,7 +50,7 @@ def checked(truth, probabilities, labels, *, reserved=()):
         )
     unknown = sorted(set(truth) - set(labels))
     if unknown:
-        raise SerlibError(f"the truth holds {_listed(unknown)}, the model knows {_listed(labels)}; leave them out")
+        raise SerlibError(f"the truth holds {listed(unknown)}, the model knows {listed(labels)}; leave them out")
     bad = ~np.isfinite(probabilities).all(axis=1)
     if bad.any():
         raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
@@ -172,5 +172,6 @@ def by_speaker(true, guess, names, labels):
     )
 
 
-def _listed(names):
+def listed(names):
+    """Names in a sentence."""
     return ", ".join(map(str, names)) or "nothing"

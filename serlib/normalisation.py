@@ -9,6 +9,7 @@ kinds of normalisation are layers of the model (`serlib.layers`).
 import numpy as np
 
 from serlib import features
+from serlib.base import UNKNOWN, SerlibError
 
 #: What is said wherever a figure is shown that per-speaker normalisation has a part in.
 PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
@@ -118,13 +119,18 @@ def match(probabilities, who, shares):
     probabilities : np.ndarray [shape=(clips, labels)]
     who : sequence of str [shape=(clips,)]
         The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
-        always sad would come out as everything.
+        always sad would come out as everything. Answers to a speaker of fewer clips than labels stay as they are.
     shares : np.ndarray [shape=(labels,)]
         From `shares`.
 
     Returns
     -------
     np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
+
+    Raises
+    ------
+    SerlibError
+        It is not known who speaks.
 
     References
     ----------
@@ -134,11 +140,13 @@ def match(probabilities, who, shares):
 
     Taught in notebooks/07_generalize.
     """
-    probabilities, who = np.asarray(probabilities), np.asarray(who)
+    probabilities, who = np.asarray(probabilities), np.asarray(who).astype(str)
     found = np.empty(probabilities.shape)
     for name in np.unique(who):
+        if name.rpartition("/")[2] == UNKNOWN:
+            raise SerlibError("It is not known who speaks, so no answers can be matched by speaker; name the speakers.")
         part = probabilities[who == name]
-        found[who == name] = matched(part, offsets(part, shares))
+        found[who == name] = matched(part, offsets(part, shares)) if len(part) >= len(shares) else part
     return found
 
 

@@ -1,6 +1,7 @@
 """Functionals as a layer: what `serlib.functionals` computes clip by clip in numpy, of many clips within a model.
 
-A model that was trained on summaries then takes frames in, and stands beside models of sequences (`serlib.committee`).
+A model that was trained on summaries then takes frames in, and stands beside models of sequences
+(`serlib.recipe.Committee`).
 """
 
 import keras
@@ -13,8 +14,6 @@ from serlib.layers import real_frames, registered, zero
 @registered
 class Functionals(keras.layers.Layer):
     """The functionals of `serlib.functionals.summarise`, of many clips at once and as part of a model.
-
-    A model that was trained on summaries then takes frames in.
 
     Parameters
     ----------

@@ -36,6 +36,8 @@ def get(recipe, *, features=None):
         recipe = RECIPES[recipe]
     if features is None:
         return recipe
+    if isinstance(recipe, Committee):
+        raise SerlibError(f"The recipe {recipe.name} takes the features of its members, no others.")
     own, fitting = recipe.features, []
     for name, spec in SPECS.items():
         if bool(spec.summary) == bool(own.summary) and (spec.frames is not None or own.frames is None):

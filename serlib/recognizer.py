@@ -15,6 +15,9 @@ from serlib.runs import Run, example
 #: What is answered where the model abstains.
 UNSURE = "unsure"
 
+#: Longest piece of a recording that gets one answer.
+WINDOW_S = 3.5
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -100,6 +103,13 @@ class Recognizer:
         """Labels in the order of the model's outputs."""
         return self.run.labels
 
+    @property
+    def window_s(self):
+        """What one answer along a recording hears: as much as the features look at, and the training clips bear; at
+        most `WINDOW_S`."""
+        spec, longest_s = self.run.spec, self._domain["longest_s"] if self._domain else WINDOW_S
+        return min(WINDOW_S, longest_s, spec.offset_s + (spec.duration_s or 3.0))
+
     def predict(self, sound, *, rate_hz=None):
         """Answer for one clip.
 
@@ -145,7 +155,7 @@ class Recognizer:
         ----------
         sound, rate_hz : as for `predict`
         window_s : float, optional
-            Length of the piece that each answer hears; by default what the features look at, at most 3.5 s.
+            Length of the piece that each answer hears; by default that of the attribute.
         hop_s : float
             From one answer to the next.
 
@@ -158,10 +168,8 @@ class Recognizer:
         if len(y) == 0:
             what = shown(name) if name else "The array"
             raise SerlibError(f"{what} holds no samples; record or choose another file.")
-        spec = self.run.spec
-        window_s = window_s or min(3.5, spec.offset_s + (spec.duration_s or 3.0))
         found = []
-        starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s, hop_s=hop_s)
+        starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s or self.window_s, hop_s=hop_s)
         for start_s, piece in zip(starts_s, pieces, strict=True):
             if fault := audio.fault(piece, rate_hz):
                 nothing = dict.fromkeys(self.labels, 0.0)
@@ -205,13 +213,13 @@ class Recognizer:
                 "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
             )
         clips = [self._heard(path)[1:] for path in _files(paths)]
+        if len(clips) == 1 and (not by_features or self.run.spec.summary):
+            raise SerlibError(f"{shown(paths[0])} is one recording: give several of the speaker, in all moods.")
         if by_features:
             spec = self.run.spec
             rows = [example(*clip, spec)[0] for clip in clips]
             rows = np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis]
             self._voice = normalisation.statistics(rows)
-        elif len(clips) == 1:
-            raise SerlibError(f"{shown(paths[0])} is one recording: give several of the speaker, in all moods.")
         elif clips:
             shares = normalisation.shares(self.run.split.label[self.run.split.role == "train"], self.labels)
             self._offsets = normalisation.offsets([self._probabilities(*clip) for clip in clips], shares)

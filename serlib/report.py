@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serlib import evaluation, plots
 from serlib.base import atomic_path, for_spreadsheets
-from serlib.comparison import MARKED, readable, starred
+from serlib.comparison import MARKED, MATCHED, readable, starred
 
 #: What a split lets one conclude, in plain words.
 READINGS = {
@@ -149,7 +149,7 @@ def write_comparison(found, folder, *, title="Recipes side by side"):
     ]  # fmt: skip
     page = _template("comparison").render(
         title=title,
-        recipes=table["recipe"].nunique(),
+        recipes=table["recipe"].str.removesuffix(MATCHED).nunique(),
         splits={name: READINGS[kind] for name, kind in kinds.items()},
         corpora=sorted({name for names in table["corpora"] for name in names.split("+")}),
         seeds=table["seeds"].max(),
@@ -204,7 +204,10 @@ def _figures(report, history):
     figures["abstaining"] = plots.abstaining(report)
     if history is not None and len(history):
         name = "validation = test" if report.protocol == "published" else "validation"
-        figures["curves"] = plots.curves(history, validation=name)
+        parts = history.groupby("member", sort=False) if "member" in history else [("", history)]
+        for member, part in parts:
+            title = f"Training of {member}" if member else "Training curves"
+            figures[f"curves-{member}".strip("-")] = plots.curves(part, validation=name, title=title)
     return figures
 
 
@@ -254,8 +257,8 @@ def _sections(report, pictures, n_errors):
             caption=f"{len(mistakes)} of {wrong} mistakes. Listen to them: some are the label's.",
         ),
     ]  # fmt: skip
-    if "curves" in pictures:
-        parts.append(section("The training", "curves"))
+    if curves := [name for name in pictures if name.startswith("curves")]:
+        parts.append(section("The training", *curves))
     return parts
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.base import ROLES, SerlibError
+from serlib.base import ROLES, UNKNOWN, SerlibError
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus")
@@ -110,7 +110,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     if kind != "published":  # copies of one recording stay together
         table["role"] = table.groupby("digest", sort=False).role.transform("first")
     _check_roles(table, kind)
-    held_out = [] if drawn_by == "random" else sorted(set(group_keys(table[table.role == "test"], drawn_by)))
+    held_out = [] if drawn_by == "random" else sorted(set(group_keys(table, drawn_by)[table.role == "test"]))
     table.attrs = {
         **index.attrs,
         "split": {
@@ -200,10 +200,12 @@ def _group_test(index, by, *, rng, fold, folds, test, share):
     if by == "speaker":
         names = natsorted(names)
     if len(names) < 2:
-        what = {"speaker": "speaker", "text": "text", "corpus": "corpus"}[by]
+        mend = f"add clips with another {by}"
+        if names[0].rpartition("/")[2] == UNKNOWN:
+            mend = "fill the column " + by + (", put the clips of each in a folder of their own" * (by == "speaker"))
         raise SerlibError(
-            f"All {len(index)} clips have the {what} '{names[0]}', so no {what} can be held out; "
-            f"use --split random or add clips with another {what}."
+            f"All {len(index)} clips have the {by} '{names[0]}', so no {by} can be held out; {mend}, or use --split "
+            "random."
         )
     if test is not None:
         test = [test] if isinstance(test, str) else [str(name) for name in test]

@@ -4,7 +4,6 @@ The loop over the epochs stands here in the open; what changes from one to the n
 """
 
 import logging
-import shutil
 import time
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def fit(
         Go on from the last finished epoch of an interrupted training; a finished run with the same settings is
         loaded and returned.
     overwrite : bool
-        Throw away what stands at `out`.
+        Throw away the run that stands at `out`.
     after_epoch : callable, optional
         Called with the history (a list with a dict an epoch) whenever an epoch is saved, to draw or to stop.
     jobs : int, optional
@@ -59,7 +58,8 @@ def fit(
     Raises
     ------
     SerlibError
-        If `out` is taken, or holds a training with other settings, or the loss is no longer finite.
+        If `out` is taken, or holds a training with other settings, or no training but something else; or the loss is
+        no longer finite.
 
     Notes
     -----
@@ -77,7 +77,7 @@ def fit(
     plan = keeping.plan(recipe, table, labels, seed=seed, epochs=epochs)
     if overwrite:
         for folder in (out, partial):
-            shutil.rmtree(folder, ignore_errors=True)
+            keeping.throw_away(folder)
     if out.exists():
         return keeping.finished(out, plan, resume)
     if partial.exists():

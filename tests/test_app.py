@@ -57,6 +57,13 @@ def test_what_it_has_learned_from(live_run):
     assert "2 synthetic voices" in explore.learned(sample) and "never heard a human being" in explore.learned(sample)
 
 
+def test_who_the_voices_are(live_run):
+    two = live_run.split.assign(speaker="01", corpus=["tess", "ravdess"] * (len(live_run.split) // 2))
+    assert "of 2 voices" in explore.learned(replace(live_run, split=two))
+    nobody = replace(live_run, split=live_run.split.assign(speaker="unknown"))
+    assert "of voices that are not named" in explore.learned(nobody)
+
+
 def test_the_page(live_run):
     shown = explore.app(live_run.folder)
     recognizer = shown.live.microphone._listener.recognizer

@@ -365,12 +365,12 @@ def test_time_warp_is_cut_at_the_end_of_the_array():
     np.testing.assert_allclose(found[0, :, 0], 1 + np.arange(20) * 19 / 39, rtol=1e-6)
 
 
-def test_feature_examples_show_every_augmentation(voice):
+def test_feature_examples_show_what_changes_a_spectrogram(voice):
     spec = dataclasses.replace(SPEC, frames=None)
     x = [features.extract_clip(voice(hz, duration_s=s), RATE_HZ, spec) for hz, s in ((150, 0.8), (210, 1.0))]
     both = np.stack([features.pad(clip, 90) for clip in x])
     found = augment.feature_examples(both, spec, seed=0)
-    assert [name.split(":")[0] for name in found][2:] == [type(change).__name__ for change in FRAMES]
+    assert [name.split(":")[0] for name in found][2:] == [*(type(change).__name__ for change in FRAMES), "Level"]
     np.testing.assert_array_equal(found["as extracted"], x[0][:, :32])
     np.testing.assert_array_equal(found["the clip to mix with"], x[1][:, :32])
     mixed = found["Mixup: half and half"]

@@ -63,7 +63,8 @@ def test_index(call, tone_corpus, tmp_path):
     }  # fmt: skip
     assert told["clips"] == 42 and set(told["labels"].values()) == {6} and len(told["speakers"]) == 2
     assert len(told["rejected"]) == 1 and "broken_angry" in told["rejected"][0]["file"]
-    assert "42 clips, 2 speakers, 3 texts" in call("index", "tess", folder)[1]
+    assert "42 clips, 2 speakers, 3 texts" in call("index", "tess", folder, "--out", tmp_path / "new" / "table.csv")[1]
+    assert len((tmp_path / "new" / "table.csv").read_text().splitlines()) == 43
 
 
 def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
@@ -145,6 +146,11 @@ def test_compare(call, tone_corpus, home, tmp_path):
     ]
     assert {row["parameters"] for row in told["rows"]} == {71747, 305799} and len(told["neighbours"]) == 2
     assert told["report"] == "reports/compare-tess/comparison.html"
+    code, _, err = call(
+        *("compare", "tess", folder, "--recipes", "lstm-123", "--split", "random", "--jobs", "1", "--epochs", "1"),
+        *("--out", tmp_path / "elsewhere"),
+    )
+    assert code == 0 and [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["tess-lstm-123-random-seed0"]
     assert (home / told["report"]).is_file() and (home / "checkpoints/compare/tess-lstm-123-text-seed0").is_dir()
     code, out, err = call(*words[:-2], "--epochs", "2")
     assert code == 1 and "has other epochs (1, not 2)" in err and out == ""

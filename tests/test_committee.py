@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serlib import Recognizer, SerlibError, embedding, evaluate, extract, recipes, training
+from serlib import Recognizer, SerlibError, embedding, evaluate, extract, recipes, report, training
 from serlib.features import FeatureSpec
 from serlib.models import dense, layer, stack
 from serlib.recipe import Committee
@@ -95,3 +95,15 @@ def test_the_project_s_own():
     assert [member.name for member in own.members] == ["functionals", "conv-gru"]
     assert own.epochs == sum(member.epochs for member in own.members)
     assert sum(own.shares) == pytest.approx(1)
+
+
+def test_its_report_draws_each_member_s_training(run, tmp_path):
+    page = report.write(evaluate(run, resamples=10, show=False), tmp_path, history=run.history)
+    drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert {"curves-functionals", "curves-two"} <= drawn and "curves" not in drawn
+    assert page.read_text(encoding="utf-8").count("Training curves over ") == 2
+
+
+def test_it_takes_no_other_features():
+    with pytest.raises(SerlibError, match="takes the features of its members"):
+        recipes.get("committee", features="mfcc-frames")

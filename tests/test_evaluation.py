@@ -316,3 +316,26 @@ def test_evaluate_a_run_that_was_trained(tiny_run):
     assert report.n_test == (tiny_run.split["role"] == "test").sum()
     assert report.accuracy > 0.5
     assert report.labels == tiny_run.labels
+
+
+def test_answers_are_matched_over_all_that_a_speaker_says(tiny_run):
+    from serlib import normalisation
+
+    other = tiny_run.split.drop(columns=["role", "digest"]).assign(corpus="other")
+    other.loc[other.label == "sad", "label"] = "calm"  # unknown to the model, but the speaker's all the same
+    found = evaluation.evaluate(tiny_run, other, match=True, show=False)
+    assert found.left_out == {"calm": 12} and found.note
+    values, _ = normalisation.inputs(other, tiny_run.spec, tiny_run.normalise, show=False)
+    shares = normalisation.shares(tiny_run.split.label[tiny_run.split.role == "train"], tiny_run.labels)
+    expected = normalisation.match(tiny_run.probabilities(values), other.speaker, shares)[other.label != "calm"]
+    np.testing.assert_allclose(found.predictions[tiny_run.labels], expected, atol=1e-6)
+
+
+def test_what_several_seeds_answer_to_a_clip_is_drawn_together():
+    """Five times the same answers are no more than one: their interval is as wide."""
+    rng = np.random.default_rng(0)
+    truth, p = rng.choice(["happy", "sad"], 100), rng.dirichlet([1, 1], 100)
+    digests = np.array([f"clip{i}" for i in range(100)])
+    once = evaluation.score(truth, p, ["happy", "sad"], digests=digests).ci95["accuracy"]
+    often = evaluation.score(np.tile(truth, 5), np.tile(p, (5, 1)), ["happy", "sad"], digests=np.tile(digests, 5))
+    np.testing.assert_allclose(np.diff(often.ci95["accuracy"]), np.diff(once), atol=0.02)

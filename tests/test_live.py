@@ -130,7 +130,7 @@ def test_a_long_recording_has_a_timeline(recognizer, take):
     shown = explore.live(recognizer)
     shown._take("long", np.tile(y, 4), rate_hz, None)
     assert shown.scope.clip["stretches"]
-    shown._take("short", y, rate_hz, None)
+    shown._take("short", y[:rate_hz], rate_hz, None)
     assert shown.scope.clip["stretches"] == []
 
 
@@ -149,6 +149,23 @@ def test_saved_takes_are_a_corpus(tmp_path, sine):
     ]
     assert index.attrs["rejected"] == []
     assert soundfile.read(first)[0] == pytest.approx(sine(300), abs=1e-4)
+
+
+def test_the_first_take_hides_nothing_that_lies_there(tmp_path, sine):
+    for name in ("Ada", "Bo"):
+        (tmp_path / "sad" / name).mkdir(parents=True)
+        soundfile.write(tmp_path / "sad" / name / "old.wav", sine(400 + len(name)), 16000)
+    before = corpora.index("folder", tmp_path)
+    explore.save_take(sine(300), 16000, label="happy", speaker="Ada", folder=tmp_path)
+    index = corpora.index("folder", tmp_path)
+    assert sorted(index.digest[index.label == "sad"]) == sorted(before.digest) and len(index) == 3
+    assert sorted(index.speaker) == ["Ada", "Ada", "Bo"] and index.attrs["rejected"] == []
+
+
+def test_a_take_that_cannot_be_written_is_one_sentence(tmp_path, sine):
+    (tmp_path / "file").touch()
+    with pytest.raises(SerlibError, match="cannot be written"):
+        explore.save_take(sine(), 16000, label="sad", speaker="me", folder=tmp_path / "file")
 
 
 @pytest.mark.parametrize("wrong", [{"label": " "}, {"label": "a/b"}, {"speaker": ""}, {"speaker": "../me"}])

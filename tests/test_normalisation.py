@@ -6,6 +6,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from serlib import normalisation
+from serlib.base import SerlibError
 
 
 def table_of(speakers, corpora=None):
@@ -116,5 +117,12 @@ def test_answers_that_have_the_shares_stay_as_they_are():
 def test_a_label_that_is_not_learned_from_is_not_answered():
     shares = normalisation.shares(["x", "y"], ["x", "y", "z"])
     assert shares[2] < 1e-6
-    found = normalisation.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1]], ["a", "a"], shares)
+    found = normalisation.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]], ["a"] * 3, shares)
     assert (found[:, 2] < 1e-4).all()
+
+
+def test_too_few_clips_say_nothing_of_a_speaker():
+    p = np.array([[0.05, 0.9, 0.05], [0.8, 0.1, 0.1]])
+    np.testing.assert_array_equal(normalisation.match(p, ["a", "a"], [0.4, 0.3, 0.3]), p)
+    with pytest.raises(SerlibError, match="not known who speaks"):
+        normalisation.match(p, ["folder/unknown"] * 2, [0.4, 0.3, 0.3])

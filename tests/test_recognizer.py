@@ -121,6 +121,8 @@ def test_timeline_of_a_long_recording(recognizer, tiny_run, tmp_path):
     assert table.end_s.max() == pytest.approx(length_s, abs=0.51)
     assert table.label.iloc[-1] == UNSURE and table.confidence.iloc[-1] == 0 and table.reason.iloc[-1] == "it is silent"
     assert table.label.iloc[0] in tiny_run.labels
+    short_words = {**tiny_run.info, "domain": {**tiny_run.info["domain"], "longest_s": 1.2}}
+    assert Recognizer(replace(tiny_run, info=short_words)).window_s == 1.2  # longer ones would all be strange
     short = recognizer.timeline(clips[0][: rate_hz // 2], rate_hz=rate_hz)
     assert len(short) == 1
 
@@ -128,8 +130,9 @@ def test_timeline_of_a_long_recording(recognizer, tiny_run, tmp_path):
 def test_per_speaker_normalisation_needs_the_speaker(voices_run, tiny_run):
     with pytest.raises(SerlibError, match=r"per-speaker normalisation: give recordings of whoever .*--speaker"):
         Recognizer(voices_run)
-    with pytest.raises(SerlibError, match="is one recording: give several"):
-        Recognizer(tiny_run, speaker=[tiny_run.split.speech[0]])
+    for run in (tiny_run, voices_run):
+        with pytest.raises(SerlibError, match="is one recording: give several"):
+            Recognizer(run, speaker=[tiny_run.split.speech[0]])
 
 
 def test_recordings_of_the_speaker_normalise_the_answers_of_any_run(tiny_run):

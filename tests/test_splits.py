@@ -125,12 +125,14 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
         assert not set(spared[spared.corpus == corpus][by]) & set(trained[trained.corpus == corpus][by])
     other = split(index.reset_index(drop=True), "speaker", test=["ravdess/s0"])
     assert set(other.label) == set(calm)
+    assert other.attrs["split"]["test"] == ["ravdess/s0"]  # as it is asked for
 
 
 @pytest.mark.parametrize(
     ("index", "options", "said"),
     [
         (table_of(1, 10), {"kind": "speaker"}, "All 30 clips have the speaker 's0'"),
+        (table_of(1, 10).assign(speaker="unknown"), {"kind": "speaker"}, "put the clips of each in a folder"),
         (table_of(2, 1, takes=9), {"kind": "text"}, "the text 'word0'"),
         (table_of(2, 10, labels=["angry"]), {"kind": "random"}, "only the label 'angry'"),
         (table_of(2, 10)[lambda t: (t.label != "sad") | (t.text == "word1")], {"kind": "random"}, "'sad' has 2 of"),

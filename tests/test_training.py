@@ -218,6 +218,21 @@ def test_finished_run_is_not_overwritten_by_accident(tiny_recipe, tone_table, tm
     assert len(training.fit(tiny_recipe, tone_table, out=out, epochs=2, overwrite=True).history) == 2
 
 
+def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
+    (tmp_path / "happy").mkdir()
+    recording = tmp_path / "happy" / "mine.wav"
+    recording.write_bytes(b"all that I have")
+    for out in (tmp_path, recording):
+        with pytest.raises(SerlibError, match="is no run, so it is not replaced; choose another folder"):
+            training.fit(tiny_recipe, tone_table, out=out, epochs=1, overwrite=True)
+    assert recording.read_bytes() == b"all that I have"
+    for begun in (tmp_path / "empty", tmp_path / "killed.partial"):
+        begun.mkdir()
+    (tmp_path / "killed.partial" / "split.csv").touch()
+    training.fit(tiny_recipe, tone_table, out=tmp_path / "empty", epochs=1, overwrite=True)
+    training.fit(tiny_recipe, tone_table, out=tmp_path / "killed", epochs=1, overwrite=True)
+
+
 def test_best_weights_are_kept_where_the_recipe_asks(tiny_recipe, tone_table, tmp_path):
     recipe = replace(tiny_recipe, keep="best", learning_rate=0.3, patience=3)  # so high that the loss goes up again
     run = training.fit(recipe, tone_table, out=tmp_path / "run", epochs=8)

@@ -244,8 +244,8 @@ print(voices[list(prosody.MEASURES)].describe().loc[["min", "50%", "max"]].round
 plots.show(plots.pitch_and_loudness(voices))
 
 # %% [markdown]
-# And compute. A high voice is high in every emotion, so each clip is compared with the neutral speech of its own
-# speaker; pitch in semitones, because equal ratios sound like equal steps.
+# And compute. A high voice is high in every emotion, so the median of each emotion is compared with that of the same
+# speaker's neutral speech; pitch in semitones, because equal ratios sound like equal steps.
 
 # %%
 voices["f0_st"] = 12 * np.log2(voices.f0_hz)
@@ -256,7 +256,7 @@ apart.columns = ["pitch (semitones)", "loudness (dB)", "speech (s)"]
 print(apart.rename_axis(None).to_string(float_format="{:+.1f}".format))
 
 # %% [markdown]
-# Was the literature right about this corpus? What differs by less than a tenth is called the same.
+# Was the literature right about this corpus? What is 0.0 in the table is called the same.
 
 # %%
 words = {"pitch": ("lower", "higher"), "loudness": ("softer", "louder"), "speech": ("shorter", "longer")}
@@ -319,10 +319,13 @@ for speaker in (first, second):
     )
 print(f"guessing: {1 / len(emotions):.0%}")
 
+if CORPUS == "sample":
+    print("The sample's two voices are made by the same rules, so little is lost. On TESS most of it is: try it there.")
+
 # %% [markdown]
-# Five numbers go a long way for a known voice. What happened with the other one? Go back to the picture: which emotion
-# of one voice lies where another emotion of the other voice lies? Models with a million parameters meet the same
-# trouble; notebook 05 measures it, notebook 07 asks what helps.
+# Five numbers go a long way for a known voice. People differ in more than a rule of five numbers can tell. Go back to
+# the picture: does an emotion of one voice lie where another emotion of the other voice lies? Models with a million
+# parameters meet the same trouble; notebook 05 measures it, notebook 07 asks what helps.
 
 # %% [markdown]
 # ## What you take along

@@ -92,8 +92,9 @@ print(", ".join(spec.summary))
 # ## Voices that are not there
 #
 # With one voice to learn from, everything that this voice does looks like emotion. So the training role is changed:
-# longer and shorter vocal tracts, higher and lower voices, other levels and tempi. The label still holds. This is what
-# the frames of a clip look like under each change:
+# longer and shorter vocal tracts, higher and lower voices, other levels and tempi. The label still holds; only Mixup
+# mixes the labels with the clips. This is what the frames of a clip look like under each change (a higher voice is a
+# column of its own, and no picture):
 
 # %%
 clip = index.iloc[0]
@@ -127,7 +128,8 @@ print(*ours.members[0].augment[0].frames, sep="\n")
 
 # %%
 first = ours.members[0]
-chosen = [serlib.RECIPES["lstm-256"], replace(first, name="functionals-plain", augment=()), first, ours]
+plain = replace(first, name="functionals-plain", augment=first.augment[1:])  # without the copies
+chosen = [serlib.RECIPES["lstm-256"], plain, first, ours]
 root = home() / "checkpoints" / f"07-{CORPUS}"
 found = compare(index, chosen, splits=("speaker",), seeds=SEEDS, epochs=EPOCHS, match=True, root=root, jobs=JOBS)
 steps = {
@@ -148,7 +150,7 @@ print(f"The last step is {PER_SPEAKER}")
 # The same as a picture:
 
 # %%
-plots.show(plots.splits_compared(judged, metric="uar", title="A new voice: what each step adds", by="Step"))
+plots.show(plots.splits_compared(judged, metric="uar", title="A new voice: step by step", by="Step"))
 assert judged["matched by speaker"].uar > judged["A: mean MFCC"].uar
 
 # %% [markdown]
@@ -171,8 +173,8 @@ print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 # %% [markdown]
 # Is it the model that loses them? Take the voice away from each clip, as per-speaker normalisation does. What is left
 # of an emotion is a direction: how this speaker leaves their usual way of speaking. Two voices that show it in the same
-# way have a cosine near 1 on the diagonal. An emotion that lies nearer to another one of the other voice will be taken
-# for that, whatever the model.
+# way have a cosine near 1 on the diagonal. An emotion that lies nearer to another one of the other voice is easily
+# taken for that. (Neutral is near the usual way of speaking, so its direction is not firm.)
 
 # %%
 one, other = sorted(set(who_speaks(index)))[:2]
@@ -180,9 +182,9 @@ alike = likeness(serlib.extract(index, spec).values, index, one, other)
 plots.show(plots.likeness(alike, one=one, other=other, corpora=[CORPUS]))
 
 # %% [markdown]
-# On TESS the second speaker's *happy* lies nearer to the first one's *angry* (0.59) than to her *happy* (-0.10), which
-# lies nearer to the second one's *ps* (0.58). Each voice alone is recognised without a fault; the two show different
-# things under one word. No training on one of them can know that.
+# RESULTS.md holds this table for TESS: the second speaker's *happy* is like the first one's *angry*, and the first
+# one's *happy* is like the second one's *ps*; with both in training each is recognised without a fault. The two show
+# different things under one word, and no training on one of them can know that.
 #
 # ## More voices
 #
@@ -220,6 +222,6 @@ for name, each in judged.items():
 # 1. Copies in an archive put the test into the training; the index drops them, and the audit counts what is left.
 # 2. Functionals keep how a clip moves: trends, spreads, rhythm, and what the voiced frames do.
 # 3. Warped copies stand for voices that are not there; they change what the speaker brings and keep what the emotion
-#    does. Two models that err in different ways are better than either.
+#    does. Two models that err in different ways can be better than either (on RAVDESS), and need not be (on TESS).
 # 4. Per-speaker normalisation takes the voice away and asks for clips of the very speaker; a figure with it says so.
 # 5. An interval over words says nothing about voices: two speakers cannot stand for all others.

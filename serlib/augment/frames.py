@@ -280,7 +280,7 @@ def _renew_mfcc(clip, names):
 
 
 def feature_examples(x, spec, *, seed):
-    """The log-mel spectrogram of a clip as every feature augmentation leaves it, strong enough to be seen.
+    """The log-mel spectrogram of a clip as the feature augmentations that change it leave it, strongly enough to see.
 
     Parameters
     ----------
@@ -304,6 +304,7 @@ def feature_examples(x, spec, *, seed):
         "Mixup: half and half": Mixup(alpha=1000),
         "FrequencyWarp: formants 15 % up": FrequencyWarp((1.15, 1.15), **mel),
         "TimeWarp: a fifth shorter": TimeWarp((0.8, 0.8)),
+        "Level: 20 dB softer": Level((-20, -20)),
     }
     made = {name: change(x, np.eye(2), np.random.default_rng(seed), names)[0] for name, change in changes.items()}
     shown, bands = {"as extracted": x, "the clip to mix with": x[::-1]} | made, logmel_columns(names)

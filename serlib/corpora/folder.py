@@ -6,12 +6,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from serlib.base import FORMULA, LABELS, SerlibError
+from serlib.base import FORMULA, LABELS, UNKNOWN, SerlibError
 from serlib.corpora.common import Clip, Corpus, normal_label, printable, rejection, walk
-
-#: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
-#: text is refused, rather than made up.
-UNKNOWN = "unknown"
 
 #: Tables that are looked for in the folder, in this order.
 TABLES = ("index.csv", "metadata.csv")

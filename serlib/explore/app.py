@@ -6,8 +6,9 @@ from html import escape
 import ipywidgets
 
 from serlib import corpora, splits, training
-from serlib.base import SerlibError, home, shown
+from serlib.base import UNKNOWN, SerlibError, home, shown
 from serlib.explore.live import Live
+from serlib.normalisation import who_speaks
 from serlib.recognizer import Recognizer
 
 #: What is trained where nobody has trained anything: of our recipes the one that knows a new voice best.
@@ -74,11 +75,12 @@ def learned(run):
         Plain sentences.
     """
     known = run.split[run.split.role == "train"]
-    names = [corpora.CORPORA[name] for name in run.info["corpora"]]
-    synthetic, voices = all(corpus.synthetic for corpus in names), known.speaker.nunique()
+    names = [corpora.CORPORA[name] for name in run.info["corpora"] if name in corpora.CORPORA]
+    synthetic, voices = all(corpus.synthetic for corpus in names), len(set(who_speaks(known)))
+    who = f"{voices} {'synthetic ' * synthetic}voice{'s' * (voices > 1)}"
+    who = "voices that are not named" if UNKNOWN in set(known.speaker) else who
     return (
-        f"It has learned from {len(known)} recordings of {voices} {'synthetic ' * synthetic}voice{'s' * (voices > 1)}: "
-        f"{', '.join(corpus.title for corpus in names)}. "
+        f"It has learned from {len(known)} recordings of {who}: {', '.join(corpus.title for corpus in names)}. "
         + ("It has never heard a human being. " if synthetic else "")
         + "What it says of a voice that was not among them is a guess, and emotions acted in a studio are not those of "
         "life: do not judge anybody by its answers."

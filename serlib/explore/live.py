@@ -1,6 +1,7 @@
 """Speak to a model: the microphone of the browser, answers while one speaks, takes that are kept (`live`)."""
 
 import csv
+import io
 import tempfile
 import time
 from html import escape
@@ -12,7 +13,8 @@ import numpy as np
 import traitlets
 
 from serlib import audio, plots
-from serlib.base import SerlibError, data_dir, shown
+from serlib.base import UNKNOWN, SerlibError, data_dir, disk_fault, shown
+from serlib.corpora import folder as own
 from serlib.corpora.common import normal_label
 from serlib.explore.players import common_gain
 from serlib.explore.scope import Scope
@@ -36,9 +38,7 @@ class Listener:
     """
 
     def __init__(self, recognizer, *, every_s=EVERY_S):
-        self.recognizer, self.every_s = recognizer, every_s
-        spec = recognizer.run.spec
-        self.window_s = min(3.5, spec.offset_s + (spec.duration_s or 3.0))
+        self.recognizer, self.every_s, self.window_s = recognizer, every_s, recognizer.window_s
         self.start()
 
     def start(self):
@@ -131,7 +131,7 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
     Raises
     ------
     SerlibError
-        The label or the speaker is empty, or no name for a folder; the clip cannot be used.
+        The label or the speaker is empty, or no name for a folder; the clip cannot be used, or not be written.
     """
     import soundfile
 
@@ -142,19 +142,30 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
     if fault := audio.fault(y, rate_hz):
         raise SerlibError(f"The take {fault}; record it again")
     folder = Path(folder) if folder else data_dir() / "my_recordings"
-    here, table = folder / label, folder / "index.csv"
-    here.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while (path := here / f"{speaker}_{label}_{number:03d}.wav").exists():
-        number += 1
-    soundfile.write(path, np.clip(y, -1, 1), rate_hz, subtype="PCM_16")
-    new = not table.exists()
-    with table.open("a", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        if new:
-            rows.writerow(["speech", "label", "speaker", "text"])
-        rows.writerow([path.relative_to(folder).as_posix(), label, speaker, text.strip()])
+    here, table, sound = folder / label, folder / "index.csv", io.BytesIO()
+    soundfile.write(sound, np.clip(y, -1, 1), rate_hz, format="WAV", subtype="PCM_16")
+    try:
+        here.mkdir(parents=True, exist_ok=True)
+        # Where a table begins it names what lies there already, for it is all that is read from then on.
+        rows = [] if table.exists() else [["speech", "label", "speaker", "text"], *_listed(folder)]
+        number = 1
+        while (path := here / f"{speaker}_{label}_{number:03d}.wav").exists():
+            number += 1
+        path.write_bytes(sound.getvalue())
+        rows.append([path.relative_to(folder).as_posix(), label, speaker, text.strip()])
+        with table.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+    except OSError as error:
+        raise disk_fault(error, folder) from error
     return path
+
+
+def _listed(folder):
+    """The recordings of a folder as rows of its table."""
+    top = folder.absolute()
+    for path, clip in own.scan(folder, []):
+        said = ("" if each == UNKNOWN else each for each in (clip.speaker, clip.text))
+        yield [path.relative_to(top).as_posix() if path.is_relative_to(top) else path, clip.label, *said]
 
 
 class Microphone(anywidget.AnyWidget):

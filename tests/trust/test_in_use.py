@@ -108,7 +108,7 @@ def test_too_short_and_too_long_get_a_reason(careful, spoken):
     y, rate_hz = audio.load(splits.rows(spoken, "test").speech.iloc[0])
     middle = len(y) // 2
     short = careful.predict(y[middle - rate_hz // 16 : middle + rate_hz // 16], rate_hz=rate_hz)
-    assert short.label == UNSURE and "of sound, less than half of the shortest clip" in short.reason
+    assert short.label == UNSURE and "of sound, less than 0.5 times the shortest clips" in short.reason
     long = careful.predict(np.tile(y, 60), rate_hz=rate_hz)
     assert long.label == UNSURE and "times the longest clip" in long.reason and "timeline" in long.reason
 
