@@ -747,7 +747,7 @@ def test_dangerous_entries(server, key, home, clips, name, says):
     message = refused(download.download, "tess")
     assert says in message and "nothing was unpacked" in message
     assert left(home) == []
-    assert not [path for path in home.parent.rglob("*outside*")] and not Path("/outside.wav").exists()
+    assert not [path for path in home.parent.rglob("*outside.wav")] and not Path("/outside.wav").exists()
 
 
 def test_names_that_clash(home, clips):
