@@ -176,7 +176,8 @@ def main():
         args.out.write_text(page(sections), encoding="utf-8")
         if names == ("tess",) and found:
             table = pd.concat([each.table for each in found])
-            figure = plots.recipes_compared(table, title="TESS: who is in the test?")
+            trained = table[~table.recipe.str.endswith(MATCHED)]
+            figure = plots.recipes_compared(trained, title="TESS: who is in the test?")
             args.out.with_suffix(".png").write_bytes(plots.png(figure))
     print(f"\n{args.out}")
 
