@@ -105,9 +105,10 @@ class Recognizer:
 
     @property
     def window_s(self):
-        """What one answer along a recording hears: as much as the features look at, and the training clips bear; at
-        most `WINDOW_S`."""
-        spec, longest_s = self.run.spec, self._domain["longest_s"] if self._domain else WINDOW_S
+        """Seconds that one answer along a recording hears: as much as the features look at, at most `WINDOW_S`, and no
+        more than a clip may last that resembles the training clips."""
+        spec = self.run.spec
+        longest_s = self._domain["longest_s"] - 0.01 if self._domain else WINDOW_S  # less, for pieces are rounded
         return min(WINDOW_S, longest_s, spec.offset_s + (spec.duration_s or 3.0))
 
     def predict(self, sound, *, rate_hz=None):

@@ -60,6 +60,8 @@ def test_what_it_has_learned_from(live_run):
 def test_who_the_voices_are(live_run):
     two = live_run.split.assign(speaker="01", corpus=["tess", "ravdess"] * (len(live_run.split) // 2))
     assert "of 2 voices" in explore.learned(replace(live_run, split=two))
+    other = explore.learned(replace(live_run, info={**live_run.info, "corpora": ["another"]}))
+    assert ": another. " in other and "human being" not in other
     nobody = replace(live_run, split=live_run.split.assign(speaker="unknown"))
     assert "of voices that are not named" in explore.learned(nobody)
 

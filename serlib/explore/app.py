@@ -75,12 +75,13 @@ def learned(run):
         Plain sentences.
     """
     known = run.split[run.split.role == "train"]
-    names = [corpora.CORPORA[name] for name in run.info["corpora"] if name in corpora.CORPORA]
-    synthetic, voices = all(corpus.synthetic for corpus in names), len(set(who_speaks(known)))
+    names, voices = run.info["corpora"], len(set(who_speaks(known)))
+    known_as = [corpora.CORPORA[name].title if name in corpora.CORPORA else name for name in names]
+    synthetic = all(name in corpora.CORPORA and corpora.CORPORA[name].synthetic for name in names)
     who = f"{voices} {'synthetic ' * synthetic}voice{'s' * (voices > 1)}"
     who = "voices that are not named" if UNKNOWN in set(known.speaker) else who
     return (
-        f"It has learned from {len(known)} recordings of {who}: {', '.join(corpus.title for corpus in names)}. "
+        f"It has learned from {len(known)} recordings of {who}: {', '.join(known_as)}. "
         + ("It has never heard a human being. " if synthetic else "")
         + "What it says of a voice that was not among them is a guess, and emotions acted in a studio are not those of "
         "life: do not judge anybody by its answers."
