@@ -201,7 +201,7 @@ def predict(
     file: list[Path],
     timeline: Annotated[bool, typer.Option("--timeline", help="Answers along a long recording.")] = False,
     window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
-    hop_s: Annotated[float, typer.Option(help="Seconds from one answer of the timeline to the next.")] = 1.0,
+    hop_s: Annotated[float | None, typer.Option(help="Seconds from answer to answer; default: 1, or less.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Below it: unsure; default: the run's.")] = None,
     speaker: Annotated[
         list[Path] | None,

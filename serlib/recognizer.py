@@ -149,7 +149,7 @@ class Recognizer:
                 failed.append({"file": str(path), "reason": str(error)})
         return answers, failed
 
-    def timeline(self, sound, *, rate_hz=None, window_s=None, hop_s=1.0):
+    def timeline(self, sound, *, rate_hz=None, window_s=None, hop_s=None):
         """Answers along a long recording.
 
         Parameters
@@ -157,8 +157,8 @@ class Recognizer:
         sound, rate_hz : as for `predict`
         window_s : float, optional
             Length of the piece that each answer hears; by default that of the attribute.
-        hop_s : float
-            From one answer to the next.
+        hop_s : float, optional
+            From one answer to the next; by default 1 s, or half a window where that is less.
 
         Returns
         -------
@@ -170,7 +170,9 @@ class Recognizer:
             what = shown(name) if name else "The array"
             raise SerlibError(f"{what} holds no samples; record or choose another file.")
         found = []
-        starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s or self.window_s, hop_s=hop_s)
+        window_s = window_s or self.window_s
+        hop_s = min(1.0, window_s / 2) if hop_s is None else hop_s
+        starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s, hop_s=hop_s)
         for start_s, piece in zip(starts_s, pieces, strict=True):
             if fault := audio.fault(piece, rate_hz):
                 nothing = dict.fromkeys(self.labels, 0.0)
