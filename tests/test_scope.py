@@ -129,6 +129,20 @@ def test_loading_another_clip_starts_anew(sine):
     assert shown.clip["duration_s"] == 2
 
 
+def test_a_position_belongs_to_a_clip(sine):
+    shown = make_scope(sine(), 16000)
+    shown.set_state({"at": [1, 0.25]})  # the page tells
+    assert shown.position_s == 0.25
+    shown.load(sine(), 16000)
+    assert shown.at == [2, 0.0]  # the page is told
+    shown.set_state({"at": [1, 0.5]})  # too late: it had not yet heard of the second clip
+    assert shown.position_s == 0
+    shown.set_state({"at": [2, 0.75]})
+    assert shown.position_s == 0.75
+    shown.position_s = 0.1
+    assert shown.at == [2, 0.1]
+
+
 @pytest.mark.parametrize("options", [{}, {"contours": True}, {"overlay": np.ones((4, 4)), "label": "ps"}])
 def test_a_page_without_a_kernel_has_a_picture_and_a_player(voice, options):
     data, _ = make_scope(voice(), 16000, title="<b>", **options)._repr_mimebundle_()

@@ -93,7 +93,8 @@ function render({ model, el }) {
     clearTimeout(timer);
     timer = undefined;
     told = now();
-    if (told !== model.get("position_s")) set({ position_s: told });
+    const [number, t] = model.get("at");
+    if (number !== clip.number || t !== told) set({ at: [clip.number, told] });
   }
 
   function place() {
@@ -196,7 +197,8 @@ function render({ model, el }) {
     axis(seconds, "left", clip.time_ticks, "Time (s)");
 
     audio.src = address(audio.src, clip.sound, clip.mime);
-    audio.currentTime = begun ? 0 : inside(model.get("position_s"));
+    const [number, t] = model.get("at");
+    audio.currentTime = !begun && number === clip.number ? inside(t) : 0;
     begun = true;
     light();
     mark();
@@ -284,7 +286,10 @@ function render({ model, el }) {
     region: mark,
     loop: mark,
     playing: () => model.get("playing") === audio.paused && toggle(),
-    position_s: () => model.get("position_s") !== told && seek(model.get("position_s")),
+    at: () => {
+      const [number, t] = model.get("at");
+      if (number === clip.number && t !== told) seek(t);
+    },
   };
   for (const [name, react] of Object.entries(heard)) model.on(`change:${name}`, react);
   draw();

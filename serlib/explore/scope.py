@@ -21,7 +21,7 @@ class Scope(anywidget.AnyWidget):
     Attributes
     ----------
     clip : dict
-        As `view` gives it.
+        As `view` gives it, with `number`, which tells it from the clips before it.
     overlay : bytes
         A picture to lay over the spectrogram, as `overlay_image` gives it; empty for none.
     position_s : float
@@ -39,7 +39,8 @@ class Scope(anywidget.AnyWidget):
 
     clip = traitlets.Dict().tag(sync=True)
     overlay = traitlets.Bytes().tag(sync=True)
-    position_s = traitlets.Float(0.0).tag(sync=True)
+    position_s = traitlets.Float(0.0)
+    at = traitlets.List([0, 0.0]).tag(sync=True)  # clip's number, position_s: the page may speak of the clip before
     playing = traitlets.Bool(False).tag(sync=True)
     region = traitlets.List(traitlets.Float()).tag(sync=True)
     loop = traitlets.Bool(False).tag(sync=True)
@@ -55,10 +56,20 @@ class Scope(anywidget.AnyWidget):
         y, rate_hz, options = opened(sound, rate_hz, options)
         self._shown = y, rate_hz, overlay, options
         with self.hold_sync():
-            self.clip = view(y, rate_hz, **options)
+            self.clip = {**view(y, rate_hz, **options), "number": self.clip.get("number", 0) + 1}
             self.overlay = b"" if overlay is None else overlay_image(overlay)
-            self.position_s, self.playing, self.region, self.loop = 0.0, False, [], False
+            self.at, self.playing, self.region, self.loop = [self.clip["number"], 0.0], False, [], False
         self.send_state(["playing", "region", "loop"])  # also where the page has not yet told of a change
+
+    @traitlets.observe("at")
+    def _moved(self, change):
+        number, position_s = change.new
+        if number == self.clip.get("number"):
+            self.position_s = position_s
+
+    @traitlets.observe("position_s")
+    def _seek(self, change):
+        self.at = [self.clip.get("number", 0), change.new]
 
     def _repr_mimebundle_(self, **kwargs):
         """The widget, and for a page without a kernel a picture and a player."""

@@ -169,6 +169,32 @@ def test_another_clip_changes_picture_sound_and_axes(tone):
     assert "0 to 8000 Hz" in tone.page.locator("img.image").get_attribute("alt")
 
 
+#: The kernel loads another clip, and only then a busy page tells of a click on the one it still shows.
+LATE_CLICK = """code => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    kernel.requestExecute({ code, silent: true });
+    const end = performance.now() + 1500;
+    while (performance.now() < end);
+    const stage = document.querySelector(".stage");
+    stage.setPointerCapture = () => {};
+    const { left, width } = stage.getBoundingClientRect();
+    for (const type of ["pointerdown", "pointerup"])
+        stage.dispatchEvent(new PointerEvent(type, { clientX: left + width / 2 }));
+    return stage.getAttribute("aria-valuenow");
+}"""
+
+
+def test_what_the_page_says_of_the_clip_before_does_not_move_the_next(tone):
+    click(tone, 1.0)
+    tone.until("round(scope.position_s, 1)", "1.0")
+    assert tone.page.evaluate(LATE_CLICK, "scope.load(tone, rate_hz, title='The next')") == "2.00"
+    tone.page.get_by_role("group", name="The next").wait_for()
+    tone.evaluate("0")  # by now the kernel has heard of the click
+    tone.page.wait_for_timeout(500)  # and the page what the kernel made of it
+    assert position(tone) == 0
+    assert tone.evaluate("scope.position_s") == "0.0"
+
+
 def test_a_common_time_axis(tone):
     load(tone, "noise", "On a long axis", ", span_s=4")
     stage, image = (tone.page.locator(name).bounding_box() for name in (".stage", "img.image"))
