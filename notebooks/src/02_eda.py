@@ -63,13 +63,15 @@ print(len(index), "clips,", round(index.duration_s.sum() / 60), "minutes, sampli
 print(index[["label", "speaker", "text", "duration_s"]].head(3).round(2).to_string(index=False))
 
 # %% [markdown]
-# A model that always gives the commonest answer looks clever on an unbalanced corpus. Is this one balanced?
+# A model that always gives the commonest answer looks clever on an unbalanced corpus. Is this one balanced? (TESS calls
+# pleasant surprise `ps`, and so do we.)
 
 # %%
 plots.show(plots.counts(index))
 
 # %% [markdown]
-# Which emotion do you expect to take longest? Durations count the whole file, with the silence around the speech.
+# Which emotion do you expect to take longest? Durations count the whole file, with the silence around the speech. A box
+# holds the middle half of the clips, the line in it the median; the whiskers reach from 5 to 95 %.
 
 # %%
 plots.show(plots.durations(index))

@@ -277,7 +277,7 @@ plots.show(plots.coefficients(mfcc[loud], first=1))
 # And those of the whole clip, without number 0 again. Compare with the spectrogram: where does the vowel begin?
 
 # %%
-plots.show(plots.mfcc(mfcc, hop_s=HOP / RATE_HZ, first=1))
+plots.show(plots.mfcc(mfcc, hop_s=HOP / RATE_HZ, first=1, title=plots.honest("MFCC over time", CORPUS)))
 
 # %% [markdown]
 # The six steps are six lines. One clip of each emotion says whether they were right by accident.
@@ -407,7 +407,8 @@ explore.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", 
 # ## How they move: deltas
 #
 # A frame knows nothing of its neighbours. The *delta* is the slope of a straight line through nine frames, coefficient
-# by coefficient; the delta of the delta is the curvature. At either end librosa lets the first and the last line go on.
+# by coefficient; *delta2* is the curvature of a parabola through them. At either end librosa lets the first and the
+# last line go on.
 
 # %%
 steps = np.arange(-4, 5)
@@ -415,7 +416,8 @@ nine = np.lib.stride_tricks.sliding_window_view(mfcc, len(steps), axis=0)
 slopes = nine @ (steps / np.sum(steps**2))
 deltas = librosa.feature.delta(mfcc.T).T
 check("librosa.feature.delta", slopes, deltas[4:-4], within=1e-6)
-plots.show(plots.mfcc(deltas, hop_s=HOP / RATE_HZ, first=1, title="Deltas: what rises and what falls"))
+title = plots.honest("Deltas: what rises and what falls", CORPUS)
+plots.show(plots.mfcc(deltas, hop_s=HOP / RATE_HZ, first=1, title=title))
 
 # %% [markdown]
 # ## Why forty numbers
@@ -477,7 +479,11 @@ for name, x in {
 spec = serlib.FeatureSpec(kinds=("mfcc", "chroma", "logmel", "contrast", "tonnetz", "rms", "zcr", "f0"))
 everything = serlib.extract_clip(y, RATE_HZ, spec)
 print(f"{everything.shape[1]} numbers for each of {len(everything)} frames")
-plots.show(plots.features(everything, spec))
+plots.show(plots.features(everything, spec, title=plots.honest("Features over time", CORPUS)))
+
+# %% [markdown]
+# Mind the last row: f0 answers where there is no voice, too, as in the pauses, and now and then it takes twice the pitch
+# for the pitch, and its dots jump by an octave. `serlib.prosody`, which notebook 02 looked at, keeps silent there.
 
 # %% [markdown]
 # One spectrum serves all of them, which saves most of the time, and each agrees with librosa's own function. For MFCC
@@ -492,7 +498,11 @@ check("serlib.extract_clip", everything[:, : spec.n_mfcc], mfcc, within=1e-3)
 # The recipes of the next notebooks take their features from `serlib.SPECS`.
 
 # %%
-specs = {name: (", ".join(s.kinds), ", ".join(s.summary) or "frames") for name, s in serlib.SPECS.items()}
+def summarised(spec):
+    return ", ".join(spec.summary) if len(spec.summary) < 4 else f"{len(spec.summary)} statistics"
+
+
+specs = {name: (", ".join(s.kinds), summarised(s) or "frames") for name, s in serlib.SPECS.items()}
 named = pd.DataFrame(specs, index=["kinds", "summary"]).T
 named["numbers"] = [len(serlib.features.names(s)) for s in serlib.SPECS.values()]
 print(named.to_string())
@@ -534,8 +544,8 @@ print("the same numbers, without a file:", np.array_equal(again.values, features
 assert np.array_equal(again.values, features.values)
 
 # %% [markdown]
-# Sequences have different lengths. They are padded with zeros to the longest, and `lengths` says where each one ends,
-# so that a model can look away from the rest.
+# Sequences have different lengths. They are padded with zeros to the longest file, before trimming, and `lengths` says
+# where each one ends, so that a model can look away from the rest.
 
 # %%
 sequences = serlib.extract(index.head(5), "mfcc-frames", out_dir=empty.name)
@@ -591,5 +601,5 @@ assert np.mean(label[of_others] == label) < np.mean(label[nearest] == label)
 # 3. The mean over time makes every clip forty numbers long. It cannot tell a clip from itself backwards.
 # 4. Chroma, log-mel, contrast, tonnetz, RMS, zero crossings and f0 measure other sides of the same sound; deltas
 #    measure how they move.
-# 5. `serlib.extract` computes a table once and finds it again by content. Its rows are alike by speaker first, and by
-#    emotion mostly within a voice.
+# 5. `serlib.extract` computes a table once and finds it again by content. Its rows are alike by emotion within a voice,
+#    and far less so from one voice to another.

@@ -50,6 +50,7 @@ KEEP = "best"  # which epoch's weights: last, as tutorials do, or best on the va
 SPLIT = "random"  # who is tested: random, text, speaker, speaker+text, or published
 SEED = 0  # another seed: other first weights, another order, other clips in the test
 SETTINGS = {"batch_size": 16, "epochs": 18} if CORPUS == "sample" else {}  # few clips, small batches; {}: the recipe's
+NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
 
 # %% [markdown]
 # Which corpus speaks here, and how many clips it has:
@@ -85,8 +86,8 @@ layer_table = [(type(x).__name__, str(x.output.shape), x.count_params()) for x i
 print(pd.DataFrame(layer_table, columns=["layer", "output", "parameters"]).to_string(index=False))
 
 # %% [markdown]
-# An LSTM has four gates, and each looks at one input, at all states of the step before, and has a bias. The product
-# must be what Keras counts.
+# An LSTM has three gates and a candidate for its new state. Each of the four looks at one input, at all states of the
+# step before, and has a bias. The product must be what Keras counts.
 
 # %%
 units, inputs = 256, 1
@@ -140,7 +141,7 @@ print(met.rename_axis(index=None, columns=None).to_string())
 # shows how far it is. A run that is finished already is loaded.
 
 # %%
-out = home() / "checkpoints" / f"04-{CORPUS}-{RECIPE}-{SPLIT}"
+out = home() / "checkpoints" / f"{NAME}-{SPLIT}"
 run = serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
 print(f"{len(run.history)} epochs, kept: {run.info['kept_epoch']}")
 kept = run.info["metrics"]
@@ -151,10 +152,12 @@ assert kept["val_accuracy"] > floor, "hardly better than guessing: something is 
 # %% [markdown]
 # The curves tell learning from learning by heart: while both losses fall, the model learns; where only the training
 # loss goes on falling, it memorises. The dotted line is the epoch whose weights are kept: validation chose it, not the
-# test. Tutorials often keep the last epoch, whatever it is, or let the test choose.
+# test. Tutorials often keep the last epoch, whatever it is, or let the test choose. Do not wonder where the training
+# figures are the worse ones: they are taken with dropout at work and while the weights still move, those of validation
+# after the epoch and without dropout.
 
 # %%
-plots.show(plots.curves(run.history))
+plots.show(plots.curves(run.history, title=plots.honest("Training curves", CORPUS)))
 
 # %% [markdown]
 # ## Stop, and go on
@@ -168,7 +171,7 @@ def pull_the_plug(history):
         raise KeyboardInterrupt
 
 
-stopped = home() / "checkpoints" / f"04-{CORPUS}-{RECIPE}-stopped"
+stopped = home() / "checkpoints" / f"{NAME}-{SPLIT}-stopped"
 try:
     serlib.fit(recipe, table, out=stopped, seed=SEED, epochs=5, overwrite=True, after_epoch=pull_the_plug)
 except KeyboardInterrupt:

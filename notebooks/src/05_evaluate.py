@@ -52,6 +52,7 @@ RECIPE = "lstm-256"  # published system A
 KEEP = "best"  # which epoch's weights: last, as tutorials do, or best on the validation role
 SEED = 0  # of the split and of the training
 SETTINGS = {"batch_size": 16, "epochs": 18} if CORPUS == "sample" else {}  # few clips, small batches; {}: the recipe's
+NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
 VOICES = 1 if CORPUS == "sample" else 2  # speakers, or groups of speakers, that are left out one after the other
 LISTEN = 3  # players of the most confident errors
 
@@ -66,7 +67,7 @@ index = serlib.index(CORPUS)
 def trained(kind, fold=None):
     table = serlib.split(index, kind, seed=SEED, fold=fold)
     part = "" if fold is None else f"-{fold}"
-    out = home() / "checkpoints" / f"04-{CORPUS}-{RECIPE}-{kind}{part}"
+    out = home() / "checkpoints" / f"{NAME}-{kind}{part}"
     recipe = replace(serlib.RECIPES[RECIPE], keep=KEEP, **SETTINGS)
     return serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
 
@@ -120,11 +121,13 @@ plots.show(plots.reliability(found))
 
 # %% [markdown]
 # These confidences are calibrated: at the end of the training one *temperature*, by which all logits are divided, was
-# fitted to the validation role. It changes no answer, only how sure the model is of it (Guo et al. 2017).
+# fitted to the validation role. It changes no answer, only how sure the model is of it (Guo et al. 2017). Validation
+# clips are few, so the temperature is a rough one, and the test role may want another.
 
 # %%
 if run.is_calibrated:
-    print(f"temperature {run.temperature:.1f}: ECE {found.ece_before:.0%} before, {found.ece:.0%} after")
+    print(f"temperature {run.temperature:.1f}, fitted to {(run.split.role == 'validation').sum()} clips")
+    print(f"ECE {found.ece_before:.0%} before, {found.ece:.0%} after")
 else:
     print("an older run, which was not calibrated: train it again")
 
@@ -135,8 +138,8 @@ else:
 plots.show(plots.abstaining(found))
 
 # %% [markdown]
-# Where on this curve should a model stand? Below a calibrated confidence of one half it is more likely wrong than
-# right. That is the threshold of a `Recognizer`, unless it is told another one.
+# Where on this curve should a model stand? If its confidences can be believed, an answer below one half is more likely
+# wrong than right. That is the threshold of a `Recognizer`, unless it is told another one.
 
 # %%
 kept = abstaining(found, thresholds=[run.threshold]).iloc[0]
@@ -177,18 +180,24 @@ gallery
 # %% [markdown]
 # ## A file of your own
 #
-# A `Recognizer` takes any file or array. Here a clip becomes a quiet stereo FLAC at another rate; put the path of your
-# own recording there instead.
+# A `Recognizer` takes any file or array. Here a clip becomes a quiet stereo FLAC at another rate.
 
 # %%
 recognizer = serlib.Recognizer(run)
 clip = found.predictions.iloc[0]
 y, rate_hz = audio.load(clip.speech)
-mine = run.folder.parent / "my_recording.flac"
-louder = audio.resample(y, from_hz=rate_hz, to_hz=48000)
-soundfile.write(mine, 0.5 * louder.repeat(2).reshape(-1, 2), 48000)
+made = run.folder.parent / "quiet_stereo.flac"
+at_48_khz = audio.resample(y, from_hz=rate_hz, to_hz=48000)
+soundfile.write(made, 0.5 * at_48_khz.repeat(2).reshape(-1, 2), 48000)
+print(f"{clip.label} was meant by the speaker of {made.name}")
+
+# %% [markdown]
+# Put the path of your own recording here, for instance `mine = "/home/me/hello.wav"`:
+
+# %%
+mine = made
 answer = recognizer.predict(mine)
-print(f"{clip.label} was meant; heard as {answer.label}, in {answer.seconds:.1f} s of sound")
+print(f"heard as {answer.label}, in {answer.seconds:.1f} s of sound")
 
 # %% [markdown]
 # All probabilities, since the second best answer often tells why the best one is wrong:
@@ -236,10 +245,16 @@ for name, each in judged.items():
     print(f"{name:13} accuracy {each.accuracy:.0%} [{low:.0%}, {high:.0%}], UAR {each.uar:.0%}")
 
 # %% [markdown]
-# This is the figure that most projects leave out. Nothing has changed but who is tested.
+# This is the figure that most projects leave out. Mind the intervals: that of new words is drawn over the few words of
+# that test role, which makes it too narrow.
+#
+# And is it the voice? With one voice gone from its training, the last model also had less to learn from. Its validation
+# role tells the two apart: other words again, but by a voice that it was trained on.
 
 # %%
 plots.show(plots.splits_compared(judged))
+alone = runs["speaker, 1st"]
+print(f"the last one on its validation role, a voice that it knows: {alone.info['metrics']['val_accuracy']:.0%}")
 if CORPUS in ("sample", "tess"):
     assert judged["speaker, 1st"].accuracy < judged["random"].accuracy
 
@@ -251,11 +266,10 @@ plots.show(plots.confusion(judged["speaker, 1st"], title="The voice is new"))
 
 # %% [markdown]
 # Why does it fall? Look at what the network makes of the clips just before it answers. A point is a clip; neighbours on
-# the map are neighbours in the network's last layer. The voices that it was trained on should form an island for each
-# emotion. Where does the new voice land?
+# the map are neighbours in the network's last layer. The voices that it was trained on form islands, as far as it has
+# learned to tell their emotions apart. Where does the new voice land?
 
 # %%
-alone = runs["speaker, 1st"]
 inside = embedding.last_layer(alone.model, serlib.extract(alone.split, alone.spec).values)
 points = embedding.map_points(inside, method="tsne", seed=SEED)
 new = ", ".join(alone.split.speaker[alone.split.role == "test"].unique())
@@ -286,8 +300,9 @@ for name in ("random", "speaker, 1st"):
 #
 # 1. The matrix shows which emotions are taken for which; UAR keeps a rare emotion from being forgotten.
 # 2. An interval belongs to every accuracy, and it covers only what was drawn: words are not voices.
-# 3. The reliability diagram shows whether a confidence can be believed, and one temperature mends much of it for clips
-#    like those of validation; a threshold trades answers for accuracy. No confidence tells speech from noise.
+# 3. The reliability diagram shows whether a confidence can be believed; one temperature can mend it for clips like
+#    those of validation, as well as their number allows. A threshold trades answers for accuracy. No confidence tells
+#    speech from noise.
 # 4. The surest errors are worth listening to, and any file of your own gets an answer, whatever its format.
 # 5. New clips of known voices are the easiest test, new words cost some accuracy at most, and a new voice costs more
 #    than new words do. In life you will have new voices.

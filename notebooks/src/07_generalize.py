@@ -100,7 +100,8 @@ print(", ".join(spec.summary))
 clip = index.iloc[0]
 mel = serlib.FeatureSpec(rate_hz=16000, frame=512, hop=256, n_mels=64, kinds=("logmel",), duration_s=4, frames=250)
 pair = serlib.extract(index[:2], mel).values
-plots.show(plots.augmented(augment.feature_examples(pair, mel, seed=0), hop_s=mel.hop / mel.rate_hz))
+title = plots.honest("What feature augmentation makes of a clip", CORPUS)
+plots.show(plots.augmented(augment.feature_examples(pair, mel, seed=0), hop_s=mel.hop / mel.rate_hz, title=title))
 
 # %% [markdown]
 # Changes of the waveform can be heard. Which of them would you still call the same emotion?
@@ -130,7 +131,7 @@ print(*ours.members[0].augment[0].frames, sep="\n")
 first = ours.members[0]
 plain = replace(first, name="functionals-plain", augment=first.augment[1:])  # without the copies
 chosen = [serlib.RECIPES["lstm-256"], plain, first, ours]
-root = home() / "checkpoints" / f"07-{CORPUS}"
+root = home() / "checkpoints" / f"07-{CORPUS}-{EPOCHS or 'all'}epochs"  # what is turned is kept apart
 found = compare(index, chosen, splits=("speaker",), seeds=SEEDS, epochs=EPOCHS, match=True, root=root, jobs=JOBS)
 steps = {
     "A: mean MFCC": "lstm-256",
@@ -155,7 +156,7 @@ assert judged["matched by speaker"].uar > judged["A: mean MFCC"].uar
 
 # %% [markdown]
 # On the sample corpus the climb is too easy: its two synthetic voices differ in just what the warps change. People
-# differ in more; what the same steps bring on TESS and RAVDESS stands in RESULTS.md.
+# differ in more; what the steps bring on TESS and RAVDESS (all but the one without copies) stands in RESULTS.md.
 #
 # The last step is of another kind. A model that has never heard a voice leans towards some emotions in all that it
 # says; so each emotion gets an offset for this speaker, until all of them are heard as often as they should be. For
@@ -171,7 +172,9 @@ weakest = judged["matched by speaker"].per_class.recall
 print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 
 # %% [markdown]
-# Is it the model that loses them? Take the voice away from each clip, as per-speaker normalisation does. What is left
+# Is it the model that loses them? Take the voice away from each clip: z-score every number over all clips of its
+# speaker. That is the other kind of per-speaker normalisation, of the features in place of the answers; the recipe
+# `functionals-speaker` is trained on it. What is left
 # of an emotion is a direction: how this speaker leaves their usual way of speaking. Two voices that show it in the same
 # way have a cosine near 1 on the diagonal. An emotion that lies nearer to another one of the other voice is easily
 # taken for that. (Neutral is near the usual way of speaking, so its direction is not firm.)
@@ -223,5 +226,5 @@ for name, each in judged.items():
 # 2. Functionals keep how a clip moves: trends, spreads, rhythm, and what the voiced frames do.
 # 3. Warped copies stand for voices that are not there; they change what the speaker brings and keep what the emotion
 #    does. Two models that err in different ways can be better than either (on RAVDESS), and need not be (on TESS).
-# 4. Per-speaker normalisation takes the voice away and asks for clips of the very speaker; a figure with it says so.
+# 4. Per-speaker normalisation, of features or of answers, asks for clips of the very speaker; a figure with it says so.
 # 5. An interval over words says nothing about voices: two speakers cannot stand for all others.

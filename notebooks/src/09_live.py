@@ -49,6 +49,7 @@ RECIPE = "lstm-256"  # published system A
 KEEP = "best"  # which epoch's weights: last, as tutorials do, or best on the validation role
 SEED = 0  # of the split and of the training
 SETTINGS = {"batch_size": 16, "epochs": 18} if CORPUS == "sample" else {}  # few clips, small batches; {}: the recipe's
+NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
 THRESHOLD = 0.6  # below this confidence the model says "unsure"
 PIECE_S = 0.1  # what a microphone hands over at a time
 WINDOW_S = 2.0  # what each answer along a long recording hears
@@ -60,7 +61,7 @@ WINDOW_S = 2.0  # what each answer along a long recording hears
 print(serlib.notice(CORPUS))
 table = serlib.split(serlib.index(CORPUS), "random", seed=SEED)
 recipe = replace(serlib.RECIPES[RECIPE], keep=KEEP, **SETTINGS)
-out = home() / "checkpoints" / f"04-{CORPUS}-{RECIPE}-random"
+out = home() / "checkpoints" / f"{NAME}-random"
 run = serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
 recognizer = serlib.Recognizer(run, threshold=THRESHOLD)
 print("can say:", *recognizer.labels, "and unsure")
@@ -70,11 +71,12 @@ print("can say:", *recognizer.labels, "and unsure")
 #
 # A microphone hands over a tenth of a second at a time. The `Listener` collects the pieces and asks the model a few
 # times a second about the last seconds, without the silence around the speech. Before there is speech it says nothing.
-# We play a clip of the test role to it, as if somebody spoke:
+# We play a clip of the test role to it, as if somebody spoke; of one clip for each emotion the one whose answer it is
+# surest of, so that there is an answer to see:
 
 # %%
 asked = table[table.role == "test"].drop_duplicates("label")
-clip = asked[asked.label == "happy"].iloc[0] if "happy" in set(asked.label) else asked.iloc[0]
+clip = max(asked.itertuples(), key=lambda clip: recognizer.predict(clip.speech).confidence)
 y, rate_hz = audio.load(clip.speech)
 room = np.zeros(rate_hz // 2, np.float32)
 listener = explore.Listener(recognizer)
