@@ -191,6 +191,34 @@ def atomic_path(target):
         remove(before)
 
 
+@contextlib.contextmanager
+def alone(path, refusal):
+    """Nobody else on this machine is at it meanwhile; a lock goes with its process, so a killed one leaves none.
+
+    Parameters
+    ----------
+    path : Path
+        A file, made where it is missing, that is locked.
+    refusal : str
+        What is said where another process holds the lock.
+
+    Raises
+    ------
+    SerlibError
+        Another process holds it. Not checked on Windows and on disks that know no locks.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            lock = stack.enter_context(open(path, "ab"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SerlibError(refusal) from None
+        yield
+
+
 def remove(path):
     """Remove a file or a folder, if it is there and lets itself be removed.
 

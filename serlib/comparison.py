@@ -119,7 +119,7 @@ def compare(
     experiments.carry_out(plan, jobs=jobs, show=show)
     rows, neighbours, reports, named = [], [], {}, UNKNOWN not in set(index.speaker)
     for split in splits:
-        found, firsts = [], {}
+        found, each_seed = [], {}
         for system, of_speaker in _told(systems, match and named and split.partition(":")[0] in NEW_VOICES):
             theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
             answers = [_matched(each) if of_speaker else each.answers() for each in theirs]
@@ -130,14 +130,16 @@ def compare(
                 for seed in seeds[system.name]
             ]
             report = by_seed[0] if len(by_seed) == 1 else score(answers)
-            reports[split, name], firsts[name] = report, by_seed[0]
+            reports[split, name], each_seed[name] = report, dict(zip(seeds[system.name], by_seed, strict=True))
             row = _row(system, name, split, report, by_seed, [each.judged() for each in theirs])
             found.append({"corpora": "+".join(dict.fromkeys(index.corpus)), **row})
         found.sort(key=lambda row: -row["uar"])
         rows += found
         for better, worse in pairwise(row["recipe"] for row in found):
-            test = mcnemar(firsts[better], firsts[worse])
-            neighbours.append({"split": split, "better": better, "worse": worse, **test})
+            one, other = each_seed[better], each_seed[worse]
+            for seed in [seed for seed in one if seed in other][:1]:  # another seed may have another test role
+                test = mcnemar(one[seed], other[seed])
+                neighbours.append({"split": split, "better": better, "worse": worse, **test})
     return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports)
 
 

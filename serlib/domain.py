@@ -21,7 +21,6 @@ References
 import numpy as np
 
 from serlib import features, normalisation
-from serlib.splits import rows
 
 #: What is measured. 8 kHz is what a telephone has, and takes a millisecond a clip; frames of 32 ms.
 SPEC = features.FeatureSpec(
@@ -60,16 +59,16 @@ def learn(table, *, jobs=None, show=None):
     from sklearn.covariance import LedoitWolf
 
     # Of all clips, so that every split of a corpus finds them in the cache; only the training role is looked at.
-    found, train = features.extract(table, SPEC, jobs=jobs, show=show), rows(table, "train")
-    points = _points(np.asarray(found.values[train.index.to_numpy()], np.float64))
+    found, train = features.extract(table, SPEC, jobs=jobs, show=show), (table.role == "train").to_numpy()
+    points = _points(np.asarray(found.values[train], np.float64))
     mean, scale = normalisation.statistics(points)
     precision = LedoitWolf(assume_centered=True).fit((points - mean) / scale).precision_ / np.outer(scale, scale)
     learned = {"mean": _short(mean), "precision": [_short(row) for row in precision]}
-    sound_s = found.lengths[train.index.to_numpy()] * SPEC.hop / SPEC.rate_hz
+    sound_s = found.lengths[train] * SPEC.hop / SPEC.rate_hz
     return {
         "limit": round(MARGIN * float(np.quantile(_distances(points, learned), 0.99)), 4),
         "shortest_s": round(SHORTER * float(np.quantile(sound_s, 0.01)), 3),
-        "longest_s": round(LONGER * float(train.duration_s.max()), 3),
+        "longest_s": round(LONGER * float(table.duration_s[train].max()), 3),
         **learned,
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serlib import corpora
 from serlib.archives import MARKER, BadArchive, room_for, unpack, whole
-from serlib.base import SerlibError, data_dir, disk_fault, shown
+from serlib.base import SerlibError, alone, data_dir, disk_fault, shown
 from serlib.corpora import registry
 from serlib.corpora.common import walk
 from serlib.credentials import HOW, Credentials, look
@@ -148,16 +148,8 @@ def _else(archive):
 
 @contextlib.contextmanager
 def _alone(part, corpus):
-    """Nobody else on this machine writes `part` meanwhile (not checked on Windows); nothing empty is left behind."""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, OSError):  # a network disk may know no locks
-            import fcntl
-
-            lock = stack.enter_context(open(part, "ab"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise SerlibError(f"Another download of {corpus} is running ({shown(part)}); wait for it") from None
+    """Nobody else on this machine writes `part` meanwhile; nothing empty is left behind."""
+    with alone(part, f"Another download of {corpus} is running ({shown(part)}); wait for it"):
         try:
             yield
         finally:

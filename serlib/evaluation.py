@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib import calibration, metrics
-from serlib.base import SerlibError, shown
+from serlib.base import SerlibError
 from serlib.splits import group_keys
 
 #: What every table of predictions holds before the labels' own columns.
@@ -202,7 +202,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     run : serlib.runs.Run
     index : pd.DataFrame, optional
         Clips of another corpus. Those whose label the model does not know are left out and counted in `left_out`;
-        the model may still answer every label that it knows.
+        the model may still answer every label that it knows. Where they are of a corpus that the run was trained on,
+        who is new is not known, and the report says neither split nor protocol.
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
     match : bool
@@ -225,7 +226,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
 
     Taught in notebooks/05_evaluate.
     """
-    from serlib import normalisation  # librosa is slow to load, and score() does not need it
+    from serlib import leakage, normalisation  # librosa is slow to load, and score() does not need it
 
     own = index is None
     table = run.split if own else index
@@ -239,7 +240,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
             f"{metrics.listed(run.labels)}; choose a corpus that shares a label"
         )
     if not allow_seen and not (own and run.protocol == "published"):
-        _refuse_seen(run.split, table[asked])
+        leakage.refuse_seen(run.split, run.protocol, table[asked])
+    foreign = not own and not allow_seen and not set(table["corpus"]) & set(run.split["corpus"])
     # All clips are asked for, not only those that are scored: their features are in the cache, and per-speaker
     # normalisation may not choose clips by their labels.
     values, _ = normalisation.inputs(table, run.spec, run.normalise, jobs=jobs, show=show)
@@ -261,8 +263,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         corpora=table["corpus"].unique(),
         resamples=resamples,
         seed=seed,
-        split=run.kind if own else "corpus",
-        protocol=run.protocol if own else "held-out",  # nothing can have been chosen on another corpus
+        split=run.kind if own else "corpus" if foreign else None,
+        protocol=run.protocol if own else "held-out" if foreign else None,  # who speaks in other clips is not known
         left_out=left_out,
         normalise="matched" if match else run.normalise,
         uncalibrated=answers if run.is_calibrated and not match else None,
@@ -323,20 +325,6 @@ def _column(values, n, name):
     if len(values) != n:
         raise SerlibError(f"{name} holds {len(values)} entries for {n} clips; give one a clip")
     return values.where(values.notna(), "").astype(str).to_numpy(dtype=object)
-
-
-def _refuse_seen(split, table):
-    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for."""
-    if "digest" not in table or "digest" not in split:
-        return
-    seen = table["digest"].isin(split.loc[split["role"].isin(["train", "validation"]), "digest"])
-    if seen.any():
-        first = shown(table.loc[seen, "speech"].iloc[0])
-        raise SerlibError(
-            f"{seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
-            "clips that the run was trained or validated on; give others, or no index for its own test role, "
-            "or ask for it with allow_seen=True"
-        )
 
 
 def _plain(value):

@@ -329,7 +329,7 @@ def _compute(y, rate_hz, spec, *, name="The clip"):
 
 def frames_of(spec):
     """The specification of the frames that a summary is made from."""
-    return dataclasses.replace(spec, summary=())
+    return dataclasses.replace(spec, summary=(), frames=None if spec.summary else spec.frames)
 
 
 def summarise(rows, spec):

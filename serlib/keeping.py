@@ -4,6 +4,7 @@ While a training goes on its folder is called `.partial`. A training that was ki
 counts; whatever is half written does not count.
 """
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -14,13 +15,32 @@ import numpy as np
 import pandas as pd
 
 from serlib import calibration, runs
-from serlib.base import SerlibError, atomic_path, remove, shown
+from serlib.base import SerlibError, alone, atomic_path, disk_fault, remove, shown
 from serlib.epochs import best_epoch
 from serlib.splits import rows
 
+#: In the folder of a training while it goes on.
+LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def at_work(partial):
+    """One training at a time in a folder; nothing is left of one that failed before it had begun."""
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_fault(error, partial) from None
+    with alone(partial / LOCK, f"Another process is training in {shown(partial)}; wait for it."):
+        try:
+            yield
+        finally:
+            remove(partial / LOCK)
+            with contextlib.suppress(OSError):
+                partial.rmdir()  # an empty one
+
 
 def content(table):
-    """A digest of a table from `serlib.split`: the same clips, labels and roles give the same one.
+    """A digest of a table from `serlib.split`: the same clips, roles, labels, speakers and texts give the same one.
 
     Parameters
     ----------
@@ -30,12 +50,18 @@ def content(table):
     -------
     str
     """
-    roles = "\n".join(sorted(table.digest + " " + table.role + " " + table.label))
-    return hashlib.blake2b(roles.encode(), digest_size=16).hexdigest()
+    columns = (table[name].astype(str) for name in ("digest", "role", "label", "corpus", "speaker", "text"))
+    lines = sorted("\t".join(row) for row in zip(*columns, strict=True))
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
 
 def plan(recipe, table, labels, *, seed, epochs):
     """What makes two trainings the same training."""
+    if not {"kind", "protocol"} <= set(table.attrs.get("split", {})):
+        raise SerlibError(
+            "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
+            "serlib.split last of all."
+        )
     return {
         "recipe": recipe.to_dict(),
         "epochs": epochs,
@@ -77,7 +103,9 @@ def check_same_plan(partial, plan, resume):
     try:
         found = json.loads((partial / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        shutil.rmtree(partial)  # killed before it had begun
+        for left in partial.iterdir():  # killed before it had begun
+            if left.name != LOCK:
+                remove(left)
         return
     compare(found, plan, partial)
 
@@ -91,7 +119,7 @@ def compare(found, plan, folder):
             what = {"clips": "clips or roles"}.get(key, key)
             raise SerlibError(
                 f"{shown(folder)} has other {what}{told}; choose another folder (--out), or replace it (train "
-                "--overwrite)."
+                "--overwrite; fit(..., overwrite=True))."
             )
 
 
@@ -199,5 +227,5 @@ def finish(partial, out, recipe, table, labels, history, plan, *, model, epoch, 
 
 def _tidy(out):
     """Remove from a finished run what only its training needed, and what killed processes left in it."""
-    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json"]:
+    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", out / LOCK]:
         remove(path)

@@ -1,12 +1,14 @@
 """The leakage audit: what the roles of a split have in common, down to copies of one recording."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy.signal import correlate
 from sklearn.neighbors import NearestNeighbors
 
 from serlib import audio
-from serlib.base import ROLES
+from serlib.base import ROLES, SerlibError, shown
 from serlib.features import FeatureSpec, extract
 from serlib.splits import group_keys
 
@@ -30,7 +32,8 @@ def audit(table, *, near=False, show=None):
     Parameters
     ----------
     table : pd.DataFrame
-        From `split`, with `digest`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`.
+        From `split`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`, and `digest` to
+        count identical clips.
     near : bool
         Also compare the sound, to find copies with another level, length or file format (reads every clip; the
         features are cached).
@@ -50,7 +53,7 @@ def audit(table, *, near=False, show=None):
         kinds = {
             "speakers": (group_keys(one, "speaker"), group_keys(two, "speaker")),
             "texts": (one.text, two.text),
-            "identical clips": (one.digest, two.digest),
+            **({"identical clips": (one.digest, two.digest)} if "digest" in table else {}),
         }
         for what, (a, b) in kinds.items():
             shared = set(a) & set(b)
@@ -60,6 +63,38 @@ def audit(table, *, near=False, show=None):
             count = pairs.b.nunique()
             found.append((f"{first} and {second}", "near-identical clips", count, len(two), count))
     return pd.DataFrame(found, columns=["roles", "what", "shared", "of", "clips"])
+
+
+def refuse_seen(split, protocol, table):
+    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for.
+
+    Parameters
+    ----------
+    split : pd.DataFrame
+        The clips of a run with their roles.
+    protocol : str
+        Of the run: under `published` its test role has chosen the model, too.
+    table : pd.DataFrame
+        The clips to score; without the column `digest` their files are read.
+
+    Raises
+    ------
+    SerlibError
+        The run has seen some of them.
+    """
+    roles = ROLES if protocol == "published" else ("train", "validation")
+    known = set(split.digest[split.role.isin(roles)])
+    digests = table.get("digest")
+    if digests is None:
+        digests = table.speech.map(lambda file: audio.digest(Path(file).read_bytes()))
+    seen = digests.isin(known)
+    if seen.any():
+        first = shown(table.speech[seen].iloc[0])
+        raise SerlibError(
+            f"{seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
+            "clips that the run was trained or validated on; give others, or no index for its own test role, "
+            "or ask for it with allow_seen=True"
+        )
 
 
 def _near_identical(table, *, show):

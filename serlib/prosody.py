@@ -18,7 +18,8 @@ import numpy as np
 from serlib import audio, extraction, spectrum
 from serlib.base import SerlibError, data_dir, shown
 
-#: Goes up whenever a value changes, so that no cache of older code is taken for one of this.
+#: Goes up whenever a value changes, so that no cache of older code is taken for one of this; where `frames` changes,
+#: `serlib.features.FEATURES_VERSION` does, too.
 PROSODY_VERSION = 1
 
 #: Seconds from frame to frame, as Praat has it for a floor of 75 Hz.

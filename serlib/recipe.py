@@ -1,10 +1,14 @@
 """What a recipe is: features, model and training settings that belong together, under one name."""
 
+import functools
+import hashlib
+import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from serlib.augment import Copies
-from serlib.augment.frames import FeatureAugmentation, lengths
+from serlib.augment.frames import FeatureAugmentation, FrequencyWarp, Level, Transpose, lengths
 from serlib.base import SerlibError
 from serlib.features import FeatureSpec, frames_of, summarise
 from serlib.features import names as column_names
@@ -25,6 +29,39 @@ OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 
 #: How the learning rate goes over the epochs.
 SCHEDULES = ("constant", "cosine")
+
+
+#: Augmentations of frames that change decibels, octaves or bands, not z-scores.
+UNSCALED = (FrequencyWarp, Level, Transpose)
+
+
+def in_words(value):
+    """What JSON can hold of a builder or of a space of them: two that build otherwise differ, even of one name.
+
+    Parameters
+    ----------
+    value : object
+        A function is told by its name and a digest of its source, its defaults and what it closes over.
+
+    Returns
+    -------
+    list, dict or str
+    """
+    for tell in ("told", "to_dict"):
+        if hasattr(value, tell):
+            return getattr(value, tell)()
+    if isinstance(value, functools.partial):
+        return [in_words(value.func), [in_words(one) for one in (*value.args, *sorted(value.keywords.items()))]]
+    if not inspect.isfunction(value):
+        return repr(value)
+    try:
+        source = inspect.getsource(value)
+    except (OSError, TypeError):
+        source = value.__code__.co_code.hex() + repr(value.__code__.co_consts)
+    defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items())
+    held = [in_words(one) for one in (*(cell.cell_contents for cell in value.__closure__ or ()), *defaults)]
+    digest = hashlib.blake2b((source + json.dumps(held, default=repr)).encode(), digest_size=8)
+    return [value.__qualname__, digest.hexdigest()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,18 +160,22 @@ class Recipe:
                 f"The recipe {self.name} augments with {self.augment}; it takes augmentations of features, and of "
                 "waveforms inside of Copies(n, (...))."
             )
+        if self.normalise == "speaker" and any(isinstance(one, UNSCALED) for one in self.augment):
+            raise SerlibError(
+                f"The recipe {self.name} is normalised by speaker before its frames are augmented, and "
+                f"{', '.join(one.__name__ for one in UNSCALED)} need them unscaled; put these inside of Copies."
+            )
         if self.weight_decay is not None and self.optimizer != "adamw":
             raise SerlibError(f"The recipe {self.name} has weight_decay without adamw; choose that optimizer.")
 
     def to_dict(self):
         """Everything as JSON can hold it; the model and the augmentations in words."""
         told = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
-        build = self.build.told() if hasattr(self.build, "told") else [self.build.__qualname__]
         return {
             **told,
             "plateau": list(self.plateau) if self.plateau else None,
             "augment": [one.to_dict() for one in self.augment],
-            "build": build,
+            "build": in_words(self.build),
             "features": self.features.to_dict(),
         }
 

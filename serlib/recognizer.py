@@ -216,8 +216,11 @@ class Recognizer:
                 "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
             )
         clips = [self._heard(path)[1:] for path in _files(paths)]
-        if len(clips) == 1 and (not by_features or self.run.spec.summary):
-            raise SerlibError(f"{shown(paths[0])} is one recording: give several of the speaker, in all moods.")
+        if clips and len(clips) < len(self.labels) and (not by_features or self.run.spec.summary):
+            raise SerlibError(
+                f"{shown(paths[0])}: a voice is known by {len(self.labels)} recordings or more, in all moods, not by "
+                f"{len(clips)}; give more of the speaker."
+            )
         if by_features:
             spec = self.run.spec
             rows = [example(*clip, spec)[0] for clip in clips]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from serlib import keeping, training
 from serlib.base import SerlibError, progress, shown
-from serlib.recipe import Committee, Recipe
+from serlib.recipe import Committee, Recipe, in_words
 from serlib.recipes import get
 
 #: Batch sizes of the usual space.
@@ -128,6 +128,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
         raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
     known = table[table.role != "test"].reset_index(drop=True)
     what = {"metric": metric, "seed": seed, "epochs": epochs, "clips": keeping.content(known)}
+    what["space"] = in_words(space)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     verbosity = optuna.logging.get_verbosity()

@@ -10,6 +10,7 @@ import threading
 import numpy as np
 
 from serlib import audio
+from serlib.base import SerlibError
 
 #: Frames that go through the filters at once: a long recording needs no more memory than a short one.
 BLOCK = 512
@@ -48,7 +49,7 @@ def kinds(y, spec):
     step = {"frame": spec.frame, "hop": spec.hop}
     from_mel, from_chroma = {"mfcc", "delta", "delta2", "logmel"}, {"chroma", "tonnetz"}
     parts, found = {"mel": [], "chroma": [], "ends": []}, {}
-    bands = contrast_bands(spec.rate_hz, spec.frame)
+    bands = contrast_bands(spec.rate_hz, spec.frame) if "contrast" in needs else ()
     for power in power_blocks(y, **step) if needs & (from_mel | from_chroma | {"contrast"}) else ():
         if needs & from_mel:
             filters = mel_filters(spec.rate_hz, spec.frame, spec.n_mels, spec.fmin_hz, spec.fmax_hz)
@@ -197,6 +198,8 @@ def contrast_bands(rate_hz, frame):
     bands = []
     for k in range(octaves + 1):
         inside = np.flatnonzero((hz >= edges[k]) & (hz <= edges[k + 1]))
+        if not len(inside):
+            raise SerlibError(f"Frames of {frame} samples at {rate_hz} Hz are too short for contrast; make them longer")
         first, end = inside[0] - (k > 0), inside[-1] + 1
         if k == octaves:
             end = len(hz)

@@ -4,6 +4,8 @@ A model that is tested on the voices, words or clips that it was trained on is a
 Each kind of split below takes one of these crutches away; `audit` counts the ones that are left.
 """
 
+import math
+
 import numpy as np
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
@@ -32,13 +34,15 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Parameters
     ----------
     index : pd.DataFrame
-        What `serlib.index` returns: columns `label`, `speaker`, `text`, `corpus`.
+        What `serlib.index` returns: columns `label`, `speaker`, `text`, `corpus`; copies are found by `digest`, where
+        that is there.
     kind : str
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test role serves as validation.
         - `text`: no word or sentence in two roles.
-        - `speaker`: no speaker of the test role in another role.
+        - `speaker`: no speaker of the test role in another role. (Here and by text, where one recording goes by two
+          names, its copies outside of the test role are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
     seed : int
@@ -65,7 +69,8 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Raises
     ------
     SerlibError
-        If the split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`.
+        If the split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`, names where
+        clips are drawn at random.
 
     Notes
     -----
@@ -77,6 +82,11 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     """
     if kind not in SPLIT_KINDS:
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
+    if seed < 0:
+        raise SerlibError(f"The seed is {seed}; choose a whole number from 0.")
+    if test is not None and (kind in ("published", "random") or fold is not None):
+        other = f"fold {fold} is" if fold is not None else "clips are drawn at random"
+        raise SerlibError(f"Nobody can be named for the test role where {other}; leave out one of them.")
     if kind == "corpus":
         index = _shared_labels(index, test)
     elif kind in ("speaker", "speaker+text") and test is not None:
@@ -107,8 +117,8 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         chosen, validation = _shares(index.iloc[candidates], drawn_by, rng=rng, share=validation_share, seed=seed)
         role[candidates[chosen]] = "validation"
     table = index.assign(role=role)[~dropped].reset_index(drop=True)
-    if kind != "published":  # copies of one recording stay together
-        table["role"] = table.groupby("digest", sort=False).role.transform("first")
+    if kind != "published" and "digest" in table:
+        table = _copies_together(table, drop=drawn_by != "random")
     _check_roles(table, kind)
     held_out = [] if drawn_by == "random" else sorted(set(group_keys(table, drawn_by)[table.role == "test"]))
     table.attrs = {
@@ -183,11 +193,32 @@ def group_keys(index, by):
     return index[by].to_numpy()
 
 
+def _copies_together(table, *, drop):
+    """No recording in two roles: its copies take the role of the first, or `drop` those outside of the strictest."""
+    if not drop:
+        return table.assign(role=table.groupby("digest", sort=False).role.transform("first"))
+    rank = table.role.map(ROLES.index)
+    return table[rank == rank.groupby(table.digest).transform("max")].reset_index(drop=True)
+
+
+def _draw(index, share, seed):
+    """Positions of a share of the clips, drawn in proportion to the labels, and one of each label at least."""
+    share = max(index.label.nunique(), math.ceil(share * len(index)))
+    try:
+        _, chosen = train_test_split(np.arange(len(index)), test_size=share, stratify=index.label, random_state=seed)
+    except ValueError as error:
+        raise _too_few(index) from error
+    return chosen
+
+
 def _random_test(index, *, seed, fold, folds, share):
     is_test = np.zeros(len(index), bool)
     if fold is None:
-        _, chosen = train_test_split(np.arange(len(index)), test_size=share, stratify=index.label, random_state=seed)
+        chosen = _draw(index, share, seed)
     else:
+        most = index.label.value_counts().max()
+        if not 2 <= folds <= most:
+            raise SerlibError(f"{len(index)} clips cannot be parted into {folds} folds; choose from 2 to {most}.")
         parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
         chosen = list(parts.split(index, index.label))[fold][1]
     is_test[chosen] = True
@@ -246,13 +277,7 @@ def _validation(candidates, drawn_by, *, rng, share, seed):
     elif drawn_by != "random" and len(texts) >= TEXTS_TO_SPARE_ONE:
         by, names = "text", texts
     else:
-        try:
-            _, chosen = train_test_split(
-                np.arange(len(candidates)), test_size=share, stratify=candidates.label, random_state=seed
-            )
-        except ValueError as error:
-            raise _too_few(candidates) from error
-        return chosen, "random clips"
+        return _draw(candidates, share, seed), "random clips"
     picked = [names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]]
     return np.flatnonzero(np.isin(group_keys(candidates, by), picked)), f"{by}s of their own"
 

@@ -37,8 +37,9 @@ def fit(
     out : str or Path
         Folder of the run. While training it is called `out` + `.partial`; it gets its name when it is whole.
     seed : int
-        Of the first weights, the order of the clips in each epoch, augmentation and dropout. It is set for the whole
-        process (`keras.utils.set_random_seed`).
+        Of the first weights, the order of the clips in each epoch, augmentation and dropout, but not of
+        `serlib.augment.Copies`, which are made once for all seeds. It is set for the whole process
+        (`keras.utils.set_random_seed`).
     epochs : int, optional
         Instead of the recipe's.
     resume : bool
@@ -67,7 +68,7 @@ def fit(
 
     Taught in notebooks/04_lstm_train.
     """
-    recipe = recipes.get(recipe)
+    recipe, table = recipes.get(recipe), table.reset_index(drop=True)  # rows of the features are found by number
     out = Path(out)
     partial = out.with_name(out.name + ".partial")
     each, epochs = epochs, recipe.epochs if epochs is None else epochs
@@ -80,14 +81,20 @@ def fit(
             keeping.throw_away(folder)
     if out.exists():
         return keeping.finished(out, plan, resume)
-    if partial.exists():
-        keeping.check_same_plan(partial, plan, resume)
-    if isinstance(recipe, Committee):
-        return _fit_members(
-            recipe, table, labels, plan, partial, out, seed=seed, epochs=each, after_epoch=after_epoch, jobs=jobs,
-            show=show,
-        )  # fmt: skip
+    begun = partial.exists()
+    with keeping.at_work(partial):
+        if out.exists():  # another process has finished it meanwhile
+            return keeping.finished(out, plan, resume)
+        if begun:
+            keeping.check_same_plan(partial, plan, resume)
+        given = {"seed": seed, "after_epoch": after_epoch, "jobs": jobs, "show": show}
+        if isinstance(recipe, Committee):
+            return _fit_members(recipe, table, labels, plan, partial, out, epochs=each, **given)
+        return _fit(recipe, table, labels, plan, partial, out, epochs=epochs, **given)
 
+
+def _fit(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch, jobs, show):
+    """Train one model, epoch by epoch, from where the folder stands."""
     x, y, copies, val_x, val_y = _examples(recipe, table, labels, jobs=jobs, show=show)
     names = column_names(recipe.features)
 

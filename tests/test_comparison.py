@@ -321,6 +321,20 @@ def test_recipes_may_have_seeds_of_their_own(tmp_path):
     assert set(comparison.readable(found.table)["UAR % by seed"]) > {"one seed"}
 
 
+def test_neighbours_without_a_seed_in_common_are_not_tested(tmp_path):
+    index, seeds = tables({"tess": (2, 10, LABELS)}), {"a": (0, 2), "b": (1, 2), "c": (3,)}
+    found = compare(index, [peer(n) for n in "abc"], splits=["random"], seeds=seeds, root=tmp_path, jobs=1)
+    pairs = [{pair.better, pair.worse} for pair in found.neighbours.itertuples()]
+    assert len(found.table) == 3 and all(pair == {"a", "b"} for pair in pairs)
+
+
+def test_a_peer_whose_speakers_have_changed_answers_again(tmp_path):
+    index, seen = tables({"tess": (2, 10, LABELS)}), []
+    for table in (index, index.assign(speaker="unknown")):
+        compare(table, [peer("a", seen=seen)], splits=["random"], root=tmp_path, jobs=1)
+    assert len(seen) == 2
+
+
 def test_a_peer_whose_clips_have_changed_answers_again(tmp_path):
     index, seen = tables({"tess": (2, 10, LABELS)}), []
     system = peer("a", seen=seen)

@@ -263,6 +263,27 @@ def test_evaluate_another_corpus_leaves_out_what_the_model_does_not_know(run):
     assert len(report.confusion) == 4
 
 
+def test_evaluate_claims_nothing_about_other_clips_of_its_own_corpus(run):
+    other = table_of(["sad", "happy"], start=90).drop(columns="role")
+    report = evaluation.evaluate(run, other)
+    assert (report.split, report.protocol, report.n_test) == (None, None, 2)
+    seen = evaluation.evaluate(run, run.split[run.split.role == "train"], allow_seen=True)
+    assert (seen.split, seen.protocol) == (None, None)
+
+
+def test_evaluate_refuses_the_test_role_that_has_chosen_the_model(run):
+    tested = run.split[run.split.role == "test"].drop(columns="role")
+    assert evaluation.evaluate(run, tested).n_test == 8
+    run.protocol = "published"
+    with pytest.raises(SerlibError, match="the very clips"):
+        evaluation.evaluate(run, tested)
+
+
+def test_evaluate_knows_a_seen_clip_without_its_digest(tiny_run):
+    with pytest.raises(SerlibError, match="the very clips"):
+        evaluation.evaluate(tiny_run, tiny_run.split.drop(columns=["role", "digest"]), show=False)
+
+
 def test_evaluate_keeps_speakers_of_two_corpora_apart(run):
     both = pd.concat([table_of(["sad"] * 4, corpus="a"), table_of(["sad"] * 4, corpus="b")])
     assert evaluation.evaluate(run, both).per_speaker.index.tolist() == ["a/01", "a/02", "b/01", "b/02"]
@@ -296,7 +317,7 @@ def test_per_speaker_normalisation_is_marked_and_blind_to_labels(voices_run, tin
     assert report.accuracy > 0.5
     other = voices_run.split.drop(columns=["role", "digest"]).assign(corpus="other")
     other.loc[other.label == "sad", "label"] = "calm"  # unknown to the model, but part of the voice
-    report = evaluation.evaluate(voices_run, other, show=False)
+    report = evaluation.evaluate(voices_run, other, allow_seen=True, show=False)
     assert report.left_out == {"calm": 12} and report.note
     assert len(seen[1]) == len(other)
     plain = evaluation.evaluate(tiny_run, show=False)
@@ -323,7 +344,7 @@ def test_answers_are_matched_over_all_that_a_speaker_says(tiny_run):
 
     other = tiny_run.split.drop(columns=["role", "digest"]).assign(corpus="other")
     other.loc[other.label == "sad", "label"] = "calm"  # unknown to the model, but the speaker's all the same
-    found = evaluation.evaluate(tiny_run, other, match=True, show=False)
+    found = evaluation.evaluate(tiny_run, other, allow_seen=True, match=True, show=False)
     assert found.left_out == {"calm": 12} and found.note
     values, _ = normalisation.inputs(other, tiny_run.spec, tiny_run.normalise, show=False)
     shares = normalisation.shares(tiny_run.split.label[tiny_run.split.role == "train"], tiny_run.labels)

@@ -103,6 +103,20 @@ def test_any_length_equals_librosa(n):
     assert_equals_librosa(y, FeatureSpec(rate_hz=16000, frame=512, hop=128, n_mels=40, n_mfcc=20))
 
 
+def test_frames_too_short_for_contrast_serve_for_what_does_not_need_it(rng):
+    y, short = rng.standard_normal(4000), {"rate_hz": 22050, "frame": 32, "hop": 16, "n_mels": 4, "n_mfcc": 3}
+    assert extract_clip(y, 22050, FeatureSpec(kinds=("rms", "zcr"), **short)).shape[1] == 2
+    with pytest.raises(SerlibError, match="too short for contrast; make them longer"):
+        extract_clip(y, 22050, FeatureSpec(kinds=("contrast",), **short))
+
+
+def test_a_summary_is_of_all_frames_whatever_their_number(rng):
+    y = rng.standard_normal(16000)
+    spec = FeatureSpec(rate_hz=16000, kinds=("rms",), summary=("mean",), frames=10)
+    rows = extract_clip(y, 16000, features.frames_of(spec))
+    np.testing.assert_allclose(features.summarise(rows, spec), extract_clip(y, 16000, spec), rtol=1e-6)
+
+
 def test_a_long_recording_is_transformed_in_blocks_like_a_short_one(rng, monkeypatch):
     y = (0.1 * rng.standard_normal(40000)).astype(np.float32)
     spec = FeatureSpec(kinds=LIBROSA_KINDS[:-1])

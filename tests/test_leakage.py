@@ -29,6 +29,11 @@ def test_audit_finds_copies_by_bytes():
     assert found["train and test"] + found["validation and test"] == 30
 
 
+def test_audit_of_a_table_without_digests():
+    found = audit(split(table_of(2, 10).drop(columns="digest"), "speaker"))
+    assert set(found.what) == {"speakers", "texts"}
+
+
 def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
     """Another level, another length, another container: still the same recording; another take is not."""
     t = np.arange(16000) / 16000

@@ -162,6 +162,24 @@ def test_the_first_take_hides_nothing_that_lies_there(tmp_path, sine):
     assert sorted(index.speaker) == ["Ada", "Ada", "Bo"] and index.attrs["rejected"] == []
 
 
+def test_a_take_is_added_to_a_table_that_an_editor_has_left(tmp_path, sine):
+    said = {"label": "happy", "speaker": "Ada", "folder": tmp_path}
+    explore.save_take(sine(300), 16000, **said)
+    table = tmp_path / "index.csv"
+    table.write_text(table.read_text(encoding="utf-8").rstrip(), encoding="utf-8")
+    explore.save_take(sine(400), 16000, **said)
+    assert corpora.index("folder", tmp_path).label.tolist() == ["happy", "happy"]
+
+
+@pytest.mark.parametrize("heading", ["label,speech", "speech;label;speaker;text", "speech,label"])
+def test_a_table_of_other_columns_is_left_alone(tmp_path, sine, heading):
+    table = tmp_path / "index.csv"
+    table.write_text(f"{heading}\n", encoding="utf-8")
+    with pytest.raises(SerlibError, match=r"index\.csv has other columns than speech,label,speaker,text; save takes"):
+        explore.save_take(sine(), 16000, label="sad", speaker="me", folder=tmp_path)
+    assert table.read_text(encoding="utf-8") == f"{heading}\n" and not list(tmp_path.rglob("*.wav"))
+
+
 def test_a_take_that_cannot_be_written_is_one_sentence(tmp_path, sine):
     (tmp_path / "file").touch()
     with pytest.raises(SerlibError, match="cannot be written"):

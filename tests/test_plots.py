@@ -121,6 +121,7 @@ def gallery(tone, index, report, rng):
         "cosines": lambda: plots.cosines(np.eye(6, 20)),
         "curves": lambda: plots.curves(HISTORY),
         "features": lambda: plots.features(rng.normal(size=(30, 41)), FeatureSpec(kinds=("mfcc", "rms"))),
+        "features of a voice": lambda: plots.features(rng.normal(size=(30, 2)), FeatureSpec(kinds=("pitch", "voiced"))),
         "reliability": lambda: plots.reliability(report),
         "occlusion": lambda: plots.occlusion(tone, RATE_HZ, OCCLUDED, answer="sad"),
         "mfcc_bench": lambda: plots.mfcc_bench(

@@ -1,16 +1,18 @@
 """The published systems are what was published; a recipe is data that JSON can hold."""
 
+import functools
 import json
 import pickle
 import subprocess
 import sys
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from serlib.augment import Copies, Mixup, Noise
+from serlib.augment import Copies, Level, Mixup, Noise
 from serlib.base import SerlibError
 from serlib.features import SPECS, names
 from serlib.models import dense, stack
@@ -210,6 +212,25 @@ def test_a_recipe_goes_through_json_and_to_another_process(recipe):
     assert pickle.loads(pickle.dumps(recipe)).to_dict() == recipe.to_dict()
 
 
+def builder(units, activation="relu"):
+    """One name for many models."""
+
+    def build(x, n_labels):
+        x = keras.layers.Dense(units, activation=activation)(x)
+        return keras.layers.Dense(n_labels, activation="softmax")(x)
+
+    return build
+
+
+def test_builders_of_one_name_that_build_otherwise_are_told_apart():
+    def told(build):
+        return json.dumps(replace(RECIPES["lstm-256"], build=build).to_dict()["build"])
+
+    assert told(builder(8)) == told(builder(8))
+    others = [builder(8), builder(512), builder(8, "tanh"), functools.partial(builder(8), n_labels=7)]
+    assert len({told(build) for build in others}) == len(others)
+
+
 def test_an_unknown_recipe_names_the_known_ones():
     with pytest.raises(SerlibError, match=r"no recipe 'nonsense'; choose one of lstm-256, "):
         get("nonsense")
@@ -241,6 +262,10 @@ def test_other_features_for_a_recipe(rng):
         ({"keep": "both"}, "keep 'both'; choose one of last, best"),
         ({"normalise": "utterance"}, "its features have none"),
         ({"weight_decay": 0.1}, "weight_decay without adamw"),
+        (
+            {"normalise": "speaker", "augment": (Level((-3, 3)),)},
+            "normalised by speaker before its frames are augmented",
+        ),
         ({"augment": (Noise(),)}, r"waveforms inside of Copies\(n"),
     ],
 )

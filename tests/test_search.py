@@ -113,6 +113,9 @@ def test_what_cannot_be_searched_is_refused(fake, tone_index, tone_table, tiny_r
     for other in ({"metric": "val_loss"}, {"epochs": 3}):
         with pytest.raises(SerlibError, match=re.escape("holds a search by other means or of other clips")):
             search(space, tone_table, out=tmp_path / "b", trials=2, **other)
+    for other in (rates(dataclasses.replace(tiny_recipe, batch_size=5)), usual_space(tiny_recipe)):
+        with pytest.raises(SerlibError, match=re.escape("holds a search by other means or of other clips")):
+            search(other, tone_table, out=tmp_path / "b", trials=2)
 
 
 def test_real_trainings_with_the_usual_space(tone_table, tiny_recipe, session_home, tmp_path):

@@ -143,6 +143,15 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
         (table_of(2, 10), {"kind": "nonsense"}, ", ".join(SPLIT_KINDS)),
         (table_of(2, 10), {"kind": "corpus", "test": "emodb"}, "needs two corpora"),
         (table_of(2, 10)[:0], {"kind": "random"}, "no clips"),
+        (table_of(2, 10), {"kind": "random", "test": ["s0"]}, "Nobody can be named"),
+        (table_of(2, 10), {"kind": "speaker", "test": ["s0"], "fold": 0}, "where fold 0 is"),
+        (
+            table_of(2, 10),
+            {"kind": "random", "fold": 0, "folds": 1},
+            "cannot be parted into 1 folds; choose from 2 to 20",
+        ),
+        (table_of(2, 10), {"kind": "random", "fold": 0, "folds": 30}, "choose from 2 to 20"),
+        (table_of(2, 10), {"kind": "random", "seed": -1}, "The seed is -1"),
     ],
 )
 def test_what_cannot_be_split_is_refused_with_the_reason(index, options, said):
@@ -156,3 +165,30 @@ def test_copies_of_one_recording_stay_in_one_role():
     honest = split(index, "random")
     assert (honest.groupby("digest").role.nunique() == 1).all()
     assert (split(index, "published").groupby("digest").role.nunique() > 1).any()
+
+
+@pytest.mark.parametrize("takes", [4, 5, 6, 10])
+def test_a_few_clips_of_each_label_are_enough(takes):
+    labels = ["angry", "disgust", "fear", "happy", "neutral", "ps", "sad"]
+    index = table_of(1, 1, labels=labels, takes=takes)
+    for kind in ("random", "published"):
+        table = split(index, kind)
+        assert (table[table.role == "test"].label.value_counts() >= 1).all()
+        assert set(table[table.role == "train"].label) == set(labels)
+        assert (table.role == "validation").sum() == (7 if kind == "random" else 0)
+
+
+@pytest.mark.parametrize(("kind", "column"), [("speaker", "speaker"), ("text", "text"), ("speaker+text", "speaker")])
+def test_a_recording_that_goes_by_two_names_breaks_no_promise(kind, column):
+    index = table_of(6, 12)
+    index.loc[index.index % 7 == 0, "digest"] = "the same"
+    for seed in range(4):
+        table = split(index, kind, seed=seed)
+        groups = table.groupby("role")[column].agg(set)
+        assert not groups["test"] & groups["train"]
+        assert table[table.digest == "the same"].role.nunique() <= 1
+
+
+def test_a_table_without_digests_can_be_split():
+    table = split(table_of(2, 20).drop(columns="digest"), "random")
+    assert set(table.role) == {"train", "validation", "test"}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serlib import augment, normalisation, training
+from serlib import augment, normalisation, runs, training
 from serlib.base import SerlibError
 from serlib.features import FeatureSpec, extract
 from serlib.models import dense, layer, stack
@@ -231,6 +231,53 @@ def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
     (tmp_path / "killed.partial" / "split.csv").touch()
     training.fit(tiny_recipe, tone_table, out=tmp_path / "empty", epochs=1, overwrite=True)
     training.fit(tiny_recipe, tone_table, out=tmp_path / "killed", epochs=1, overwrite=True)
+
+
+def test_the_order_of_the_rows_is_not_their_number(tiny_recipe, tone_table, tmp_path):
+    """Rows shuffled and taken out by hand keep their labels and features together."""
+    expected = training.fit(tiny_recipe, tone_table.sort_values("speech"), out=tmp_path / "a", epochs=8)
+    shuffled = tone_table.sample(frac=1, random_state=0)
+    run = training.fit(tiny_recipe, shuffled, out=tmp_path / "b", epochs=8)
+    assert min(each.info["metrics"]["accuracy"] for each in (run, expected)) > 0.6  # with labels of others: below 0.4
+    assert run.info["domain"]["mean"] == pytest.approx(expected.info["domain"]["mean"], rel=1e-3)
+    some = shuffled[(shuffled.role != "train") | (shuffled.label != "sad") | (shuffled.speaker == "OAF")]
+    fewer = training.fit(tiny_recipe, some, out=tmp_path / "c", epochs=1)
+    assert fewer.info["counts"]["train"] < run.info["counts"]["train"]
+
+
+def test_a_table_that_forgot_its_split_is_refused_before_it_is_trained(tiny_recipe, tone_table, tmp_path):
+    merged = tone_table.merge(pd.DataFrame({"speaker": ["OAF", "YAF"], "age": [26, 64]}))
+    with pytest.raises(SerlibError, match=r"does not say how it was split .* make it with serlib.split last"):
+        training.fit(tiny_recipe, merged, out=tmp_path / "run", epochs=1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("column", ["speaker", "text", "corpus"])
+def test_other_speakers_or_texts_are_another_training(tiny_recipe, tone_table, tmp_path, column):
+    training.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1)
+    other = tone_table.assign(**{column: "other"})
+    with pytest.raises(SerlibError, match="other clips or roles"):
+        training.fit(tiny_recipe, other, out=tmp_path / "run", epochs=1, resume=True)
+
+
+def test_two_trainings_do_not_share_a_folder(tiny_recipe, tone_table, tmp_path):
+    """What the second is told while the first is at work; nothing of the first is lost."""
+    told = []
+
+    def second(history):
+        code = (
+            "import sys; from pathlib import Path; from serlib import keeping\n"
+            "with keeping.at_work(Path(sys.argv[1])): pass"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "run.partial")], capture_output=True, text=True
+        )
+        told.append(done.stderr)
+
+    run = training.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=2, after_epoch=second)
+    assert len(told) == 2 and all("Another process is training in" in each for each in told)
+    assert len(run.history) == 2 and {path.name for path in run.folder.iterdir()} == {*runs.FILES}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_best_weights_are_kept_where_the_recipe_asks(tiny_recipe, tone_table, tmp_path):

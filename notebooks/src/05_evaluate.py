@@ -192,7 +192,7 @@ soundfile.write(made, 0.5 * at_48_khz.repeat(2).reshape(-1, 2), 48000)
 print(f"{clip.label} was meant by the speaker of {made.name}")
 
 # %% [markdown]
-# Put the path of your own recording here, for instance `mine = "/home/me/hello.wav"`:
+# Put the path of your own recording here, for instance `mine = "my_recordings/hello.wav"`:
 
 # %%
 mine = made

@@ -123,6 +123,21 @@ def _rows(table):
     return [(line, dict(zip(columns, map(_unquoted, cells), strict=False))) for line, cells in lines]
 
 
+def heading(data):
+    """The columns that the first line of a comma-separated table names.
+
+    Parameters
+    ----------
+    data : bytes
+        Of its file.
+
+    Returns
+    -------
+    list of str
+    """
+    return [cell.strip().lower() for cell in _decoded(data).split("\n", 1)[0].split(",")]
+
+
 def _unquoted(cell):
     """Without the ' that keeps a spreadsheet from running a text (`serlib.base.for_spreadsheets`)."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

@@ -26,6 +26,9 @@ ROOM_DB = -40.0
 #: What is kept before and after the speech in a take.
 MARGIN_S = 0.1
 
+#: Of the table of the takes.
+COLUMNS = ["speech", "label", "speaker", "text"]
+
 
 class Listener:
     """Collects sound as it comes in, and answers in between; knows no widgets.
@@ -131,7 +134,8 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
     Raises
     ------
     SerlibError
-        The label or the speaker is empty, or no name for a folder; the clip cannot be used, or not be written.
+        The label or the speaker is empty, or no name for a folder; the clip cannot be used, or not be written;
+        `index.csv` is there with other columns.
     """
     import soundfile
 
@@ -147,13 +151,19 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
     try:
         here.mkdir(parents=True, exist_ok=True)
         # Where a table begins it names what lies there already, for it is all that is read from then on.
-        rows = [] if table.exists() else [["speech", "label", "speaker", "text"], *_listed(folder)]
+        written = table.read_bytes() if table.exists() else b""
+        if not written:
+            table.unlink(missing_ok=True)  # an empty one names nothing
+        rows = [] if written else [COLUMNS, *_listed(folder)]
+        if written and own.heading(written) != COLUMNS:
+            raise SerlibError(f"{shown(table)} has other columns than {','.join(COLUMNS)}; save takes elsewhere")
         number = 1
         while (path := here / f"{speaker}_{label}_{number:03d}.wav").exists():
             number += 1
         path.write_bytes(sound.getvalue())
         rows.append([path.relative_to(folder).as_posix(), label, speaker, text.strip()])
         with table.open("a", newline="", encoding="utf-8") as file:
+            file.write("\n" * (written[-1:] not in (b"", b"\n")))  # an editor may have left the last line open
             csv.writer(file).writerows(rows)
     except OSError as error:
         raise disk_fault(error, folder) from error

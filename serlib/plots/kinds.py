@@ -18,6 +18,8 @@ LOOKS = {
     "rms": ("RMS\n(amplitude)", None),
     "zcr": ("Zero\ncrossings\n(share)", None),
     "f0": ("Pitch f0\n(Hz)", None),
+    "pitch": ("Pitch\n(octaves)", None),
+    "voiced": ("Voiced\n(share)", None),
 }
 
 
@@ -50,7 +52,7 @@ def features(rows, spec, *, title="Features over time"):
         values, (name, colours) = rows[:, kinds == kind], LOOKS[kind]
         if line:
             ax.plot(time_s, values, "." if kind == "f0" else "-", color=MAIN)
-            ax.set_ylim(0 if kind != "f0" else None, None)
+            ax.set_ylim(0 if kind not in ("f0", "pitch") else None, None)
             ax.grid(axis="y")
         else:
             _heat(ax, values, hop_s, kind, colours)
