@@ -138,10 +138,19 @@ def convert(source):
 def execute(notebook, *, timeout_s=1800):
     """Run all cells in a fresh kernel of this environment, in the notebooks' folder; raises CellExecutionError."""
     from nbclient import NotebookClient
+    from nbclient.output_widget import OutputWidget
+
+    class Collector(OutputWidget):
+        """What `interact` shows goes here, as on a page. nbclient's own also tells the kernel of it, past the socket's
+        event loop, which then may sleep through the reply that ends the cell."""
+
+        def sync_state(self):
+            pass
 
     client = NotebookClient(
         notebook, timeout=timeout_s, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
     )
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = Collector
     client.execute(stderr=subprocess.DEVNULL)  # not the cells' own: what ipykernel has to say about itself
     return notebook
 

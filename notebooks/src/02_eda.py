@@ -71,7 +71,7 @@ plots.show(plots.counts(index))
 
 # %% [markdown]
 # Which emotion do you expect to take longest? Durations count the whole file, with the silence around the speech. A box
-# holds the middle half of the clips, the line in it the median; the whiskers reach from 5 to 95 %.
+# holds the middle half of the clips, the line in it is the median; the whiskers leave out a twentieth at either end.
 
 # %%
 plots.show(plots.durations(index))

@@ -483,7 +483,8 @@ plots.show(plots.features(everything, spec, title=plots.honest("Features over ti
 
 # %% [markdown]
 # Mind the last row: f0 answers where there is no voice, too, as in the pauses, and now and then it takes twice the
-# pitch for the pitch, and its dots jump by an octave. `serlib.prosody`, which notebook 02 looked at, keeps silent there.
+# pitch for the pitch, and its dots jump by an octave. `serlib.prosody`, which drew the pitch in notebook 02, keeps
+# silent there.
 
 # %% [markdown]
 # One spectrum serves all of them, which saves most of the time, and each agrees with librosa's own function. For MFCC
