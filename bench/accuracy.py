@@ -48,7 +48,7 @@ SEED_0 = (
 MEANING = f"""\
 - published: random 80/20 and validation = test, as papers and tutorials do it
 - random: random 72/8/20; the voices and words of the test role are known
-- text: no word is in two roles; the voices are known
+- text: no word is in two roles; the voices are known (TESS only: RAVDESS has two sentences)
 - speaker: the voice is new. TESS: each of the two speakers left out in turn; RAVDESS: six folds of four actors each
 - speaker:tess/OAF,tess/YAF: each speaker of TESS left out in turn; the other one and all of RAVDESS train together, on
   the seven labels of TESS
@@ -61,16 +61,19 @@ The settings of this project's own recipes (`functionals`, `conv-gru`, `committe
 to 24, in folds of their own: no model is tested on an actor that it was trained on, but RAVDESS's figures may be
 somewhat too high, since the settings suit these actors. Actors 01 to 04 had no say, and nor had TESS, but for one
 thing: a first pair of shares of the committee's members was given up after TESS had been seen to lose by it. The
-peer's one setting is the usual one for so many columns, and is not tuned.
+peer's one setting is the usual one for so many columns, and is not tuned. `reported` is what the authors printed, on
+clips of theirs: of B's it is not known whether they were TESS's or RAVDESS's.
 
 Recipes are ranked by UAR, the mean recall of the classes. Intervals are 95 % bootstrap intervals over all answers of
 all folds and seeds, resampled by speaker where there are five or more, by text otherwise; the latter say nothing about
-other voices. The weakest recall is that of the class that is recognised worst. Training seconds are the mean of the
-runs, milliseconds a clip those of the model alone on features at hand; both were measured beside other work.
+other voices. A seed governs split, first weights, order and dropout; the warped copies of the training role are the
+same for all, so that figures by seed lie a little too close. The weakest recall is that of the class that is recognised
+worst. Training seconds are the mean of the runs, milliseconds a clip those of the model alone on features at hand; both
+were measured beside other work.
 
 \\{MARKED}.
 
-Recipes that a table does not list have not been measured there yet; `--finished` leaves them out."""
+Recipes that a table does not list have not been measured there; `--finished` leaves out what is not finished."""
 
 
 def finished(index, systems, split, seeds, root):
