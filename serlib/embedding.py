@@ -79,8 +79,8 @@ def _tsne(values, seed):
 def _summarised(frames):
     """Mean and deviation over the frames of a clip that are not padding."""
     real = np.any(frames != 0, axis=2, keepdims=True)
-    mean = frames.mean(axis=1, where=real)
-    return np.nan_to_num(np.concatenate([mean, frames.std(axis=1, where=real)], axis=1))
+    real |= ~real.any(axis=1, keepdims=True)  # a clip without any frame is zero
+    return np.concatenate([frames.mean(axis=1, where=real), frames.std(axis=1, where=real)], axis=1)
 
 
 def last_layer(model, values, *, batch_size=256):

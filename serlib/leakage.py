@@ -1,13 +1,11 @@
 """The leakage audit: what the roles of a split have in common, down to copies of one recording."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from scipy.signal import correlate
 from sklearn.neighbors import NearestNeighbors
 
-from serlib import audio
+from serlib import audio, containers
 from serlib.base import ROLES, SerlibError, shown
 from serlib.features import FeatureSpec, extract
 from serlib.splits import group_keys
@@ -80,14 +78,11 @@ def refuse_seen(split, protocol, table):
     Raises
     ------
     SerlibError
-        The run has seen some of them.
+        The run has seen some of them; a file cannot be read.
     """
     roles = ROLES if protocol == "published" else ("train", "validation")
     known = set(split.digest[split.role.isin(roles)])
-    digests = table.get("digest")
-    if digests is None:
-        digests = table.speech.map(lambda file: audio.digest(Path(file).read_bytes()))
-    seen = digests.isin(known)
+    seen = (table.digest if "digest" in table else table.speech.map(_digest)).isin(known)
     if seen.any():
         first = shown(table.speech[seen].iloc[0])
         raise SerlibError(
@@ -95,6 +90,11 @@ def refuse_seen(split, protocol, table):
             "clips that the run was trained or validated on; give others, or no index for its own test role, "
             "or ask for it with allow_seen=True"
         )
+
+
+def _digest(path):
+    with containers.opened(path) as file:
+        return containers.file_digest(file)
 
 
 def _near_identical(table, *, show):

@@ -59,7 +59,8 @@ def in_words(value):
     except (OSError, TypeError):
         source = value.__code__.co_code.hex() + repr(value.__code__.co_consts)
     defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items())
-    held = [in_words(one) for one in (*(cell.cell_contents for cell in value.__closure__ or ()), *defaults)]
+    closed = (cell.cell_contents for cell in value.__closure__ or ())
+    held = [in_words(one) for one in (*closed, *defaults) if one is not value]
     digest = hashlib.blake2b((source + json.dumps(held, default=repr)).encode(), digest_size=8)
     return [value.__qualname__, digest.hexdigest()]
 
