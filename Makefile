@@ -1,11 +1,12 @@
-# make run and make test need Python 3.10 to 3.13, make and a network for the first install; nothing else.
+# make run and make test need Python 3.11 to 3.13, make and a network for the first install; nothing else.
 
 # The first Python that fits; PYTHON=/path/to/python3.12 chooses another. Only the making of .venv uses it.
-FITS   := import sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+FITS   := import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
             "$$p" -c '$(FITS)' 2>/dev/null && echo "$$p" && exit; done; echo python3)
 BIN    := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Beginnings of notebook names: make run NOTEBOOKS="03 04", make notebooks NOTEBOOKS=05
 RUN    := $(or $(NOTEBOOKS),01 02 03 04 05)
 # Everything marked `real` runs wherever the real corpora are.
@@ -23,15 +24,17 @@ help:  ## this list
 env: .venv/installed  ## make .venv and install requirements.txt (again only when that has changed)
 
 .venv/installed: requirements.txt pyproject.toml
-	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "make: this needs Python 3.10 to 3.13 with the venv module, and" \
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "make: this needs Python 3.11 to 3.13 with the venv module, and" \
 	  "$(PYTHON) is $$("$(PYTHON)" --version 2>&1 | tail -n 1);" \
 	  "install one (Debian: apt install python3-venv) or say make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@rm -f $@
 	@"$(PYTHON)" -m venv .venv || { echo "make: $(PYTHON) -m venv .venv failed: remove .venv and try again" \
 	  "(Debian: apt install python3-venv first)" >&2; exit 1; }
-	@echo "installing requirements.txt into .venv (one to five minutes)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt || { echo "make: installing" \
-	  "requirements.txt failed, see above: is there a network, and 3 GB of free disk? Then say make again" >&2; exit 1; }
+	@echo "installing requirements.txt into .venv (half a minute with a fast network, some minutes without)"
+	@{ $(PIP) "$$(grep '^uv' requirements.txt)" && $(BIN)/python -m uv pip install -q --python $(BIN)/python -r requirements.txt; } \
+	  || { echo "make: uv could not install them, pip tries it now" >&2; $(PIP) -r requirements.txt; } \
+	  || { echo "make: installing requirements.txt failed, see above: is there a network, and 3 GB of free disk?" \
+	  "Then say make again" >&2; exit 1; }
 	@touch $@
 
 run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_CORPUS=tess make run: on TESS)

@@ -26,7 +26,7 @@ ROOT = Path(build.__file__).resolve().parents[1]
 TOLERANCE = {"decoded": 0, "sample": 1e-4, "resampled": 1e-4, "changed": 1e-4, "features": 1e-4}
 TOLERANCE |= {"history": 0.02, "probabilities": 0.02}
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13")
 
 full = pytest.mark.skipif(not os.environ.get("SERLIB_TRUST"), reason="takes half an hour: make trust")
 
