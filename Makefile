@@ -31,7 +31,7 @@ env: .venv/installed  ## make .venv and install requirements.txt (again only whe
 	@"$(PYTHON)" -m venv .venv || { echo "make: $(PYTHON) -m venv .venv failed: remove .venv and try again" \
 	  "(Debian: apt install python3-venv first)" >&2; exit 1; }
 	@echo "installing requirements.txt into .venv (half a minute with a fast network, some minutes without)"
-	@{ $(PIP) "$$(grep '^uv' requirements.txt)" && $(BIN)/python -m uv pip install -q --python $(BIN)/python -r requirements.txt; } \
+	@{ $(PIP) 'uv>=0.5,<1' && $(BIN)/python -m uv pip install -q --python $(BIN)/python -r requirements.txt; } \
 	  || { echo "make: uv could not install them, pip tries it now" >&2; $(PIP) -r requirements.txt; } \
 	  || { echo "make: installing requirements.txt failed, see above: is there a network, and 3 GB of free disk?" \
 	  "Then say make again" >&2; exit 1; }
