@@ -10,7 +10,7 @@ import numpy as np
 
 from serlib import containers
 from serlib.base import SerlibError, shown
-from serlib.containers import HIGHEST_HZ, LOWEST_HZ, opened  # noqa: F401  the rates are names of this module too
+from serlib.containers import HIGHEST_HZ, LOWEST_HZ, opened
 
 #: A clip whose loudest swing stays below this is silent: -80 dB of full scale, three steps of a 16-bit recorder.
 SILENT_DB = -80.0
@@ -266,7 +266,7 @@ def mono(y, *, channel=None, notes=None):
 
 
 def full_scale(y):
-    """What samples must be divided by where that is certain: whole numbers in a type that should hold none of their size.
+    """What samples must be divided by, where that is certain: whole numbers in a type that should not hold them.
 
     Floats beyond 1.0 that are all whole numbers, on both sides of 0, are integers of 16 or 32 bits that somebody
     converted and did not scale; so are integers of 32 or 64 bits that all fit into 16.

@@ -173,7 +173,7 @@ def mono(file, name, **part):
     rate_hz : int
     """
     samples = bytearray()  # grows in place, where arrays that are put together would take twice the memory
-    for block, rate_hz in blocks(file, name, **part):
+    for block, rate_hz in blocks(file, name, **part):  # noqa: B007  the rate of them all
         samples += block.data
     return np.frombuffer(samples, np.float32) if samples else np.zeros(0, np.float32), rate_hz
 
@@ -273,15 +273,15 @@ def _libsndfile(file, name):
     if os.path.splitext(str(name))[1].lower() in _HEADERLESS:
         return None
     file.seek(0)
-    with contextlib.suppress(soundfile.LibsndfileError, ValueError, RuntimeError, MemoryError):
+    try:
         sound = soundfile.SoundFile(file.fileno(), closefd=False)
-        if sound.frames:
-            return _Sndfile(sound, name)
-        sound.close()
+    except (soundfile.LibsndfileError, ValueError, RuntimeError, MemoryError):
+        return None
+    if not sound.frames and os.fstat(file.fileno()).st_size > 200:
         # A recorder that streams to a pipe writes 0 for the length: libsndfile believes it, FFmpeg reads on.
-        if os.fstat(file.fileno()).st_size < 200:
-            return _Sndfile(sound, name)
-    return None
+        sound.close()
+        return None
+    return _Sndfile(sound, name)
 
 
 def _ends_within_a_page(file):
@@ -312,7 +312,7 @@ class _Ffmpeg(_Sound):
         self._container = container
         self._stream = container.streams.best("audio")
         if self._stream is None:
-            raise SerlibError(f"{shown(name)} holds no sound, only pictures; record it again with sound")
+            raise SerlibError(f"{shown(name)} has no track of sound; record it again with sound, or {_ELSEWHERE}")
         codec = self._stream.codec_context
         if codec is None:
             raise SerlibError(
@@ -335,7 +335,7 @@ class _Ffmpeg(_Sound):
                 packet = next(demuxed)
             except StopIteration:
                 break
-            except (av.error.FFmpegError, OSError):  # the file ends within a packet, or sends us behind its end
+            except av.error.FFmpegError:  # the file ends within a packet
                 break
             packets += 1
             try:
@@ -378,6 +378,20 @@ class _Ffmpeg(_Sound):
         return None
 
 
+class _Seekable:
+    """A file for PyAV: where a damaged header sends it before the beginning it says so, rather than raising."""
+
+    def __init__(self, file):
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
 def _ffmpeg(file, name):
     """The file as FFmpeg reads it; SerlibError says what the file is where it does not."""
     try:
@@ -388,8 +402,9 @@ def _ffmpeg(file, name):
     headerless = _HEADERLESS.get(os.path.splitext(str(name))[1].lower())
     options = {} if headerless else {"format_whitelist": ",".join(_DEMUXERS)}
     try:
-        return _Ffmpeg(av.open(file, format=headerless, options=options, metadata_errors="replace"), name)
-    except (av.error.FFmpegError, ValueError, OSError):  # OSError: a damaged header sends us behind the end
+        container = av.open(_Seekable(file), format=headerless, options=options, metadata_errors="replace")
+        return _Ffmpeg(container, name)
+    except (av.error.FFmpegError, ValueError, OSError, IndexError):  # what PyAV says of damaged headers
         raise SerlibError(_unread(file, name)) from None
 
 
