@@ -15,10 +15,9 @@ from sklearn.linear_model import LogisticRegression
 
 from serlib import experiments
 from serlib.evaluation import report as evaluation
-from serlib.experiments import Peer, comparison
+from serlib.experiments import Peer, comparison, trials
 from serlib.experiments.comparison import compare
 from serlib.features import spec as features
-from serlib.training import fitting
 from serlib.training.run import Run
 from serlib.utils import SerlibError
 
@@ -198,7 +197,7 @@ def test_a_second_call_trains_and_loads_nothing(found, monkeypatch):
     def forbidden(*_, **__):
         raise AssertionError("trained or loaded again")
 
-    for module, name in ((fitting, "fit"), (Run, "load"), (evaluation, "evaluate"), (features, "extract")):
+    for module, name in ((trials, "fit"), (Run, "load"), (trials, "evaluate"), (trials, "extract")):
         monkeypatch.setattr(module, name, forbidden)
     again = compare(index, systems, **options)
     pd.testing.assert_frame_equal(again.table, result.table)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from serlib import splits
+from serlib.experiments import searching
 from serlib.experiments.searching import search, usual_space
 from serlib.training import fitting
 from serlib.training.run import Run
@@ -46,7 +47,7 @@ def fake(monkeypatch, tone_table):
 
     def put(**how):
         fit, found = record(tone_table, **how)
-        monkeypatch.setattr(fitting, "fit", fit)
+        monkeypatch.setattr(searching, "fit", fit)
         found.setdefault("tables", [])
         return found
 

@@ -88,7 +88,7 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(tiny_recipe, to
     pd.testing.assert_frame_equal(whole.history.drop(columns="seconds"), resumed.history.drop(columns="seconds"))
     for ours, theirs in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == sorted(fitting.runs.FILES)
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == sorted(FILES)
 
 
 def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_table, tmp_path):

@@ -172,7 +172,7 @@ def test_no_script_runs_in_a_browser(hostile, pages):
 
     found = judged(hostile)
     clip = hostile.iloc[0]
-    widgets = {
+    pages = {
         "scope": widgets.scope(clip.speech, title=HOSTILE[1], label=HOSTILE[0], contours=True),
         "grid": widgets.grid(hostile, clip.text),
         "gallery": Confusion(title=HOSTILE[2], labels=found.labels, counts=answered(found), chosen=[0, 0]),
@@ -181,12 +181,12 @@ def test_no_script_runs_in_a_browser(hostile, pages):
     states = [
         {"script": f"/{name}.js", "state": {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")
                                             and key not in ("layout", "tabbable", "tooltip", "comm")}}
-        for name, widget in widgets.items()
+        for name, widget in pages.items()
     ]  # fmt: skip
     served = {
         "/widgets": ("text/html", LOADER),
         "/widgets.json": ("application/json", json.dumps(states, default=plain)),
-        **{f"/{name}.js": ("text/javascript", (ROOT / f"serlib/widgets/{name}.js").read_text()) for name in widgets},
+        **{f"/{name}.js": ("text/javascript", (ROOT / f"serlib/widgets/{name}.js").read_text()) for name in pages},
         **{f"/{name}": ("text/html", f'<meta charset="utf-8">{page}') for name, page in pages.items()},
     }
     hacked = "document.querySelector('[onerror],[onload],[onfocus],[srcdoc],[href^=javascript]') || window.hacked"
