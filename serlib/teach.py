@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serlib.base import SerlibError, atomic_path, home
+from serlib.utils import SerlibError, atomic_path, home
 
 #: Where the checks are: a clone of the repository holds them beside the exercises.
 CHECKS = Path(__file__).resolve().parent.parent / "exercises" / "checks"

@@ -1,7 +1,7 @@
 """Build the site from the committed notebooks: `make site` writes build/site/_build/html.
 
-Nothing is executed and nothing is fetched: the pages show the outputs that are in git, formulas become MathML, the quizzes are
-made of `teaching/quiz`. Jupyter Book (version 1, Sphinx) does the rest.
+Nothing is executed and nothing is fetched: the pages show the outputs that are in git, formulas become MathML, the
+quizzes are made of `teaching/quiz`. Jupyter Book (version 1, Sphinx) does the rest.
 
     python site/build.py [--repository https://github.com/OWNER/NAME]
 
@@ -111,23 +111,29 @@ def quiz(path):
     str, Markdown.
     """
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    lines = [f"# Quiz {path.stem}: {content['title']}", "", "Choose an answer to see what is right or wrong with it.", ""]
+    lines = [
+        f"# Quiz {path.stem}: {content['title']}",
+        "",
+        "Choose an answer to see what is right or wrong with it.",
+        "",
+    ]
     for number, question in enumerate(content["questions"], 1):
         lines += [f"## Question {number}", "", page(question["question"]), ""]
         for option in question["options"]:
             verdict = "Right." if option.get("right") else "Not quite."
             summary, why = html.escape(str(option["text"])), html.escape(option["why"])
             kind = "right" if option.get("right") else "wrong"
-            lines.append(
-                f'<details class="answer {kind}"><summary>{summary}</summary><p><strong>{verdict}</strong> {why}</p></details>'
-            )
+            answer = f"<summary>{summary}</summary><p><strong>{verdict}</strong> {why}</p>"
+            lines.append(f'<details class="answer {kind}">{answer}</details>')
         lines.append("")
     return "\n".join(lines) + "\n"
 
 
 def overview(numbers, folder, title, line):
     """A page with a link to each of some pages."""
-    entries = [f"- [{line} {number}]({folder}/{number}.{'ipynb' if folder == 'solutions' else 'md'})" for number in numbers]
+    entries = [
+        f"- [{line} {number}]({folder}/{number}.{'ipynb' if folder == 'solutions' else 'md'})" for number in numbers
+    ]
     return "\n".join([f"# {title}", "", *entries, ""])
 
 
@@ -201,9 +207,9 @@ def exercise_page(numbers):
     lines = [
         "# Exercises",
         "",
-        "Each notebook has three to five exercises that check themselves: `check` tries your function on new input at every",
-        'call and says what is wrong, `hint("3.1")` helps, `progress()` shows what is solved. Download one, or open the folder',
-        "`exercises` of your clone in JupyterLab. The solutions fold out.",
+        "Each notebook has three to five exercises that check themselves: `check` tries your function on new input at",
+        'every call and says what is wrong, `hint("3.1")` helps, `progress()` shows what is solved. Download one, or',
+        "open the folder `exercises` of your clone in JupyterLab. The solutions fold out.",
         "",
         "| notebook | to fill in | solutions |",
         "| --- | --- | --- |",

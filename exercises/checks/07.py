@@ -83,8 +83,10 @@ def z_by_speaker(answer, rng):
     "Match the answers to their shares",
     hints=[
         "Multiply each column by a factor, and make each row add up to 1 again.",
-        "After that the means of the columns are nearer to the shares, not yet equal: factor by factor, again and again.",
-        "The next factor of a label is its share divided by the mean that its column has now; a hundred rounds are enough.",
+        "After that the means of the columns are nearer to the shares, not yet equal: factor by factor, again and "
+        "again.",
+        "The next factor of a label is its share divided by the mean that its column has now; a hundred rounds are "
+        "enough.",
     ],
 )
 def match(answer, rng):
