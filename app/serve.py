@@ -1,19 +1,20 @@
 """Serve the live page (`make app`): find a model, or train one in sight of whoever waits, then start voila."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
-from serlib import explore
-from serlib.base import SerlibError, home, shown
+from serlib import widgets
+from serlib.utils import SerlibError, home, shown
 
 HERE = Path(__file__).resolve().parent
 
 
 def main(options):
-    """Serve until it is stopped; `options` go to voila. Returns only what went wrong, as one sentence."""
+    """Serve until it is stopped; `options` go to voila. Returns what went wrong, as one sentence."""
     try:
-        run = explore.ready().run
+        run = widgets.ready().run
     except SerlibError as error:
         return f"make app: {error}"
     print(f"The page speaks with {shown(run.folder)}; Ctrl+C ends it.", flush=True)
@@ -24,7 +25,10 @@ def main(options):
         "JUPYTER_PATH": os.pathsep.join(filter(None, paths)),
     }
     os.chdir(HERE)  # and its settings, voila.json
-    os.execv(sys.executable, [sys.executable, "-m", "voila", "page.ipynb", *options])
+    command = [sys.executable, "-m", "voila", "page.ipynb", *options]
+    if os.name == "nt":  # there, exec would give the terminal back while the server runs on
+        return subprocess.call(command)
+    os.execv(sys.executable, command)
 
 
 if __name__ == "__main__":

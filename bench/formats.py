@@ -21,8 +21,9 @@ import librosa
 import numpy as np
 import soundfile
 
-from serlib import audio, containers
-from serlib.base import SerlibError
+from serlib import audio
+from serlib.audio import containers
+from serlib.utils import SerlibError
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "formats.md"
 MARK = "<!-- bench/formats.py -->"

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import strategies as st
 
 from serlib import audio
-from serlib.base import SerlibError
+from serlib.utils import SerlibError
 
 
 def encoded(y, rate_hz=22050, **how):
@@ -166,14 +166,14 @@ def test_a_file_that_is_not_the_one_that_was_indexed_is_refused(tmp_path, monkey
     path.write_bytes(data)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed since it was indexed; index the corpus again"):
         audio.checked(path, audio.digest(data + b"x"))
-    decode = audio._decode
+    decode = audio.reading._decode
 
     def overwritten(*args, **options):
         path.write_bytes(data[:-2] + b"xx")
         os.utime(path, ns=(1, 1))
         return decode(*args, **options)
 
-    monkeypatch.setattr(audio, "_decode", overwritten)
+    monkeypatch.setattr(audio.reading, "_decode", overwritten)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed"):
         audio.checked(path, audio.digest(data))
 

@@ -1,4 +1,4 @@
-"""serlib.containers: what libsndfile and FFmpeg read, block by block, and the sentences about the rest."""
+"""serlib.audio.containers: what libsndfile and FFmpeg read, block by block, and the sentences about the rest."""
 
 import io
 import os
@@ -16,8 +16,9 @@ import soundfile
 from hypothesis import strategies as st
 
 from bench import formats
-from serlib import audio, containers
-from serlib.base import SerlibError
+from serlib import audio
+from serlib.audio import containers
+from serlib.utils import SerlibError
 from tests.trust.damaged import CONTAINERS, encoded
 
 
@@ -44,7 +45,7 @@ def test_blocks_are_the_whole(written, monkeypatch, format, subtype, channels):
         assert {rate_hz for _, rate_hz in blocks} == {48000} and len(blocks) > 7
         np.testing.assert_array_equal(np.concatenate([block for block, _ in blocks]), expected)
         file.seek(0)
-        y, _ = containers.mono(file, path, offset_s=0.25, duration_s=0.5)
+        y, _ = containers.samples_of(file, path, offset_s=0.25, duration_s=0.5)
     assert y.flags.writeable and y.dtype == np.float32
     np.testing.assert_allclose(y, expected[12000:36000], atol=1e-6)  # MP3 rounds otherwise after a jump
 
@@ -236,10 +237,11 @@ def test_without_pyav_the_advice_is_to_install_it(recordings, tmp_path):
 import sys
 sys.modules["av"] = None
 from serlib import audio
+from serlib.utils import SerlibError
 print(len(audio.load("a.wav")[0]))
 try:
     audio.load("a.m4a")
-except audio.SerlibError as error:
+except SerlibError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

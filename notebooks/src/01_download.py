@@ -28,8 +28,8 @@
 # 5. say why copies in an archive make a test worthless, and keep them out.
 
 # %% [markdown]
-# On Google Colab this cell installs what the notebooks need; anywhere else it does nothing. Clone or upload the
-# repository to Colab first, and name its folder here.
+# On Google Colab this cell installs the two packages that Colab lacks, and leaves all others as they are; anywhere else
+# it does nothing. Clone or upload the repository to Colab first, and name its folder here.
 
 # %%
 import sys
@@ -38,7 +38,7 @@ if "google.colab" in sys.modules:
     CHECKOUT = "/content/serlib"
     sys.path.insert(0, CHECKOUT)
     # %cd {CHECKOUT}
-    # %pip install -q -r requirements.txt
+    # %pip install -q espeakng-loader optuna
 
 # %% [markdown]
 # We need `serlib.download` for the download, and `serlib.corpora` for what is known about each corpus.
@@ -51,9 +51,9 @@ from pathlib import Path
 import pandas as pd
 
 import serlib
-from serlib import download, plots
-from serlib.base import shown
-from serlib.corpora import CORPORA, expected, present
+from serlib import plots
+from serlib.corpora import CORPORA, expected, kaggle, present
+from serlib.utils import shown
 
 # %% [markdown]
 # Everything that can be turned is here.
@@ -112,7 +112,7 @@ for name in CORPORA:
 # The next cell says where credentials were found on this machine, not what they are.
 
 # %% tags=["nbval-ignore-output"]
-print(download.credentials())
+print(kaggle.credentials())
 
 # %% [markdown]
 # ## The download
@@ -122,7 +122,7 @@ print(download.credentials())
 # they should be, and the folder appears only when all of it is there. If anything fails, one sentence says what to do.
 
 # %%
-folder = download.download(CORPUS)
+folder = kaggle.download(CORPUS)
 print(CORPUS, "is in", shown(folder))
 
 # %% [markdown]

@@ -4,8 +4,8 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
-from serlib import audio, containers
-from serlib.base import SerlibError, progress, shown
+from serlib import audio
+from serlib.utils import SerlibError, progress, shown
 
 
 def read_all(paths, *, desc="", show=None):
@@ -41,7 +41,7 @@ def _read(path, known):
         if not stat.S_ISREG(path.stat().st_mode):
             return "", 0.0, 0, "is no ordinary file; delete it", []
         with open(path, "rb", buffering=0) as file:
-            digest = containers.file_digest(file)
+            digest = audio.file_digest(file)
             if digest not in known:  # a copy of a file needs no second look
                 known[digest] = _judge(file, path)
             return digest, *known[digest]
@@ -52,7 +52,7 @@ def _read(path, known):
         return "", 0.0, 0, "has a name that is not UTF-8; rename it", []
     except (OSError, ValueError) as error:  # ValueError: a table names a path with a zero byte
         what = getattr(error, "strerror", None) or error
-        return "", 0.0, 0, f"cannot be read ({what}); mend that or delete it", []
+        return "", 0.0, 0, f"cannot be read ({what}); mend that", []
     except Exception as error:  # whatever a decoder may come up with: one file does not stop the index
         return "", 0.0, 0, f"cannot be decoded ({error}); download or copy it again", []
 

@@ -116,7 +116,8 @@ def marked(home):
 
 @pytest.mark.parametrize("copies", [0, 2], ids=["features", "changed copies"])
 def test_extraction(do, place, tones, copies):
-    from serlib import corpora, extraction
+    from serlib import corpora
+    from serlib.features.cache import CHUNK
 
     order = list(corpora.index("tess", tones).digest)
     work = {"folder": str(tones), "copies": copies}
@@ -131,7 +132,7 @@ def test_extraction(do, place, tones, copies):
         log = home / "log"
 
         def run(kill_s):
-            done = {digest for first in marked(home) for digest in order[first : first + extraction.CHUNK]}
+            done = {digest for first in marked(home) for digest in order[first : first + CHUNK]}
             finished, before = bool(caches(home)), len(lines(log))
             (ended,) = do(("extract", {**work, "home": str(home), "log": str(log)}), kill_s=kill_s)
             again = set(lines(log)[before:])
@@ -175,7 +176,7 @@ def history(folder):
     """The rows of a history without the time they took."""
     if not (folder / "history.csv").exists():
         return []
-    with open(folder / "history.csv", newline="") as file:
+    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
         return [{**row, "seconds": ""} for row in csv.DictReader(file)]
 
 
