@@ -14,6 +14,7 @@ counts; whatever is half written does not count.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import platform
@@ -27,11 +28,11 @@ import pandas as pd
 
 from serlib import audio
 from serlib.features.spec import FeatureSpec, extract_clip, pad
-from serlib.models.recipe import NORMALISATIONS
+from serlib.models.recipe import NORMALISATIONS, Recipe
 from serlib.splits import rows
 from serlib.training import calibration, modelfile, novelty
 from serlib.training.schedule import best_epoch
-from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, remove, shown
+from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, ordered_labels, remove, shown
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
 
@@ -48,8 +49,12 @@ PROTOCOLS = ("held-out", "published")
 #: No frame, no number of mel bands and no padding is larger than this.
 LARGEST = 2**20
 
+#: What an epoch is judged by.
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+
 #: What split.csv and history.csv hold at least.
-SPLIT_COLUMNS, HISTORY_COLUMNS = ("speech", "label", "speaker", "text", "role"), ("epoch", "loss", "val_loss")
+SPLIT_COLUMNS = ("speech", "label", "speaker", "text", "role")
+HISTORY_COLUMNS = ("epoch", "loss", "val_loss")
 
 
 @dataclass(frozen=True)
@@ -186,26 +191,29 @@ def read_info(folder):
 
 def _flaw(info):
     """What in run.json its readers could not use; None where all is well."""
-    labels, spec = info["labels"], FeatureSpec.from_dict(info["features"])
-    chosen, learned = info.get("calibration", calibration.UNCHANGED), info.get("domain")
-    for wrong, told in (
-        (not labels or not all(isinstance(label, str) and label for label in labels), "labels must be words"),
-        (len(set(labels)) < len(labels), "each label may occur once"),
-        (not isinstance(info["recipe"]["name"], str), "the recipe has no name"),
-        (info["recipe"]["normalise"] not in NORMALISATIONS, "its normalisation is not known"),
-        (not isinstance(info["split"]["kind"], str), "the split has no kind"),
-        (info["split"]["protocol"] not in PROTOCOLS, "its protocol is not known"),
-        (spec.rate_hz > audio.HIGHEST_HZ or max(spec.frame, spec.n_mels, spec.frames or 1) > LARGEST, "its features"),
-        (info["recipe"].get("features", info["features"]) != info["features"], "its recipe has other features"),
-        (set(info["probes"]) != set(probe_signals()), "its probes are others"),
-        (not all(isinstance(p, float) for each in info["probes"].values() for p in each.values()), "its probes"),
-        (not isinstance(info.get("versions", {}), dict), "its versions"),
-        (not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST, "its temperature"),
-        (not 0 <= chosen["threshold"] <= 1, "its threshold"),
-        (learned is not None and not novelty.is_sound(learned), "its domain"),
-    ):
-        if wrong:
-            return told
+    labels = info["labels"]
+    spec = FeatureSpec.from_dict(info["features"])
+    chosen = info.get("calibration", calibration.UNCHANGED)
+    learned = info.get("domain")
+    largest = max(spec.frame, spec.n_mels, spec.frames or 1)
+    answers = [probability for answer in info["probes"].values() for probability in answer.values()]
+    faults = {
+        "labels must be words": not labels or not all(isinstance(label, str) and label for label in labels),
+        "each label may occur once": len(set(labels)) < len(labels),
+        "the recipe has no name": not isinstance(info["recipe"]["name"], str),
+        "its normalisation is not known": info["recipe"]["normalise"] not in NORMALISATIONS,
+        "the split has no kind": not isinstance(info["split"]["kind"], str),
+        "its protocol is not known": info["split"]["protocol"] not in PROTOCOLS,
+        "its features": spec.rate_hz > audio.HIGHEST_HZ or largest > LARGEST,
+        "its recipe has other features": info["recipe"].get("features", info["features"]) != info["features"],
+        "its probes are others": set(info["probes"]) != set(probe_signals()),
+        "its probes": not all(isinstance(probability, float) for probability in answers),
+        "its versions": not isinstance(info.get("versions", {}), dict),
+        "its temperature": not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST,
+        "its threshold": not 0 <= chosen["threshold"] <= 1,
+        "its domain": learned is not None and not novelty.is_sound(learned),
+    }
+    return next((what for what, is_wrong in faults.items() if is_wrong), None)
 
 
 def load_model(path, *, compiled=False):
@@ -336,21 +344,76 @@ def _versions(info):
 #: In the folder of a training while it goes on.
 LOCK = ".lock"
 
+#: What is only told about a recipe, and does not make another training of it.
+DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
 
-@contextlib.contextmanager
-def at_work(partial):
-    """One training at a time in a folder; nothing is left of one that failed before it had begun."""
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_fault(error, partial) from None
-    with alone(partial / LOCK, f"Another process is training in {shown(partial)}; wait for it."):
-        try:
-            yield
-        finally:
-            remove(partial / LOCK)
-            with contextlib.suppress(OSError):
-                partial.rmdir()  # an empty one
+
+@dataclass(frozen=True)
+class Training:
+    """One training: what is trained, on what, and where it is kept.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    table : pd.DataFrame
+        From `serlib.split`, its rows numbered from 0.
+    seed, epochs : int
+    out : Path
+        Folder of the run.
+    """
+
+    recipe: Recipe
+    table: pd.DataFrame
+    seed: int
+    epochs: int
+    out: Path
+
+    @functools.cached_property
+    def labels(self):
+        """Labels in the order of the model's outputs."""
+        return ordered_labels(self.table.label)
+
+    @property
+    def folder(self):
+        """What the folder is called until the run is whole."""
+        return self.out.with_name(self.out.name + ".partial")
+
+    @functools.cached_property
+    def plan(self):
+        """What makes two trainings the same training, as JSON can hold it."""
+        if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
+            raise SerlibError(
+                "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
+                "serlib.split last of all."
+            )
+        return {
+            "recipe": self.recipe.to_dict(),
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "labels": self.labels,
+            "clips": content(self.table),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training ends with.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The one that is kept, of which `epoch`.
+    epoch : int
+    metrics : dict
+        loss, accuracy, val_loss, val_accuracy of this model.
+    seconds : float
+        That the epochs took.
+    """
+
+    model: object
+    epoch: int
+    metrics: dict
+    seconds: float
 
 
 def content(table):
@@ -364,139 +427,148 @@ def content(table):
     -------
     str
     """
-    columns = (table[name].astype(str) for name in ("digest", "role", "label", "corpus", "speaker", "text"))
+    columns = [table[name].astype(str) for name in ("digest", "role", "label", "corpus", "speaker", "text")]
     lines = sorted("\t".join(row) for row in zip(*columns, strict=True))
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
 
-def plan(recipe, table, labels, *, seed, epochs):
-    """What makes two trainings the same training."""
-    if not {"kind", "protocol"} <= set(table.attrs.get("split", {})):
+def refuse_other(training, plan, folder):
+    """Raise a SerlibError that says what differs where a plan is not that of the training.
+
+    Parameters
+    ----------
+    training : Training
+    plan : dict
+        Of plan.json or run.json.
+    folder : Path
+        Where it was found.
+    """
+    expected = _settings(json.loads(json.dumps(training.plan)))
+    actual = _settings(plan)
+    for key, value in expected.items():
+        if actual.get(key) == value:
+            continue
+        what = "clips or roles" if key == "clips" else key
+        if key in ("epochs", "seed", "labels"):
+            what += f" ({actual.get(key)}, not {value})"
         raise SerlibError(
-            "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
-            "serlib.split last of all."
+            f"{shown(folder)} has other {what}; choose another folder (--out), or replace it (train --overwrite; "
+            "fit(..., overwrite=True))."
         )
-    return {
-        "recipe": recipe.to_dict(),
-        "epochs": epochs,
-        "seed": seed,
-        "labels": labels,
-        "clips": content(table),
-    }
 
 
-def finished(out, plan, resume):
-    """The run that stands at `out`, provided that it is of this plan and may be used again."""
+def _settings(plan):
+    """A plan without the descriptions of its recipe."""
+    return {**plan, "recipe": {key: value for key, value in plan["recipe"].items() if key not in DESCRIPTIONS}}
+
+
+def load_finished(training, *, resume):
+    """The run that stands in the folder of a training, provided that it is this training's and may be used again."""
     if not resume:
         raise SerlibError(
-            f"{shown(out)} exists already; choose another folder, resume it (--resume) or replace it (--overwrite)."
+            f"{shown(training.out)} exists already; choose another folder, resume it (--resume) or replace it "
+            "(--overwrite)."
         )
-    found = read_info(out)
-    compare(found, plan, out)
-    _tidy(out)  # killed after it had its name
-    return Run.load(out)
+    refuse_other(training, read_info(training.out), training.out)
+    _tidy(training.out)  # killed after it had its name
+    return Run.load(training.out)
 
 
 def throw_away(folder):
-    """Remove a run, whole or begun, but nothing that is none."""
+    """Remove a run, whole or begun; a SerlibError where a folder is neither."""
     if not folder.exists():
         return
-    names = {path.name for path in folder.iterdir() if path.name[0] != "."} if folder.is_dir() else {folder.name}
+    names = {folder.name}
+    if folder.is_dir():
+        names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     begun = names <= {"split.csv"}  # killed before it had a plan
     if not begun and not names & {"run.json", "plan.json"}:
         raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_same_plan(partial, plan, resume):
+@contextlib.contextmanager
+def at_work(folder):
+    """One training at a time in a folder; nothing is left of one that failed before it had begun."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_fault(error, folder) from None
+    with alone(folder / LOCK, f"Another process is training in {shown(folder)}; wait for it."):
+        try:
+            yield
+        finally:
+            remove(folder / LOCK)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # an empty one
+
+
+def check_begun(training, *, resume):
     """Refuse an interrupted training of another plan; throw away what was killed before it had begun."""
     if not resume:
         raise SerlibError(
-            f"{shown(partial)} holds an interrupted training; go on with it (--resume) or replace it (--overwrite)."
+            f"{shown(training.folder)} holds an interrupted training; go on with it (--resume) or replace it "
+            "(--overwrite)."
         )
     try:
-        found = json.loads((partial / "plan.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        for left in partial.iterdir():  # killed before it had begun
-            if left.name != LOCK:
-                remove(left)
+        plan = json.loads((training.folder / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # killed before it had begun
+        for path in training.folder.iterdir():
+            if path.name != LOCK:
+                remove(path)
         return
-    compare(found, plan, partial)
+    refuse_other(training, plan, training.folder)
 
 
-def compare(found, plan, folder):
-    """Refuse a training that is not of this plan, in words."""
-    found, same = _settings(found), _settings(json.loads(json.dumps(plan)))
-    for key in same:
-        if found.get(key) != same[key]:
-            told = f" ({found.get(key)}, not {same[key]})" if key in ("epochs", "seed", "labels") else ""
-            what = {"clips": "clips or roles"}.get(key, key)
-            raise SerlibError(
-                f"{shown(folder)} has other {what}{told}; choose another folder (--out), or replace it (train "
-                "--overwrite; fit(..., overwrite=True))."
-            )
-
-
-def _settings(plan):
-    """A plan without what is only told about a recipe."""
-    told = ("title", "source", "reported", "split", "test_share", "validation_share")
-    return {**plan, "recipe": {key: value for key, value in plan["recipe"].items() if key not in told}}
-
-
-def write_plan(partial, plan, table):
+def write_plan(training):
     """Begin: what is trained on what stands in the folder before the first epoch."""
-    for left in partial.glob(".partial-*"):  # of a killed training: nobody else writes here
-        remove(left)
-    with atomic_path(partial / "split.csv") as path:
-        table.to_csv(path, index=False)
-    with atomic_path(partial / "plan.json") as path:
-        path.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+    for path in training.folder.glob(".partial-*"):  # of a killed training: nobody else writes here
+        remove(path)
+    with atomic_path(training.folder / "split.csv") as path:
+        training.table.to_csv(path, index=False)
+    with atomic_path(training.folder / "plan.json") as path:
+        path.write_text(json.dumps(training.plan, indent=1), encoding="utf-8")
 
 
-def _state_path(partial, epoch):
-    return partial / f"epoch-{epoch:04d}.keras"
+def _state_path(folder, epoch):
+    return folder / f"epoch-{epoch:04d}.keras"
 
 
-def save_state(partial, model, history):
+def save_state(folder, model, history):
     """Keep the model with its optimiser after the last and the best epoch. The history is written last: an epoch
     counts once it stands there."""
-    with atomic_path(_state_path(partial, len(history))) as path:
+    with atomic_path(_state_path(folder, len(history))) as path:
         model.save(path)
-    with atomic_path(partial / "history.csv") as path:
+    with atomic_path(folder / "history.csv") as path:
         pd.DataFrame(history).to_csv(path, index=False)
-    keep = {_state_path(partial, epoch) for epoch in (len(history), best_epoch(history) + 1)}
-    for path in set(partial.glob("epoch-*.keras")) - keep:
+    kept = {_state_path(folder, epoch) for epoch in (len(history), best_epoch(history) + 1)}
+    for path in set(folder.glob("epoch-*.keras")) - kept:
         path.unlink()
 
 
-def last_state(partial):
+def last_state(folder):
     """History and model of the last epoch that counts; an empty history and None before the first."""
-    if not (partial / "history.csv").is_file():
+    if not (folder / "history.csv").is_file():
         return [], None
-    history = pd.read_csv(partial / "history.csv", float_precision="round_trip").to_dict("records")
-    return history, load_model(_state_path(partial, len(history)), compiled=True)
+    history = pd.read_csv(folder / "history.csv", float_precision="round_trip").to_dict("records")
+    return history, load_model(_state_path(folder, len(history)), compiled=True)
 
 
-def kept(partial, recipe, history):
-    """The model that the recipe keeps, and its epoch."""
-    epoch = len(history) if recipe.keep == "last" else best_epoch(history) + 1
-    return load_model(_state_path(partial, epoch)), epoch
+def outcome(training, history):
+    """The epoch that the recipe keeps, the last or the best one."""
+    epoch = len(history) if training.recipe.keep == "last" else best_epoch(history) + 1
+    model = load_model(_state_path(training.folder, epoch))
+    return Outcome(model, epoch, history[epoch - 1], sum(row["seconds"] for row in history))
 
 
-def finish(partial, out, recipe, table, labels, history, plan, *, model, epoch, metrics, held_out, learned):
+def finish(training, outcome, validation, learned):
     """Make the run folder whole and give it its name.
 
     Parameters
     ----------
-    partial, out : Path
-    recipe, table, labels, history, plan
-        As everywhere here.
-    model : keras.Model
-        What is kept, of which `epoch`.
-    epoch : int
-    metrics : dict
-        loss, accuracy, val_loss, val_accuracy of this model.
-    held_out : tuple of np.ndarray
+    training : Training
+    outcome : Outcome
+    validation : tuple of np.ndarray
         Features and one-hot labels of the validation role.
     learned : dict
         From `serlib.training.novelty.learn`.
@@ -505,38 +577,44 @@ def finish(partial, out, recipe, table, labels, history, plan, *, model, epoch, 
     -------
     Run
     """
-    with atomic_path(partial / "model.keras") as path:
-        model.save(path)
-    chosen = dict(calibration.UNCHANGED)
-    if table.attrs["split"]["protocol"] != "published":  # there the validation role is the test role
-        x, y = held_out
-        starts = range(0, len(x), recipe.batch_size)
-        answers = [model(x[i : i + recipe.batch_size], training=False) for i in starts]
-        chosen = calibration.fit(y.argmax(axis=1), np.concatenate(answers))
+    folder, recipe, table = training.folder, training.recipe, training.table
+    with atomic_path(folder / "model.keras") as path:
+        outcome.model.save(path)
     info = {
         "format": FORMAT,
-        **plan,
+        **training.plan,
         "features": recipe.features.to_dict(),
         "corpora": list(dict.fromkeys(table.corpus)),
         "split": table.attrs["split"],
-        "counts": {role: len(rows(table, role)) for role in ("train", "validation", "test")},
-        "parameters": model.count_params(),
-        "kept_epoch": epoch,
-        "seconds": round(sum(row["seconds"] for row in history), 1),
-        "metrics": {key: round(float(metrics[key]), 6) for key in ("loss", "accuracy", "val_loss", "val_accuracy")},
+        "counts": {role: len(rows(table, role)) for role in ROLES},
+        "parameters": outcome.model.count_params(),
+        "kept_epoch": outcome.epoch,
+        "seconds": round(outcome.seconds, 1),
+        "metrics": {name: round(float(outcome.metrics[name]), 6) for name in METRICS},
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
         },
-        "calibration": chosen,
-        "probes": probe(model, recipe.features, labels),
+        "calibration": _calibrated(training, outcome.model, validation),
+        "probes": probe(outcome.model, recipe.features, training.labels),
         "domain": learned,
     }
-    with atomic_path(partial / "run.json") as path:
+    with atomic_path(folder / "run.json") as path:
         path.write_text(json.dumps(info, indent=1), encoding="utf-8")
-    partial.rename(out)  # from here on it is a finished run; what follows only tidies up
-    _tidy(out)
-    return Run.load(out)
+    folder.rename(training.out)  # from here on it is a finished run; what follows only tidies up
+    _tidy(training.out)
+    return Run.load(training.out)
+
+
+def _calibrated(training, model, validation):
+    """Temperature and threshold from the validation role; none under the published protocol, where it is the test
+    role."""
+    if training.table.attrs["split"]["protocol"] == "published":
+        return dict(calibration.UNCHANGED)
+    x, y = validation
+    size = training.recipe.batch_size
+    answers = [model(x[first : first + size], training=False) for first in range(0, len(x), size)]
+    return calibration.fit(y.argmax(axis=1), np.concatenate(answers))
 
 
 def _tidy(out):

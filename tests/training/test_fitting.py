@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from serlib.features import FeatureSpec, extract, normalisation
 from serlib.models import dense, layer, stack
 from serlib.splits import rows, split
 from serlib.training import fitting
-from serlib.training.run import FILES
+from serlib.training.run import FILES, Training
 from serlib.utils import SerlibError
 
 #: Short frames of few columns, quick to compute and to learn from.
@@ -159,7 +160,9 @@ def test_changed_copies_are_those_of_the_training_role(frames_recipe, tone_table
     change = augment.Copies(2, (augment.Stretch((1.2, 1.4)), augment.Noise()))
     recipe = replace(frames_recipe, augment=(change,), normalise="speaker")
     labels = sorted(set(tone_table.label))
-    x, y, copies, val_x, val_y = fitting._examples(recipe, tone_table, labels, jobs=1, show=False)
+    training = Training(recipe, tone_table, seed=0, epochs=1, out=Path("run"))
+    examples = fitting._examples(training, jobs=1, show=False)
+    x, y, copies, val_x, val_y = (getattr(examples, name) for name in ("x", "y", "copies", "val_x", "val_y"))
     train, validation = rows(tone_table, "train"), rows(tone_table, "validation")
     assert len(x) == len(y) == len(train) and len(val_x) == len(val_y) == len(validation)
     assert [labels[i] for i in y.argmax(axis=1)] == train.label.tolist()
