@@ -145,7 +145,7 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
     rng = np.random.default_rng([0, 1])
     fitting._reseed(model, rng)
     counts = y.sum(axis=0)
-    x, y, _ = schedule.draw(recipe, x, y, rng, [f"logmel_{i}" for i in range(16)])
+    x, y, _ = schedule.draw(recipe, schedule.Examples(x, y, columns=[f"logmel_{i}" for i in range(16)]), rng)
     seen = model.fit(
         x, y, batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0,
         class_weight=dict(enumerate(counts.sum() / (7 * counts))) if weighted else None,
