@@ -105,17 +105,21 @@ def lines(log):
 
 
 def caches(home):
-    return sorted((home / "data" / "features").glob("[!.]*")) if (home / "data" / "features").exists() else []
+    """Finished stores of features."""
+    return sorted(path.parent for path in (home / "data" / "features").glob("*/[!.]*/keys.txt"))
 
 
-def marked(home):
-    """First rows of the chunks that an extraction on its way says are done."""
-    return {int(path.name) for path in (home / "data" / "features").glob(".*.partial/done/*") if path.name.isdigit()}
+def journalled(home, order):
+    """Digests of the clips that an extraction on its way says are done."""
+    from serlib import extraction
+
+    records = [np.fromfile(path, extraction.RECORD) for path in (home / "data" / "features").glob("*/.*.partial/journal")]
+    return {order[row] for part in records for row in part["row"]}
 
 
 @pytest.mark.parametrize("copies", [0, 2], ids=["features", "changed copies"])
 def test_extraction(do, place, tones, copies):
-    from serlib import corpora, extraction
+    from serlib import corpora
 
     order = list(corpora.index("tess", tones).digest)
     work = {"folder": str(tones), "copies": copies}
@@ -130,7 +134,7 @@ def test_extraction(do, place, tones, copies):
         log = home / "log"
 
         def run(kill_s):
-            done = {digest for first in marked(home) for digest in order[first : first + extraction.CHUNK]}
+            done = journalled(home, order)
             finished, before = bool(caches(home)), len(lines(log))
             (ended,) = do(("extract", {**work, "home": str(home), "log": str(log)}), kill_s=kill_s)
             again = set(lines(log)[before:])
