@@ -393,7 +393,7 @@ def half_written(top):
         path
         for path in found
         if not any(part.endswith(on_its_way) for part in path.relative_to(top).parts)
-        and path.name not in ("predictions.csv", "report.json", "key")
+        and path.name not in ("predictions.csv", "report.json", "key", "lock")
         and path.suffix != ".png"
     ]
 
