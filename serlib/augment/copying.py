@@ -6,11 +6,12 @@ import os
 
 import numpy as np
 
-from serlib import audio, extraction, features
+from serlib import audio, features
 from serlib.augment.common import Augmentation
 from serlib.augment.frames import FrequencyWarp, Level, SpecAugment, TimeWarp, Transpose, lengths
 from serlib.augment.waveform import WaveformAugmentation
-from serlib.base import SerlibError, data_dir, shown
+from serlib.features import cache
+from serlib.utils import SerlibError, data_dir, shown
 
 #: Goes up whenever a waveform augmentation gives other samples, so that no cache of older code is used.
 AUGMENT_VERSION = 2
@@ -96,9 +97,9 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
         "seed": int(seed),
     }
     shape = (copies.n, *features.row_shape(table, spec))
-    store = extraction.Store(data_dir() / "features", kind, [digest for _, digest in clips], lambda: shape)
+    store = cache.Store(data_dir() / "features", kind, [digest for _, digest in clips], lambda: shape)
     work = functools.partial(_row, spec=spec, copies=copies, shape=shape[1:], seed=int(seed))
-    values, _ = extraction.fill(work, clips, [store], jobs=jobs, show=show, desc="changed copies")[0]
+    values, _ = cache.fill(work, clips, [store], jobs=jobs, show=show, desc="changed copies")[0]
     return values.swapaxes(0, 1)
 
 

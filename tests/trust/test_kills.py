@@ -1,7 +1,8 @@
 """SIGKILL at random moments, full disks, folders that may not be written, two at once: nothing lost, nothing halved.
 
 Each work is killed, and what comes next goes on in the same folders, until it has been killed often enough in all; then
-and in between everything is compared with one unbroken run. `make trust` kills fifty times each, `make test` thrice.
+and in between everything is compared with one unbroken run. `make trust` kills fifty times each,
+`make test-all` thrice.
 """
 
 import csv
@@ -111,9 +112,9 @@ def caches(home):
 
 def journalled(home, order):
     """Digests of the clips that an extraction on its way says are done."""
-    from serlib import extraction
+    from serlib.features import cache
 
-    records = [np.fromfile(path, extraction.RECORD) for path in (home / "data" / "features").glob("*/.*.partial/journal")]
+    records = [np.fromfile(path, cache.RECORD) for path in (home / "data" / "features").glob("*/.*.partial/journal")]
     return {order[row] for part in records for row in part["row"]}
 
 

@@ -1,0 +1,314 @@
+"""Rows of numbers, one row a clip, computed in parallel and written straight into a file: cached by clip and resumable.
+
+Knows nothing of audio: `fill` is given a function and what to call it with. A store is a folder of rows of one kind:
+
+    <kind>/<clips>/values.npy  lengths.npy  keys.txt             finished: renamed here in one step
+    <kind>/.<clips>.partial/values.npy  journal                  on its way: the journal names each finished row
+
+The kind says what is computed, the clips say of what and in which order. A clip that another finished store of the
+same kind holds is copied from there: one clip more, one fewer or another order computes at most what is new.
+
+Workers compute and this process writes, so the workers may be threads, processes or other machines. One process at a
+time works on a store. A killed one leaves rows that the next call takes over where their checksums agree.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from serlib.utils import SerlibError, disk_fault, progress, shown
+
+#: Rows that a worker computes at once. Small enough that a kill costs less than a second.
+CHUNK = 32
+#: Chunks handed to a joblib backend at once that gives all its answers together, as Dask's does.
+BATCH = 64
+#: One finished row in the journal; the checksum is of the row's bytes, since after a power cut the journal may be on
+#: disk without the row.
+RECORD = np.dtype([("row", "<i8"), ("length", "<i4"), ("checksum", "<u4")])
+HEAD_BYTES = 128
+
+
+class Store:
+    """The rows of one kind for some clips, finished or on their way.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that holds the stores of all kinds.
+    kind : dict
+        Plain values that say what the rows are.
+    keys : sequence of str
+        The content of each clip. Rows of the same key and kind are the same.
+    shape : callable
+        Returns the shape of a row. A row may be shorter along its first axis: the rest is zeros; what is longer is cut.
+    """
+
+    def __init__(self, root, kind, keys, shape):
+        self.keys = list(keys)
+        self.folder = Path(root) / _digest(json.dumps(kind, sort_keys=True)) / _digest("\n".join(self.keys))
+        self.partial = self.folder.with_name(f".{self.folder.name}.partial")
+        self.row_shape = shape
+
+    def load(self):
+        """The finished rows.
+
+        Returns
+        -------
+        values : np.memmap [shape=(rows, *shape)], float32, read-only
+        lengths : np.ndarray [shape=(rows,)], int32
+        Or None where there are none, or they are damaged.
+        """
+        try:
+            values = np.load(self.folder / "values.npy", mmap_mode="r")
+            lengths = np.load(self.folder / "lengths.npy")
+        except (OSError, ValueError, EOFError):  # missing, or shorter than it says
+            return None
+        if values.dtype != np.float32 or not len(values) == len(lengths) == len(self.keys):
+            return None
+        with contextlib.suppress(OSError):  # killed before it had tidied up
+            (self.folder / "journal").unlink()
+        return values, lengths
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """Nobody else on this machine writes rows of this kind meanwhile; on leaving, a whole store gets its name."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(self.folder.parent):
+            if self.load():  # another process has finished it meanwhile
+                self.missing = np.zeros(len(self.keys), bool)
+                yield
+                return
+            self._prepare()
+            with (
+                open(self.partial / "values.npy", "rb+") as self.values,
+                open(self.partial / "journal", "ab") as self.journal,
+            ):
+                self._copy_known()
+                yield
+                self.flush()
+                os.fsync(self.values.fileno())
+            if not self.missing.any():
+                self._publish()
+
+    def _prepare(self):
+        """The files of a store on its way, and what a killed process has left in them."""
+        _remove(self.folder)  # damaged
+        self.shape = tuple(self.row_shape())
+        self.row_bytes = 4 * int(np.prod(self.shape))
+        self.lengths = np.zeros(len(self.keys), np.int32)
+        self.missing = np.ones(len(self.keys), bool)
+        head = _head((len(self.keys), *self.shape))
+        values, journal = self.partial / "values.npy", self.partial / "journal"
+        same = False
+        if values.is_file():
+            with open(values, "rb") as file:
+                same = file.read(HEAD_BYTES) == head
+        if not same:
+            _remove(self.partial)
+            self.partial.mkdir()
+            values.write_bytes(head)
+        os.truncate(values, HEAD_BYTES + self.row_bytes * len(self.keys))
+        journal.touch()
+        os.truncate(journal, journal.stat().st_size // RECORD.itemsize * RECORD.itemsize)
+        self._resume()
+
+    def _resume(self):
+        """Believe the journal's rows whose checksums agree."""
+        values = np.load(self.partial / "values.npy", mmap_mode="r")
+        for row, length, checksum in np.fromfile(self.partial / "journal", RECORD).tolist():
+            if zlib.crc32(values[row].tobytes()) == checksum:
+                self.lengths[row] = length
+                self.missing[row] = False
+
+    def _copy_known(self):
+        """Copy the rows of clips that finished stores of the same kind hold."""
+        for folder in sorted(self.folder.parent.glob("[!.]*")):
+            if not self.missing.any():
+                return
+            with contextlib.suppress(OSError):
+                keys = (folder / "keys.txt").read_text(encoding="ascii").split("\n")
+                other = Store(folder.parent, {}, keys, None)
+                other.folder = folder
+                rows = other.load()
+                if rows is None or rows[0].shape[2:] != self.shape[1:]:  # copies of clips are as long as the longest
+                    continue
+                place = {key: n for n, key in enumerate(keys)}
+                for n in np.flatnonzero(self.missing):
+                    if self.keys[n] in place:
+                        m = place[self.keys[n]]
+                        self.write(n, rows[0][m], int(rows[1][m]))
+
+    def write(self, row, values, length):
+        """Write one row; nobody believes it before its record is in the journal.
+
+        Parameters
+        ----------
+        row : int
+        values : np.ndarray
+            As `shape` says, or shorter or longer along the first axis.
+        length : int
+            How much of it counts, for the reader.
+        """
+        whole = np.zeros(self.shape, np.float32)
+        part = values[: self.shape[0]]
+        whole[: len(part)] = part
+        if values.shape != self.shape:
+            length = min(length, self.shape[0])
+        self.values.seek(HEAD_BYTES + row * self.row_bytes)
+        self.values.write(whole.tobytes())
+        self.journal.write(np.array([(row, length, zlib.crc32(whole))], RECORD).tobytes())
+        self.lengths[row] = length
+        self.missing[row] = False
+
+    def flush(self):
+        """Hand what is written to the system: a kill can no longer take it back."""
+        self.values.flush()
+        self.journal.flush()
+
+    def _publish(self):
+        """Give the finished store its name."""
+        np.save(self.partial / "lengths.npy", self.lengths)
+        (self.partial / "keys.txt").write_text("\n".join(self.keys), encoding="ascii")
+        os.rename(self.partial, self.folder)
+
+
+def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
+    """Compute the rows of every task that a store lacks, or load what was computed before.
+
+    Parameters
+    ----------
+    function : callable
+        `function(*task, wanted)` returns, for each number of a store in `wanted`, a row, float32, and its length. May
+        raise SerlibError: the other tasks are finished nevertheless. Must be picklable for backends other than threads.
+    tasks : sequence of tuple
+        One task a row.
+    stores : sequence of Store
+        What one call of the function gives; the same rows in each.
+    jobs : int, optional
+        Workers; default: all cores, or all workers of the backend that `joblib.parallel_config` chose.
+    show : bool, optional
+        Progress bar, as in `serlib.base.progress`.
+    desc : str
+        Its title.
+
+    Returns
+    -------
+    list of (values, lengths), as `Store.load`
+
+    Raises
+    ------
+    SerlibError
+        Some rows could not be computed. What is done is kept, and the next call goes on from there.
+    """
+    tables = [store.load() for store in stores]
+    if all(tables):
+        return tables
+    try:
+        with contextlib.ExitStack() as stack:
+            for store in sorted(stores, key=lambda store: store.folder):  # in one order: no two wait for each other
+                stack.enter_context(store.at_work())
+            faults = _compute(function, tasks, stores, jobs=jobs, show=show, desc=desc)
+    except OSError as error:
+        raise disk_fault(OSError(error.errno, error.strerror or str(error)), stores[0].folder) from error
+    if faults:
+        more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
+        raise SerlibError(faults[0] + more)
+    return [store.load() for store in stores]
+
+
+def _compute(function, tasks, stores, *, jobs, show, desc):
+    """Compute and write the missing rows; returns what went wrong, a sentence a row."""
+    import joblib
+
+    missing = [(k, store) for k, store in enumerate(stores) if store.missing.any()]
+    todo = []
+    for n, task in enumerate(tasks):
+        wanted = tuple(k for k, store in missing if store.missing[n])
+        if wanted:
+            todo.append((n, task, wanted))
+    if not todo:
+        return []
+    # Threads, unless the user chose another backend: decoding, resampling and transforms release the interpreter
+    # lock, and processes would first have to import numpy and scipy.
+    streams = joblib.parallel.get_active_backend(prefer="threads")[0].supports_return_generator
+    at_once = len(todo) if streams else BATCH * CHUNK
+    faults = {}
+    with (
+        joblib.Parallel(jobs or -1, prefer="threads", return_as="generator_unordered" if streams else "list") as run,
+        progress(total=len(tasks), desc=desc, show=show) as bar,
+    ):
+        bar.update(len(tasks) - len(todo))
+        for first in range(0, len(todo), at_once):
+            batch = todo[first : first + at_once]
+            chunks = (batch[n : n + CHUNK] for n in range(0, len(batch), CHUNK))
+            for answers in run(joblib.delayed(_chunk)(function, chunk) for chunk in chunks):
+                for n, wanted, answer in answers:
+                    if isinstance(answer, str):
+                        faults[n] = answer
+                        continue
+                    for k, (values, length) in zip(wanted, answer, strict=True):
+                        stores[k].write(n, values, length)
+                for _, store in missing:
+                    store.flush()
+                bar.update(len(answers))
+    return [faults[n] for n in sorted(faults)]
+
+
+def _chunk(function, chunk):
+    """What a worker does: the rows of a chunk, or the sentence that says what is wrong with one."""
+    answers = []
+    for n, task, which in chunk:
+        try:
+            answers.append((n, which, function(*task, which)))
+        except SerlibError as error:
+            answers.append((n, which, str(error)))
+    return answers
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """One process at a time; on disks that know no locks several, which costs time only. A lock goes with its
+    process."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        print(f"waiting for another process that writes {shown(folder)}", file=sys.stderr)
+        lock.acquire()
+    except NotImplementedError:  # a disk that knows no locks
+        lock = None
+    try:
+        yield
+    finally:
+        if lock:
+            lock.release()
+
+
+def _head(shape):
+    """The head of a .npy file of float32, of a fixed length."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def _digest(text):
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _remove(folder):
+    """Remove a folder in one step for whoever looks at it."""
+    away = folder.with_name(f".{folder.name}.away")
+    shutil.rmtree(away, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(folder, away)
+        shutil.rmtree(away, ignore_errors=True)
