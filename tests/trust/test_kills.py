@@ -179,7 +179,7 @@ def history(folder):
     """The rows of a history without the time they took."""
     if not (folder / "history.csv").exists():
         return []
-    with open(folder / "history.csv", newline="") as file:
+    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
         return [{**row, "seconds": ""} for row in csv.DictReader(file)]
 
 
