@@ -13,6 +13,7 @@ import pandas as pd
 from serlib import augment
 from serlib.augment.frames import lengths
 from serlib.features import normalisation
+from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
 from serlib.models.recipe import Committee
@@ -114,6 +115,8 @@ def fit(
 def _fit(training, *, after_epoch, jobs, show):
     """Train one model, epoch by epoch, from where the folder stands."""
     recipe, seed, epochs = training.recipe, training.seed, training.epochs
+    # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
+    extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
     examples = _examples(training, jobs=jobs, show=show)
 
     import keras
@@ -166,6 +169,8 @@ def _untrained(training, examples):
 def _fit_members(training, *, epochs, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
     write_plan(training)
+    specs = {training.recipe.features, novelty.SPEC, *(member.features for member in training.recipe.members)}
+    extract_together(training.table, specs, jobs=jobs, show=show)
     members = []
     for member in training.recipe.members:
         run = fit(
