@@ -192,31 +192,39 @@ def atomic_path(target):
 
 
 @contextlib.contextmanager
-def alone(path, refusal):
-    """Nobody else on this machine is at it meanwhile; a lock goes with its process, so a killed one leaves none.
+def alone(path, refusal=None, *, patience_s=0.0):
+    """Keep other processes and threads of this machine out meanwhile: a lock of `filelock`.
+
+    The lock goes with its process, so that a killed one leaves none behind.
 
     Parameters
     ----------
     path : Path
-        A file, made where it is missing, that is locked.
-    refusal : str
-        What is said where another process holds the lock.
+        The file that is locked, made where it is missing. Nothing else may be kept in it.
+    refusal : str, optional
+        What is said where another one holds the lock. Without it the work goes on all the same.
+    patience_s : float
+        Seconds to wait for the lock.
 
     Raises
     ------
     SerlibError
-        Another process holds it. Not checked on Windows and on disks that know no locks.
+        Another one holds the lock. Not checked on disks that know no locks.
     """
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
+    from filelock import FileLock, Timeout
 
-            lock = stack.enter_context(open(path, "ab"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise SerlibError(refusal) from None
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=patience_s, poll_interval=0.01)
+    except Timeout:
+        if refusal:
+            raise SerlibError(refusal) from None
+    except (OSError, NotImplementedError):  # a disk that knows no locks
+        pass
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def remove(path):

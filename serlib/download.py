@@ -149,9 +149,9 @@ def _else(archive):
 @contextlib.contextmanager
 def _alone(part, corpus):
     """Nobody else on this machine writes `part` meanwhile; nothing empty is left behind."""
-    with alone(part, f"Another download of {corpus} is running ({shown(part)}); wait for it"):
+    lock = part.with_name(part.name + ".lock")
+    with alone(lock, f"Another download of {corpus} is running ({shown(part)}); wait for it"):
         try:
             yield
         finally:
-            if part.is_file() and not part.stat().st_size:
-                part.unlink()
+            lock.unlink(missing_ok=True)

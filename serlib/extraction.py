@@ -18,13 +18,12 @@ import json
 import os
 import shutil
 import threading
-import time
 import uuid
 from pathlib import Path
 
 import numpy as np
 
-from serlib.base import NO_SPACE, SerlibError, disk_fault, progress, shown
+from serlib.base import NO_SPACE, SerlibError, alone, disk_fault, progress, shown
 
 #: Rows that a worker computes between two marks. Small enough that a kill costs less than a second.
 CHUNK = 32
@@ -190,7 +189,7 @@ def _work(function, tasks, partial, jobs, show, desc):
 def _chunk(function, tasks, partial, layout, first):
     """Compute some rows, write them, and then the mark that says so; unless another process has done it meanwhile."""
     end, wrong = first + len(tasks), []
-    with _alone(partial / "done" / f"{first}.lock"):
+    with alone(partial / "done" / f"{first}.lock", patience_s=PATIENCE_S):
         if _done(partial, layout, first, end):
             return first, wrong
         rows, lengths = _map(partial, layout, "r+")
@@ -211,24 +210,6 @@ def _chunk(function, tasks, partial, layout, first):
             mark.write_text(_checksum(rows, lengths, first, end))
             os.replace(mark, partial / "done" / str(first))
     return first, wrong
-
-
-@contextlib.contextmanager
-def _alone(lock):
-    """One at a time on this machine; on Windows, on disks that know no locks, and while a process is stopped, several,
-    which costs time only."""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
-
-            file, end = stack.enter_context(open(lock, "ab")), time.monotonic() + PATIENCE_S
-            while time.monotonic() < end:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(0.01)
-        yield
 
 
 def _map(partial, layout, mode):

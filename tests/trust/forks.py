@@ -214,7 +214,7 @@ def main():
 
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the work prints is no answer
-    others = "keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
+    others = "filelock keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
     ours = "augment.copying comparison domain download features recognizer report training transfer"
     for name in [*others.split(), *(f"serlib.{name}" for name in ours.split())]:
         importlib.import_module(name)
