@@ -8,8 +8,7 @@
     print(serlib.evaluate(run).uar)
     print(serlib.Recognizer(run.folder).predict("recording.wav"))
 
-Modules and names load on first use. `serlib.download` and `serlib.search` are modules; their functions are
-`serlib.download.download` and `serlib.search.search`.
+Modules and names load on first use. `serlib.search` is a module; its function is `serlib.search.search`.
 """
 
 import lazy_loader
@@ -25,7 +24,6 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "comparison",
         "corpora",
         "domain",
-        "download",
         "embedding",
         "epochs",
         "evaluation",
@@ -51,7 +49,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "base": ["LABELS", "SerlibError"],
         "audio": ["load"],
-        "corpora": ["CORPORA", "default", "find", "index", "notice"],
+        "corpora": ["CORPORA", "default", "download", "find", "index", "notice"],
         "features": ["SPECS", "FeatureSpec", "extract", "extract_clip"],
         "splits": ["folds", "split"],
         "leakage": ["audit"],
