@@ -52,13 +52,14 @@ def stems(table):
 
 
 def test_the_registry_says_what_each_corpus_should_hold():
-    assert list(CORPORA) == ["sample", "tess", "ravdess", "emodb", "cremad", "savee", "folder"]
+    assert list(CORPORA) == ["sample", "tess", "ravdess", "emodb", "cremad", "savee", "nemo", "folder"]
     assert {name: corpus.clips for name, corpus in CORPORA.items() if name in PUBLISHED} == {
         "tess": 2800,
         "ravdess": 1440,
         "emodb": 535,
         "cremad": 7442,
         "savee": 480,
+        "nemo": 4481,
     }
     assert len(CORPORA["ravdess"].speakers) == 24 and len(CORPORA["cremad"].speakers) == 91
     assert CORPORA["ravdess"].labels["neutral"] == 96 and CORPORA["savee"].labels["neutral"] == 120
@@ -71,7 +72,8 @@ def test_the_registry_says_what_each_corpus_should_hold():
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_each_published_corpus_has_a_home_and_a_citation(name):
     corpus = CORPORA[name]
-    assert corpus.homepage.startswith("http") and "(20" in corpus.citation and "/" in corpus.kaggle
+    assert corpus.homepage.startswith("http") and "(20" in corpus.citation
+    assert corpus.kaggle is None or "/" in corpus.kaggle
     assert corpus.parse(Path(corpus.example)) is not None
 
 
@@ -106,6 +108,9 @@ def test_all_names_are_read_back_as_the_counts_say(name):
         ("cremad", "AudioWAV/1001_DFA_ANG_XX.wav", "angry", "1001", "DFA"),
         ("cremad", "1091_WSI_NEU_XX.wav", "neutral", "1091", "WSI"),
         ("savee", "ALL/DC_su01.wav", "ps", "DC", "su01"),
+        ("nemo", "samples/WR0_surprised_64.wav", "ps", "WR0", "64"),
+        ("nemo", "MP0_happiness_1.opus", "happy", "MP0", "1"),
+        ("nemo", "eb0_sadness_90.flac", "sad", "EB0", "90"),
         ("savee", "ALL/KL_sa15.wav", "sad", "KL", "sa15"),
         ("savee", "AudioData/JE/a01.wav", "angry", "JE", "a01"),
         ("savee", "AudioData/JK/n30.wav", "neutral", "JK", "n30"),
@@ -138,6 +143,11 @@ def test_true_file_names(corpus, path, label, speaker, text):
         ("cremad", "1000_DFA_ANG_XX.wav"),
         ("cremad", "1092_DFA_ANG_XX.wav"),
         ("cremad", "1001_DFA_SUR_XX.wav"),
+        ("nemo", "EB1_anger_1.wav"),
+        ("nemo", "EB0_angry_1.wav"),
+        ("nemo", "EB0_anger_91.wav"),
+        ("nemo", "EB0_anger_01.wav"),
+        ("nemo", "EB0_anger.wav"),
         ("savee", "a01.wav"),
         ("savee", "XX/a01.wav"),
         ("savee", "DC_a16.wav"),
@@ -374,6 +384,31 @@ def test_ravdess_leaves_songs_and_videos_aside(tmp_path):
     assert said["01-01-03-01-01-01-01.mp4"].startswith("is video")
     assert "strong" in said["03-01-01-02-01-01-01.wav"]
     assert len(said) == 3
+
+
+NEMO = """file_id	emotion	raw_text	normalized_text	speaker_id	gender	age
+EB0_anger_2.wav	anger	Dzień dobry.	dzień dobry	        EB0	female	27
+WR0_surprised_2.wav	surprised	Dzień dobry.	dzień dobry	        WR0	male	23
+WR0_fear_10.wav	fear	Idę, "tak".	idę tak	        WR0	male	23
+"""
+
+
+@pytest.mark.parametrize("place", ["", "samples", ".."])
+def test_the_sentences_of_nemo_stand_in_its_table(tmp_path, place):
+    names = ["EB0_anger_2", "WR0_fear_10", "WR0_surprised_2", "WR0_neutral_3"]
+    data = tree(tmp_path / "nEMO", [f"samples/{name}.wav" for name in names])
+    (data / "data.tsv").write_text(NEMO, encoding="utf-8")
+    table = corpora.index("nemo", data / place)
+    assert stems(table) == ["EB0_anger_2", "WR0_fear_10", "WR0_neutral_3", "WR0_surprised_2"]
+    assert table.label.tolist() == ["angry", "fear", "neutral", "ps"]
+    assert table.speaker.tolist() == ["EB0", "WR0", "WR0", "WR0"]
+    assert table.text.tolist() == ["Dzień dobry.", 'Idę, "tak".', "3", "Dzień dobry."]
+
+
+def test_nemo_without_its_table_has_the_numbers_of_its_sentences(tmp_path):
+    table = corpora.index("nemo", tree(tmp_path, ["EB0_anger_2.wav", "WR0_surprised_10.wav"]))
+    assert table.text.tolist() == ["2", "10"]
+    assert table.attrs["missing"] == ["4479 of 4481 clips of nemo"]
 
 
 def test_a_file_in_the_wrong_folder_is_read_by_its_name_and_reported(tmp_path):
@@ -966,6 +1001,18 @@ def test_real_ravdess(real):
     assert table.attrs["missing"] == [] and table.attrs["rejected"] == [] and table.attrs["duplicates"] == 0
     assert table.speech.tolist() == natsorted(table.speech)
     assert len(table) - table.digest.nunique() == 1  # the twins of actor 7
+
+
+@pytest.mark.real
+def test_real_nemo(real):
+    table = corpora.index("nemo", real / "nemo")
+    assert len(table) == 4481 and table.attrs["missing"] == [] and table.attrs["rejected"] == []
+    assert table.attrs["duplicates"] == 0
+    assert table.label.value_counts().to_dict() == CORPORA["nemo"].labels
+    assert sorted(set(table.speaker)) == list(CORPORA["nemo"].speakers)
+    assert table.text.nunique() == 90 and table.text.str.contains(" ").all()
+    clip = table[table.speech.str.endswith("WR0_surprised_64.wav")].iloc[0]
+    assert (clip.label, clip.speaker, clip.text) == ("ps", "WR0", "Ucho wykrywa dźwięki o różnej częstotliwości.")
 
 
 @pytest.mark.real

@@ -14,7 +14,7 @@ import time
 import traceback
 import warnings
 import zipfile
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import filelock
@@ -299,7 +299,7 @@ def test_places_in_the_order_of_the_client(server, user, home, monkeypatch):
 
 
 def write_login(file, *, token=TOKEN, hours=5):
-    until = datetime.now(timezone.utc) + timedelta(hours=hours)
+    until = datetime.now(UTC) + timedelta(hours=hours)
     told = {"refresh_token": "refresh", "access_token": token, "access_token_expiration": until.isoformat()}
     return write_key(file, json.dumps({**told, "username": USER}).encode())
 

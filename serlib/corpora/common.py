@@ -93,6 +93,9 @@ class Corpus:
         Reads the file name (and its folder's); None where that is no name of this corpus. Never raises, opens nothing.
     refuse : callable, Path -> str or None
         Why a file that belongs to the corpus is no clip of speech ("is song, not speech"); None where it does not.
+    sentences : callable, Path -> dict, or None
+        Reads the corpus's own table of what is said: name of a clip -> sentence. It replaces the code of the sentence
+        that stands in the file name.
     scan : callable, (Path, list) -> list of (Path, Clip)
         Replaces the walk over the folder where file names do not say everything (`folder`); appends to the list what
         it rejects, as {"file", "reason"}.
@@ -130,6 +133,7 @@ class Corpus:
     example: str
     parse: Callable
     refuse: Callable = lambda path: None
+    sentences: Callable | None = None
     scan: Callable | None = None
     kaggle: str | None = None
     zenodo: Deposit | None = None
@@ -239,3 +243,22 @@ def walk(root, rejected, *, limit=None):
                 yield Path(entry.path)
         folders += [Path(entry.path) for entry in reversed(below) if not entry.is_symlink()]
         links += [Path(entry.path) for entry in reversed(below) if entry.is_symlink()]
+
+
+def tables(root, name):
+    """The tables of a corpus: files of one name in its folder, below it (three levels), or beside it.
+
+    Parameters
+    ----------
+    root : Path
+    name : str
+        File name, such as `data.tsv`; `*` stands for any letters.
+
+    Returns
+    -------
+    list of Path, in natural order. Hidden files and folders are left out.
+    """
+    root = Path(root)
+    places = [root.glob(depth + name) for depth in ("", "*/", "*/*/", "*/*/*/")]
+    files = [path for place in places for path in place] or list(root.parent.glob(name))
+    return sorted((path for path in files if path.is_file() and not path.name.startswith(".")), key=natural)

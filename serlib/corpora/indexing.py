@@ -1,6 +1,7 @@
 """From a folder of sound files to the table that everything else starts from."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -169,6 +170,9 @@ def _scan(corpus, place, rejected):
     if not clips:
         raise SerlibError(misfit(corpus, place, files))
     known = {path for path, _ in clips}
+    if corpus.sentences:
+        texts = corpus.sentences(place)
+        clips = [(path, replace(clip, text=texts.get(clip.name, clip.text))) for path, clip in clips]
     unlike = f"is not named like a clip of {corpus.name} ({corpus.example}); rename it or move it elsewhere"
     rejected += [rejection(path, corpus.refuse(path) or unlike) for path in files if path not in known]
     return clips

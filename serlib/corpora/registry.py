@@ -8,11 +8,11 @@ from pathlib import Path
 from natsort import natsorted
 
 from serlib.base import SerlibError, data_dir, home, one_line
-from serlib.corpora import cremad, emodb, folder, ravdess, sample, savee, tess
+from serlib.corpora import cremad, emodb, folder, nemo, ravdess, sample, savee, tess
 from serlib.corpora.common import printable, walk
 
 #: Name -> Corpus.
-CORPORA = {module.CORPUS.name: module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, folder)}
+CORPORA = {module.CORPUS.name: module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo, folder)}
 
 #: Where a Kaggle kernel mounts the data sets that were added to it.
 KAGGLE_INPUT = Path("/kaggle/input")
