@@ -194,9 +194,13 @@ def unpack(archive, to, *, show=None):
     archive : str or Path
         A ZIP file, called whatever it likes.
     to : str or Path
-        The folder to make. After an error it is gone.
+        The folder to make, which must not exist. After an error it does not.
     show : bool, optional
         Progress bar.
+
+    Returns
+    -------
+    Path, `to`.
 
     Raises
     ------
@@ -206,6 +210,8 @@ def unpack(archive, to, *, show=None):
         There is no room on the disk.
     """
     archive, to = Path(archive), Path(to)
+    if to.exists():
+        raise SerlibError(f"{shown(to)} holds other files, which stay as they are; name another folder")
     try:
         _check_list(archive)
         with zipfile.ZipFile(archive) as opened:
@@ -221,10 +227,10 @@ def unpack(archive, to, *, show=None):
                 opened.extract(entry, to)  # compares the CRC-32
         files = sum(not entry.is_dir() for entry in entries)
         (to / MARKER).write_text(json.dumps({"files": files}) + "\n")
-        return
+        return to
     except SerlibError as error:
         fault = error
-    except (FileExistsError, NotADirectoryError) as error:
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         name = ascii(Path(error.filename).name[:80])
         fault = BadArchive(f"{shown(archive)} holds {name} twice, as a file and as a folder; download it again")
     except OSError as error:

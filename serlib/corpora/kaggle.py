@@ -79,6 +79,10 @@ class Hidden(str):
     def __repr__(self):
         return "(hidden)"
 
+    def strip(self):
+        """Without white space around it, and hidden as before."""
+        return Hidden(super().strip())
+
 
 def credentials(*, strict=False):
     """Credentials where Kaggle's clients look for them, in their order; then in the `kaggle.json` of the checkout.
@@ -139,6 +143,8 @@ def fetch(corpus, folder, *, show=None):
         what = f"The connection to Kaggle failed ({type(error).__name__})"
         fault = SerlibError(f"{what}: check the network, then run this again{more}")
     except (DataCorruptionError, ValueError):  # a wrong MD5, a wrong size
+        for file in folder.glob("*.zip*"):
+            file.unlink()
         fault = SerlibError(f"The archive of {corpus.title} arrived damaged and was deleted; run this again")
     except OSError as error:
         fault = disk_fault(error, folder / "archive")
@@ -246,25 +252,31 @@ def _token():
     readable = False
     with contextlib.suppress(OSError, ValueError):  # the error of a file that is no text holds all of it
         token, source = get_access_token_from_env()
+        token = Hidden(token or "").strip()
         readable = True
     if not readable:
         raise SerlibError("The file with your Kaggle access token cannot be read as text; save the token there again")
     where = source if source == "KAGGLE_API_TOKEN" else "~/.kaggle/access_token"
-    return Credentials(where, secret=_checked(token.strip(), where)) if token else None
+    return Credentials(where, secret=_checked(token, where)) if token else None
 
 
 def _key():
     """A name and a key: each variable that is set goes before its entry in the file, as the client has it."""
     names = ("username", "key")
-    pair = {name: os.environ.get(f"KAGGLE_{name.upper()}", "").strip() for name in names}
-    where, warning = "KAGGLE_USERNAME and KAGGLE_KEY", ""
+    pair = {name: Hidden(os.environ.get(f"KAGGLE_{name.upper()}", "")).strip() for name in names}
+    where = "KAGGLE_USERNAME and KAGGLE_KEY"
+    warning = ""
     settings = os.environ.get("XDG_CONFIG_HOME", "~/.config")
     folders = [os.environ.get("KAGGLE_CONFIG_DIR") or "~/.kaggle", f"{settings}/kaggle", home()]
     files = [Path(os.path.expanduser(folder)) / "kaggle.json" for folder in folders]
     file = next((file for file in files if file.is_file()), None)
     if file and not all(pair.values()):
         where = _from_home(file)
-        pair = {name: pair[name] or text for name, text in _read(file, where).items()}
+        texts = _read(file)
+        if not texts or texts["key"].startswith("YOUR_"):
+            fault = "is still the example" if texts else "holds no username and key"
+            raise SerlibError(f"{where} {fault}; remove it, since public data sets need none, or get your own: {HOW}")
+        pair = {name: pair[name] or texts[name] for name in names}
         if os.name != "nt" and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             warning = f"others on this machine can read it: chmod 600 {where}"
     if not any(pair.values()):
@@ -279,28 +291,25 @@ def _key():
     return Credentials(where, _checked(pair["username"], where), _checked(pair["key"], where), warning)
 
 
-def _read(file, where):
-    """User name and key in a kaggle.json, which PowerShell saves in UTF-16 and Notepad with a byte order mark."""
+def _read(file):
+    """User name and key in a kaggle.json, which PowerShell saves in UTF-16 and Notepad with a byte order mark.
+
+    None where it holds none. Raises nothing: an exception of json would hold the whole text.
+    """
     try:
         data = file.read_bytes()
-        pair = json.loads(data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
-        pair = {name: Hidden(pair[name].strip()) for name in ("username", "key")}
-    except OSError as error:
-        raise SerlibError(f"{where} cannot be read ({error.strerror}); mend its permissions") from None
-    except (ValueError, LookupError, TypeError, AttributeError):
-        pair = {}
-    if all(pair.values()) and pair and not pair["key"].startswith("YOUR_"):
-        return pair
-    # Raised outside of `except`: the exception of json holds the whole text.
-    fault = "is still the example" if any(pair.values()) else "holds no username and key"
-    raise SerlibError(f"{where} {fault}; remove it, since public data sets need none, or get your own: {HOW}")
+        texts = json.loads(data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
+        texts = {name: Hidden(texts[name]).strip() for name in ("username", "key") if isinstance(texts[name], str)}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return texts if len(texts) == 2 and all(texts.values()) else None
 
 
 def _checked(text, where):
     """Refuse what cannot stand in a header: the libraries below would quote it in their messages."""
     if not text.isascii() or not text.isprintable() or " " in text or len(text) > 8000:
         raise SerlibError(f"What {where} holds is no Kaggle credential (letters that none has); copy it again")
-    return Hidden(text)
+    return text
 
 
 def _from_home(file):

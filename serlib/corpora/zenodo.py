@@ -49,7 +49,7 @@ def fetch(corpus, folder, *, show=None):
     except requests.RequestException as error:
         what = type(error).__name__
         raise SerlibError(f"Zenodo cannot be reached ({what}): check the network, then run this again") from error
-    except ValueError as error:  # the MD5; or the DOI leads to something else
+    except (ValueError, KeyError) as error:  # the MD5; or the DOI leads to something else
         raise SerlibError(
             f"{deposit.file} arrived damaged, or {where} no longer leads to it; run this again, or download it with "
             "the browser"

@@ -135,12 +135,12 @@ def download(url, to=None):
     """TESS from the stand-in server."""
     from kagglesdk import kaggle_env
 
-    from serlib import download, transfer
-    from serlib.corpora import registry
+    from serlib import corpora
+    from serlib.corpora import kaggle, registry
 
     kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = url
-    transfer.PAUSE_S, registry.KAGGLE_INPUT = 0, Path("no input")
-    download.download("tess", to=to)
+    kaggle.PAUSE_S, registry.KAGGLE_INPUT = 0, Path("no input")
+    corpora.download("tess", to=to)
 
 
 WORK = {work.__name__: work for work in (extract, train, judge, write_report, download)}
@@ -214,8 +214,8 @@ def main():
 
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the work prints is no answer
-    others = "filelock keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
-    ours = "augment.copying comparison domain download features recognizer report training transfer"
+    others = "filelock kagglehub.clients keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
+    ours = "augment.copying comparison domain features recognizer report training"
     for name in [*others.split(), *(f"serlib.{name}" for name in ours.split())]:
         importlib.import_module(name)
     for line in sys.stdin:

@@ -26,9 +26,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import serlib
-from serlib import archives, corpora, modelfile, runs
+from serlib import corpora, modelfile, runs
 from serlib.base import LABELS, SerlibError, for_spreadsheets
-from serlib.corpora import CORPORA
+from serlib.corpora import CORPORA, archives
 from serlib.runs import Run
 from tests.trust.damaged import encoded
 
