@@ -12,9 +12,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from serlib.base import SerlibError, alone, data_dir, disk_fault, progress, remove, shown
 from serlib.corpora import kaggle, registry, zenodo
-from serlib.corpora.common import walk
+from serlib.corpora.corpus import walk
+from serlib.utils import SerlibError, alone, data_dir, disk_fault, progress, remove, shown
 
 #: Marks a folder that was unpacked whole; holds how many files it had. Its dot hides it from the index.
 MARKER = ".serlib-unpacked.json"
@@ -80,7 +80,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
     --------
     >>> download("savee", source="zenodo")
     Traceback (most recent call last):
-    serlib.base.SerlibError: SAVEE is not on zenodo; choose source kaggle
+    serlib.utils.SerlibError: savee is not on zenodo; choose source kaggle
 
     Taught in notebooks/01_download.
     """
@@ -139,7 +139,7 @@ def _source(entry, source, target):
     if source is None:
         source = entry.sources[0]
     if source not in entry.sources:
-        raise SerlibError(f"{entry.title} is not on {source}; choose source {' or '.join(entry.sources)}")
+        raise SerlibError(f"{entry.name} is not on {source}; choose source {' or '.join(entry.sources)}")
     if entry.kaggle and (os.environ.get("KAGGLE_KERNEL_RUN_TYPE") or registry.KAGGLE_INPUT.is_dir()):
         raise SerlibError(
             f"On Kaggle nothing is downloaded: choose Add Input beside the notebook, add the data set {entry.kaggle}, "

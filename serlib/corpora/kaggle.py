@@ -14,7 +14,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serlib.base import SerlibError, disk_fault, home, shown
+from serlib.utils import SerlibError, disk_fault, home, shown
 
 #: How to sign in today, for messages.
 HOW = (

@@ -4,7 +4,7 @@ import logging
 import os
 from pathlib import Path
 
-from serlib.base import SerlibError, disk_fault
+from serlib.utils import SerlibError, disk_fault
 
 
 def fetch(corpus, folder, *, show=None):
