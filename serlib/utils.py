@@ -192,19 +192,15 @@ def atomic_path(target):
 
 
 @contextlib.contextmanager
-def alone(path, refusal=None, *, patience_s=0.0):
-    """Keep other processes and threads of this machine out meanwhile: a lock of `filelock`.
-
-    The lock goes with its process, so that a killed one leaves none behind.
+def alone(path, refusal):
+    """Keep other processes and threads of this machine out meanwhile; the lock goes with its process.
 
     Parameters
     ----------
     path : Path
         The file that is locked, made where it is missing. Nothing else may be kept in it.
-    refusal : str, optional
-        What is said where another one holds the lock. Without it the work goes on all the same.
-    patience_s : float
-        Seconds to wait for the lock.
+    refusal : str
+        What is said where another one holds the lock.
 
     Raises
     ------
@@ -215,10 +211,9 @@ def alone(path, refusal=None, *, patience_s=0.0):
 
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=patience_s, poll_interval=0.01)
+        lock.acquire(timeout=0)
     except Timeout:
-        if refusal:
-            raise SerlibError(refusal) from None
+        raise SerlibError(refusal) from None
     except (OSError, NotImplementedError):  # a disk that knows no locks
         pass
     try:

@@ -95,9 +95,6 @@ def test_a_lock_keeps_others_out_and_goes_with_its_process(tmp_path):
         assert other.stdout.readline() == "held\n"
         with pytest.raises(SerlibError, match="wait for it"), utils.alone(lock, "wait for it"):
             pytest.fail("two at once")
-        start_s = time.monotonic()
-        with utils.alone(lock, patience_s=0.2):  # without a refusal the work goes on
-            assert time.monotonic() - start_s >= 0.2
     finally:
         other.kill()
         other.wait()
