@@ -216,7 +216,7 @@ def _only_the_bar(show):
     if show is None:
         show = os.environ.get("SERLIB_PROGRESS", "1") != "0"
     with (
-        open(os.devnull, "w") as nowhere,
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(sys.stderr if show else nowhere),
     ):
