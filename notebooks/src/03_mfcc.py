@@ -498,6 +498,7 @@ check("serlib.extract_clip", everything[:, : spec.n_mfcc], mfcc, within=1e-3)
 #
 # The recipes of the next notebooks take their features from `serlib.SPECS`.
 
+
 # %%
 def summarised(spec):
     return ", ".join(spec.summary) if len(spec.summary) < 4 else f"{len(spec.summary)} statistics"

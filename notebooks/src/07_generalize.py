@@ -127,7 +127,7 @@ print(*ours.members[0].augment[0].frames, sep="\n")
 # is where we start. Then come functionals, the copies, and the second member. The last step trains nothing: the answers
 # of the committee are matched, over all that the speaker says, to how often each emotion was there in training.
 
-# %%
+# %% tags=["trained"]
 first = ours.members[0]
 plain = replace(first, name="functionals-plain", augment=first.augment[1:])  # without the copies
 chosen = [serlib.RECIPES["lstm-256"], plain, first, ours]
@@ -150,7 +150,7 @@ print(f"The last step is {PER_SPEAKER}")
 # %% [markdown]
 # The same as a picture:
 
-# %%
+# %% tags=["trained"]
 plots.show(plots.splits_compared(judged, metric="uar", title="A new voice: step by step", by="Step"))
 assert judged["matched by speaker"].uar > judged["A: mean MFCC"].uar
 
@@ -166,7 +166,7 @@ assert judged["matched by speaker"].uar > judged["A: mean MFCC"].uar
 #
 # Which emotions does the new voice still lose?
 
-# %%
+# %% tags=["trained"]
 plots.show(plots.confusion(judged["matched by speaker"], title="The voice is new, the answers are matched by speaker"))
 weakest = judged["matched by speaker"].per_class.recall
 print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
@@ -194,7 +194,7 @@ plots.show(plots.likeness(alike, one=one, other=other, corpora=[CORPUS]))
 # The cure for one voice is many. Where TESS and RAVDESS are both here, each speaker of TESS is left out in turn, and
 # the other one trains together with the 24 actors of RAVDESS.
 
-# %%
+# %% tags=["trained"]
 if CORPUS == "tess" and corpora.present("ravdess"):
     both = serlib.index(["tess", "ravdess"], [corpora.find("tess"), corpora.find("ravdess")])
     split = "speaker:tess/OAF,tess/YAF"
@@ -211,13 +211,14 @@ else:
 # would move with other words of these voices, not with a third voice. Look at how far the two directions lie apart; a
 # third voice may lie as far from both. To claim more, record more people.
 
-# %%
+# %% tags=["trained"]
 for name, each in judged.items():
     spread = each.per_speaker.uar
     print(
         f"{name:18} from {spread.min():.0%} to {spread.max():.0%} between {len(spread)} speakers, "
         f"intervals drawn over {each.resampled_by}s"
     )
+    assert len(spread) == index.speaker.nunique(), "a speaker was not left out"
 
 # %% [markdown]
 # ## What you take along
