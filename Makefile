@@ -9,17 +9,21 @@ PYTEST := $(BIN)/python -m pytest
 PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Beginnings of notebook names: make run NOTEBOOKS="03 04", make notebooks NOTEBOOKS=05
 RUN    := $(or $(NOTEBOOKS),01 02 03 04 05)
-# Everything marked `real` runs wherever the real corpora are.
-REAL   := $(if $(SERLIB_REAL_DATA),,-m "not real")
+NBVAL  := $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600
+# make test leaves these markers out, make test-all runs them as well.
+LONG   := browser or trust or slow or real
+# What is marked `real` runs wherever the real corpora are.
+REAL   := $(if $(SERLIB_REAL_DATA),, and not real)
+SHORT  := $(wildcard notebooks/0[1-5]_*.ipynb)
 # JupyterLab refuses root, who is all there is in a container.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test trust lab app notebooks bench clean
+.PHONY: help env run test test-all test-arithmetic test-lowest trust lab app notebooks bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
 
 env: .venv/installed  ## make .venv and install requirements.txt (again only when that has changed)
 
@@ -31,7 +35,7 @@ env: .venv/installed  ## make .venv and install requirements.txt (again only whe
 	@"$(PYTHON)" -m venv .venv || { echo "make: $(PYTHON) -m venv .venv failed: remove .venv and try again" \
 	  "(Debian: apt install python3-venv first)" >&2; exit 1; }
 	@echo "installing requirements.txt into .venv (half a minute with a fast network, some minutes without)"
-	@{ $(PIP) "$$(grep '^uv' requirements.txt)" && $(BIN)/python -m uv pip install -q --python $(BIN)/python -r requirements.txt; } \
+	@{ $(PIP) 'uv>=0.5,<1' && $(BIN)/python -m uv pip install -q --python $(BIN)/python -r requirements.txt; } \
 	  || { echo "make: uv could not install them, pip tries it now" >&2; $(PIP) -r requirements.txt; } \
 	  || { echo "make: installing requirements.txt failed, see above: is there a network, and 3 GB of free disk?" \
 	  "Then say make again" >&2; exit 1; }
@@ -40,13 +44,26 @@ env: .venv/installed  ## make .venv and install requirements.txt (again only whe
 run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_CORPUS=tess make run: on TESS)
 	@SERLIB_CORPUS="$${SERLIB_CORPUS:-sample}" $(BIN)/python notebooks/build.py run $(RUN)
 
-test: env  ## ruff, pytest (with real corpora where SERLIB_REAL_DATA names them), nbval on the notebooks
+test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their committed outputs
 	@$(BIN)/ruff check .
-	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 $(REAL)
-	$(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600 notebooks
+	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))"
+	$(NBVAL) $(SHORT)
 
-trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (make test: a sample)
-	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 $(REAL)
+test-all: test  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
+	$(PYTEST) tests --durations=10 --durations-min=5 -m "($(LONG))$(REAL)"
+	$(NBVAL) $(filter-out $(SHORT),$(wildcard notebooks/*.ipynb))
+
+test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them
+	ONEDNN_MAX_CPU_ISA=SSE41 $(NBVAL) $(wildcard notebooks/0[45]_*.ipynb)
+	TF_ENABLE_ONEDNN_OPTS=0 $(NBVAL) $(wildcard notebooks/0[45]_*.ipynb)
+
+test-lowest: env  ## the unit tests with the lowest versions that requirements.txt allows, in .venv/lowest
+	@$(BIN)/python -m venv --clear .venv/lowest
+	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct -r requirements.txt
+	.venv/lowest/bin/python -m pytest tests -m "not ($(LONG))"
+
+trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (test-all: some)
+	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 -m "trust$(REAL)"
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) notebooks

@@ -13,6 +13,9 @@ from notebooks import build
 #: players, SVG, HTML and widgets hold random ids (a widget that has no page of its own is tagged, see test_notebooks).
 NOT_COMPARED = ("stderr", "text/html", "image/svg+xml", build.WIDGET)
 
+#: Folders of tests that are markers as well, so that the Makefile can leave them out.
+MARKED = {"browser", "trust"}
+
 HOME = pytest.StashKey[Path]()
 
 
@@ -38,12 +41,14 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Extend what nbval leaves out of its comparison; of cells that show what was trained, compare the words alone."""
-    for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:
-        notebook.skip_compare += NOT_COMPARED
+    """Mark the tests of tests/browser and tests/trust; tell nbval what it leaves out of its comparison."""
     for item in items:
+        for folder in MARKED & set(item.nodeid.split("/")):
+            item.add_marker(folder)
         if build.TRAINED in getattr(item, "cell", {}).get("metadata", {}).get("tags", []):
             item.sanitize = words_only(item.sanitize)
+    for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:
+        notebook.skip_compare += NOT_COMPARED
 
 
 def words_only(sanitize):

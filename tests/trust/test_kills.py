@@ -1,7 +1,8 @@
 """SIGKILL at random moments, full disks, folders that may not be written, two at once: nothing lost, nothing halved.
 
 Each work is killed, and what comes next goes on in the same folders, until it has been killed often enough in all; then
-and in between everything is compared with one unbroken run. `make trust` kills fifty times each, `make test` thrice.
+and in between everything is compared with one unbroken run. `make trust` kills fifty times each,
+`make test-all` thrice.
 """
 
 import csv
