@@ -6,8 +6,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from serlib.base import FORMULA, LABELS, UNKNOWN, SerlibError
-from serlib.corpora.common import Clip, Corpus, normal_label, printable, rejection, walk
+from serlib.corpora.corpus import Clip, Corpus, normal_label, printable, rejection, walk
+from serlib.utils import FORMULA, LABELS, UNKNOWN, SerlibError
 
 #: Tables that are looked for in the folder, in this order.
 TABLES = ("index.csv", "metadata.csv")
@@ -139,7 +139,7 @@ def heading(data):
 
 
 def _unquoted(cell):
-    """Without the ' that keeps a spreadsheet from running a text (`serlib.base.for_spreadsheets`)."""
+    """Without the ' that keeps a spreadsheet from running a text (`serlib.utils.for_spreadsheets`)."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from serlib.base import SerlibError
-from serlib.corpora.common import natural, printable, rejection, walk
+from serlib.corpora.corpus import natural, printable, rejection, walk
 from serlib.corpora.reading import read_all
 from serlib.corpora.registry import entry, find, misfit
+from serlib.utils import SerlibError
 
 #: Columns of the index and their types.
 COLUMNS = {

@@ -2,7 +2,7 @@
 
 import re
 
-from serlib.corpora.common import SYNONYMS, Clip, Corpus, normal_label
+from serlib.corpora.corpus import SYNONYMS, Clip, Corpus, normal_label
 
 #: The target words (Northwestern University Auditory Test No. 6), one of them in each clip.
 WORDS = tuple(

@@ -116,7 +116,8 @@ def marked(home):
 
 @pytest.mark.parametrize("copies", [0, 2], ids=["features", "changed copies"])
 def test_extraction(do, place, tones, copies):
-    from serlib import corpora, extraction
+    from serlib import corpora
+    from serlib.features.cache import CHUNK
 
     order = list(corpora.index("tess", tones).digest)
     work = {"folder": str(tones), "copies": copies}
@@ -131,7 +132,7 @@ def test_extraction(do, place, tones, copies):
         log = home / "log"
 
         def run(kill_s):
-            done = {digest for first in marked(home) for digest in order[first : first + extraction.CHUNK]}
+            done = {digest for first in marked(home) for digest in order[first : first + CHUNK]}
             finished, before = bool(caches(home)), len(lines(log))
             (ended,) = do(("extract", {**work, "home": str(home), "log": str(log)}), kill_s=kill_s)
             again = set(lines(log)[before:])
