@@ -41,14 +41,15 @@ from serlib import audio, plots, widgets
 from serlib.utils import home
 
 # %% [markdown]
-# Everything that can be turned is here; the first five must be those of notebook 04 to find its run.
+# Everything that can be turned is here; the first six must be those of notebook 04 to find its run.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
 RECIPE = "lstm-256"  # published system A
 KEEP = "best"  # which epoch's weights: last, as tutorials do, or best on the validation role
 SEED = 0  # of the split and of the training
-SETTINGS = {"batch_size": 16, "epochs": 18} if CORPUS == "sample" else {}  # few clips, small batches; {}: the recipe's
+SAMPLE = dict(batch_size=32, epochs=60, learning_rate=0.002, schedule="cosine", label_smoothing=0.1)  # few clips
+SETTINGS = SAMPLE if CORPUS == "sample" else {}  # instead of the recipe's
 NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
 THRESHOLD = 0.6  # below this confidence the model says "unsure"
 PIECE_S = 0.1  # what a microphone hands over at a time
