@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 07 Generalise: bring a new voice back
 #
-# Notebook 05 ended with a fall: the voice was new, and most of the accuracy was gone. We climb back, a step at a time,
+# Notebook 05 ended with a fall: the voice was new, and much of the accuracy was gone. We climb back, a step at a time,
 # and say of each step what it costs.
 #
 # **Running time**: two minutes on the sample corpus, half an hour on TESS; half a minute where the runs are
