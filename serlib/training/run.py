@@ -90,6 +90,28 @@ def machine():
     }
 
 
+def named(machine):
+    """A machine in words.
+
+    Parameters
+    ----------
+    machine : dict
+        From `machine`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> named({"processor": "Xeon", "instructions": "AVX2", "threads": 2, "gpus": [], "set": {"OMP_NUM_THREADS": "1"}})
+    'Xeon, AVX2, threads: 2, OMP_NUM_THREADS=1'
+    """
+    chosen = [f"{name}={value}" for name, value in machine["set"].items()]
+    threads = f"threads: {machine['threads']}"
+    return ", ".join([machine["processor"], machine["instructions"], threads, *machine["gpus"], *chosen])
+
+
 def processor():
     """The name of the processor, as precisely as the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
