@@ -85,20 +85,17 @@ def extract(folder, log, copies=0):
     """Features of a corpus, or of changed copies; `log` gets the digest of each clip that is computed."""
     from serlib import augment, corpora
     from serlib.augment import copying
-    from serlib.features import cache
     from serlib.features import spec as features
 
-    cache.PATIENCE_S = 3600  # beside heavy work a chunk takes its time
-
     table = corpora.index("tess", folder)
-    module = copying if copies else features
-    row = module._row
+    module, name = (copying, "_row") if copies else (features, "_rows")
+    compute = getattr(module, name)
 
     def noted(file, digest, *args, **options):
         note(log, digest)
-        return row(file, digest, *args, **options)
+        return compute(file, digest, *args, **options)
 
-    module._row = noted
+    setattr(module, name, noted)
     if copies:
         changes = augment.Copies(copies, waveform=(augment.Shift(), augment.Noise()))
         augment.copies(table, features.SPECS["mfcc40-mean"], changes, jobs=2)

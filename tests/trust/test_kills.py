@@ -106,18 +106,21 @@ def lines(log):
 
 
 def caches(home):
-    return sorted((home / "data" / "features").glob("[!.]*")) if (home / "data" / "features").exists() else []
+    """Finished stores of features."""
+    return sorted(path.parent for path in (home / "data" / "features").glob("*/[!.]*/keys.txt"))
 
 
-def marked(home):
-    """First rows of the chunks that an extraction on its way says are done."""
-    return {int(path.name) for path in (home / "data" / "features").glob(".*.partial/done/*") if path.name.isdigit()}
+def journalled(home, order):
+    """Digests of the clips that an extraction on its way says are done."""
+    from serlib.features import cache
+
+    records = [np.fromfile(path, cache.RECORD) for path in (home / "data" / "features").glob("*/.*.partial/journal")]
+    return {order[row] for part in records for row in part["row"]}
 
 
 @pytest.mark.parametrize("copies", [0, 2], ids=["features", "changed copies"])
 def test_extraction(do, place, tones, copies):
     from serlib import corpora
-    from serlib.features.cache import CHUNK
 
     order = list(corpora.index("tess", tones).digest)
     work = {"folder": str(tones), "copies": copies}
@@ -132,7 +135,7 @@ def test_extraction(do, place, tones, copies):
         log = home / "log"
 
         def run(kill_s):
-            done = {digest for first in marked(home) for digest in order[first : first + CHUNK]}
+            done = journalled(home, order)
             finished, before = bool(caches(home)), len(lines(log))
             (ended,) = do(("extract", {**work, "home": str(home), "log": str(log)}), kill_s=kill_s)
             again = set(lines(log)[before:])
@@ -176,7 +179,7 @@ def history(folder):
     """The rows of a history without the time they took."""
     if not (folder / "history.csv").exists():
         return []
-    with open(folder / "history.csv", newline="") as file:
+    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
         return [{**row, "seconds": ""} for row in csv.DictReader(file)]
 
 
@@ -391,7 +394,7 @@ def half_written(top):
         path
         for path in found
         if not any(part.endswith(on_its_way) for part in path.relative_to(top).parts)
-        and path.name not in ("predictions.csv", "report.json", "key")
+        and path.name not in ("predictions.csv", "report.json", "key", "lock")
         and path.suffix != ".png"
     ]
 
