@@ -9,7 +9,7 @@ import pandas as pd
 from serlib.models.recipe import Committee, Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
-from serlib.training.run import content
+from serlib.training.state import content
 from serlib.utils import SerlibError, progress, shown
 
 #: Batch sizes of the usual space.

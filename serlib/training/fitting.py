@@ -19,7 +19,9 @@ from serlib.models import recipes
 from serlib.models.recipe import Committee
 from serlib.splits import rows
 from serlib.training import novelty
-from serlib.training.run import (
+from serlib.training.run import read_info
+from serlib.training.schedule import Examples, draw, learning_rate, should_stop
+from serlib.training.state import (
     Outcome,
     Training,
     at_work,
@@ -28,13 +30,11 @@ from serlib.training.run import (
     last_state,
     load_finished,
     outcome,
-    read_info,
     refuse_other,
     save_state,
     throw_away,
     write_plan,
 )
-from serlib.training.schedule import Examples, draw, learning_rate, should_stop
 from serlib.utils import SerlibError, atomic_path, progress
 
 

@@ -1,40 +1,38 @@
-"""A run: the folder that a training leaves, its state on the way there, and the check that it answers as it did.
+"""A run: the folder that a training leaves, and the check that it still answers as it did.
 
     model.keras    the model, in Keras's own safe format
-    run.json       recipe, features, labels in order, corpora, split, seed, versions, figures, probes; how sure the
-                   model may be (`training.calibration`), what its training clips are like (`training.novelty`)
+    run.json       recipe, features, labels in order, corpora, split, seed, versions, machine, figures, probes; how
+                   sure the model may be (`training.calibration`), what its training clips are like (`training.novelty`)
     split.csv      each clip with its role
     history.csv    one row an epoch
 
 Nothing is pickled. The probes are three synthetic sounds with the probabilities that the model gave them on the day
 it was trained: features, weights and the order of the labels are checked together when the run is loaded.
-
-While a training goes on its folder is called `.partial`. A training that was killed finds there the last epoch that
-counts; whatever is half written does not count.
 """
 
-import contextlib
-import functools
-import hashlib
 import json
+import os
 import platform
-import shutil
+import re
+import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 
 from serlib import audio
 from serlib.features.spec import FeatureSpec, extract_clip, pad
-from serlib.models.recipe import NORMALISATIONS, Recipe
-from serlib.splits import rows
-from serlib.training import calibration, modelfile, novelty
-from serlib.training.schedule import best_epoch
-from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, ordered_labels, remove, shown
+from serlib.models.recipe import NORMALISATIONS
+from serlib.training import calibration, novelty
+from serlib.utils import ROLES, SerlibError, shown
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
+
+#: A `.keras` file is a ZIP archive of these.
+MODEL_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 
 #: Layout of the folder; another number is refused.
 FORMAT = 1
@@ -43,18 +41,84 @@ FORMAT = 1
 #: well above what another processor or TensorFlow release changes, well below what decides.
 PROBE_TOLERANCE = 0.01
 
+#: Environment variables by which a user decides how the numbers of a training are computed.
+ARITHMETIC = (
+    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    *(
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "OPENBLAS_CORETYPE",
+        "NPY_DISABLE_CPU_FEATURES",
+        "CUDA_VISIBLE_DEVICES",
+    ),
+)
+
 #: What may have been chosen on the test role: nothing, or all.
 PROTOCOLS = ("held-out", "published")
 
 #: No frame, no number of mel bands and no padding is larger than this.
 LARGEST = 2**20
 
-#: What an epoch is judged by.
-METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-
 #: What split.csv and history.csv hold at least.
 SPLIT_COLUMNS = ("speech", "label", "speaker", "text", "role")
 HISTORY_COLUMNS = ("epoch", "loss", "val_loss")
+
+
+def machine():
+    """What decides the last digits of a training: processor, instruction set, threads, and what the user has set.
+
+    Returns
+    -------
+    dict
+        `processor` in words; `instructions`, the newest set that numpy finds on it (oneDNN takes the newest as well,
+        up to ONEDNN_MAX_CPU_ISA); `threads` that TensorFlow may use for one operation; `gpus`, a list of names; and
+        `set`, those of ARITHMETIC that stand in the environment.
+    """
+    import tensorflow as tf
+
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return {
+        "processor": processor(),
+        "instructions": [*extensions.get("baseline", []), *extensions.get("found", [])][-1],
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or joblib.cpu_count(),
+        "gpus": [gpu.get("device_name", "GPU") for gpu in gpus],
+        "set": {name: os.environ[name] for name in ARITHMETIC if os.environ.get(name)},
+    }
+
+
+def named(machine):
+    """A machine in words.
+
+    Parameters
+    ----------
+    machine : dict
+        From `machine`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> named({"processor": "Xeon", "instructions": "AVX2", "threads": 2, "gpus": [], "set": {"OMP_NUM_THREADS": "1"}})
+    'Xeon, AVX2, threads: 2, OMP_NUM_THREADS=1'
+    """
+    chosen = [f"{name}={value}" for name, value in machine["set"].items()]
+    threads = f"threads: {machine['threads']}"
+    return ", ".join([machine["processor"], machine["instructions"], threads, *machine["gpus"], *chosen])
+
+
+def processor():
+    """The name of the processor, as precisely as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        name = re.search(
+            r"^model name\s*:\s*(.+)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+        )
+        if name:
+            return name[1].strip()
+    return platform.processor() or platform.machine()
 
 
 @dataclass(frozen=True)
@@ -209,6 +273,7 @@ def _flaw(info):
         "its probes are others": set(info["probes"]) != set(probe_signals()),
         "its probes": not all(isinstance(probability, float) for probability in answers),
         "its versions": not isinstance(info.get("versions", {}), dict),
+        "its machine": not isinstance(info.get("machine", {}), dict),
         "its temperature": not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST,
         "its threshold": not 0 <= chosen["threshold"] <= 1,
         "its domain": learned is not None and not novelty.is_sound(learned),
@@ -217,7 +282,7 @@ def _flaw(info):
 
 
 def load_model(path, *, compiled=False):
-    """Load a Keras model without running code that it may hold.
+    """Load a Keras model without running code that it may hold: Keras's safe mode, which holds since Keras 3.15.1.
 
     Parameters
     ----------
@@ -239,10 +304,12 @@ def load_model(path, *, compiled=False):
     from serlib.models import layers, pooling  # noqa: F401  Keras finds our layers once they are registered
 
     try:
-        modelfile.check(path)
+        with zipfile.ZipFile(path) as archive:
+            if set(archive.namelist()) != MODEL_PARTS:  # Keras would unpack what else is there
+                raise ValueError("it holds other files than a model")
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
     except Exception as error:  # Keras raises many types for a damaged or unsafe file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SerlibError(f"{shown(path)} cannot be loaded ({reason}); train the run again.") from error
 
 
@@ -339,285 +406,3 @@ def _versions(info):
         if now != then:
             others.append(f"{name} {then}, now {now}")
     return f" ({'; '.join(others)})" if others else ""
-
-
-#: In the folder of a training while it goes on.
-LOCK = ".lock"
-
-#: What is only told about a recipe, and does not make another training of it.
-DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training: what is trained, on what, and where it is kept.
-
-    Attributes
-    ----------
-    recipe : Recipe
-    table : pd.DataFrame
-        From `serlib.split`, its rows numbered from 0.
-    seed, epochs : int
-    out : Path
-        Folder of the run.
-    """
-
-    recipe: Recipe
-    table: pd.DataFrame
-    seed: int
-    epochs: int
-    out: Path
-
-    @functools.cached_property
-    def labels(self):
-        """Labels in the order of the model's outputs."""
-        return ordered_labels(self.table.label)
-
-    @property
-    def folder(self):
-        """What the folder is called until the run is whole."""
-        return self.out.with_name(self.out.name + ".partial")
-
-    @functools.cached_property
-    def plan(self):
-        """What makes two trainings the same training, as JSON can hold it."""
-        if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
-            raise SerlibError(
-                "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
-                "serlib.split last of all."
-            )
-        return {
-            "recipe": self.recipe.to_dict(),
-            "epochs": self.epochs,
-            "seed": self.seed,
-            "labels": self.labels,
-            "clips": content(self.table),
-        }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training ends with.
-
-    Attributes
-    ----------
-    model : keras.Model
-        The one that is kept, of which `epoch`.
-    epoch : int
-    metrics : dict
-        loss, accuracy, val_loss, val_accuracy of this model.
-    seconds : float
-        That the epochs took.
-    """
-
-    model: object
-    epoch: int
-    metrics: dict
-    seconds: float
-
-
-def content(table):
-    """A digest of a table from `serlib.split`: the same clips, roles, labels, speakers and texts give the same one.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-
-    Returns
-    -------
-    str
-    """
-    columns = [table[name].astype(str) for name in ("digest", "role", "label", "corpus", "speaker", "text")]
-    lines = sorted("\t".join(row) for row in zip(*columns, strict=True))
-    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
-
-
-def refuse_other(training, plan, folder):
-    """Raise a SerlibError that says what differs where a plan is not that of the training.
-
-    Parameters
-    ----------
-    training : Training
-    plan : dict
-        Of plan.json or run.json.
-    folder : Path
-        Where it was found.
-    """
-    expected = _settings(json.loads(json.dumps(training.plan)))
-    actual = _settings(plan)
-    for key, value in expected.items():
-        if actual.get(key) == value:
-            continue
-        what = "clips or roles" if key == "clips" else key
-        if key in ("epochs", "seed", "labels"):
-            what += f" ({actual.get(key)}, not {value})"
-        raise SerlibError(
-            f"{shown(folder)} has other {what}; choose another folder (--out), or replace it (train --overwrite; "
-            "fit(..., overwrite=True))."
-        )
-
-
-def _settings(plan):
-    """A plan without the descriptions of its recipe."""
-    return {**plan, "recipe": {key: value for key, value in plan["recipe"].items() if key not in DESCRIPTIONS}}
-
-
-def load_finished(training, *, resume):
-    """The run that stands in the folder of a training, provided that it is this training's and may be used again."""
-    if not resume:
-        raise SerlibError(
-            f"{shown(training.out)} exists already; choose another folder, resume it (--resume) or replace it "
-            "(--overwrite)."
-        )
-    refuse_other(training, read_info(training.out), training.out)
-    _tidy(training.out)  # killed after it had its name
-    return Run.load(training.out)
-
-
-def throw_away(folder):
-    """Remove a run, whole or begun; a SerlibError where a folder is neither."""
-    if not folder.exists():
-        return
-    names = {folder.name}
-    if folder.is_dir():
-        names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    begun = names <= {"split.csv"}  # killed before it had a plan
-    if not begun and not names & {"run.json", "plan.json"}:
-        raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def at_work(folder):
-    """One training at a time in a folder; nothing is left of one that failed before it had begun."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_fault(error, folder) from None
-    with alone(folder / LOCK, f"Another process is training in {shown(folder)}; wait for it."):
-        try:
-            yield
-        finally:
-            remove(folder / LOCK)
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # an empty one
-
-
-def check_begun(training, *, resume):
-    """Refuse an interrupted training of another plan; throw away what was killed before it had begun."""
-    if not resume:
-        raise SerlibError(
-            f"{shown(training.folder)} holds an interrupted training; go on with it (--resume) or replace it "
-            "(--overwrite)."
-        )
-    try:
-        plan = json.loads((training.folder / "plan.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # killed before it had begun
-        for path in training.folder.iterdir():
-            if path.name != LOCK:
-                remove(path)
-        return
-    refuse_other(training, plan, training.folder)
-
-
-def write_plan(training):
-    """Begin: what is trained on what stands in the folder before the first epoch."""
-    for path in training.folder.glob(".partial-*"):  # of a killed training: nobody else writes here
-        remove(path)
-    with atomic_path(training.folder / "split.csv") as path:
-        training.table.to_csv(path, index=False)
-    with atomic_path(training.folder / "plan.json") as path:
-        path.write_text(json.dumps(training.plan, indent=1), encoding="utf-8")
-
-
-def _state_path(folder, epoch):
-    return folder / f"epoch-{epoch:04d}.keras"
-
-
-def save_state(folder, model, history):
-    """Keep the model with its optimiser after the last and the best epoch. The history is written last: an epoch
-    counts once it stands there."""
-    with atomic_path(_state_path(folder, len(history))) as path:
-        model.save(path)
-    with atomic_path(folder / "history.csv") as path:
-        pd.DataFrame(history).to_csv(path, index=False)
-    kept = {_state_path(folder, epoch) for epoch in (len(history), best_epoch(history) + 1)}
-    for path in set(folder.glob("epoch-*.keras")) - kept:
-        path.unlink()
-
-
-def last_state(folder):
-    """History and model of the last epoch that counts; an empty history and None before the first."""
-    if not (folder / "history.csv").is_file():
-        return [], None
-    history = pd.read_csv(folder / "history.csv", float_precision="round_trip").to_dict("records")
-    return history, load_model(_state_path(folder, len(history)), compiled=True)
-
-
-def outcome(training, history):
-    """The epoch that the recipe keeps, the last or the best one."""
-    epoch = len(history) if training.recipe.keep == "last" else best_epoch(history) + 1
-    model = load_model(_state_path(training.folder, epoch))
-    return Outcome(model, epoch, history[epoch - 1], sum(row["seconds"] for row in history))
-
-
-def finish(training, outcome, validation, learned):
-    """Make the run folder whole and give it its name.
-
-    Parameters
-    ----------
-    training : Training
-    outcome : Outcome
-    validation : tuple of np.ndarray
-        Features and one-hot labels of the validation role.
-    learned : dict
-        From `serlib.training.novelty.learn`.
-
-    Returns
-    -------
-    Run
-    """
-    folder, recipe, table = training.folder, training.recipe, training.table
-    with atomic_path(folder / "model.keras") as path:
-        outcome.model.save(path)
-    info = {
-        "format": FORMAT,
-        **training.plan,
-        "features": recipe.features.to_dict(),
-        "corpora": list(dict.fromkeys(table.corpus)),
-        "split": table.attrs["split"],
-        "counts": {role: len(rows(table, role)) for role in ROLES},
-        "parameters": outcome.model.count_params(),
-        "kept_epoch": outcome.epoch,
-        "seconds": round(outcome.seconds, 1),
-        "metrics": {name: round(float(outcome.metrics[name]), 6) for name in METRICS},
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
-        },
-        "calibration": _calibrated(training, outcome.model, validation),
-        "probes": probe(outcome.model, recipe.features, training.labels),
-        "domain": learned,
-    }
-    with atomic_path(folder / "run.json") as path:
-        path.write_text(json.dumps(info, indent=1), encoding="utf-8")
-    folder.rename(training.out)  # from here on it is a finished run; what follows only tidies up
-    _tidy(training.out)
-    return Run.load(training.out)
-
-
-def _calibrated(training, model, validation):
-    """Temperature and threshold from the validation role; none under the published protocol, where it is the test
-    role."""
-    if training.table.attrs["split"]["protocol"] == "published":
-        return dict(calibration.UNCHANGED)
-    x, y = validation
-    size = training.recipe.batch_size
-    answers = [model(x[first : first + size], training=False) for first in range(0, len(x), size)]
-    return calibration.fit(y.argmax(axis=1), np.concatenate(answers))
-
-
-def _tidy(out):
-    """Remove from a finished run what only its training needed, and what killed processes left in it."""
-    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", out / LOCK]:
-        remove(path)

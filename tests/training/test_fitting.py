@@ -18,7 +18,8 @@ from serlib.features import FeatureSpec, extract, normalisation
 from serlib.models import dense, layer, stack
 from serlib.splits import rows, split
 from serlib.training import fitting
-from serlib.training.run import FILES, Training
+from serlib.training.run import FILES
+from serlib.training.state import Training
 from serlib.utils import SerlibError
 
 #: Short frames of few columns, quick to compute and to learn from.
@@ -271,8 +272,8 @@ def test_two_trainings_do_not_share_a_folder(tiny_recipe, tone_table, tmp_path):
 
     def second(history):
         code = (
-            "import sys; from pathlib import Path; from serlib.training import run\n"
-            "with run.at_work(Path(sys.argv[1])): pass"
+            "import sys; from pathlib import Path; from serlib.training import state\n"
+            "with state.at_work(Path(sys.argv[1])): pass"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path / "run.partial")], capture_output=True, text=True
