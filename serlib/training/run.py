@@ -20,6 +20,7 @@ import os
 import platform
 import re
 import shutil
+import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,11 +33,14 @@ from serlib import audio
 from serlib.features.spec import FeatureSpec, extract_clip, pad
 from serlib.models.recipe import NORMALISATIONS
 from serlib.splits import rows
-from serlib.training import calibration, modelfile, novelty
+from serlib.training import calibration, novelty
 from serlib.training.schedule import best_epoch
 from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, remove, shown
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
+
+#: A `.keras` file is a ZIP archive of these.
+MODEL_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 
 #: Layout of the folder; another number is refused.
 FORMAT = 1
@@ -282,7 +286,7 @@ def _flaw(info):
 
 
 def load_model(path, *, compiled=False):
-    """Load a Keras model without running code that it may hold.
+    """Load a Keras model without running code that it may hold: Keras's safe mode, which holds since Keras 3.15.1.
 
     Parameters
     ----------
@@ -304,10 +308,12 @@ def load_model(path, *, compiled=False):
     from serlib.models import layers, pooling  # noqa: F401  Keras finds our layers once they are registered
 
     try:
-        modelfile.check(path)
+        with zipfile.ZipFile(path) as archive:
+            if set(archive.namelist()) != MODEL_PARTS:  # Keras would unpack what else is there
+                raise ValueError("it holds other files than a model")
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
     except Exception as error:  # Keras raises many types for a damaged or unsafe file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SerlibError(f"{shown(path)} cannot be loaded ({reason}); train the run again.") from error
 
 
