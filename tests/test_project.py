@@ -243,7 +243,8 @@ def extras():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {normal(Requirement(line).name) for part in project.get("optional-dependencies", {}).values() for line in part}
+    groups = project.get("optional-dependencies", {}).values()
+    return {normal(Requirement(line).name) for group in groups for line in group}
 
 
 def test_every_requirement_has_an_upper_bound():
