@@ -10,7 +10,7 @@ from serlib.augment.frames import FeatureAugmentation, FrequencyWarp, Level, Tra
 from serlib.features.spec import FeatureSpec, frames_of, summarise
 from serlib.features.spec import names as column_names
 from serlib.models.blocks import Stack, stack
-from serlib.utils import SerlibError
+from serlib.utils import SerlibError, import_tensorflow
 
 #: How features are brought to one scale: not at all; by the statistics of the training role; each clip by its own; each
 #: speaker by all of that speaker's clips.
@@ -57,6 +57,7 @@ def configuration(build, features):
     """
     if isinstance(build, Stack):
         return build.to_list()
+    import_tensorflow()
     import keras
 
     columns = len(column_names(features))

@@ -35,7 +35,7 @@ from serlib.training.state import (
     throw_away,
     write_plan,
 )
-from serlib.utils import SerlibError, atomic_path, progress
+from serlib.utils import SerlibError, atomic_path, import_tensorflow, progress
 
 
 class NotFinite(SerlibError):
@@ -119,6 +119,7 @@ def _fit(training, *, after_epoch, jobs, show):
     extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
     examples = _examples(training, jobs=jobs, show=show)
 
+    import_tensorflow()
     import keras
 
     # Many models in one process look to TensorFlow like one that is traced too often, and it warns.

@@ -27,7 +27,7 @@ from serlib import audio
 from serlib.features.spec import FeatureSpec, extract_clip, pad
 from serlib.models.recipe import NORMALISATIONS
 from serlib.training import calibration, novelty
-from serlib.utils import ROLES, SerlibError, shown
+from serlib.utils import ROLES, SerlibError, import_tensorflow, shown
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
 
@@ -299,6 +299,7 @@ def load_model(path, *, compiled=False):
     SerlibError
         If the file is damaged, or no model that is safe to load.
     """
+    import_tensorflow()
     import keras
 
     from serlib.models import layers, pooling  # noqa: F401  Keras finds our layers once they are registered
