@@ -209,17 +209,27 @@ def predict(
         list[Path] | None,
         typer.Option(help="Recordings (or a folder) of who speaks, in all moods: normalises by speaker; repeatable."),
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file, row by row; resumes.")] = None,
+    channels: Annotated[str, typer.Option(help="average, or split: a row for each channel (with --out).")] = "average",
     as_json: Json = False,
 ):
-    """Say what emotion a model hears in files, one row a file."""
-    from serlib.recognizer import Recognizer
+    """Say what emotion a model hears in files, and in the files of folders, one row a file."""
+    from serlib.recognizer import Recognizer, write_answers
 
+    if (timeline and out) or (channels != "average" and not out):
+        raise typer.BadParameter("--out takes no --timeline, and --channels split needs --out")
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
+    if out:
+        counts = write_answers(recognizer, file, out, channels=channels)
+        line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
+        _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
+        raise typer.Exit(1 if counts["failed"] else 0)
     answers, failed = recognizer.predict_many(file)
     rows = [answer.to_dict() for answer in answers]
     lines = []
     for row in rows:
-        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {row['reason']}".rstrip())
+        remarks = "; ".join(filter(None, [row["reason"], row["note"]]))
+        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {remarks}".rstrip())
         if timeline:
             row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
             lines += [
