@@ -188,8 +188,12 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Parameters
     ----------
-    index, kind, seed
-        As for `split`.
+    index : pd.DataFrame
+        From `serlib.index`.
+    kind : str
+        Kind of split, of `SPLIT_KINDS`.
+    seed : int
+        What is drawn at random is drawn from this seed.
     n : int, optional
         Number of folds; default: one a speaker (`speaker`, at most six), five otherwise.
     options
@@ -197,7 +201,8 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Returns
     -------
-    list of pd.DataFrame. In every kind but `speaker+text` each clip is in the test role once.
+    list of pd.DataFrame
+        In every kind but `speaker+text` each clip is in the test role once.
 
     Taught in notebooks/05_evaluate.
     """
