@@ -95,6 +95,16 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead. Where
     speakers of several corpora train together, each corpus gives its share.
 
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(8)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(corpus="mine")
+    >>> table = split(index, "speaker", test=["b"])
+    >>> sorted(set(zip(table.role, table.speaker)))
+    [('test', 'b'), ('train', 'a'), ('validation', 'a')]
+    >>> table.attrs["split"]["validation"]
+    'texts of their own'
+
     Taught in notebooks/04_lstm_train.
     """
     _check_request(kind, seed, fold, test)
