@@ -243,6 +243,25 @@ def predict(
         raise typer.Exit(1)
 
 
+@app.command()
+def export(
+    run: Path,
+    to: Annotated[str, typer.Option(help="onnx or litert.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The file; default: model.onnx or model.tflite in the run.")] = None,
+    as_json: Json = False,
+):
+    """Write a run as one file that answers without serlib; it is compared with the run on its own clips."""
+    from serlib.training.export import export as write
+    from serlib.training.run import Run
+
+    written = write(Run.load(run), out, to=to)
+    on = f"{written.clips} of its clips" if written.clips else "its probes, for its clips are not here"
+    answer = {"file": shown(written.path), "to": to, "input_shape": list(written.input_shape), "clips": written.clips}
+    answer["difference"] = written.difference
+    line = f"{answer['file']}: differs from the run by {written.difference:.1e} at most, on {on}"
+    _tell(answer, as_json, line)
+
+
 class _Lists(typer.core.TyperCommand):
     """Lets an option take several known words: `--split random speaker` is `--split random --split speaker`."""
 
