@@ -1,0 +1,192 @@
+"""Weights of encoders: where they are found, how they are read, and how they are kept small.
+
+An encoder is named (`whisper-tiny`), a folder or a file. The first blocks of `whisper-tiny` come with this package; of
+the others a `model.safetensors` of openai/whisper-* may lie in `data/encoders/NAME.safetensors`, or else the preset of
+KerasHub is downloaded once, without an account.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from serlib.utils import SerlibError, data_dir, shown
+
+#: Name -> preset of KerasHub, its width, its blocks. All are multilingual but those that end in `.en`.
+ENCODERS = {
+    f"whisper-{size}{suffix}": (f"keras/whisper/keras/whisper_{size}_{'en' if suffix else 'multi'}", width, blocks)
+    for size, width, blocks in (("tiny", 384, 4), ("base", 512, 6), ("small", 768, 12), ("medium", 1024, 24))
+    for suffix in ("", ".en")
+}
+
+#: The blocks of whisper-tiny that come with this package.
+SHIPPED = Path(__file__).parents[1] / "pretrained" / "whisper-tiny.safetensors"
+SHIPPED_BLOCKS = 3
+
+#: Ends the name of what a packed weight is multiplied by.
+SCALE = ".scale"
+
+
+def shapes(layers, *, width, blocks):
+    """Name -> shape of every weight that the states of some layers need.
+
+    Parameters
+    ----------
+    layers : sequence of int
+    width, blocks : int
+        As for `serlib.features.encoder.WhisperEncoder`.
+
+    Returns
+    -------
+    dict of str -> tuple. Kernels of convolutions are (frames, columns in, columns out), others (columns in, out).
+    """
+    d, highest = width, max(layers)
+    needed = {"conv1.weight": (3, 80, d), "conv1.bias": (d,), "conv2.weight": (3, d, d), "conv2.bias": (d,)}
+    for n in range(min(highest, blocks)):
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            needed[f"layers.{n}.self_attn.{part}.weight"] = (d, d)
+        for part in ("q_proj", "v_proj", "out_proj"):  # a bias of the keys would not change the attention
+            needed[f"layers.{n}.self_attn.{part}.bias"] = (d,)
+        needed |= {f"layers.{n}.fc1.weight": (d, 4 * d), f"layers.{n}.fc1.bias": (4 * d,)}
+        needed |= {f"layers.{n}.fc2.weight": (4 * d, d), f"layers.{n}.fc2.bias": (d,)}
+        for norm in ("self_attn_layer_norm", "final_layer_norm"):
+            needed |= {f"layers.{n}.{norm}.weight": (d,), f"layers.{n}.{norm}.bias": (d,)}
+    if highest > blocks:
+        needed |= {"layer_norm.weight": (d,), "layer_norm.bias": (d,)}
+    return needed
+
+
+def pack(values):
+    """Matrices as one byte a weight with a factor for each output column, the rest in half precision.
+
+    Parameters
+    ----------
+    values : dict of str -> np.ndarray
+
+    Returns
+    -------
+    dict of str -> np.ndarray, int8 or float16, and float32 for the factors, named NAME.scale
+    """
+    packed = {}
+    for name, value in values.items():
+        if value.ndim == 1:
+            packed[name] = value.astype(np.float16)
+            continue
+        scale = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0) / 127
+        scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
+        packed[name] = np.round(value / scale).astype(np.int8)
+        packed[name + SCALE] = scale
+    return packed
+
+
+def unpack(packed):
+    """What `pack` was given, to about a hundredth [dict of str -> np.ndarray, float32]."""
+    values = {name: array.astype(np.float32) for name, array in packed.items() if not name.endswith(SCALE)}
+    return {name: value * packed.get(name + SCALE, np.float32(1)) for name, value in values.items()}
+
+
+def find(name, layers):
+    """The weights of an encoder as far as they are needed.
+
+    Parameters
+    ----------
+    name : str
+        Of `ENCODERS`, or the path of a `.safetensors` file, or of a folder with one or with a preset of KerasHub.
+    layers : sequence of int
+
+    Returns
+    -------
+    values : dict of str -> np.ndarray, float32
+    width, blocks : int
+
+    Raises
+    ------
+    SerlibError
+    """
+    if name == "whisper-tiny" and max(layers) <= SHIPPED_BLOCKS:
+        values, (_, width, blocks) = unpack(_tensors(SHIPPED)), ENCODERS[name]
+    else:
+        values = read(_place(name))
+        width = len(values["conv1.bias"])
+        blocks = 1 + max((int(key.split(".")[1]) for key in values if key.startswith("layers.")), default=-1)
+    needed = shapes(layers, width=width, blocks=blocks)
+    for key, shape in needed.items():
+        if key not in values or values[key].shape != shape:
+            what = f"has the shape {values[key].shape}" if key in values else "is missing"
+            raise SerlibError(f"The encoder {name} cannot give layer {max(layers)}: {key} {what}, expected {shape}.")
+    return {key: values[key] for key in needed}, width, blocks
+
+
+@functools.lru_cache(maxsize=16)
+def width(name):
+    """Columns of the states of an encoder."""
+    return ENCODERS[name][1] if name in ENCODERS else len(read(_place(name))["conv1.bias"])
+
+
+def _place(name):
+    """File or folder of an encoder; downloaded where it must be."""
+    if name not in ENCODERS:
+        if Path(name).exists():
+            return Path(name)
+        raise SerlibError(
+            f"There is no encoder '{name}'; choose one of {', '.join(ENCODERS)}, or give a model.safetensors."
+        )
+    here = data_dir() / "encoders" / f"{name}.safetensors"
+    if here.is_file():
+        return here
+    import kagglehub
+
+    preset = ENCODERS[name][0]
+    try:
+        return Path(kagglehub.model_download(preset))
+    except Exception as error:  # the client raises many types: no network, refused, no room
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SerlibError(
+            f"The encoder {name} could not be downloaded ({preset}: {reason}); check the network, or put the "
+            f"model.safetensors of openai/{name} at {shown(here)}."
+        ) from error
+
+
+def read(path):
+    """Weights of a whole encoder, in Keras's shapes and by the names of `shapes`.
+
+    Parameters
+    ----------
+    path : Path
+        A `.safetensors` file of openai/whisper-*, a folder with one, or a folder with a preset of KerasHub.
+
+    Returns
+    -------
+    dict of str -> np.ndarray, float32
+
+    Raises
+    ------
+    SerlibError
+        It is neither.
+    """
+    path = Path(path)
+    file = path / "model.safetensors" if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        return _from_keras_hub(path)
+    values = {}
+    for key, array in _tensors(file).items():
+        name = key.removeprefix("model.").removeprefix("encoder.")
+        if key.startswith("model.decoder.") or name.startswith("embed_positions"):
+            continue
+        array = array.astype(np.float32)
+        if name.startswith("conv") and array.ndim == 3:
+            array = array.transpose(2, 1, 0)
+        values[name] = array.T if array.ndim == 2 else array
+    if "conv1.bias" not in values:
+        raise SerlibError(f"{shown(file)} holds no encoder of Whisper; expected the model.safetensors of openai/whisper-*.")
+    return values
+
+
+def _tensors(file):
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download it again.") from error
