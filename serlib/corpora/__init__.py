@@ -8,11 +8,24 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["cremad", "emodb", "folder", "kaggle", "nemo", "ravdess", "registry", "sample", "savee", "tess"],
+    submodules=[
+        "archives",
+        "cremad",
+        "emodb",
+        "folder",
+        "kaggle",
+        "nemo",
+        "ravdess",
+        "registry",
+        "sample",
+        "savee",
+        "tess",
+        "zenodo",
+    ],
     submod_attrs={
         "corpus": ["Clip", "Corpus"],
         "indexing": ["expected", "index"],
-        "kaggle": ["download"],
+        "archives": ["download"],
         "registry": ["CORPORA", "default", "find", "notice", "present"],
     },
 )

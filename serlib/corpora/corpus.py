@@ -65,6 +65,20 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Deposit:
+    """A file on Zenodo.
+
+    Attributes
+    ----------
+    doi, file, md5 : str
+    """
+
+    doi: str
+    file: str
+    md5: str
+
+
+@dataclass(frozen=True)
 class Corpus:
     """One corpus of the registry `serlib.corpora.CORPORA`.
 
@@ -87,6 +101,8 @@ class Corpus:
         it rejects, as {"file", "reason"}.
     kaggle : str or None
         Owner and name of the data set on Kaggle.
+    zenodo : Deposit or None
+        The archive on Zenodo.
     speakers : tuple of str
         All that the corpus should hold; () where any may come.
     texts : int or None
@@ -120,12 +136,18 @@ class Corpus:
     sentences: Callable | None = None
     scan: Callable | None = None
     kaggle: str | None = None
+    zenodo: Deposit | None = None
     speakers: tuple = ()
     texts: int | None = None
     labels: dict = field(default_factory=dict, hash=False)
     names: Callable | None = None
     synthetic: bool = False
     caveat: str = ""
+
+    @property
+    def sources(self):
+        """Where the corpus can be downloaded, the best first: "zenodo", "kaggle"."""
+        return tuple(name for name in ("zenodo", "kaggle") if getattr(self, name))
 
     @property
     def clips(self):

@@ -154,7 +154,7 @@ def _mend(corpus):
         return "put your recordings there, one folder a label, or name their folder: python -m serlib index folder DIR"
     if corpus.synthetic:
         return "make it with: python -m serlib sample"
-    fetch = f"run: python -m serlib download {corpus.name}" if corpus.kaggle else f"get it from {corpus.homepage}"
+    fetch = f"run: python -m serlib download {corpus.name}" if corpus.sources else f"get it from {corpus.homepage}"
     return f"{fetch}; or set SERLIB_DATA to the folder that holds {corpus.name}/"
 
 

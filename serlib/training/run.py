@@ -1,8 +1,8 @@
 """A run: the folder that a training leaves, its state on the way there, and the check that it answers as it did.
 
     model.keras    the model, in Keras's own safe format
-    run.json       recipe, features, labels in order, corpora, split, seed, versions, figures, probes; how sure the
-                   model may be (`training.calibration`), what its training clips are like (`training.novelty`)
+    run.json       recipe, features, labels in order, corpora, split, seed, versions, machine, figures, probes; how
+                   sure the model may be (`training.calibration`), what its training clips are like (`training.novelty`)
     split.csv      each clip with its role
     history.csv    one row an epoch
 
@@ -16,12 +16,16 @@ counts; whatever is half written does not count.
 import contextlib
 import hashlib
 import json
+import os
 import platform
+import re
 import shutil
+import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -29,11 +33,14 @@ from serlib import audio
 from serlib.features.spec import FeatureSpec, extract_clip, pad
 from serlib.models.recipe import NORMALISATIONS
 from serlib.splits import rows
-from serlib.training import calibration, modelfile, novelty
+from serlib.training import calibration, novelty
 from serlib.training.schedule import best_epoch
 from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, remove, shown
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
+
+#: A `.keras` file is a ZIP archive of these.
+MODEL_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 
 #: Layout of the folder; another number is refused.
 FORMAT = 1
@@ -41,6 +48,18 @@ FORMAT = 1
 #: Largest difference of a probability between the day of training and now that still counts as the same answer:
 #: well above what another processor or TensorFlow release changes, well below what decides.
 PROBE_TOLERANCE = 0.01
+
+#: Environment variables by which a user decides how the numbers of a training are computed.
+ARITHMETIC = (
+    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    *(
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "OPENBLAS_CORETYPE",
+        "NPY_DISABLE_CPU_FEATURES",
+        "CUDA_VISIBLE_DEVICES",
+    ),
+)
 
 #: What may have been chosen on the test role: nothing, or all.
 PROTOCOLS = ("held-out", "published")
@@ -50,6 +69,63 @@ LARGEST = 2**20
 
 #: What split.csv and history.csv hold at least.
 SPLIT_COLUMNS, HISTORY_COLUMNS = ("speech", "label", "speaker", "text", "role"), ("epoch", "loss", "val_loss")
+
+
+def machine():
+    """What decides the last digits of a training: processor, instruction set, threads, and what the user has set.
+
+    Returns
+    -------
+    dict
+        `processor` in words; `instructions`, the newest set that numpy finds on it (oneDNN takes the newest as well,
+        up to ONEDNN_MAX_CPU_ISA); `threads` that TensorFlow may use for one operation; `gpus`, a list of names; and
+        `set`, those of ARITHMETIC that stand in the environment.
+    """
+    import tensorflow as tf
+
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return {
+        "processor": processor(),
+        "instructions": [*extensions.get("baseline", []), *extensions.get("found", [])][-1],
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or joblib.cpu_count(),
+        "gpus": [gpu.get("device_name", "GPU") for gpu in gpus],
+        "set": {name: os.environ[name] for name in ARITHMETIC if os.environ.get(name)},
+    }
+
+
+def named(machine):
+    """A machine in words.
+
+    Parameters
+    ----------
+    machine : dict
+        From `machine`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> named({"processor": "Xeon", "instructions": "AVX2", "threads": 2, "gpus": [], "set": {"OMP_NUM_THREADS": "1"}})
+    'Xeon, AVX2, threads: 2, OMP_NUM_THREADS=1'
+    """
+    chosen = [f"{name}={value}" for name, value in machine["set"].items()]
+    threads = f"threads: {machine['threads']}"
+    return ", ".join([machine["processor"], machine["instructions"], threads, *machine["gpus"], *chosen])
+
+
+def processor():
+    """The name of the processor, as precisely as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        name = re.search(
+            r"^model name\s*:\s*(.+)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+        )
+        if name:
+            return name[1].strip()
+    return platform.processor() or platform.machine()
 
 
 @dataclass(frozen=True)
@@ -200,6 +276,7 @@ def _flaw(info):
         (set(info["probes"]) != set(probe_signals()), "its probes are others"),
         (not all(isinstance(p, float) for each in info["probes"].values() for p in each.values()), "its probes"),
         (not isinstance(info.get("versions", {}), dict), "its versions"),
+        (not isinstance(info.get("machine", {}), dict), "its machine"),
         (not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST, "its temperature"),
         (not 0 <= chosen["threshold"] <= 1, "its threshold"),
         (learned is not None and not novelty.is_sound(learned), "its domain"),
@@ -209,7 +286,7 @@ def _flaw(info):
 
 
 def load_model(path, *, compiled=False):
-    """Load a Keras model without running code that it may hold.
+    """Load a Keras model without running code that it may hold: Keras's safe mode, which holds since Keras 3.15.1.
 
     Parameters
     ----------
@@ -231,10 +308,12 @@ def load_model(path, *, compiled=False):
     from serlib.models import layers, pooling  # noqa: F401  Keras finds our layers once they are registered
 
     try:
-        modelfile.check(path)
+        with zipfile.ZipFile(path) as archive:
+            if set(archive.namelist()) != MODEL_PARTS:  # Keras would unpack what else is there
+                raise ValueError("it holds other files than a model")
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
     except Exception as error:  # Keras raises many types for a damaged or unsafe file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise SerlibError(f"{shown(path)} cannot be loaded ({reason}); train the run again.") from error
 
 
@@ -528,6 +607,7 @@ def finish(partial, out, recipe, table, labels, history, plan, *, model, epoch, 
             "python": platform.python_version(),
             **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
         },
+        "machine": machine(),
         "calibration": chosen,
         "probes": probe(model, recipe.features, labels),
         "domain": learned,

@@ -139,11 +139,12 @@ def download(url, to=None):
     """TESS from the stand-in server."""
     from kagglesdk import kaggle_env
 
-    from serlib.corpora import kaggle, registry, transfer
+    from serlib import corpora
+    from serlib.corpora import kaggle, registry
 
     kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = url
-    transfer.PAUSE_S, registry.KAGGLE_INPUT = 0, Path("no input")
-    kaggle.download("tess", to=to)
+    kaggle.PAUSE_S, registry.KAGGLE_INPUT = 0, Path("no input")
+    corpora.download("tess", to=to)
 
 
 WORK = {work.__name__: work for work in (extract, train, judge, write_report, download)}
@@ -217,8 +218,8 @@ def main():
 
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the work prints is no answer
-    others = "keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
-    ours = "augment.copying corpora.kaggle corpora.transfer experiments.comparison features.spec plots.page recognizer "
+    others = "filelock kagglehub.clients keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
+    ours = "augment.copying corpora.archives experiments.comparison features.spec plots.page recognizer "
     ours += "training.fitting training.novelty"
     for name in [*others.split(), *(f"serlib.{name}" for name in ours.split())]:
         importlib.import_module(name)

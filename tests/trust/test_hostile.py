@@ -28,7 +28,6 @@ from hypothesis import strategies as st
 import serlib
 from serlib import corpora
 from serlib.corpora import CORPORA, archives
-from serlib.training import modelfile
 from serlib.training import run as runs
 from serlib.training.run import Run
 from serlib.utils import LABELS, SerlibError, for_spreadsheets
@@ -253,8 +252,6 @@ def malicious(canary):
 @pytest.mark.parametrize("what", malicious(Path("canary")))
 @pytest.mark.parametrize("where", ["layer", "activation"])
 def test_code_in_a_model_is_not_run(copy, tmp_path, what, where):
-    import keras
-
     canary = tmp_path / "canary"
     bad = malicious(canary)[what]
 
@@ -266,10 +263,7 @@ def test_code_in_a_model_is_not_run(copy, tmp_path, what, where):
 
     repacked(copy, change)
     said = refused(Run.load, copy)
-    assert "model.keras cannot be loaded" in said and "it names" in said
-    assert not canary.exists()
-    with contextlib.suppress(Exception):  # and Keras itself, in case ours should ever be passed by
-        keras.saving.load_model(copy / "model.keras", compile=False, safe_mode=True)
+    assert "model.keras cannot be loaded" in said
     assert not canary.exists()
 
 
@@ -279,7 +273,7 @@ def test_other_parts_in_a_model_are_refused(copy, tmp_path):
     for parts in ({"model.weights.npz": pickled}, {"assets/x.pkl": pickled}, {"../../canary": b"x"}):
         (copy / "model.keras").write_bytes(original)
         repacked(copy, **parts)
-        assert "which is no part of a model" in refused(Run.load, copy)
+        assert "it holds other files than a model" in refused(Run.load, copy)
     for content in (pickled, b"\x89HDF\r\n\x1a\n" + bytes(2000), b"PK\x05\x06" + bytes(18), b"", b"[" * 10**6):
         (copy / "model.keras").write_bytes(content)
         assert "model.keras cannot be loaded" in refused(Run.load, copy)
@@ -293,15 +287,13 @@ def test_other_parts_in_a_model_are_refused(copy, tmp_path):
     assert not (tmp_path / "canary").exists() and not (copy.parent.parent / "canary").exists()
 
 
-def test_our_own_models_hold_nothing_else(tiny_run, voices_run, tmp_path):
-    """Every recipe's model, trained or not, passes the look at its file."""
+def test_our_own_models_are_safe(tmp_path):
+    """Every recipe's model loads in safe mode, with its optimiser."""
     import keras
 
     from serlib.features import names
     from serlib.models.recipes import RECIPES
 
-    for run in (tiny_run, voices_run):
-        modelfile.check(run.folder / "model.keras")
     for recipe in RECIPES.values() if FULL else [RECIPES["attention"], RECIPES["cnn-lstm"]]:
         width = len(names(recipe.features))
         shape = (width,) if recipe.features.summary else (recipe.features.frames or 100, width)
@@ -310,7 +302,7 @@ def test_our_own_models_hold_nothing_else(tiny_run, voices_run, tmp_path):
         schedule = keras.optimizers.schedules.CosineDecay(1e-3, 100)
         model.compile(keras.optimizers.Adam(schedule), "categorical_crossentropy", metrics=["accuracy"])
         model.save(tmp_path / "model.keras")
-        modelfile.check(tmp_path / "model.keras")
+        assert runs.load_model(tmp_path / "model.keras", compiled=True).count_params() == model.count_params()
 
 
 # ---------------------------------------------------------------- run.json that lies
