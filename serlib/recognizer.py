@@ -11,7 +11,7 @@ from serlib import audio
 from serlib.corpora.corpus import walk
 from serlib.features import normalisation
 from serlib.training import calibration, novelty
-from serlib.training.run import Run, example
+from serlib.training.run import RELEASED, Run, example
 from serlib.utils import SerlibError, shown
 
 #: What is answered where the model abstains.
@@ -57,8 +57,9 @@ class Recognizer:
 
     Parameters
     ----------
-    run : str, Path or Run
-        The folder of a run; its probes are checked.
+    run : str, Path or Run, optional
+        The folder of a run; its probes are checked. Default: the model that comes with this package, which has heard 33
+        people (`serlib/pretrained/README.md` says what it can do and what not).
     threshold : float, optional
         Below this confidence the answer is `unsure`, and so it is where the sound does not resemble what the model
         learned from (`serlib.training.novelty`). Default: the run's own, one half where it is calibrated
@@ -75,7 +76,7 @@ class Recognizer:
 
     Examples
     --------
-    >>> recognizer = Recognizer("checkpoints/lstm-256")        # doctest: +SKIP
+    >>> recognizer = Recognizer()                              # doctest: +SKIP
     >>> recognizer.predict("me.wav").label                     # doctest: +SKIP
     'happy'
 
@@ -87,7 +88,7 @@ class Recognizer:
     Taught in notebooks/05_evaluate.
     """
 
-    def __init__(self, run, *, threshold=None, speaker=None):
+    def __init__(self, run=RELEASED, *, threshold=None, speaker=None):
         import tensorflow as tf
 
         self.run = run if isinstance(run, Run) else Run.load(run)
@@ -217,7 +218,7 @@ class Recognizer:
                 f"{shown(self.run.folder)} was trained with per-speaker normalisation: give recordings of whoever is "
                 "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
             )
-        clips = [self._heard(path)[1:] for path in _files(paths)]
+        clips = [self._heard(path)[1:] for path in sounds(paths)]
         if clips and len(clips) < len(self.labels) and (not by_features or self.run.spec.summary):
             raise SerlibError(
                 f"{shown(paths[0])}: a voice is known by {len(self.labels)} recordings or more, in all moods, not by "
@@ -251,7 +252,7 @@ class Recognizer:
         return Answer(name, UNSURE if reason else label, round(confidence, 6), told, seconds, reason)
 
 
-def _files(paths):
+def sounds(paths):
     """Sound files, among them those of folders."""
     found = []
     for path in map(Path, paths):

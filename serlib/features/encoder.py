@@ -83,16 +83,19 @@ class WhisperEncoder(keras.layers.Layer):
         more than there are blocks what leaves the last normalisation. Blocks above the highest are not computed.
     width, blocks : int
         384 and 4 for tiny, 512 and 6 for base, 768 and 12 for small.
+    source : str, optional
+        The encoder of `serlib.features.weights` that this one was tuned from: a saved model then holds what was changed.
     """
 
-    def __init__(self, layers, *, width=384, blocks=4, **options):
+    def __init__(self, layers, *, width=384, blocks=4, source=None, **options):
         super().__init__(**options)
         self.supports_masking = True
-        self.layers, self.width, self.blocks = sorted(layers), width, blocks
+        self.layers, self.width, self.blocks, self.source = sorted(layers), width, blocks, source
 
     def get_config(self):
         """What `__init__` takes."""
-        return {**super().get_config(), "layers": self.layers, "width": self.width, "blocks": self.blocks}
+        own = {"layers": self.layers, "width": self.width, "blocks": self.blocks, "source": self.source}
+        return {**super().get_config(), **own}
 
     def build(self, input_shape):
         """A variable for every name of `weights.shapes`."""
@@ -160,14 +163,16 @@ class WhisperEncoder(keras.layers.Layer):
             variable.assign(values[name])
 
     def save_own_variables(self, store):
-        """One byte a weight (`weights.pack`): a saved model is a quarter as large, and answers as before."""
-        values = {name: keras.ops.convert_to_numpy(variable) for name, variable in self.w.items()}
-        for name, array in weights.pack(values).items():
+        """One byte a weight (`weights.pack`), or how many steps it is away from its source."""
+        values = {name: ops.convert_to_numpy(variable) for name, variable in self.w.items()}
+        source = weights.find(self.source, self.layers)[0] if self.source else None
+        for name, array in weights.pack(values, source).items():
             store[name] = array
 
     def load_own_variables(self, store):
         """The weights as numbers again."""
-        self.set(weights.unpack({name: np.asarray(store[name]) for name in store.keys()}))
+        source = weights.find(self.source, self.layers)[0] if self.source else None
+        self.set(weights.unpack({name: np.asarray(store[name]) for name in store.keys()}, source))
 
 
 def load(name, layers, **options):
@@ -191,7 +196,7 @@ def load(name, layers, **options):
     Taught in notebooks/08_transfer.
     """
     values, width, blocks = weights.find(name, layers)
-    encoder = WhisperEncoder(layers, width=width, blocks=blocks, **options)
+    encoder = WhisperEncoder(layers, width=width, blocks=blocks, source=name, **options)
     encoder.build((None, None, MELS))
     encoder.built = True
     encoder.set(values)

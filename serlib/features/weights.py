@@ -56,12 +56,15 @@ def shapes(layers, *, width, blocks):
     return needed
 
 
-def pack(values):
+def pack(values, source=None):
     """Matrices as one byte a weight with a factor for each output column, the rest in half precision.
 
     Parameters
     ----------
     values : dict of str -> np.ndarray
+    source : dict of str -> np.ndarray, optional
+        Of the encoder that was tuned to these values. Then the bytes count steps away from it, most of them few, which
+        a ZIP archive shortens.
 
     Returns
     -------
@@ -69,20 +72,26 @@ def pack(values):
     """
     packed = {}
     for name, value in values.items():
+        start = np.zeros_like(value) if source is None else source[name]
         if value.ndim == 1:
-            packed[name] = value.astype(np.float16)
+            packed[name] = (value - start).astype(np.float16)
             continue
-        scale = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0) / 127
-        scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
-        packed[name] = np.round(value / scale).astype(np.int8)
+        largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
+        scale = np.maximum(largest / 127, np.finfo(np.float32).tiny).astype(np.float32)
+        packed[name] = np.clip(np.round((value - start) / scale), -127, 127).astype(np.int8)
         packed[name + SCALE] = scale
     return packed
 
 
-def unpack(packed):
-    """What `pack` was given, to about a hundredth [dict of str -> np.ndarray, float32]."""
-    values = {name: array.astype(np.float32) for name, array in packed.items() if not name.endswith(SCALE)}
-    return {name: value * packed.get(name + SCALE, np.float32(1)) for name, value in values.items()}
+def unpack(packed, source=None):
+    """What `pack` was given, to half a step [dict of str -> np.ndarray, float32]."""
+    values = {}
+    for name, array in packed.items():
+        if name.endswith(SCALE):
+            continue
+        value = array.astype(np.float32) * packed.get(name + SCALE, np.float32(1))
+        values[name] = value if source is None else value + source[name]
+    return values
 
 
 def find(name, layers):
@@ -176,7 +185,8 @@ def read(path):
         array = array.astype(np.float32)
         if name.startswith("conv") and array.ndim == 3:
             array = array.transpose(2, 1, 0)
-        values[name] = array.T if array.ndim == 2 else array
+        array = array.T if array.ndim == 2 else array
+        values[name] = np.ascontiguousarray(array)  # the order of a transposed one would be lost in a file
     if "conv1.bias" not in values:
         raise SerlibError(f"{shown(file)} holds no encoder of Whisper; expected the model.safetensors of openai/whisper-*.")
     return values
