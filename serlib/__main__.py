@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 the data or the request is at fault, with one plain senten
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +33,6 @@ def main():
     """Run the command line; what a user can mend becomes one sentence and exit code 1."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a page or a pipe that knows few letters loses no answer
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no answer to a command
     try:
         app(standalone_mode=True)
     except SerlibError as error:

@@ -12,7 +12,7 @@ from serlib.corpora.corpus import walk
 from serlib.features import normalisation
 from serlib.training import calibration, novelty
 from serlib.training.run import RELEASED, Run, example
-from serlib.utils import SerlibError, shown
+from serlib.utils import SerlibError, import_tensorflow, shown
 
 #: What is answered where the model abstains.
 UNSURE = "unsure"
@@ -89,9 +89,8 @@ class Recognizer:
     """
 
     def __init__(self, run=RELEASED, *, threshold=None, speaker=None):
-        import tensorflow as tf
-
         self.run = run if isinstance(run, Run) else Run.load(run)
+        tf = import_tensorflow()
         self.threshold = self.run.threshold if threshold is None else threshold
         self._domain = self.run.domain if threshold is None or threshold > 0 else None
         self._voice = self._offsets = None

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -253,3 +254,48 @@ def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):
     if show is None:
         show = os.environ.get("SERLIB_PROGRESS", "1") != "0"
     return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not show, delay=0.5, leave=False, file=sys.stderr)
+
+
+#: How TensorFlow's C++ side begins what it says to standard error; F, what it dies of, is not among them.
+_GREETING = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|To enable the following instructions:"
+    rb"|[IWE]\d{4} [\d:.]+ +\d+ [\w./]+:\d+\]|\d{4}-\d\d-\d\d [\d:.]+ [IWE] (?:tensorflow|external)/"
+)
+
+
+def import_tensorflow():
+    """Import TensorFlow, for the first time without what it has to say about the processor and the missing GPU.
+
+    TensorFlow 2.21 says that to file descriptor 2 and heeds no setting, so the descriptor leads into a file meanwhile;
+    what is not TensorFlow's own is shown afterwards. Who sets `TF_CPP_MIN_LOG_LEVEL` to less than 3 hears it all.
+
+    Returns
+    -------
+    module : tensorflow
+    """
+    if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+        import tensorflow
+
+        return tensorflow
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a process without standard error, or a full disk: then as it comes
+            said = stack.enter_context(tempfile.TemporaryFile())
+            screen = os.dup(2)
+            stack.callback(_show_the_rest, said, screen)
+            os.dup2(said.fileno(), 2)
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()  # here it looks for a GPU
+        return tensorflow
+
+
+def _show_the_rest(said, screen):
+    """Give file descriptor 2 back to the screen, and show what others than TensorFlow wrote meanwhile."""
+    if sys.stderr:
+        sys.stderr.flush()
+    os.dup2(screen, 2)
+    os.close(screen)
+    said.seek(0)
+    for line in said:
+        if not _GREETING.match(line):
+            os.write(2, line)

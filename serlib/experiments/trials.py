@@ -5,7 +5,6 @@ What an interruption leaves is used again: finished runs as they are, an interru
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from serlib.splits import SPLIT_KINDS, default_folds, group_keys
 from serlib.splits import split as give_roles
 from serlib.training.fitting import finished, fit
 from serlib.training.run import content
-from serlib.utils import SerlibError, atomic_path, ordered_labels, progress
+from serlib.utils import SerlibError, atomic_path, import_tensorflow, ordered_labels, progress
 
 #: In the folder of a run: what it answered on its test role, and what it cost.
 ANSWERS, JUDGED = "answers.csv", "judged.json"
@@ -189,9 +188,7 @@ def carry_out(experiments, *, jobs=None, show=None):
 def _in_its_share(experiment, threads):
     """One run in a process of its own, which leaves the other cores to the others."""
     if not isinstance(experiment.system, Peer):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import tensorflow as tf
-
+        tf = import_tensorflow()
         with contextlib.suppress(RuntimeError):  # TensorFlow was set up by the run before
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)

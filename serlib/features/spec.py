@@ -13,7 +13,7 @@ from serlib import audio
 from serlib.audio import file_digest
 from serlib.features import cache, functionals, pitch, spectral, weights
 from serlib.features.functionals import FUNCTIONALS, OF_THE_VOICE
-from serlib.utils import SerlibError, data_dir, shown
+from serlib.utils import SerlibError, data_dir, import_tensorflow, shown
 
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this.
 FEATURES_VERSION = 1
@@ -409,7 +409,8 @@ def _compute(y, rate_hz, spec, *, name="The clip"):
 
 
 def _heard_by_whisper(y, spec):
-    from serlib.features import encoder  # loads Keras
+    import_tensorflow()  # in silence, before Keras does
+    from serlib.features import encoder
 
     if spec.encoder:
         return {"states": encoder.states(y, spec.encoder, spec.layers)}

@@ -22,7 +22,7 @@ from serlib.training import novelty
 from serlib.training import run as keeping
 from serlib.training.run import read_info
 from serlib.training.schedule import draw, learning_rate, should_stop
-from serlib.utils import SerlibError, atomic_path, ordered_labels, progress
+from serlib.utils import SerlibError, atomic_path, import_tensorflow, ordered_labels, progress
 
 
 class NotFinite(SerlibError):
@@ -106,6 +106,7 @@ def _fit(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch
     x, y, copies, val_x, val_y = _examples(recipe, table, labels, jobs=jobs, show=show)
     names = column_names(recipe.features)
 
+    import_tensorflow()
     import keras
 
     # Many models in one process look to TensorFlow like one that is traced too often, and it warns.

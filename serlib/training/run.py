@@ -35,7 +35,7 @@ from serlib.models.recipe import NORMALISATIONS
 from serlib.splits import rows
 from serlib.training import calibration, novelty
 from serlib.training.schedule import best_epoch
-from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, remove, shown
+from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, import_tensorflow, remove, shown
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
 
@@ -306,6 +306,7 @@ def load_model(path, *, compiled=False):
     SerlibError
         If the file is damaged, or no model that is safe to load.
     """
+    import_tensorflow()
     import keras
 
     from serlib.features import encoder  # noqa: F401  Keras finds our layers once they are registered
