@@ -212,7 +212,7 @@ def predict(
     from serlib.training.run import RELEASED
 
     run = RELEASED
-    if (file[0] / "run.json").is_file() or (len(file) > 1 and not file[0].is_file()):
+    if (file[0] / "run.json").is_file() or (len(file) > 1 and not file[0].is_file() and not file[0].suffix):
         run, *file = file
     if not file:
         raise typer.BadParameter("name the files to listen to after the run")

@@ -1,4 +1,4 @@
-"""Whisper's encoder, in the open: a network that has heard 680,000 hours of speech, and whose states know much of voices.
+"""Whisper's encoder, in the open: it has heard 680,000 hours of speech, and its states know much of voices.
 
 `log_mel` computes what it hears, `WhisperEncoder` is the network, `load` gives it its weights. It turns every 20 ms of
 sound into a vector. Speech recognition needs the last states; emotions are in the middle ones, so that the blocks above
@@ -84,7 +84,7 @@ class WhisperEncoder(keras.layers.Layer):
     width, blocks : int
         384 and 4 for tiny, 512 and 6 for base, 768 and 12 for small.
     source : str, optional
-        The encoder of `serlib.features.weights` that this one was tuned from: a saved model then holds what was changed.
+        The encoder of `serlib.features.weights` that this one was tuned from: a saved model holds what was changed.
     """
 
     def __init__(self, layers, *, width=384, blocks=4, source=None, **options):
@@ -172,7 +172,8 @@ class WhisperEncoder(keras.layers.Layer):
     def load_own_variables(self, store):
         """The weights as numbers again."""
         source = weights.find(self.source, self.layers)[0] if self.source else None
-        self.set(weights.unpack({name: np.asarray(store[name]) for name in store.keys()}, source))
+        names = store.keys()
+        self.set(weights.unpack({name: np.asarray(store[name]) for name in names}, source))
 
 
 def load(name, layers, **options):

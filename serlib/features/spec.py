@@ -21,8 +21,8 @@ FEATURES_VERSION = 1
 #: What librosa computes from each frame, in the order of its documentation.
 LIBROSA_KINDS = ("mfcc", "delta", "delta2", "chroma", "logmel", "contrast", "tonnetz", "rms", "zcr", "f0")
 
-#: What can be computed from each frame; pitch and voiced by `serlib.features.pitch.frames`, whisper (what Whisper hears)
-#: and states (what its encoder makes of it) by `serlib.features.encoder`.
+#: What can be computed from each frame; pitch and voiced by `serlib.features.pitch.frames`, whisper (what Whisper
+#: hears) and states (what its encoder makes of it) by `serlib.features.encoder`.
 KINDS = (*LIBROSA_KINDS, "pitch", "voiced", "whisper", "states")
 
 #: Whisper's own frames, for the kind `whisper`; a state stands for two of them.

@@ -188,8 +188,54 @@ def read(path):
         array = array.T if array.ndim == 2 else array
         values[name] = np.ascontiguousarray(array)  # the order of a transposed one would be lost in a file
     if "conv1.bias" not in values:
-        raise SerlibError(f"{shown(file)} holds no encoder of Whisper; expected the model.safetensors of openai/whisper-*.")
+        raise SerlibError(f"{shown(file)} holds no encoder of Whisper; expected model.safetensors of openai/whisper-*.")
     return values
+
+
+#: What KerasHub calls the parts of a block -> what openai does.
+_KERAS_HUB = {
+    "_self_attention_layer/query_dense": "self_attn.q_proj",
+    "_self_attention_layer/key_dense": "self_attn.k_proj",
+    "_self_attention_layer/value_dense": "self_attn.v_proj",
+    "_self_attention_layer/output_dense": "self_attn.out_proj",
+    "_self_attention_layer_norm": "self_attn_layer_norm",
+    "_feedforward_intermediate_dense": "fc1",
+    "_feedforward_output_dense": "fc2",
+    "_feedforward_layer_norm": "final_layer_norm",
+}
+
+
+def _from_keras_hub(folder):
+    """Weights of a preset of KerasHub; its decoder is left aside."""
+    import h5py
+
+    file = folder / "model.weights.h5"
+    parts = {"conv1d": "conv1", "conv1d_1": "conv2", "layer_normalization": "layer_norm"}
+    values = {}
+    try:
+        with h5py.File(file) as store:
+            layers = store["layers"]
+            blocks = sum(name.startswith("whisper_encoder") for name in layers)
+            for n in range(blocks):
+                block = "whisper_encoder" if n == 0 else f"whisper_encoder_{n}"
+                parts |= {f"{block}/{theirs}": f"layers.{n}.{ours}" for theirs, ours in _KERAS_HUB.items()}
+            for theirs, ours in parts.items():
+                arrays = layers[f"{theirs}/vars"]
+                for number, end in enumerate(("weight", "bias")[: len(arrays)]):
+                    array = np.asarray(arrays[str(number)], np.float32)
+                    values[f"{ours}.{end}"] = _flat(array, ours, end)
+    except (OSError, KeyError) as error:
+        raise SerlibError(f"{shown(file)} holds no Whisper of KerasHub ({error}); download it again.") from error
+    return values
+
+
+def _flat(array, name, end):
+    """Heads side by side: KerasHub keeps them on an axis of their own."""
+    if "self_attn." not in name:
+        return array
+    if end == "bias":
+        return array.reshape(-1)
+    return array.reshape(-1, array.shape[-1]) if name.endswith("out_proj") else array.reshape(len(array), -1)
 
 
 def _tensors(file):
