@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from serlib.utils import SerlibError, atomic_path, for_spreadsheets, home, one_line, ordered_labels, shown
+from serlib.utils import SerlibError, atomic_path, cluster, for_spreadsheets, home, one_line, ordered_labels, shown
 
 app = typer.Typer(
     name="serlib",
@@ -27,6 +27,7 @@ Corpora = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do the work.")]
 
 
 def main():
@@ -127,6 +128,7 @@ def features(
     features: Annotated[str, typer.Option(help="Name of a feature specification.")] = "mfcc40-mean",
     out_dir: Annotated[Path | None, typer.Option(help="Folder for the features; default: data/features.")] = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ):
     """Extract features of every clip into a memory-mapped array; resumes."""
@@ -135,7 +137,8 @@ def features(
     if features not in SPECS:
         raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(SPECS)}.")
     table = _index(corpus)
-    found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
+    with cluster(scheduler):
+        found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
     told = {
         "features": features,
         "clips": len(table),
@@ -271,6 +274,7 @@ def compare(
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the runs; default: checkpoints/compare.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ):
     """Train recipes under several splits, judge each run once, and put them side by side; resumes."""
@@ -281,7 +285,8 @@ def compare(
     chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
     table, splits = _index(corpus), split or comparison.KINDS
     options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
-    found = comparison.compare(table, chosen, splits=splits, match=True, **options)
+    with cluster(scheduler):
+        found = comparison.compare(table, chosen, splits=splits, match=True, **options)
     page = write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
     neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
     lines = [comparison.readable(found.table).to_string(index=False)]
@@ -301,6 +306,7 @@ def search(
     epochs: Annotated[int | None, typer.Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: checkpoints/search/...")] = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ):
     """Search for a learning rate and a batch size on the validation role alone; resumes."""
@@ -311,7 +317,8 @@ def search(
     table = give_roles(_index(corpus), split, seed=seed)
     name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
     out = out or home() / "checkpoints" / "search" / name
-    found = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
+    with cluster(scheduler):
+        found = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
     best = ", ".join(f"{key} {value:.3g}" for key, value in found.params.items())
     lines = [found.trials.to_string(index=False), "", f"best on the validation role: {best} ({found.value:.1%})"]
     _tell({**found.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")

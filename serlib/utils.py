@@ -48,6 +48,9 @@ NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 #: What it says of a place where nothing can be written.
 NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
 
+#: Seconds to wait for the scheduler of a cluster, and then for its first worker.
+CLUSTER_S = 10
+
 #: Seconds after which an unfinished file is nobody's: its process was killed.
 ABANDONED_S = 3600
 
@@ -235,6 +238,43 @@ def remove(path):
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def cluster(address):
+    """Inside, the workers of a Dask cluster do what serlib does in parallel: features, and the runs of a comparison.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the scheduler, such as `tcp://10.0.0.1:8786`, or the path of its scheduler file; None: this machine alone.
+
+    Raises
+    ------
+    SerlibError
+        Dask is not installed, or no scheduler answers there.
+
+    Notes
+    -----
+    The workers read the sound files by the paths of the index, so they must see the same folders, and they need the
+    same version of serlib. What they compute is written by this process.
+    """
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise SerlibError("A cluster needs Dask; install it with `pip install 'serlib[cluster]'`") from error
+    import joblib
+
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = Client(**where, timeout=CLUSTER_S)
+    except (OSError, ValueError) as error:
+        raise SerlibError(f"No Dask scheduler answers at {address}; start one, or correct --scheduler") from error
+    with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=CLUSTER_S):
+        yield
 
 
 def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):

@@ -171,6 +171,12 @@ def carry_out(experiments, *, jobs=None, show=None):
     todo = [each for each in experiments if not each.is_done()]
     with progress(total=len(experiments), desc="runs", unit="run", show=show) as bar:
         bar.n = bar.initial = len(experiments) - len(todo)  # the time left is told from what is trained now
+        backend, workers = joblib.parallel.get_active_backend()
+        if not isinstance(backend, joblib.parallel.ThreadingBackend | joblib.parallel.LokyBackend):
+            # a cluster, whose workers see the folders of the runs
+            joblib.Parallel(n_jobs=jobs or workers)(joblib.delayed(_in_its_share)(each, 1) for each in todo)
+            bar.update(len(todo))
+            return
         jobs = min(jobs or min(joblib.cpu_count(), MOST_JOBS), len(todo))
         if jobs > 1:
             threads = max(1, joblib.cpu_count() // jobs)
