@@ -313,7 +313,7 @@ def assemble(args):
     loaded = runs.load_model(args.to / "model.keras")
     learned = novelty.learn(table)
     table["speech"] = [Path(file).name for file in table.speech]
-    table[["speech", "label", "speaker", "text", "corpus", "role"]].to_csv(args.to / "split.csv", index=False)
+    table[["speech", "label", "speaker", "text", "corpus", "digest", "role"]].to_csv(args.to / "split.csv", index=False)
     (args.to / "history.csv").write_text("epoch,loss,val_loss\n")
     spec = SPECS["whisper-frames"]
     info = {

@@ -212,10 +212,11 @@ def predict(
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
     from serlib.recognizer import Recognizer, sounds
-    from serlib.training.run import RELEASED
+    from serlib.training.run import FILES, RELEASED
 
     run = RELEASED
-    if (file[0] / "run.json").is_file() or (len(file) > 1 and not file[0].is_file() and not file[0].suffix):
+    is_run = any((file[0] / name).is_file() for name in FILES)
+    if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
         run, *file = file
     if not file:
         raise typer.BadParameter("name the files to listen to after the run")

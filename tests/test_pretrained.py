@@ -49,8 +49,8 @@ def test_clips_of_any_length_get_an_answer(recognizer, rng):
 
 
 @pytest.mark.real
-def test_it_recognises_speakers_of_a_corpus_that_it_never_heard(real_data):
-    table = corpora.index("tess", real_data / "tess")
+def test_it_recognises_speakers_of_a_corpus_that_it_never_heard(real):
+    table = corpora.index("tess", real / "tess")
     some = table.groupby(["speaker", "label"]).sample(15, random_state=0).reset_index(drop=True)
     report = evaluate(Run.load(RELEASED), some)
     assert report.uar > 0.55  # openSMILE and a linear SVM, trained on RAVDESS: 0.33
