@@ -170,7 +170,8 @@ def page(sections, root):
 
 def shipped(table):
     """What `serlib.experiments.people` reads: the figures of the page, as they stand there."""
-    columns = {"corpus": table.corpora.str.replace(r"[ ,]+", "+", regex=True), "split": table.split, "recipe": table.recipe}
+    joined = table.corpora.str.replace(r"[ ,]+", "+", regex=True)
+    columns = {"corpus": joined, "split": table.split, "recipe": table.recipe}
     for name, value in (
         ("accuracy", table.accuracy),
         ("uar", table.uar),
