@@ -211,7 +211,7 @@ def predict(
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
-    from serlib.recognizer import Recognizer, sounds
+    from serlib.recognizer import Recognizer, sound_files
     from serlib.training.run import FILES, RELEASED
 
     run = RELEASED
@@ -221,7 +221,7 @@ def predict(
     if not file:
         raise typer.BadParameter("name the files to listen to after the run")
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
-    file = sounds(file)
+    file = sound_files(file)
     answers, failed = recognizer.predict_many(file)
     rows = [answer.to_dict() for answer in answers]
     lines = []
