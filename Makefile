@@ -52,7 +52,8 @@ test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their c
 	$(NBVAL) $(TWO) $(SHORT)
 
 test-all: test .venv/site/installed  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
-	$(PYTEST) tests --durations=10 --durations-min=5 -m "($(LONG))$(REAL)"
+	$(PYTEST) tests/browser
+	$(PYTEST) $(TWO) tests --durations=10 --durations-min=5 -m "($(LONG)) and not browser$(REAL)"
 	$(NBVAL) $(TWO) $(filter-out $(SHORT),$(wildcard notebooks/*.ipynb))
 
 test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them
