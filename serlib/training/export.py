@@ -81,7 +81,7 @@ def export(run, out=None, *, to="onnx"):
         raise SerlibError(f"A run cannot be exported to '{to}'; choose one of {', '.join(TARGETS)}")
     if run.normalise == "speaker":
         raise SerlibError(
-            f"{shown(run.folder)} was trained with per-speaker normalisation, which no file can know; export another run"
+            f"{shown(run.folder)} was trained with per-speaker normalisation, which no file can know; export another"
         )
     import_tensorflow()
     out = Path(out) if out else run.folder / f"model{TARGETS[to]}"
