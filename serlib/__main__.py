@@ -258,7 +258,7 @@ def export(
     as_json: Json = False,
 ):
     """Write a run as one file that answers without serlib; it is compared with the run on its own clips."""
-    from serlib.training.export import export as write
+    from serlib.training.exporting import export as write
     from serlib.training.run import Run
 
     written = write(Run.load(run), out, to=to)
