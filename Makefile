@@ -52,7 +52,8 @@ test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their c
 	$(NBVAL) $(TWO) $(SHORT)
 
 test-all: test .venv/site/installed  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
-	$(PYTEST) tests --durations=10 --durations-min=5 -m "($(LONG))$(REAL)"
+	$(PYTEST) tests/browser
+	$(PYTEST) $(TWO) tests --durations=10 --durations-min=5 -m "($(LONG)) and not browser$(REAL)"
 	$(NBVAL) $(TWO) $(filter-out $(SHORT),$(wildcard notebooks/*.ipynb))
 
 test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them
@@ -70,7 +71,7 @@ trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile in
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) notebooks
 
-app: env  ## speak to the newest model in the browser, no code (SERLIB_RUN=checkpoints/mine make app: to that one)
+app: env  ## speak to a model in the browser, no code (SERLIB_RUN=checkpoints/mine make app: to that one)
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python app/serve.py
 
 notebooks: env  ## rebuild notebooks/*.ipynb from notebooks/src, executed on the sample corpus
