@@ -88,7 +88,7 @@ def refuse_seen(split, protocol, table):
         raise SerlibError(
             f"{seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
             "clips that the run was trained or validated on; give others, or no index for its own test role, "
-            "or ask for it with allow_seen=True"
+            "or ask for it with --allow-seen (in Python allow_seen=True)"
         )
 
 

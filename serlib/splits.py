@@ -13,7 +13,10 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from serlib.base import ROLES, UNKNOWN, SerlibError
 
 #: Kinds of split, from the kindest to the most honest one.
-SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus")
+SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
+
+#: What holds a given split: the column of the index that `--split given` reads.
+GIVEN = "part"
 
 #: With at least this many speakers in training, whole speakers can be spared for validation.
 SPEAKERS_TO_SPARE_ONE = 4
@@ -45,6 +48,11 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
           names, its copies outside of the test role are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
+        - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
+        - `column:NAME`: no value of that column (a site, a microphone) in two roles.
+
+        Clips whose speaker, text or column is not known can be on both sides of such a split unseen: they are left
+        out and counted in `.attrs["split"]["left_out"]`.
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
@@ -80,8 +88,11 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
     Taught in notebooks/04_lstm_train.
     """
-    if kind not in SPLIT_KINDS:
-        raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
+    column = kind.partition(":")[2]
+    if kind.partition(":")[0] not in SPLIT_KINDS or (kind.startswith("column") and not column):
+        raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS[:-1])}, column:NAME.")
+    if kind == "given" and (test is not None or fold is not None):
+        raise SerlibError("A given split says itself what is tested on; leave out test and fold.")
     if seed < 0:
         raise SerlibError(f"The seed is {seed}; choose a whole number from 0.")
     if test is not None and (kind in ("published", "random") or fold is not None):
@@ -91,9 +102,10 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         index = _shared_labels(index, test)
     elif kind in ("speaker", "speaker+text") and test is not None:
         index = _labels_of(index, test)
+    index, left_out = _known(index, kind)
     _check_labels(index)
     rng = np.random.default_rng(seed)
-    drawn_by = {"published": "random", "speaker+text": "speaker"}.get(kind, kind)
+    drawn_by = {"published": "random", "speaker+text": "speaker"}.get(kind, column or kind)
     if drawn_by == "speaker" and test is None and fold is None:
         fold = 0
     if fold is not None:
@@ -101,7 +113,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         if not 0 <= fold < folds:
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
 
-    if drawn_by == "random":
+    if kind == "given":
+        is_test = (index[GIVEN] == _tested(index)).to_numpy()
+    elif drawn_by == "random":
         is_test = _random_test(index, seed=seed, fold=fold, folds=folds, share=test_share)
     else:
         is_test = _group_test(index, drawn_by, rng=rng, fold=fold, folds=folds, test=test, share=test_share)
@@ -112,7 +126,10 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
     role = np.where(is_test, "test", "train").astype(object)
     validation = "the test role"
-    if kind != "published":
+    if kind == "given" and _tested(index) == "test" and "validation" in set(index[GIVEN]):
+        role[(index[GIVEN] == "validation").to_numpy()] = "validation"
+        validation = "given"
+    elif kind != "published":
         candidates = np.flatnonzero(~is_test & ~dropped)
         chosen, validation = _shares(index.iloc[candidates], drawn_by, rng=rng, share=validation_share, seed=seed)
         role[candidates[chosen]] = "validation"
@@ -120,7 +137,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     if kind != "published" and "digest" in table:
         table = _copies_together(table, drop=drawn_by != "random")
     _check_roles(table, kind)
-    held_out = [] if drawn_by == "random" else sorted(set(group_keys(table, drawn_by)[table.role == "test"]))
+    tested = [] if drawn_by in ("random", "given") else sorted(set(group_keys(table, drawn_by)[table.role == "test"]))
     table.attrs = {
         **index.attrs,
         "split": {
@@ -129,8 +146,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
             "seed": seed,
             "fold": fold,
             "folds": folds,
-            "test": [str(name) for name in held_out] if len(held_out) <= 50 else [f"{len(held_out)} {drawn_by}s"],
+            "test": [str(name) for name in tested] if len(tested) <= 50 else [f"{len(tested)} {drawn_by}s"],
             "validation": validation,
+            "left_out": left_out,
         },
     }
     return table
@@ -161,8 +179,14 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 def default_folds(index, kind):
     """Number of parts of a cross-validation: one a speaker up to six where speakers are held out, otherwise five."""
     if kind in ("speaker", "speaker+text"):
-        return max(2, min(SPEAKER_FOLDS, len(set(group_keys(index, "speaker")))))
+        return max(2, min(SPEAKER_FOLDS, len(speakers(index))))
     return FOLDS
+
+
+def speakers(index):
+    """The names of the known speakers, in natural order; `unknown` alone where nobody is known."""
+    names = set(group_keys(index, "speaker"))
+    return natsorted({name for name in names if name.rpartition("/")[2] != UNKNOWN} or names)
 
 
 def rows(table, role):
@@ -191,6 +215,130 @@ def group_keys(index, by):
     if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
     return index[by].to_numpy()
+
+
+def held_out(table):
+    """Whom and what a split holds out, by name: the sentences that belong beside its figure.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From `split`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> clips = {"label": ["happy", "sad"] * 9, "speaker": ["ann"] * 6 + ["bob"] * 6 + ["cy"] * 6, "text": "unknown"}
+    >>> table = split(pd.DataFrame({**clips, "corpus": "folder"}), "speaker", test=["ann"])
+    >>> held_out(table)[0]
+    'tested on 6 clips of the speaker ann; trained on 10 clips of the speakers bob, cy; validation: 2 random clips'
+    """
+    kind = table.attrs["split"]["kind"]
+    parts = {role: table[table.role == role] for role in ROLES}
+    by = _held_by(kind)
+    words = [f"tested on {len(parts['test'])} clips{_of(parts['test'], by)}"]
+    words.append(f"trained on {len(parts['train'])} clips{_of(parts['train'], by)}")
+    if len(parts["validation"]):
+        how = table.attrs["split"]["validation"]
+        words.append(f"validation: {len(parts['validation'])} {how if how == 'random clips' else f'clips, {how}'}")
+    sentences = ["; ".join(words), *_shared(parts["test"], table[table.role != "test"], kind)]
+    left_out = table.attrs["split"].get("left_out") or {}
+    sentences += [f"left out: {count} clips whose {what} is unknown" for what, count in left_out.items()]
+    return sentences
+
+
+def against(split, index):
+    """Whom a run is judged on that was trained on other clips.
+
+    Parameters
+    ----------
+    split : pd.DataFrame
+        The clips of the run, with their roles.
+    index : pd.DataFrame
+        The clips that it is judged on.
+
+    Returns
+    -------
+    list of str
+    """
+    names = ", ".join(dict.fromkeys(index.corpus))
+    sentences = [f"tested on {len(index)} clips of {names}{_of(index, 'speaker')}"]
+    trained = split[split.role != "test"]
+    both = sorted(set(index.corpus) & set(trained.corpus))
+    sentences.append(
+        f"trained on {len(trained)} clips of {', '.join(dict.fromkeys(trained.corpus))}{_of(trained, 'speaker')}"
+    )
+    if both:
+        one, other = (table[table.corpus.isin(both)] for table in (index, trained))
+        sentences += _shared(one, other, "")
+    return sentences
+
+
+def _held_by(kind):
+    """The column whose values are held out; the speakers where none is."""
+    return {"text": "text", "corpus": "corpus"}.get(kind, kind.partition(":")[2] or "speaker")
+
+
+def _of(part, by):
+    names = natsorted(set(map(str, group_keys(part, by))) - {UNKNOWN, ""})
+    if not names:
+        return f" of unknown {by}s"
+    shown = ", ".join(names[:12]) + (f" ... ({len(names)})" if len(names) > 12 else "")
+    return f" of the {by}{'s' * (len(names) > 1)} {shown}"
+
+
+def _shared(test, others, kind):
+    """Whether the voices of the test are in the training, where the split does not exclude it."""
+    if kind in ("speaker", "speaker+text"):
+        return []
+    names = set(group_keys(test, "speaker"))
+    known = {name for name in names if name.rpartition("/")[2] != UNKNOWN}
+    if not known:
+        return ["who speaks is unknown: the test's voices may all be in the training"]
+    shared = known & set(group_keys(others, "speaker"))
+    if shared:
+        return [f"{len(shared)} of the {len(known)} test speakers are in the training, too"]
+    return ["no test speaker is in the training" + (", as far as they are known" if known < names else "")]
+
+
+def _known(index, kind):
+    """The clips whose group is known, and how many are left out for want of what; all of them where none is known."""
+    columns = {"speaker": ["speaker"], "text": ["text"], "speaker+text": ["speaker", "text"], "given": [GIVEN]}
+    columns = columns.get(kind, [kind.partition(":")[2]] if kind.startswith("column:") else [])
+    for column in columns:
+        if column not in index:
+            raise SerlibError(_no_column(index, column))
+    left_out = {}
+    for column in columns:
+        unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
+        unknown |= index[column].isna()
+        if unknown.any() and not unknown.all():
+            left_out[column] = int(unknown.sum())
+            index = index[~unknown]
+    return index, left_out
+
+
+def _no_column(index, column):
+    if column == GIVEN:
+        return (
+            "There is no given split: expected folders such as train and test, or a column 'split' in the table; "
+            "choose another --split."
+        )
+    extra = [name for name in index.columns if name not in ("speech", "label", "duration_s", "rate_hz", "digest")]
+    return f"The index has no column '{column}'; choose one of {', '.join(extra)}."
+
+
+def _tested(index):
+    """The given part that is tested on: test, or validation where there is no test."""
+    parts = set(index[GIVEN])
+    if "train" not in parts or not parts & {"test", "validation"}:
+        named = ", ".join(sorted(map(str, parts)))
+        raise SerlibError(f"The given split has the parts {named}; expected train and test (and validation).")
+    return "test" if "test" in parts else "validation"
 
 
 def _copies_together(table, *, drop):
@@ -270,10 +418,11 @@ def _shares(candidates, drawn_by, **options):
 
 def _validation(candidates, drawn_by, *, rng, share, seed):
     """Positions among the candidates that become validation, and how they were drawn."""
-    speakers = natsorted(set(group_keys(candidates, "speaker")))
+    group = "speaker" if drawn_by in ("speaker", "corpus", "given") else drawn_by
+    groups = [] if drawn_by in ("random", "text") else natsorted(set(group_keys(candidates, group)))
     texts = list(dict.fromkeys(candidates.text))
-    if drawn_by in ("speaker", "corpus") and len(speakers) >= SPEAKERS_TO_SPARE_ONE:
-        by, names = "speaker", speakers
+    if len(groups) >= SPEAKERS_TO_SPARE_ONE:
+        by, names = group, groups
     elif drawn_by != "random" and len(texts) >= TEXTS_TO_SPARE_ONE:
         by, names = "text", texts
     else:
@@ -328,5 +477,5 @@ def _too_few(index):
     counts = index.label.value_counts()
     return SerlibError(
         f"The label '{counts.idxmin()}' has {counts.min()} of {len(index)} clips, too few for train, validation and "
-        "test; add clips with that label or leave it out."
+        f"test; add clips with that label or leave it out (--drop {counts.idxmin()})."
     )

@@ -4,8 +4,8 @@
 a module with `parse(path)` and `CORPUS` (see `emodb.py`) and name it in `registry.py`.
 """
 
-from serlib.corpora.common import Clip, Corpus
+from serlib.corpora.common import Clip, Corpus, Reading
 from serlib.corpora.indexing import expected, index
 from serlib.corpora.registry import CORPORA, default, find, notice, present
 
-__all__ = ["CORPORA", "Clip", "Corpus", "default", "expected", "find", "index", "notice", "present"]
+__all__ = ["CORPORA", "Clip", "Corpus", "Reading", "default", "expected", "find", "index", "notice", "present"]

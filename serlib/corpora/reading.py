@@ -9,6 +9,9 @@ import numpy as np
 from serlib import audio, containers
 from serlib.base import SerlibError, progress, shown
 
+#: What a file begins with whose sound stayed on a server for large files of Git.
+LFS = b"version https://git-lfs"
+
 
 def read_all(paths, *, desc="", show=None):
     """Look at many files at once.
@@ -60,6 +63,14 @@ def _read(path, known):
 
 
 def _judge(file, path):
+    file.seek(0)
+    if file.read(len(LFS)) == LFS:
+        return 0.0, 0, "is a Git LFS pointer, not the sound itself; run: git lfs pull"
+    file.seek(0)
+    return _listen(file, path)
+
+
+def _listen(file, path):
     """(duration_s, rate_hz, fault) of an open file; the extremes of its blocks tell whether it is silent or NaN."""
     extremes, samples = [], 0
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from natsort import natsorted
 
 from serlib.base import SerlibError, data_dir, home, one_line
-from serlib.corpora import cremad, emodb, folder, nemo, ravdess, sample, savee, tess
+from serlib.corpora import cremad, emodb, folder, nemo, ravdess, sample, savee, tables, tess
 from serlib.corpora.common import printable, walk
 
 #: Name -> Corpus.
@@ -149,6 +149,37 @@ def misfit(corpus, place, files=None):
     )
 
 
+def refuse_known(place):
+    """Raise a SerlibError where a folder that was given as own recordings holds corpora that are known.
+
+    Their file names say more than their folders, which are those of actors in most. Most files must be named like them.
+
+    Parameters
+    ----------
+    place : Path
+    """
+    if not os.path.isdir(place) or tables.find(Path(place)):
+        return
+    files = list(walk(place, [], limit=_LOOK))
+    holds = {}
+    for name, corpus in CORPORA.items():
+        if corpus.scan or corpus.synthetic:
+            continue
+        fits = [file for file in files if _fits(corpus, file)]
+        if len(fits) >= (1 if corpus.distinct else (corpus.clips or 1000) / 5):
+            holds[name] = fits
+    if sum(map(len, holds.values())) < 0.8 * max(1, len(files)):
+        return
+    called = " and ".join(f"{CORPORA[name].title} ({len(fits)} of {len(files)} files)" for name, fits in holds.items())
+    folders = {name: os.path.commonpath([file.parent for file in fits]) for name, fits in holds.items()}
+    folders = {name: place if len(holds) == 1 else folder for name, folder in folders.items()}
+    words = " ".join(f"{name} {shlex.quote(printable(folder))}" for name, folder in folders.items())
+    raise SerlibError(
+        f"{printable(place)} holds {called}, whose file names say more than their folders; run: python -m serlib index "
+        f'{words} - or say how own recordings are laid out, such as --pattern "{{label}}/*"'
+    )
+
+
 def _mend(corpus):
     if corpus.scan:
         return "put your recordings there, one folder a label, or name their folder: python -m serlib index folder DIR"
@@ -167,7 +198,7 @@ def _holds(corpus, place):
     if not os.path.isdir(place):
         return False
     if corpus.scan:
-        return any((place / name).is_file() for name in folder.TABLES) or any(walk(place, [], limit=_LOOK))
+        return bool(tables.find(place)) or any(walk(place, [], limit=_LOOK))
     return any(corpus.parse(path) for path in walk(place, [], limit=_LOOK))
 
 
