@@ -1,49 +1,69 @@
-# make run and make test need Python 3.10 to 3.13, make and a network for the first install; nothing else.
+# make run and make test need Python 3.11 to 3.13, make and a network for the first install; nothing else.
 
 # The first Python that fits; PYTHON=/path/to/python3.12 chooses another. Only the making of .venv uses it.
-FITS   := import sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+FITS   := import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
             "$$p" -c '$(FITS)' 2>/dev/null && echo "$$p" && exit; done; echo python3)
 BIN    := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Beginnings of notebook names: make run NOTEBOOKS="03 04", make notebooks NOTEBOOKS=05
 RUN    := $(or $(NOTEBOOKS),01 02 03 04 05)
-# Everything marked `real` runs wherever the real corpora are.
-REAL   := $(if $(SERLIB_REAL_DATA),,-m "not real")
+NBVAL  := $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600
+# make test leaves these markers out, make test-all runs them as well.
+LONG   := browser or trust or slow or real
+# What is marked `real` runs wherever the real corpora are.
+REAL   := $(if $(SERLIB_REAL_DATA),, and not real)
+SHORT  := $(wildcard notebooks/0[1-5]_*.ipynb)
 # JupyterLab refuses root, who is all there is in a container.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test trust lab app notebooks bench clean
+.PHONY: help env run test test-all test-arithmetic test-lowest trust lab app notebooks bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
 
 env: .venv/installed  ## make .venv and install requirements.txt (again only when that has changed)
 
 .venv/installed: requirements.txt pyproject.toml
-	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "make: this needs Python 3.10 to 3.13 with the venv module, and" \
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "make: this needs Python 3.11 to 3.13 with the venv module, and" \
 	  "$(PYTHON) is $$("$(PYTHON)" --version 2>&1 | tail -n 1);" \
 	  "install one (Debian: apt install python3-venv) or say make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@rm -f $@
 	@"$(PYTHON)" -m venv .venv || { echo "make: $(PYTHON) -m venv .venv failed: remove .venv and try again" \
 	  "(Debian: apt install python3-venv first)" >&2; exit 1; }
-	@echo "installing requirements.txt into .venv (one to five minutes)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt || { echo "make: installing" \
-	  "requirements.txt failed, see above: is there a network, and 3 GB of free disk? Then say make again" >&2; exit 1; }
+	@echo "installing requirements.txt into .venv (half a minute with a fast network, some minutes without)"
+	@{ $(PIP) 'uv>=0.5,<1' && $(BIN)/python -m uv pip install -q --python $(BIN)/python -r requirements.txt; } \
+	  || { echo "make: uv could not install them, pip tries it now" >&2; $(PIP) -r requirements.txt; } \
+	  || { echo "make: installing requirements.txt failed, see above: is there a network, and 3 GB of free disk?" \
+	  "Then say make again" >&2; exit 1; }
 	@touch $@
 
 run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_CORPUS=tess make run: on TESS)
 	@SERLIB_CORPUS="$${SERLIB_CORPUS:-sample}" $(BIN)/python notebooks/build.py run $(RUN)
 
-test: env  ## ruff, pytest (with real corpora where SERLIB_REAL_DATA names them), nbval on the notebooks
+test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their committed outputs
 	@$(BIN)/ruff check .
-	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 $(REAL)
-	$(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600 notebooks
+	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))"
+	$(NBVAL) $(SHORT)
 
-trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (make test: a sample)
-	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 $(REAL)
+test-all: test  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
+	$(PYTEST) tests --durations=10 --durations-min=5 -m "($(LONG))$(REAL)"
+	$(NBVAL) $(filter-out $(SHORT),$(wildcard notebooks/*.ipynb))
+
+test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them
+	ONEDNN_MAX_CPU_ISA=SSE41 $(NBVAL) $(wildcard notebooks/0[45]_*.ipynb)
+	TF_ENABLE_ONEDNN_OPTS=0 $(NBVAL) $(wildcard notebooks/0[45]_*.ipynb)
+
+test-lowest: env  ## the unit tests with the lowest versions that requirements.txt allows, in .venv/lowest
+	@$(BIN)/python -m venv --clear .venv/lowest
+	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct -r requirements.txt
+	.venv/lowest/bin/python -m pytest tests -m "not ($(LONG))"
+
+trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (test-all: some)
+	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 -m "trust$(REAL)"
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) notebooks

@@ -13,6 +13,9 @@ from notebooks import build
 #: players, SVG, HTML and widgets hold random ids (a widget that has no page of its own is tagged, see test_notebooks).
 NOT_COMPARED = ("stderr", "text/html", "image/svg+xml", build.WIDGET)
 
+#: Folders of tests that are markers as well, so that the Makefile can leave them out.
+MARKED = {"browser", "trust"}
+
 HOME = pytest.StashKey[Path]()
 
 
@@ -38,6 +41,9 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Extend what nbval leaves out of its comparison."""
+    """Mark the tests of tests/browser and tests/trust; extend what nbval leaves out of its comparison."""
+    for item in items:
+        for folder in MARKED & set(item.nodeid.split("/")):
+            item.add_marker(folder)
     for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:
         notebook.skip_compare += NOT_COMPARED

@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from serlib import explore
-from serlib.base import SerlibError, home, shown
+from serlib import widgets
+from serlib.utils import SerlibError, home, shown
 
 HERE = Path(__file__).resolve().parent
 
@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 def main(options):
     """Serve until it is stopped; `options` go to voila. Returns only what went wrong, as one sentence."""
     try:
-        run = explore.ready().run
+        run = widgets.ready().run
     except SerlibError as error:
         return f"make app: {error}"
     print(f"The page speaks with {shown(run.folder)}; Ctrl+C ends it.", flush=True)

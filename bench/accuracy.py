@@ -21,12 +21,12 @@ import pandas as pd
 import peer
 
 from serlib import corpora, experiments, plots
-from serlib.base import home
-from serlib.comparison import MARKED, MATCHED, compare, readable
+from serlib.evaluation.similarity import likeness
+from serlib.experiments.comparison import MARKED, MATCHED, compare, readable
 from serlib.features import SPECS, extract
-from serlib.likeness import likeness
-from serlib.normalisation import who_speaks
-from serlib.recipes import RECIPES
+from serlib.features.normalisation import who_speaks
+from serlib.models.recipes import RECIPES
+from serlib.utils import home
 
 #: Corpora that are one index -> splits. By speaker: TESS's two in turn, RAVDESS's 24 actors in six folds of four.
 PLAN = {
@@ -111,7 +111,9 @@ def alike(names, index):
         return ""
     values, others = extract(index, SPECS["functionals"]).values, sorted(set(who_speaks(index)) - set(TESS))
     pairs = [(one, others, "the mean of RAVDESS's actors") for one in TESS] if others else [(*TESS, TESS[1])]
-    told = ["What makes it hard: emotions after the voice is taken away, cosines (`serlib.likeness`; 1 is alike)."]
+    told = [
+        "What makes it hard: emotions after the voice is taken away, cosines (`evaluation.similarity`; 1 is alike)."
+    ]
     for one, other, name in pairs:
         cosines = likeness(values, index, one, other).round(2) + 0
         told.append(markdown(cosines.reset_index(names=f"{one}, against {name}")))

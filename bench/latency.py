@@ -21,9 +21,10 @@ import numpy as np
 import soundfile as sf
 
 import serlib
-from serlib import audio, calibration, corpora, splits, training
+from serlib import audio, corpora, splits, training
 from serlib.recognizer import Recognizer
-from serlib.runs import Run
+from serlib.training import calibration
+from serlib.training.run import Run
 
 
 def usual(model, path):

@@ -22,11 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from serlib import audio, corpora, extraction
-from serlib.base import data_dir, home, ordered_labels
-from serlib.comparison import compare, readable
+from serlib import audio, corpora
 from serlib.experiments import Peer
+from serlib.experiments.comparison import compare, readable
+from serlib.features import cache
 from serlib.splits import group_keys
+from serlib.utils import data_dir, home, ordered_labels
 
 #: What the cache of the functionals is named by, beside the clips.
 FUNCTIONALS = "ComParE_2016"
@@ -60,7 +61,7 @@ def functionals(index, *, show=None):
     tasks = list(zip(index.speech, index.digest, strict=True))
     # threads do not help (openSMILE keeps Python's lock), and a process each would import everything anew
     shape = (_smile().num_features,)
-    return extraction.fill(_row, tasks, lambda: shape, folder, header, jobs=1, show=show, desc=FUNCTIONALS)[0]
+    return cache.fill(_row, tasks, lambda: shape, folder, header, jobs=1, show=show, desc=FUNCTIONALS)[0]
 
 
 def per_speaker(values, index):

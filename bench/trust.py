@@ -17,9 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pandas as pd
 
-from serlib import audio, calibration, corpora, metrics, splits, training
-from serlib.base import home
+from serlib import audio, corpora, splits, training
 from serlib.recognizer import UNSURE, Recognizer
+from serlib.training import calibration
+from serlib.utils import home
 
 #: Of the made sounds: samples per second, and how long they last.
 RATE_HZ, LENGTHS_S = 16000, (1.5, 2.0, 3.0)
@@ -133,8 +134,8 @@ def asked(recognizer, sounds, truth=None):
         own = calibration.tempered(shares, 1 / recognizer.run.temperature)
         row["accuracy"] = right.mean()
         row["answered"] = right[said].mean() if said.any() else np.nan
-        row["ECE before"] = metrics.calibration(own.max(axis=1), right)[0]
-        row["ECE"] = metrics.calibration(shares.max(axis=1), right)[0]
+        row["ECE before"] = calibration.reliability(own.max(axis=1), right)[0]
+        row["ECE"] = calibration.reliability(shares.max(axis=1), right)[0]
     return row
 
 

@@ -206,7 +206,7 @@ def machine_paths(notebook, places):
     for number, cell in enumerate(notebook.cells):
         outputs = json.dumps(cell.get("outputs", []))
         faults += [
-            f"cell {number} shows a path of this machine; print serlib.base.shown(path):\n    {cell.source[:200]}"
+            f"cell {number} shows a path of this machine; print serlib.utils.shown(path):\n    {cell.source[:200]}"
             for place in places
             if f"{place}/" in outputs
         ][:1]
@@ -259,7 +259,7 @@ def run(names):
     """Execute the notebooks one after the other in the user's own home into `executed/`. Returns the exit code."""
     import nbformat
 
-    from serlib.base import home, shown
+    from serlib.utils import home, shown
 
     chosen, started = sources(names), time.time()
     EXECUTED.mkdir(exist_ok=True)

@@ -8,8 +8,8 @@
     print(serlib.evaluate(run).uar)
     print(serlib.Recognizer(run.folder).predict("recording.wav"))
 
-Modules and names load on first use. `serlib.download` and `serlib.search` are modules; their functions are
-`serlib.download.download` and `serlib.search.search`.
+Packages and names load on first use. The road is utils, corpora, audio, features, splits, augment, models, training,
+evaluation, recognizer; beside it stand experiments (many runs), plots (every figure) and widgets (to listen and touch).
 """
 
 import lazy_loader
@@ -17,50 +17,31 @@ import lazy_loader
 _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "attribution",
         "audio",
         "augment",
-        "base",
-        "calibration",
-        "comparison",
         "corpora",
-        "domain",
-        "download",
-        "embedding",
-        "epochs",
         "evaluation",
         "experiments",
-        "explore",
         "features",
-        "layers",
-        "leakage",
-        "likeness",
         "models",
-        "normalisation",
         "plots",
-        "prosody",
-        "recipes",
         "recognizer",
-        "report",
-        "resynthesis",
-        "runs",
-        "search",
         "splits",
         "training",
+        "utils",
+        "widgets",
     ],
     submod_attrs={
-        "base": ["LABELS", "SerlibError"],
+        "utils": ["LABELS", "SerlibError"],
+        "corpora": ["CORPORA", "default", "download", "find", "index", "notice"],
         "audio": ["load"],
-        "corpora": ["CORPORA", "default", "find", "index", "notice"],
         "features": ["SPECS", "FeatureSpec", "extract", "extract_clip"],
-        "splits": ["folds", "split"],
-        "leakage": ["audit"],
-        "recipes": ["RECIPES", "Recipe"],
-        "runs": ["Run"],
-        "training": ["fit"],
+        "splits": ["audit", "folds", "split"],
+        "models": ["RECIPES", "Recipe"],
+        "training": ["Run", "fit"],
         "evaluation": ["Report", "evaluate", "score"],
-        "comparison": ["compare"],
         "recognizer": ["Recognizer"],
+        "experiments": ["compare", "search"],
     },
 )
 

@@ -1,8 +1,475 @@
-"""`python -m serlib`: the commands of `serlib.cli`."""
+"""`python -m serlib`: the commands; each is a thin call over the functions that the notebooks use.
 
+Exit codes: 0 done; 1 the data or the request is at fault, with one plain sentence; 2 usage.
+"""
+
+import functools
+import inspect
+import json
+import os
 import sys
+from pathlib import Path
+from typing import Annotated
 
-from serlib.cli import main
+import typer
+
+from serlib.utils import UNKNOWN, SerlibError, home, one_line, ordered_labels, shown
+
+app = typer.Typer(
+    name="serlib",
+    help="Speech emotion recognition, judged honestly: from a corpus to a model that you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Corpora = Annotated[
+    list[str],
+    typer.Argument(metavar="CORPUS [DIR] ...", help="A corpus and its folder, once or more; no DIR: it is looked for."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
+Split = "published, random, text, speaker, speaker+text, corpus, given (folders or a column say it) or column:NAME."
+Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
+
+
+def own_recordings(command):
+    """Give a command the options of `serlib.corpora.Reading`; it gets them together, as `reading`.
+
+    Parameters
+    ----------
+    command : callable with an argument `reading`
+
+    Returns
+    -------
+    callable
+    """
+    text = {
+        "pattern": (str, 'Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
+        "label_level": (int, "Own recordings: the level of folders that names the labels, from 1."),
+        "columns": (list[str], "Own recordings: which heading of a table is meant, such as label=emotion."),
+        "labels": (list[str], "Labels that become one, such as happy=joy,excited; may be repeated."),
+        "drop": (list[str], "Labels to leave out; may be repeated."),
+    }
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[kind | None, typer.Option(help=help)],
+        )
+        for name, (kind, help) in text.items()
+    ]
+    songs = Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")]
+    options.append(inspect.Parameter("songs", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=songs))
+    known = inspect.signature(command).parameters.values()
+    plain = [parameter for parameter in known if parameter.name != "reading"]
+
+    @functools.wraps(command)
+    def run(**values):
+        reading = {option.name: values.pop(option.name) for option in options}
+        return command(**values, reading=_reading(reading))
+
+    run.__signature__ = inspect.Signature([*plain, *options])
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*plain, *options)}
+    return run
+
+
+def _reading(options):
+    """What the options say, in the form that `serlib.index` takes."""
+    reading = {name: options[name] for name in ("pattern", "label_level", "songs") if options[name]}
+    for name in ("columns", "labels"):
+        pairs = [text.partition("=") for text in options[name] or []]
+        if any(not (one and equal and other) for one, equal, other in pairs):
+            example = "label=emotion" if name == "columns" else "happy=joy,excited"
+            raise SerlibError(f"--{name} is {' '.join(options[name])}; write it like --{name} {example}")
+        if pairs:
+            reading[name] = {one.strip(): other.strip() for one, _, other in pairs}
+    if options["drop"]:
+        reading["drop"] = tuple(word for text in options["drop"] for word in text.split(","))
+    return reading
+
+
+def main():
+    """Run the command line; what a user can mend becomes one sentence and exit code 1."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a page or a pipe that knows few letters loses no answer
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no answer to a command
+    try:
+        app(standalone_mode=True)
+    except SerlibError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": str(error)}))
+        print(f"serlib: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def corpora(as_json: Json = False):
+    """What corpora are known, which are here, and their licences."""
+    from serlib.corpora import CORPORA, present
+
+    fields = ("title", "licence", "homepage", "kaggle")
+    known = {
+        name: {"present": present(name), **{field: getattr(corpus, field) for field in fields}}
+        for name, corpus in CORPORA.items()
+    }
+    lines = [
+        f"{name:8} {'here' if c['present'] else '-':5} {c['title']}\n{'':15}{c['licence']}  {c['homepage']}".rstrip()
+        for name, c in known.items()
+    ]
+    _tell({"corpora": known}, as_json, *lines)
+
+
+@app.command()
+def sample(
+    words: Annotated[int, typer.Option(min=1, max=200, help="How many of TESS's words; 14 clips each.")] = 40,
+    to: Annotated[Path | None, typer.Option(help="Folder to make it in; default: data/sample.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed gives another natural variation.")] = 0,
+    jobs: Jobs = None,
+    as_json: Json = False,
+):
+    """Make the sample corpus: synthetic speech in the shape of TESS, offline."""
+    from serlib.corpora import sample as corpus
+
+    folder = corpus.make(to, words=words, seed=seed, jobs=jobs)
+    told = {"folder": shown(folder), "words": words, "seed": seed}
+    _tell(told, as_json, f"{told['folder']} holds {words} words in 2 voices and 7 emotions (synthetic speech).")
+
+
+@app.command()
+def download(
+    corpus: str,
+    to: Annotated[Path | None, typer.Option(help="Folder for the corpus; default: data/CORPUS.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
+    as_json: Json = False,
+):
+    """Download a corpus from Kaggle, with progress; resumes and verifies."""
+    from serlib.corpora import kaggle
+
+    folder = kaggle.download(corpus, to=to, force=force)
+    _tell({"corpus": corpus, "folder": shown(folder)}, as_json, f"{corpus} is in {shown(folder)}.")
+
+
+@app.command()
+@own_recordings
+def index(
+    corpus: Corpora,
+    out: Annotated[Path | None, typer.Option(help="Write the table to this CSV file, or the folder of --to.")] = None,
+    to: Annotated[str | None, typer.Option(help="audformat, csv or hf (Hugging Face): the form of --out.")] = None,
+    as_json: Json = False,
+    reading=None,
+):
+    """List the clips of a corpus; what was understood, rejected, repaired, double, missing."""
+    from serlib.corpora import export
+
+    table = _index(corpus, reading)
+    if to and not out:
+        raise SerlibError("--to needs --out: the folder (or CSV file) to write")
+    if out:
+        export.write(table, out, to=to or "csv")
+    labels = ordered_labels(table.label)
+    told = {
+        "clips": len(table),
+        "speakers": table.speaker.value_counts(sort=False).to_dict(),
+        "texts": table.text.nunique(),
+        "labels": table.label.value_counts()[labels].to_dict(),
+        **table.attrs,
+    }
+    counts = table.groupby(["label", "speaker"], sort=False).size().unstack(fill_value=0).loc[labels]
+    counts = counts.rename_axis(index=None, columns=None)
+    if counts.shape[1] > 8:
+        counts = counts.sum(axis=1).to_frame("clips")
+    known = {name: len(set(table[name]) - {UNKNOWN}) for name in ("speaker", "text")}
+    sizes = [f"{count} {name}s" if count else f"{name}s unknown" for name, count in known.items()]
+    nobody = (table.speaker == UNKNOWN).sum()
+    lines = [", ".join([f"{len(table)} clips", *sizes]), *table.attrs["notes"]]
+    lines += [f"the speaker of {nobody} clips is unknown"] if 0 < nobody < len(table) else []
+    lines += ["", counts.to_string(), "", *_grouped("rejected", told["rejected"], "reason")]
+    lines += _grouped("repaired", told["repaired"], "what")
+    lines += [f"{told['duplicates']} duplicates left out"] if told["duplicates"] else []
+    lines += [f"dropped: {count} clips labelled {label}" for label, count in told["dropped"].items()]
+    lines += [f"missing: {name}" for name in told["missing"]]
+    _tell(told, as_json, *lines)
+
+
+def _grouped(word, rows, reason, most=3):
+    """A line for each row, or one for all that have the same reason where they are many."""
+    files = {}
+    for row in rows:
+        files.setdefault(row[reason], []).append(row["file"])
+    lines = []
+    for what, names in files.items():
+        if len(names) > most:
+            lines.append(f"{word}: {len(names)} files, {names[0]} first: each {what}")
+        else:
+            lines += [f"{word}: {name} {what}" for name in names]
+    return lines
+
+
+@app.command()
+@own_recordings
+def features(
+    corpus: Corpora,
+    features: Annotated[str, typer.Option(help="Name of a feature specification.")] = "mfcc40-mean",
+    out_dir: Annotated[Path | None, typer.Option(help="Folder for the features; default: data/features.")] = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    reading=None,
+):
+    """Extract features of every clip into a memory-mapped array; resumes."""
+    from serlib.features.spec import SPECS, extract
+
+    if features not in SPECS:
+        raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(SPECS)}.")
+    table = _index(corpus, reading)
+    found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
+    told = {
+        "features": features,
+        "clips": len(table),
+        "shape": list(found.values.shape),
+        "file": shown(found.values.filename),
+        "spec": SPECS[features].to_dict(),
+    }
+    _tell(told, as_json, f"{features}: array {tuple(told['shape'])} in {told['file']}")
+
+
+@app.command()
+@own_recordings
+def train(
+    recipe: str,
+    corpus: Corpora,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    split: Annotated[str, typer.Option(help=Split)] = "speaker",
+    test: Annotated[
+        list[str] | None, typer.Option(help="Speaker, text, corpus ... to test on; may be repeated.")
+    ] = None,
+    fold: Annotated[int | None, typer.Option(help="Part of a cross-validation, from 0.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Parts of the cross-validation.")] = None,
+    seed: int = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    features: Annotated[str | None, typer.Option(help="Features instead of the recipe's, by name.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands there.")] = False,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    reading=None,
+):
+    """Train a recipe and report it on its test role, once."""
+    from serlib.evaluation.report import evaluate as judge
+    from serlib.models.recipes import get
+    from serlib.splits import split as give_roles
+    from serlib.training.fitting import fit
+
+    recipe = get(recipe, features=features)  # a wrong name should not wait for the index
+    theirs = split == recipe.split  # split as its authors did, the shares are theirs
+    shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if theirs else {}
+    table = give_roles(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
+    run = fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
+    _report(run, judge(run), home() / "reports" / out.name, as_json, notes=table.attrs["notes"])
+
+
+@app.command()
+@own_recordings
+def evaluate(
+    run: Path,
+    corpus: Annotated[list[str] | None, typer.Argument(metavar="[CORPUS [DIR]] ...")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder of the report; default: reports/RUN.")] = None,
+    allow_seen: Annotated[bool, typer.Option("--allow-seen", help="Score clips of the training, too.")] = False,
+    as_json: Json = False,
+    reading=None,
+):
+    """Judge a run on its own test role, or on another corpus."""
+    from serlib.evaluation.report import evaluate as judge
+    from serlib.training.run import Run
+
+    loaded = Run.load(run)
+    table = _index(corpus, reading) if corpus else None
+    name = run.resolve().name + ("-on-" + "-".join(dict.fromkeys(table.corpus)) if corpus else "")
+    folder = report or home() / "reports" / name
+    judged = judge(loaded, table, allow_seen=allow_seen)
+    _report(loaded, judged, folder, as_json, index=table, notes=table.attrs["notes"] if corpus else ())
+
+
+@app.command()
+def predict(
+    run: Path,
+    file: list[Path],
+    timeline: Annotated[bool, typer.Option("--timeline", help="Answers along a long recording.")] = False,
+    window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
+    hop_s: Annotated[float | None, typer.Option(help="Seconds from answer to answer; default: 1, or less.")] = None,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Below it: unsure; default: the run's.")] = None,
+    speaker: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recordings (or a folder) of who speaks, in all moods: normalises by speaker; repeatable."),
+    ] = None,
+    as_json: Json = False,
+):
+    """Say what emotion a model hears in files, one row a file."""
+    from serlib.recognizer import Recognizer
+
+    recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
+    answers, failed = recognizer.predict_many(file)
+    rows = [answer.to_dict() for answer in answers]
+    lines = []
+    for row in rows:
+        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {row['reason']}".rstrip())
+        if timeline:
+            row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
+            lines += [
+                "  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**w) for w in row["timeline"]
+            ]
+    for bad in failed:
+        print(f"serlib: {one_line(bad['reason'])}", file=sys.stderr)
+    told = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}
+    _tell(told, as_json, *lines)
+    if failed:
+        raise typer.Exit(1)
+
+
+class _Lists(typer.core.TyperCommand):
+    """Lets an option take several known words: `--split random speaker` is `--split random --split speaker`."""
+
+    def parse_args(self, ctx, args):
+        from serlib.models.recipes import RECIPES
+        from serlib.splits import SPLIT_KINDS
+
+        known = {"--recipes": RECIPES, "--split": SPLIT_KINDS}
+        spread, option = [], None
+        for word in args:
+            if word in known:
+                option = word
+            elif option and spread[-1] != option:
+                option = option if word.partition(":")[0] in known[option] else None
+                spread += [option] if option else []
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+@app.command(cls=_Lists)
+@own_recordings
+def compare(
+    corpus: Corpora,
+    recipes: Annotated[list[str] | None, typer.Option(help="Names of recipes; default: all.")] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Kinds of split; default: published, random, text, speaker, as far as they can be made. Names after "
+            "a colon are left out in turn: speaker:tess/OAF,tess/YAF or corpus:ravdess."
+        ),
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Parts of each cross-validation.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings with another seed, from 0.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the runs; default: checkpoints/compare.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
+    as_json: Json = False,
+    reading=None,
+):
+    """Train recipes under several splits, judge each run once, and put them side by side; resumes."""
+    from serlib.experiments import comparison
+    from serlib.models.recipes import RECIPES, get
+    from serlib.plots.page import write_comparison
+
+    chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
+    table = _index(corpus, reading)
+    options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
+    found = comparison.compare(table, chosen, splits=split, match=True, **options)
+    page = write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
+    neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
+    lines = [f"left out: {name}, {why}" for name, why in found.left_out.items()]
+    lines += [comparison.readable(found.table).to_string(index=False)]
+    lines += [comparison.MARKED] if comparison.starred(found.table).any() else []
+    lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
+    lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
+    _tell({**found.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")
+
+
+@app.command()
+@own_recordings
+def search(
+    recipe: str,
+    corpus: Corpora,
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try, in all.")] = 20,
+    split: Annotated[str, typer.Option(help="random, text, speaker, speaker+text or corpus.")] = "speaker",
+    seed: int = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: checkpoints/search/...")] = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    reading=None,
+):
+    """Search for a learning rate and a batch size on the validation role alone; resumes."""
+    from serlib.experiments import searching
+    from serlib.splits import split as give_roles
+
+    space = searching.usual_space(recipe)  # a wrong name should not wait for the index
+    table = give_roles(_index(corpus, reading), split, seed=seed)
+    name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
+    out = out or home() / "checkpoints" / "search" / name
+    found = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
+    best = ", ".join(f"{key} {value:.3g}" for key, value in found.params.items())
+    lines = [found.trials.to_string(index=False), "", f"best on the validation role: {best} ({found.value:.1%})"]
+    _tell({**found.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")
+
+
+def _index(tokens, reading=None):
+    """The index of `CORPUS [DIR] CORPUS [DIR] ...`; a SerlibError where it holds no clip."""
+    from serlib import corpora
+
+    names, folders = [], []
+    for token in tokens:
+        if token in corpora.CORPORA:  # a folder of that name is written ./tess
+            names.append(token)
+            folders.append(None)
+        elif names and folders[-1] is None:
+            folders[-1] = Path(token)
+        else:
+            raise SerlibError(f"There is no corpus '{token}'; choose one of {', '.join(corpora.CORPORA)}.")
+    table = corpora.index(names, folders, **(reading or {}))
+    if table.empty:
+        rejected = table.attrs["rejected"]
+        why = f"{rejected[0]['file']} {rejected[0]['reason']}" if rejected else "every label is dropped"
+        raise SerlibError(f"No clip of {' and '.join(names)} can be used ({len(rejected)} files are rejected): {why}")
+    return table
+
+
+def _report(run, report, folder, as_json, *, index=None, notes=()):
+    """Write a report and print it; beside the figure stands whom and what was held out."""
+    from serlib.plots import page as reports
+    from serlib.splits import against, held_out
+
+    page = reports.write(report, folder, history=run.history)
+    if index is None:
+        title = f"{report.split} split ({report.protocol})"
+        sentences = held_out(run.split)
+    else:
+        title = f"on {' and '.join(report.corpora)}"
+        sentences = against(run.split, index[index.label.isin(run.labels)])
+        sentences += [
+            f"left out: {n} clips labelled {label}, which it does not know" for label, n in report.left_out.items()
+        ]
+    told = {**report.to_json(), "held_out": sentences, "notes": list(notes)}
+    told |= {"run": shown(run.folder), "report": shown(page)}
+    interval = "accuracy {:.1%} [{:.1%}, {:.1%}]  UAR {:.1%} [{:.1%}, {:.1%}]".format(
+        report.accuracy, *report.ci95["accuracy"], report.uar, *report.ci95["uar"]
+    )
+    _tell(
+        told,
+        as_json,
+        *notes,
+        f"{run.info['recipe']['name']}, {title}, {report.n_test} test clips",
+        f"{interval}  (95 %, resampled by {report.resampled_by})",
+        *sentences,
+        *([report.note] if report.note else []),
+        f"run {told['run']}, report {told['report']}",
+    )
+
+
+def _tell(told, as_json, *lines):
+    # Names and texts come from outside: nothing in them may command a terminal.
+    print(json.dumps(told) if as_json else "\n".join(map(one_line, "\n".join(lines).split("\n"))))
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 from natsort import natsorted
 
-from serlib import audio, calibration, domain, normalisation
-from serlib.base import SerlibError, shown
-from serlib.corpora.common import walk
-from serlib.runs import Run, example
+from serlib import audio
+from serlib.corpora.corpus import walk
+from serlib.features import normalisation
+from serlib.training import calibration, novelty
+from serlib.training.run import Run, example
+from serlib.utils import SerlibError, shown
 
 #: What is answered where the model abstains.
 UNSURE = "unsure"
@@ -59,12 +61,12 @@ class Recognizer:
         The folder of a run; its probes are checked.
     threshold : float, optional
         Below this confidence the answer is `unsure`, and so it is where the sound does not resemble what the model
-        learned from (`serlib.domain`). Default: the run's own, one half where it is calibrated (`serlib.calibration`);
-        0 answers always, whatever the sound.
+        learned from (`serlib.training.novelty`). Default: the run's own, one half where it is calibrated
+        (`serlib.training.calibration`); 0 answers always, whatever the sound.
     speaker : sequence of str or Path, optional
         Recordings, or folders of them, of whoever is to be recognised, in all moods about equally often. A run whose
         features are normalised by speaker needs them; of any other run they normalise the answers
-        (`serlib.normalisation.match`).
+        (`serlib.features.normalisation.match`).
 
     Raises
     ------
@@ -241,7 +243,7 @@ class Recognizer:
         probabilities = self._probabilities(y, rate_hz)
         best = int(probabilities.argmax())
         label, confidence = self.labels[best], float(probabilities[best])
-        reason = domain.stranger(y, rate_hz, self._domain) if self._domain else ""
+        reason = novelty.stranger(y, rate_hz, self._domain) if self._domain else ""
         if not reason and confidence < self.threshold:
             reason = f"the likeliest answer, {label}, has a confidence of {confidence:.2f}, below {self.threshold:.2f}"
         told = dict(zip(self.labels, np.round(probabilities, 6).tolist(), strict=True))

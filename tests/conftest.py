@@ -133,7 +133,7 @@ def tiny_recipe():
     import keras
 
     from serlib.features import SPECS
-    from serlib.recipes import Recipe
+    from serlib.models.recipes import Recipe
 
     def build(x, n_labels):
         x = keras.layers.Dropout(0.1)(keras.layers.Dense(16, activation="relu")(x))

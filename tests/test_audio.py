@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import strategies as st
 
 from serlib import audio
-from serlib.base import SerlibError
+from serlib.utils import SerlibError
 
 
 def encoded(y, rate_hz=22050, **how):

@@ -1,4 +1,4 @@
-"""serlib.containers: what libsndfile reads, block by block, and the sentences about the rest."""
+"""serlib.audio: what libsndfile reads, block by block, and the sentences about the rest."""
 
 import os
 import shlex
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from serlib import audio, containers
-from serlib.base import SerlibError
+from serlib import audio
+from serlib import audio as containers
+from serlib.utils import SerlibError
 from tests.trust.damaged import CONTAINERS, encoded
 
 
@@ -36,7 +37,7 @@ def test_blocks_are_the_whole(written, monkeypatch, format, subtype, channels):
         assert {rate_hz for _, rate_hz in blocks} == {48000} and len(blocks) > 7
         np.testing.assert_array_equal(np.concatenate([block for block, _ in blocks]), expected)
         file.seek(0)
-        y, _ = containers.mono(file, path, offset_s=0.25, duration_s=0.5)
+        y, _ = containers.samples_of(file, path, offset_s=0.25, duration_s=0.5)
     assert y.flags.writeable and y.dtype == np.float32
     np.testing.assert_allclose(y, expected[12000:36000], atol=1e-6)  # MP3 rounds otherwise after a jump
 

@@ -8,11 +8,11 @@ import scipy.io.wavfile
 import soundfile as sf
 
 from serlib import audio
-from serlib.base import SerlibError
 from serlib.evaluation import evaluate
 from serlib.features import extract
 from serlib.recognizer import UNSURE, Recognizer
 from serlib.splits import rows
+from serlib.utils import SerlibError
 
 
 @pytest.fixture(scope="module")

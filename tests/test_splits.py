@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serlib.base import SerlibError
 from serlib.splits import SPLIT_KINDS, folds, rows, split
+from serlib.utils import SerlibError
 
 LABELS = ["angry", "happy", "sad"]
 

@@ -51,9 +51,9 @@ from pathlib import Path
 import pandas as pd
 
 import serlib
-from serlib import download, plots
-from serlib.base import shown
-from serlib.corpora import CORPORA, expected, present
+from serlib import plots
+from serlib.corpora import CORPORA, expected, kaggle, present
+from serlib.utils import shown
 
 # %% [markdown]
 # Everything that can be turned is here.
@@ -112,7 +112,7 @@ for name in CORPORA:
 # The next cell says where credentials were found on this machine, not what they are.
 
 # %% tags=["nbval-ignore-output"]
-print(download.credentials())
+print(kaggle.credentials())
 
 # %% [markdown]
 # ## The download
@@ -122,7 +122,7 @@ print(download.credentials())
 # they should be, and the folder appears only when all of it is there. If anything fails, one sentence says what to do.
 
 # %%
-folder = download.download(CORPUS)
+folder = kaggle.download(CORPUS)
 print(CORPUS, "is in", shown(folder))
 
 # %% [markdown]

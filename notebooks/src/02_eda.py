@@ -40,7 +40,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import serlib
-from serlib import audio, explore, plots, prosody
+from serlib import audio, plots, widgets
+from serlib.features import pitch
 
 # %% [markdown]
 # Everything that can be turned is here.
@@ -93,7 +94,7 @@ print(f"voices {first} and {second}, text: {word}")
 # A clip is a row of numbers: the pressure of the air at the microphone, thousands of times a second.
 
 # %%
-clip = explore.find_clip(index, speaker=first, label="neutral", text=word)
+clip = widgets.find_clip(index, speaker=first, label="neutral", text=word)
 y, rate_hz = audio.load(clip.speech)
 peak = abs(y).argmax()
 print(y.dtype, y.shape, "at", rate_hz, "samples per second, some of them:", *np.round(y[peak : peak + 5], 4))
@@ -103,7 +104,7 @@ plots.show(plots.waveplot(y, rate_hz, label=clip.label, title=plots.honest("Neut
 # Listen, and follow the curve with a finger. Where are the words, where is the silence?
 
 # %%
-explore.player(y, rate_hz, gain=explore.common_gain([y]))
+widgets.player(y, rate_hz, gain=widgets.common_gain([y]))
 
 # %% [markdown]
 # From nearer, at the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal folds. Count
@@ -117,7 +118,7 @@ plots.show(plots.waveplot(stretch, rate_hz, label=clip.label, title=plots.honest
 # That number is the *pitch*, or fundamental frequency f0. What did you count?
 
 # %%
-frames = prosody.contour(y, rate_hz)
+frames = pitch.contour(y, rate_hz)
 at_peak = frames.iloc[(frames.time_s - peak / rate_hz).abs().argmin()]
 print(f"measured there: {at_peak.f0_hz:.0f} repetitions a second (Hz)")
 
@@ -146,7 +147,7 @@ plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it 
 # else, and a stretch that is marked by dragging is repeated. Which part of the picture is the "s"?
 
 # %%
-explore.scope(y, rate_hz, label=clip.label, gain=explore.common_gain([y]), title=plots.honest("Neutral", CORPUS))
+widgets.scope(y, rate_hz, label=clip.label, gain=widgets.common_gain([y]), title=plots.honest("Neutral", CORPUS))
 
 # %% [markdown]
 # ## Every emotion
@@ -157,7 +158,7 @@ explore.scope(y, rate_hz, label=clip.label, gain=explore.common_gain([y]), title
 
 # %%
 def said_by(speaker):
-    found = {label: explore.find_clip(index, speaker=speaker, label=label, text=word) for label in emotions}
+    found = {label: widgets.find_clip(index, speaker=speaker, label=label, text=word) for label in emotions}
     return {label: audio.load(clip.speech) for label, clip in found.items()}
 
 
@@ -168,7 +169,7 @@ plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}",
 # soft stays soft; IPython's own player would make all of them equally loud.
 
 # %%
-explore.grid(index, word, speakers=[first, second])
+widgets.grid(index, word, speakers=[first, second])
 
 # %% [markdown]
 # Two of them, one above the other, with the same axes for both: what exactly differs?
@@ -176,7 +177,7 @@ explore.grid(index, word, speakers=[first, second])
 # %%
 clips = said_by(second)
 pair = {label: clips[label] for label in ("neutral", MOVING)}
-display(*explore.scopes(pair, title=plots.honest(f"{second}: {word}", CORPUS)))
+display(*widgets.scopes(pair, title=plots.honest(f"{second}: {word}", CORPUS)))
 
 # %% [markdown]
 # ## Compute: pitch and loudness through a clip
@@ -187,16 +188,16 @@ display(*explore.scopes(pair, title=plots.honest(f"{second}: {word}", CORPUS)))
 
 # %%
 y, rate_hz = clips[MOVING]
-frames = prosody.contour(y, rate_hz)
+frames = pitch.contour(y, rate_hz)
 print(frames[frames.f0_hz.notna()].head(3).round(2).to_string(index=False))
 
 # %% [markdown]
 # The line should lie on the lowest stripe. Does it? Methods err by an octave now and then; always look, and listen.
 
 # %%
-gain = explore.common_gain([y])
+gain = widgets.common_gain([y])
 title = plots.honest(f"{second}: {MOVING}", CORPUS)
-explore.scope(y, rate_hz, contours=True, label=MOVING, gain=gain, title=title)
+widgets.scope(y, rate_hz, contours=True, label=MOVING, gain=gain, title=title)
 
 # %% [markdown]
 # ## Any clip
@@ -205,13 +206,13 @@ explore.scope(y, rate_hz, contours=True, label=MOVING, gain=gain, title=title)
 # guess the emotion.
 
 # %% tags=["nbval-ignore-output"]
-explore.explorer(index)
+widgets.explorer(index)
 
 # %% [markdown]
 # And any clip against any other.
 
 # %% tags=["nbval-ignore-output"]
-explore.explorer(index, clips=2)
+widgets.explorer(index, clips=2)
 
 # %% [markdown]
 # ## Pitch and loudness by emotion
@@ -236,8 +237,8 @@ print(expected.to_string())
 # range in semitones, the level of the speech, the share that has a voice, and how long the speech takes.
 
 # %%
-voices = prosody.prosody(index)
-print(voices[list(prosody.MEASURES)].describe().loc[["min", "50%", "max"]].round(1).to_string())
+voices = pitch.prosody(index)
+print(voices[list(pitch.MEASURES)].describe().loc[["min", "50%", "max"]].round(1).to_string())
 
 # %% [markdown]
 # Look: a box holds the middle half of the clips, the line in it is the median.
@@ -301,7 +302,7 @@ plots.show(two_voices(voices[voices.speaker.isin([first, second])]))
 measured = index.join(voices[["f0_hz", "loudness_db"]]).dropna(subset=["f0_hz"])
 heard = measured[measured.speaker.isin([first, second])]
 points = heard[["f0_hz", "loudness_db"]]
-explore.clip_map(heard, points, axes=("Pitch f0 (Hz)", "Loudness (dB)"), title="Two voices")
+widgets.clip_map(heard, points, axes=("Pitch f0 (Hz)", "Loudness (dB)"), title="Two voices")
 
 # %% [markdown]
 # The simplest rule that one can learn: remember the average clip of each emotion (pitch, range, loudness, tempo, share

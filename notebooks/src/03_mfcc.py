@@ -46,7 +46,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.preprocessing import StandardScaler
 
 import serlib
-from serlib import audio, explore, plots
+from serlib import audio, plots, widgets
 
 # %% [markdown]
 # Everything that can be turned is here; the values are those of the published systems, which are librosa's own.
@@ -85,7 +85,7 @@ plots.show(plots.waveplot(y, RATE_HZ, label=clip.label, title=title))
 
 # %%
 def play(y):
-    return explore.player(y, RATE_HZ, gain=explore.common_gain([y]))
+    return widgets.player(y, RATE_HZ, gain=widgets.common_gain([y]))
 
 
 display(play(y))
@@ -382,7 +382,7 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 
 # %%
 choice = serlib.FeatureSpec(rate_hz=RATE_HZ, frame=FRAME // 2, hop=HOP // 2, n_mels=N_MELS // 2, n_mfcc=FEW)
-made = explore.workings(y, choice)
+made = widgets.workings(y, choice)
 title = plots.honest(f"{clip.label}, in {choice.n_mels} bands and {FEW} MFCC", CORPUS)
 plots.show(plots.mfcc_bench(made["levels_db"], made["bands_db"], made["mfcc"], choice, title=title))
 
@@ -392,7 +392,7 @@ plots.show(plots.mfcc_bench(made["levels_db"], made["bands_db"], made["mfcc"], c
 
 # %%
 for n_mfcc in (1, 5, FEW, 20, N_MFCC, choice.n_mels):
-    made = explore.workings(y, replace(choice, n_mfcc=n_mfcc))
+    made = widgets.workings(y, replace(choice, n_mfcc=n_mfcc))
     print(f"{n_mfcc:3} MFCC: {made['distance_db']:4.1f} dB")
 
 # %% [markdown]
@@ -401,7 +401,7 @@ for n_mfcc in (1, 5, FEW, 20, N_MFCC, choice.n_mels):
 # a voice at all, and the guess makes noise of it; other guesses would sound better, with a voice that they bring along.
 
 # %% tags=["nbval-ignore-output"]
-explore.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", CORPUS), label=clip.label)
+widgets.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", CORPUS), label=clip.label)
 
 # %% [markdown]
 # ## How they move: deltas
@@ -483,8 +483,8 @@ plots.show(plots.features(everything, spec, title=plots.honest("Features over ti
 
 # %% [markdown]
 # Mind the last row: f0 answers where there is no voice, too, as in the pauses, and now and then it takes twice the
-# pitch for the pitch, and its dots jump by an octave. `serlib.prosody`, which drew the pitch in notebook 02, keeps
-# silent there.
+# pitch for the pitch, and its dots jump by an octave. `serlib.features.pitch`, which drew the pitch in notebook 02,
+# keeps silent there.
 
 # %% [markdown]
 # One spectrum serves all of them, which saves most of the time, and each agrees with librosa's own function. For MFCC
@@ -497,6 +497,7 @@ check("serlib.extract_clip", everything[:, : spec.n_mfcc], mfcc, within=1e-3)
 # ## Features by name
 #
 # The recipes of the next notebooks take their features from `serlib.SPECS`.
+
 
 # %%
 def summarised(spec):

@@ -38,7 +38,7 @@ from keras import layers
 
 import serlib
 from serlib import plots
-from serlib.base import home, shown
+from serlib.utils import home, shown
 
 # %% [markdown]
 # Everything that can be turned is here.

@@ -39,9 +39,11 @@ import soundfile
 from IPython.display import display
 
 import serlib
-from serlib import attribution, audio, embedding, explore, plots, report
-from serlib.base import home, shown
-from serlib.evaluation import abstaining, errors
+from serlib import audio, plots, widgets
+from serlib.evaluation import abstaining, attribution, errors
+from serlib.features import projection
+from serlib.plots import page
+from serlib.utils import home, shown
 
 # %% [markdown]
 # Everything that can be turned is here; the first five must be those of notebook 04 to find its run.
@@ -154,7 +156,7 @@ print(f"at the default threshold: answers {kept.coverage:.0%} of the clips, {kep
 worst = errors(found, LISTEN)
 for clip in worst.itertuples():
     print(f"meant {clip.label}, heard as {clip.predicted} ({clip.confidence:.0%}): {clip.speaker}, {clip.text}")
-    display(explore.player(*audio.load(clip.speech)))
+    display(widgets.player(*audio.load(clip.speech)))
 
 # %% [markdown]
 # What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down to the
@@ -174,7 +176,7 @@ plots.show(plots.occlusion(y, rate_hz, drove, answer=clip.predicted, title=title
 # has a kernel: click a cell, go through its clips with the arrow keys, and let the model abstain.
 
 # %% tags=["nbval-ignore-output"]
-gallery = explore.gallery(found, run)
+gallery = widgets.gallery(found, run)
 gallery
 
 # %% [markdown]
@@ -270,10 +272,10 @@ plots.show(plots.confusion(judged["speaker, 1st"], title="The voice is new"))
 # learned to tell their emotions apart. Where does the new voice land?
 
 # %%
-inside = embedding.last_layer(alone.model, serlib.extract(alone.split, alone.spec).values)
-points = embedding.map_points(inside, method="tsne", seed=SEED)
+inside = projection.last_layer(alone.model, serlib.extract(alone.split, alone.spec).values)
+points = projection.map_points(inside, method="tsne", seed=SEED)
 new = ", ".join(alone.split.speaker[alone.split.role == "test"].unique())
-view = {"axes": embedding.AXES["tsne"], "title": plots.honest(f"The last layer; new: {new}", CORPUS)}
+view = {"axes": projection.AXES["tsne"], "title": plots.honest(f"The last layer; new: {new}", CORPUS)}
 plots.show(plots.embedding(points, alone.split.label, speakers=alone.split.speaker, **view))
 
 # %% [markdown]
@@ -281,7 +283,7 @@ plots.show(plots.embedding(points, alone.split.label, speakers=alone.split.speak
 # listen to a clip that has landed on the wrong island, and to those around it.
 
 # %% tags=["nbval-ignore-output"]
-clips = explore.clip_map(alone.split, points, axes=view["axes"], title=f"The last layer; new: {new}")
+clips = widgets.clip_map(alone.split, points, axes=view["axes"], title=f"The last layer; new: {new}")
 clips
 
 # %% [markdown]
@@ -293,7 +295,7 @@ clips
 # %%
 for name in ("random", "speaker, 1st"):
     folder = home() / "reports" / f"{CORPUS}-{RECIPE}-{name.split(',')[0]}"
-    print(shown(report.write(judged[name], folder, history=runs[name].history)))
+    print(shown(page.write(judged[name], folder, history=runs[name].history)))
 
 # %% [markdown]
 # ## What you take along

@@ -36,10 +36,11 @@ from dataclasses import replace
 import pandas as pd
 
 import serlib
-from serlib import plots, report
-from serlib.base import home, shown
-from serlib.comparison import KINDS, compare
-from serlib.search import search, usual_space
+from serlib import plots
+from serlib.experiments.comparison import KINDS, compare
+from serlib.experiments.searching import search, usual_space
+from serlib.plots import page
+from serlib.utils import home, shown
 
 # %% [markdown]
 # Everything that can be turned is here. On the sample corpus few words and short trainings do; elsewhere nothing is cut
@@ -175,7 +176,7 @@ print(best.trials.assign(value=best.trials["value"].round(2)).round(5).to_string
 # The page holds the table, the figure and the tests; the tables are beside it as CSV and JSON.
 
 # %%
-print(shown(report.write_comparison(found, home() / "reports" / f"06-{CORPUS}-compare")))
+print(shown(page.write_comparison(found, home() / "reports" / f"06-{CORPUS}-compare")))
 
 # %% [markdown]
 # ## What you take along

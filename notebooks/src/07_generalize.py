@@ -39,11 +39,11 @@ import pandas as pd
 from IPython.display import display
 
 import serlib
-from serlib import audio, augment, corpora, explore, features, plots
-from serlib.base import home
-from serlib.comparison import compare
-from serlib.likeness import likeness
-from serlib.normalisation import PER_SPEAKER, who_speaks
+from serlib import audio, augment, corpora, features, plots, widgets
+from serlib.evaluation.similarity import likeness
+from serlib.experiments.comparison import compare
+from serlib.features.normalisation import PER_SPEAKER, who_speaks
+from serlib.utils import home
 
 # %% [markdown]
 # Everything that can be turned is here.
@@ -107,7 +107,7 @@ plots.show(plots.augmented(augment.feature_examples(pair, mel, seed=0), hop_s=me
 # Changes of the waveform can be heard. Which of them would you still call the same emotion?
 
 # %%
-display(explore.players(augment.examples(*audio.load(clip.speech), seed=0)))
+display(widgets.players(augment.examples(*audio.load(clip.speech), seed=0)))
 
 # %% [markdown]
 # Our own recipe is a committee of two. The first member describes eight changed copies of each clip by functionals, and

@@ -37,8 +37,8 @@ from dataclasses import replace
 import numpy as np
 
 import serlib
-from serlib import audio, explore, plots
-from serlib.base import home
+from serlib import audio, plots, widgets
+from serlib.utils import home
 
 # %% [markdown]
 # Everything that can be turned is here; the first five must be those of notebook 04 to find its run.
@@ -79,7 +79,7 @@ asked = table[table.role == "test"].drop_duplicates("label")
 clip = max(asked.itertuples(), key=lambda clip: recognizer.predict(clip.speech).confidence)
 y, rate_hz = audio.load(clip.speech)
 room = np.zeros(rate_hz // 2, np.float32)
-listener = explore.Listener(recognizer)
+listener = widgets.Listener(recognizer)
 step = round(PIECE_S * rate_hz)
 sound = np.concatenate([room, y, room])
 for start in range(0, len(sound), step):
@@ -119,7 +119,7 @@ print("features and model in time for two answers a second:", np.median(spent) <
 # measured what that costs. A model of the sample corpus has never heard a human being at all.
 
 # %% tags=["nbval-ignore-output"]
-explore.live(recognizer)
+widgets.live(recognizer)
 
 # %% [markdown]
 # ## Long recordings
@@ -141,7 +141,7 @@ print(f"{len(recording) / rate_hz:.1f} s, {len(timeline)} answers, {(timeline.la
 
 # %%
 title = plots.honest("A long recording", CORPUS)
-explore.scope(recording, rate_hz, timeline=timeline, gain=explore.common_gain([recording]), title=title)
+widgets.scope(recording, rate_hz, timeline=timeline, gain=widgets.common_gain([recording]), title=title)
 
 # %% [markdown]
 # A higher threshold makes it more careful: it says less, and what it says is right more often (notebook 05 has the
@@ -162,7 +162,7 @@ for threshold in (0.0, 0.5, 0.7, 0.9):
 # %%
 with tempfile.TemporaryDirectory() as folder:
     for part, label in zip(parts[:2], ("happy", "sad"), strict=True):
-        explore.save_take(part, rate_hz, label=label, speaker="me", text="a test", folder=folder)
+        widgets.save_take(part, rate_hz, label=label, speaker="me", text="a test", folder=folder)
     mine = serlib.index("folder", folder)
 print(mine[["label", "speaker", "text"]].to_string(index=False))
 

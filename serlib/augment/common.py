@@ -3,7 +3,7 @@
 import dataclasses
 import numbers
 
-from serlib.base import SerlibError
+from serlib.utils import SerlibError
 
 
 class Augmentation:

@@ -7,11 +7,12 @@ import os
 
 import numpy as np
 
-from serlib import audio, extraction, features
+from serlib import audio, features
 from serlib.augment.common import Augmentation
 from serlib.augment.frames import FrequencyWarp, Level, SpecAugment, TimeWarp, Transpose, lengths
 from serlib.augment.waveform import WaveformAugmentation
-from serlib.base import SerlibError, data_dir, shown
+from serlib.features import cache
+from serlib.utils import SerlibError, data_dir, shown
 
 #: Goes up whenever a waveform augmentation gives other samples, so that no cache of older code is used.
 AUGMENT_VERSION = 2
@@ -98,7 +99,7 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
         "seed": int(seed),
     }
     folder = data_dir() / "features" / audio.digest(json.dumps(header, sort_keys=True).encode())
-    values, _ = extraction.fill(
+    values, _ = cache.fill(
         functools.partial(_row, spec=spec, copies=copies, shape=features.row_shape(table, spec), seed=int(seed)),
         clips,
         lambda: (copies.n, *features.row_shape(table, spec)),

@@ -9,10 +9,10 @@ import dataclasses
 
 import numpy as np
 
-from serlib import spectrum
 from serlib.augment.common import Augmentation
-from serlib.base import SerlibError
-from serlib.features import names as column_names
+from serlib.features import spectral
+from serlib.features.spec import names as column_names
+from serlib.utils import SerlibError
 
 #: Jaitly & Hinton's: formants lie below this frequency, in Hz; above it the warp leads back to the upper end.
 FORMANTS_HZ = 4800.0
@@ -276,7 +276,7 @@ def _renew_mfcc(clip, names):
     """MFCC as they follow from the log-mel bands of a clip, where it has both [shape=(frames, d)]."""
     mfcc = [i for i, name in enumerate(names) if name.startswith("mfcc_")]
     if mfcc:
-        clip[:, mfcc] = spectrum.mfcc(clip[:, logmel_columns(names)], len(mfcc))
+        clip[:, mfcc] = spectral.mfcc(clip[:, logmel_columns(names)], len(mfcc))
 
 
 def feature_examples(x, spec, *, seed):

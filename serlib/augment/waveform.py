@@ -8,8 +8,9 @@ import dataclasses
 
 import numpy as np
 
-from serlib import audio, spectrum
+from serlib import audio
 from serlib.augment.common import Augmentation
+from serlib.features import spectral
 
 #: Frame of the phase vocoder, in seconds, to the nearest power of two samples: some five periods of a man's voice,
 #: short enough to keep consonants crisp.
@@ -227,7 +228,7 @@ def _vocoder(y, rate_hz):
 
 def _effects():
     """librosa.effects, loaded by one thread at a time."""
-    with spectrum.LOADING:
+    with spectral.LOADING:
         import librosa
 
         return librosa.effects

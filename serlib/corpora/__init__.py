@@ -1,11 +1,32 @@
-"""The corpora: what is known of each, where it is, and the table of its clips.
+"""The corpora: what is known of each, where it is, how it is downloaded, and the index of its clips.
 
 `index("tess")` is the first step of everything; `CORPORA` says what each corpus should hold. To add a corpus, write
 a module with `parse(path)` and `CORPUS` (see `emodb.py`) and name it in `registry.py`.
 """
 
-from serlib.corpora.common import Clip, Corpus, Reading
-from serlib.corpora.indexing import expected, index
-from serlib.corpora.registry import CORPORA, default, find, notice, present
+import lazy_loader
 
-__all__ = ["CORPORA", "Clip", "Corpus", "Reading", "default", "expected", "find", "index", "notice", "present"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "cremad",
+        "emodb",
+        "export",
+        "folder",
+        "kaggle",
+        "nemo",
+        "ravdess",
+        "registry",
+        "sample",
+        "savee",
+        "tables",
+        "tess",
+        "words",
+    ],
+    submod_attrs={
+        "corpus": ["Clip", "Corpus", "Reading"],
+        "indexing": ["expected", "index"],
+        "kaggle": ["download"],
+        "registry": ["CORPORA", "default", "find", "notice", "present"],
+    },
+)

@@ -2,7 +2,7 @@
 
 import re
 
-from serlib.corpora.common import Clip, Corpus
+from serlib.corpora.corpus import Clip, Corpus
 
 EMOTIONS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 SENTENCES = {

@@ -2,7 +2,7 @@
 
 import re
 
-from serlib.corpora.common import Clip, Corpus
+from serlib.corpora.corpus import Clip, Corpus
 
 #: The letter stands for the German word: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.
 EMOTIONS = {

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from serlib.base import UNKNOWN, SerlibError, atomic_path, for_spreadsheets, ordered_labels, shown
+from serlib.utils import UNKNOWN, SerlibError, atomic_path, for_spreadsheets, ordered_labels, shown
 
 #: What `write` can write.
 FORMS = ("csv", "audformat", "hf")

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from serlib.base import UNKNOWN, SerlibError, one_line
 from serlib.corpora import levels, tables
-from serlib.corpora.common import Clip, Corpus, missing, printable, rejection, walk
+from serlib.corpora.corpus import Clip, Corpus, missing, printable, rejection, walk
 from serlib.corpora.words import is_emotion, normal_label
+from serlib.utils import UNKNOWN, SerlibError, one_line
 
 
 def scan(root, rejected, notes, reading):

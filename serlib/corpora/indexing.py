@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 from natsort import natsorted
 
-from serlib.base import SerlibError, ordered_labels
-from serlib.corpora.common import Reading, natural, printable, rejection, walk, without_copy_mark
+from serlib.corpora.corpus import Reading, natural, printable, rejection, walk, without_copy_mark
 from serlib.corpora.reading import read_all
 from serlib.corpora.registry import entry, find, misfit, refuse_known
 from serlib.corpora.words import normal_label
+from serlib.utils import SerlibError, ordered_labels
 
 #: Columns of the index and their types.
 COLUMNS = {

@@ -11,8 +11,8 @@ from itertools import islice
 
 from natsort import natsorted
 
-from serlib.base import ROLES, SerlibError, one_line
 from serlib.corpora.words import is_emotion, normal_label, spelling
+from serlib.utils import ROLES, SerlibError, one_line
 
 #: Folders that part a collection by something else than who speaks or what is felt, with or without a number behind.
 PARTS = frozenset(
@@ -109,7 +109,7 @@ def shortened(values, most=4):
     return text if len(values) <= most else f"{text} ... ({len(values)})"
 
 
-def levels(folders):
+def tree_of(folders):
     """The levels of a tree.
 
     Parameters
@@ -183,7 +183,7 @@ def plan(paths, *, root, label_level=None):
     >>> plan([("0011", "Angry", "train", "1.wav"), ("0012", "Sad", "test", "2.wav")], root="esd")
     Plan(label=2, speaker=1, part=3)
     """
-    tree = levels([path[:-1] for path in paths])
+    tree = tree_of([path[:-1] for path in paths])
     label = _label_level(tree, paths, root) if label_level is None else label_level
     if not 1 <= label <= len(tree):
         raise SerlibError(f"{root} has {len(tree)} levels of folders, so --label-level cannot be {label}")

@@ -3,7 +3,7 @@
 import csv
 import re
 
-from serlib.corpora.common import Clip, Corpus, tables
+from serlib.corpora.corpus import Clip, Corpus, tables
 
 EMOTIONS = {
     "anger": "angry",

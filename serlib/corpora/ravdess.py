@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from serlib.corpora.common import Clip, Corpus
+from serlib.corpora.corpus import Clip, Corpus
 
 EMOTIONS = {
     "01": "neutral",

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from serlib import audio, containers
-from serlib.base import SerlibError, progress, shown
+from serlib import audio
+from serlib.audio import MOST_SAMPLES, blocks, file_digest, too_long
+from serlib.utils import SerlibError, progress, shown
 
 #: What a file begins with whose sound stayed on a server for large files of Git.
 LFS = b"version https://git-lfs"
@@ -46,7 +47,7 @@ def _read(path, known):
         if not stat.S_ISREG(path.stat().st_mode):
             return "", 0.0, 0, "is no ordinary file; delete it"
         with open(path, "rb", buffering=0) as file:
-            digest = containers.file_digest(file)
+            digest = file_digest(file)
             if digest not in known:  # a copy of a file needs no second look
                 known[digest] = _judge(file, path)
             return digest, *known[digest]
@@ -74,11 +75,11 @@ def _listen(file, path):
     """(duration_s, rate_hz, fault) of an open file; the extremes of its blocks tell whether it is silent or NaN."""
     extremes, samples = [], 0
     try:
-        for block, rate_hz in containers.blocks(file, path):
+        for block, rate_hz in blocks(file, path):
             extremes += [block.min(), block.max()] if len(block) else []
             samples += len(block)
-            if samples > containers.MOST_SAMPLES:
-                raise SerlibError(containers.too_long(path, rate_hz))
+            if samples > MOST_SAMPLES:
+                raise SerlibError(too_long(path, rate_hz))
     except SerlibError as error:
         return 0.0, 0, str(error).removeprefix(shown(path)).strip()
     one = samples == len(block)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from serlib.base import SerlibError, data_dir, home, one_line
 from serlib.corpora import cremad, emodb, folder, nemo, ravdess, sample, savee, tables, tess
-from serlib.corpora.common import printable, walk
+from serlib.corpora.corpus import printable, walk
+from serlib.utils import SerlibError, data_dir, home, one_line
 
 #: Name -> Corpus.
 CORPORA = {module.CORPUS.name: module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo, folder)}
@@ -32,7 +32,7 @@ def find(corpus):
     """Where a corpus is.
 
     The first of: `SERLIB_DATA`/<corpus>; `SERLIB_DATA` itself where it holds the corpus; `data/<corpus>` and
-    `data/<corpus>-kaggle` in `serlib.base.home()`; a folder below `/kaggle/input`. The sample corpus is made in
+    `data/<corpus>-kaggle` in `serlib.utils.home()`; a folder below `/kaggle/input`. The sample corpus is made in
     `data/sample` where it is absent.
 
     Parameters

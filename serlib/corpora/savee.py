@@ -2,7 +2,7 @@
 
 import re
 
-from serlib.corpora.common import Clip, Corpus
+from serlib.corpora.corpus import Clip, Corpus
 
 EMOTIONS = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "ps"}
 SPEAKERS = ("DC", "JE", "JK", "KL")

@@ -12,10 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 from natsort import natsorted
 
-from serlib.base import FORMULA, UNKNOWN, SerlibError, atomic_path, data_dir, one_line
-from serlib.corpora.common import AUDIO_SUFFIXES, Clip, missing, printable, rejection
+from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, missing, printable, rejection
 from serlib.corpora.levels import role
 from serlib.corpora.words import normal_label, spelling
+from serlib.utils import FORMULA, UNKNOWN, SerlibError, atomic_path, data_dir, one_line
 
 #: Tables that are looked for in a folder (and in its folders, one a part of the data set), in this order.
 TABLES = ("index.csv", "metadata.csv", "metadata.jsonl")

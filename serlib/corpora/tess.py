@@ -2,7 +2,7 @@
 
 import re
 
-from serlib.corpora.common import Clip, Corpus
+from serlib.corpora.corpus import Clip, Corpus
 from serlib.corpora.words import normal_label
 
 #: The target words (Northwestern University Auditory Test No. 6), one of them in each clip.

@@ -11,7 +11,6 @@ from serlib.plots.bench import mfcc_bench
 from serlib.plots.comparison import recipes_compared
 from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
 from serlib.plots.kinds import features
-from serlib.plots.likeness import likeness
 from serlib.plots.results import (
     abstaining,
     confusion,
@@ -21,6 +20,7 @@ from serlib.plots.results import (
     speaker_recall,
     splits_compared,
 )
+from serlib.plots.similarity import likeness
 from serlib.plots.sound import contours, mfcc, one_word, portrait, spectrogram, waveplot
 from serlib.plots.steps import bands, coefficients, cosines, filters, framing, spectrum, windowing
 from serlib.plots.style import COLOURS, ROLE_COLOURS, Picture, alt, colour, honest, png, show

@@ -20,7 +20,7 @@ def occlusion(y, rate_hz, found, *, answer="the answer", title="What drove the a
     y : np.ndarray [shape=(n,)]
         The clip.
     rate_hz : int
-    found : serlib.attribution.Occlusion
+    found : serlib.evaluation.attribution.Occlusion
         Of that clip.
     answer : str
         Label of the answer that was asked about.

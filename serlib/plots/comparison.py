@@ -3,9 +3,9 @@
 import matplotlib
 import numpy as np
 
-from serlib.base import SerlibError
-from serlib.comparison import MARK, MARKED, starred
+from serlib.experiments.comparison import MARK, MARKED, starred
 from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, listed
+from serlib.utils import SerlibError
 
 #: One shape a split, so that the figure can be read without its colours.
 SHAPES = "osD^vPX<>"
@@ -23,7 +23,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     Parameters
     ----------
     table : pd.DataFrame
-        Of a `serlib.comparison.Comparison`: the rows of one corpus (or of several that train together).
+        Of a `serlib.experiments.comparison.Comparison`: the rows of one corpus (or of several that train together).
     metric : str
         `accuracy` or `uar`.
 

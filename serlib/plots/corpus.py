@@ -6,7 +6,6 @@ from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from serlib.base import ROLES, ordered_labels
 from serlib.plots.style import (
     FAINT,
     INK,
@@ -20,6 +19,7 @@ from serlib.plots.style import (
     panels,
     tint,
 )
+from serlib.utils import ROLES, ordered_labels
 
 #: Up to so many speakers are told apart in a figure; more are drawn together.
 FEW = 4

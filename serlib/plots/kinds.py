@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from serlib import spectrum
-from serlib.features import names
+from serlib.features import spectral
+from serlib.features.spec import names
 from serlib.plots.style import MAIN, described, drawn, heading, panels
 
 #: Kind -> (what its axis says, colour map); kinds of one number a frame are lines.
@@ -76,6 +76,6 @@ def _heat(ax, values, hop_s, kind, colours):
     extent = (-hop_s / 2, (len(values) - 0.5) * hop_s, -0.5, values.shape[1] - 0.5)
     ax.imshow(values.T, cmap=colours, vmin=low, vmax=high, interpolation="nearest", extent=extent)
     if kind == "chroma":
-        ax.set_yticks(range(0, 12, 3), spectrum.CHROMA[::3])
+        ax.set_yticks(range(0, 12, 3), spectral.CHROMA[::3])
     elif kind == "tonnetz":
         ax.set_yticks([0.5, 2.5, 4.5], ["fifth", "minor", "major"])

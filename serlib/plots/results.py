@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.colors import to_rgba
 
 from serlib import evaluation
-from serlib.base import SerlibError
 from serlib.plots.style import (
     FAINT,
     INK,
@@ -23,6 +22,7 @@ from serlib.plots.style import (
     listed,
     panels,
 )
+from serlib.utils import SerlibError
 
 #: A share of fewer clips than this says little.
 FEW = 10

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from serlib.base import ordered_labels
 from serlib.plots.style import MAIN, canvas, colour, described, drawn, heading, panels
+from serlib.utils import ordered_labels
 
 #: Frequencies that are named on a mel axis, in Hz.
 MEL_TICKS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000)

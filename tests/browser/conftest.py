@@ -1,7 +1,7 @@
 """A real JupyterLab and a real browser for the tests of what people click.
 
     def test_something(lab):
-        notebook = lab.open(cells=["from serlib import explore", "..."])   # or lab.open("02_eda")
+        notebook = lab.open(cells=["from serlib import widgets", "..."])   # or lab.open("02_eda")
         notebook.run()
         notebook.page.get_by_role("slider").click()
 

@@ -52,7 +52,7 @@ def test_choosing_a_clip_changes_picture_and_sound(eda):
     assert before[1] != after[1] and before[2] != after[2]
     title = scope.get_attribute("aria-label")
     speaker, text = title.split(":")[0], title.split(": ")[1].split(",")[0]
-    clip = f"explore.find_clip(index, speaker={speaker!r}, label='sad', text={text!r}).duration_s"
+    clip = f"widgets.find_clip(index, speaker={speaker!r}, label='sad', text={text!r}).duration_s"
     assert after[0] == pytest.approx(float(eda.evaluate(f"float({clip})")), abs=0.1)
     choose(eda, scope, "Speaker:", eda.evaluate("second").strip("'"))
     assert held(scope)[1] != after[1]

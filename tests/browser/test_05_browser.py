@@ -37,7 +37,7 @@ def kernel(notebook, expression):
 
 def sounds_like(notebook, scope, speech):
     """Whether a scope plays the clip that an expression in the kernel names."""
-    digest = f"__import__('hashlib').sha256(explore.encoded(*audio.load({speech}))[0]).hexdigest()"
+    digest = f"__import__('hashlib').sha256(widgets.encoded(*audio.load({speech}))[0]).hexdigest()"
     return scope.evaluate(DIGEST) == kernel(notebook, digest)
 
 

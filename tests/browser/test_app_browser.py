@@ -12,8 +12,8 @@ import pytest
 
 from notebooks import build
 from serlib import Recognizer
-from serlib.explore.app import THRESHOLD
 from serlib.recognizer import UNSURE
+from serlib.widgets.apps import THRESHOLD
 
 from .conftest import PATIENCE_S, SIZE, complaints, free_port
 

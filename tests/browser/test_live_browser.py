@@ -1,4 +1,4 @@
-"""serlib.explore.live in a real browser, whose microphone is fed from a file."""
+"""serlib.widgets.listening in a real browser, whose microphone is fed from a file."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from serlib import Recognizer, audio
-from serlib.explore.drawing import stretches
+from serlib.widgets.drawing import stretches
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +19,8 @@ def opened(module_lab, live_run, spoken):
     """A notebook with `live`, in a browser whose microphone plays the clip once."""
     flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     cells = [
-        "import serlib\nfrom serlib import explore",
-        f"live = explore.live(serlib.Recognizer({str(live_run.folder)!r}), folder='mine')\nlive",
+        "import serlib\nfrom serlib import widgets",
+        f"live = widgets.live(serlib.Recognizer({str(live_run.folder)!r}), folder='mine')\nlive",
     ]
     notebook = module_lab.open(cells=cells, flags=(*flags, f"--use-file-for-fake-audio-capture={spoken[1]}%noloop"))
     notebook.run()

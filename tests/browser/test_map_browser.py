@@ -1,4 +1,4 @@
-"""serlib.explore.map in a real browser: thousands of points, and a click plays the clip of its point."""
+"""serlib.widgets.maps in a real browser: thousands of points, and a click plays the clip of its point."""
 
 import ast
 import io
@@ -13,7 +13,7 @@ from .conftest import click_point
 CELLS = [
     """import tempfile, numpy as np, pandas as pd, soundfile
 from pathlib import Path
-from serlib import explore
+from serlib import widgets
 folder, t = Path(tempfile.mkdtemp()), np.arange(16000) / 16000
 for hz in (300, 500, 700):
     soundfile.write(folder / f"{hz}.wav", .2 * np.sin(2 * np.pi * hz * t), 16000)
@@ -22,7 +22,7 @@ rows = [(300 + 200 * (i % 3), ("angry", "happy", "sad")[i % 3], "AB"[i % 2], f"w
 index = pd.DataFrame([(str(folder / f"{hz}.wav"), label, who, text, "tess") for hz, label, who, text in rows],
     columns=["speech", "label", "speaker", "text", "corpus"])
 points = rng.normal(size=(2798, 2)) + 3 * np.eye(3, 2)[np.arange(2798) % 3]""",
-    "clips = explore.clip_map(index, points, axes=('one', 'two'), title='Many clips')\nclips",
+    "clips = widgets.clip_map(index, points, axes=('one', 'two'), title='Many clips')\nclips",
 ]
 
 

@@ -1,4 +1,4 @@
-"""serlib.explore.scope in a real browser: it plays, seeks, loops, and obeys keys and kernel."""
+"""serlib.widgets.oscilloscope in a real browser: it plays, seeks, loops, and obeys keys and kernel."""
 
 import io
 
@@ -7,13 +7,13 @@ import soundfile
 
 CELLS = [
     """import numpy as np
-from serlib import explore
+from serlib import widgets
 rng, rate_hz = np.random.default_rng(0), 22050
 t = np.arange(4 * rate_hz) / rate_hz
 tone = (.3 * np.sin(2 * np.pi * (200 + 100 * t) * t) * np.hanning(len(t))).astype(np.float32)
 noise = (.1 * rng.standard_normal(rate_hz)).astype(np.float32)
 drove = np.sin(np.linspace(0, 7, 40))[:, np.newaxis] * np.hanning(20)""",
-    "scope = explore.scope(tone, rate_hz, title='A tone', label='happy', contours=True)\nscope",
+    "scope = widgets.scope(tone, rate_hz, title='A tone', label='happy', contours=True)\nscope",
 ]
 
 
@@ -246,7 +246,7 @@ def test_narrow(tone):
 
 
 def test_only_one_plays_at_a_time(module_lab):
-    notebook = module_lab.open(cells=[*CELLS, "other = explore.scope(tone, rate_hz, title='Other')\nother"])
+    notebook = module_lab.open(cells=[*CELLS, "other = widgets.scope(tone, rate_hz, title='Other')\nother"])
     notebook.run()
     first, second = (notebook.page.get_by_role("group", name=name) for name in ("A tone", "Other"))
     first.get_by_role("button", name="Play").click()

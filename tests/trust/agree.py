@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 import serlib
-from serlib import audio, augment, recipes
+from serlib import audio, augment
 from serlib.corpora import sample
 from serlib.features import SPECS
+from serlib.models import recipes
 
 #: What the arrays are computed with.
 PACKAGES = ("tensorflow", "keras", "librosa", "numpy", "scipy", "soundfile", "soxr", "pandas", "scikit-learn")

@@ -64,7 +64,7 @@ NO_SOUND = {
 #: Names that shells, pages, terminals and programs stumble over; {} is a number that keeps them apart.
 NAMES = (
     "{} with  spaces",
-    "{} it's \"quoted\"",
+    '{} it\'s "quoted"',
     "{}\ttab",
     "two\nlines {}",
     "{}\r\n\x1b[31mred\x1b[0m",

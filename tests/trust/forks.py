@@ -63,7 +63,7 @@ def recipe():
     import keras
 
     from serlib.features import SPECS
-    from serlib.recipes import Recipe
+    from serlib.models.recipes import Recipe
 
     def build(x, n_labels):
         x = keras.layers.Dropout(0.1)(keras.layers.Dense(16, activation="relu")(x))
@@ -83,10 +83,12 @@ def note(log, what):
 
 def extract(folder, log, copies=0):
     """Features of a corpus, or of changed copies; `log` gets the digest of each clip that is computed."""
-    from serlib import augment, corpora, extraction, features
+    from serlib import augment, corpora
     from serlib.augment import copying
+    from serlib.features import cache
+    from serlib.features import spec as features
 
-    extraction.PATIENCE_S = 3600  # beside heavy work a chunk takes its time
+    cache.PATIENCE_S = 3600  # beside heavy work a chunk takes its time
 
     table = corpora.index("tess", folder)
     module = copying if copies else features
@@ -115,32 +117,36 @@ def train(folder, out, log, epochs):
 
 def judge(folder, root, reports):
     """A comparison of two seeds and its page; a report of its first run."""
-    from serlib import comparison, corpora, evaluation, report, runs
+    from serlib import corpora, evaluation
+    from serlib.experiments import comparison
+    from serlib.plots import page
+    from serlib.training.run import Run
 
     options = {"splits": ("random",), "seeds": (0, 1), "epochs": 2, "jobs": 1}
     found = comparison.compare(corpora.index("tess", folder), [recipe()], root=root, **options)
-    report.write_comparison(found, Path(reports) / "comparison")
-    run = runs.Run.load(min(Path(root).iterdir()))
-    report.write(evaluation.evaluate(run, resamples=20, jobs=2), Path(reports) / "run", history=run.history)
+    page.write_comparison(found, Path(reports) / "comparison")
+    run = Run.load(min(Path(root).iterdir()))
+    page.write(evaluation.evaluate(run, resamples=20, jobs=2), Path(reports) / "run", history=run.history)
 
 
 def write_report(run, folder):
     """A report of a run."""
-    from serlib import evaluation, report, runs
+    from serlib import evaluation
+    from serlib.plots import page
+    from serlib.training.run import Run
 
-    report.write(evaluation.evaluate(runs.Run.load(run), resamples=20, jobs=2), folder)
+    page.write(evaluation.evaluate(Run.load(run), resamples=20, jobs=2), folder)
 
 
 def download(url, to=None):
     """TESS from the stand-in server."""
     from kagglesdk import kaggle_env
 
-    from serlib import download, transfer
-    from serlib.corpora import registry
+    from serlib.corpora import kaggle, registry, transfer
 
     kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = url
     transfer.PAUSE_S, registry.KAGGLE_INPUT = 0, Path("no input")
-    download.download("tess", to=to)
+    kaggle.download("tess", to=to)
 
 
 WORK = {work.__name__: work for work in (extract, train, judge, write_report, download)}
@@ -159,7 +165,7 @@ def child(work, arguments, told):
     """Do a piece of work and write how it ended; never returns."""
     import traceback
 
-    from serlib.base import SerlibError
+    from serlib.utils import SerlibError
 
     error = None
     try:
@@ -215,7 +221,8 @@ def main():
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the work prints is no answer
     others = "keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
-    ours = "augment.copying comparison domain download features recognizer report training transfer"
+    ours = "augment.copying corpora.kaggle corpora.transfer experiments.comparison features.spec plots.page recognizer "
+    ours += "training.fitting training.novelty"
     for name in [*others.split(), *(f"serlib.{name}" for name in ours.split())]:
         importlib.import_module(name)
     for line in sys.stdin:

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 import serlib
-from serlib import audio, containers
-from serlib.base import SerlibError
+from serlib import audio
+from serlib import audio as containers
 from serlib.corpora import sample
+from serlib.utils import SerlibError
 from tests.trust import damaged
 
 FULL = os.environ.get("SERLIB_TRUST") == "1"

@@ -26,10 +26,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import serlib
-from serlib import archives, corpora, modelfile, runs
-from serlib.base import LABELS, SerlibError, for_spreadsheets
-from serlib.corpora import CORPORA
-from serlib.runs import Run
+from serlib import corpora
+from serlib.corpora import CORPORA, archives
+from serlib.training import modelfile
+from serlib.training import run as runs
+from serlib.training.run import Run
+from serlib.utils import LABELS, SerlibError, for_spreadsheets
 from tests.trust.damaged import encoded
 
 FULL = os.environ.get("SERLIB_TRUST") == "1"
@@ -243,7 +245,7 @@ def malicious(canary):
         "torch": named("keras.layers", "TorchModuleWrapper", {"module": base64.b64encode(b"x").decode()}),
         "a saved model": named("keras.layers", "TFSMLayer", {"filepath": str(canary.parent)}),
         "a file read in": named("keras.layers", "StringLookup", {"vocabulary": "/etc/passwd"}),
-        "an unregistered class": named("serlib.base", "SerlibError", {}, "SerlibError"),
+        "an unregistered class": named("serlib.utils", "SerlibError", {}, "SerlibError"),
         "a list for a name": named(["os"], ["system"]),
     }
 
@@ -296,7 +298,7 @@ def test_our_own_models_hold_nothing_else(tiny_run, voices_run, tmp_path):
     import keras
 
     from serlib.features import names
-    from serlib.recipes import RECIPES
+    from serlib.models.recipes import RECIPES
 
     for run in (tiny_run, voices_run):
         modelfile.check(run.folder / "model.keras")

@@ -12,10 +12,12 @@ import pytest
 import soundfile
 
 from bench.trust import LENGTHS_S, RATE_HZ, in_noise, unspoken
-from serlib import audio, corpora, domain, features, normalisation, splits, training
+from serlib import audio, corpora, features, splits, training
 from serlib.corpora import sample
-from serlib.recipes import RECIPES
+from serlib.features import normalisation
+from serlib.models.recipes import RECIPES
 from serlib.recognizer import UNSURE, Recognizer
+from serlib.training import novelty
 
 FULL = bool(os.environ.get("SERLIB_TRUST"))
 WORDS, SOUNDS, EPOCHS = (40, 20, 10) if FULL else (8, 2, 1)
@@ -91,7 +93,7 @@ def test_one_at_a_time_is_as_all_at_once(run, recognizer):
 
 def test_no_speech_gets_no_emotion(careful, spoken):
     """At the run's own threshold, for each kind of sound that is none, and the reason is said. Babble is speech, if
-    too much of it: of that a part gets through (`serlib.domain.MARGIN`)."""
+    too much of it: of that a part gets through (`serlib.training.novelty.MARGIN`)."""
     rng = np.random.default_rng(0)
     clips = [audio.load(path, rate_hz=RATE_HZ)[0] for path in splits.rows(spoken, "train").speech[:40]]
     wrong = []
@@ -115,12 +117,12 @@ def test_too_short_and_too_long_get_a_reason(careful, spoken):
 
 def test_an_unseen_voice_is_no_stranger(spoken):
     """The check is about speech, not about who speaks: softer, louder and in a quiet room it is the same speech."""
-    learned, rng = domain.learn(spoken, show=False), np.random.default_rng(0)
+    learned, rng = novelty.learn(spoken, show=False), np.random.default_rng(0)
     strange, paths = [], splits.rows(spoken, "test").speech.iloc[::4]
     for path in paths:
         y = audio.load(path, rate_hz=RATE_HZ)[0]
         for heard in (y, y / 2, np.clip(2 * y, -1, 1), in_noise(rng, y, 40)):
-            strange.append(bool(domain.stranger(heard, RATE_HZ, learned)))
+            strange.append(bool(novelty.stranger(heard, RATE_HZ, learned)))
     assert np.mean(strange) <= 0.1
 
 

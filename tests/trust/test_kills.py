@@ -1,7 +1,8 @@
 """SIGKILL at random moments, full disks, folders that may not be written, two at once: nothing lost, nothing halved.
 
 Each work is killed, and what comes next goes on in the same folders, until it has been killed often enough in all; then
-and in between everything is compared with one unbroken run. `make trust` kills fifty times each, `make test` thrice.
+and in between everything is compared with one unbroken run. `make trust` kills fifty times each,
+`make test-all` thrice.
 """
 
 import csv
@@ -115,7 +116,8 @@ def marked(home):
 
 @pytest.mark.parametrize("copies", [0, 2], ids=["features", "changed copies"])
 def test_extraction(do, place, tones, copies):
-    from serlib import corpora, extraction
+    from serlib import corpora
+    from serlib.features.cache import CHUNK
 
     order = list(corpora.index("tess", tones).digest)
     work = {"folder": str(tones), "copies": copies}
@@ -130,7 +132,7 @@ def test_extraction(do, place, tones, copies):
         log = home / "log"
 
         def run(kill_s):
-            done = {digest for first in marked(home) for digest in order[first : first + extraction.CHUNK]}
+            done = {digest for first in marked(home) for digest in order[first : first + CHUNK]}
             finished, before = bool(caches(home)), len(lines(log))
             (ended,) = do(("extract", {**work, "home": str(home), "log": str(log)}), kill_s=kill_s)
             again = set(lines(log)[before:])

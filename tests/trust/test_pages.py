@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import serlib
-from serlib import evaluation, plots, report
+from serlib import plots
+from serlib.evaluation.report import dataclasses, score
+from serlib.plots.page import write
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.trust.damaged import encoded
 
@@ -79,27 +81,27 @@ def judged(table):
     labels = sorted(set(table["label"]))
     p = np.random.default_rng(0).dirichlet(np.ones(len(labels)), len(table))
     columns = {"speakers": table["speaker"], "texts": table["text"], "speech": table["speech"]}
-    found = evaluation.score(table["label"], p, labels, **columns, corpora=[HOSTILE[0]], resamples=20)
-    return evaluation.dataclasses.replace(found, split=HOSTILE[1], protocol=HOSTILE[2], left_out={HOSTILE[3]: 1})
+    found = score(table["label"], p, labels, **columns, corpora=[HOSTILE[0]], resamples=20)
+    return dataclasses.replace(found, split=HOSTILE[1], protocol=HOSTILE[2], left_out={HOSTILE[3]: 1})
 
 
 @pytest.fixture(scope="module")
 def pages(hostile, tmp_path_factory):
     """Name -> HTML of all that shows an index without a kernel."""
-    from serlib import explore
-    from serlib.explore.gallery import bars, curve
-    from serlib.explore.grid import table
+    from serlib import widgets
+    from serlib.widgets.galleries import bars, curve
+    from serlib.widgets.grids import table
 
     found, text = judged(hostile), hostile["text"].iloc[0]
     clips = [(np.float32(np.sin(np.arange(12000) * 0.1)), 16000)] * len(HOSTILE)
-    scope = explore.scope(hostile["speech"].iloc[0])
+    scope = widgets.scope(hostile["speech"].iloc[0])
     figures = {"recall": plots.recall_bars(found), "confusion": plots.confusion(found)}
     return {
-        "report": report.write(found, tmp_path_factory.mktemp("report"), title=HOSTILE[0]).read_text(encoding="utf-8"),
-        "grid": table(explore.grid_view(hostile, text)),
-        "grid as output": explore.grid(hostile, text)._repr_mimebundle_()[0]["text/html"],
+        "report": write(found, tmp_path_factory.mktemp("report"), title=HOSTILE[0]).read_text(encoding="utf-8"),
+        "grid": table(widgets.grid_view(hostile, text)),
+        "grid as output": widgets.grid(hostile, text)._repr_mimebundle_()[0]["text/html"],
         "scope as output": scope._repr_mimebundle_()[0]["text/html"],
-        "players": explore.players(dict(zip(HOSTILE, clips, strict=True)))._repr_html_(),
+        "players": widgets.players(dict(zip(HOSTILE, clips, strict=True)))._repr_html_(),
         "bars": "".join(bars(clip, found.labels) for _, clip in found.predictions.iterrows()),
         "curve": curve(found, 0.5),
         "index as output": hostile._repr_html_(),
@@ -119,15 +121,15 @@ def test_texts_are_texts_in_every_widget(hostile):
     """What reaches an ipywidgets.HTML, and what plotly takes for HTML."""
     import ipywidgets
 
-    from serlib import explore
-    from serlib.explore.map import drawing_of
+    from serlib import widgets
+    from serlib.widgets.maps import drawing_of
 
     drawing = drawing_of(hostile, np.zeros((len(hostile), 2)), HOSTILE[:2], HOSTILE[0])
     shown = [text for trace in drawing["data"] for text in (trace.get("name", ""), *trace.get("text", []))]
     shown += [part["title"]["text"] for part in (drawing["layout"], *map(drawing["layout"].get, ("xaxis", "yaxis")))]
     for text in shown:
         assert Seen(text).tags <= {"b", "br"} and not Seen(text).attributes
-    widget = explore.explorer(hostile)
+    widget = widgets.explorer(hostile)
     for menu in widget.menus[0].values():
         for k in range(len(menu.options)):
             menu.index = k
@@ -162,29 +164,29 @@ def test_no_script_runs_in_a_browser(hostile, pages):
     """The pages without a kernel, and the widgets' own JavaScript with hostile values."""
     from playwright.sync_api import sync_playwright
 
-    from serlib import explore
-    from serlib.explore.gallery import Confusion, answered
+    from serlib import widgets
+    from serlib.widgets.galleries import Confusion, answered
 
     def plain(value):
         return {"bytes64": base64.b64encode(value).decode()}
 
     found = judged(hostile)
     clip = hostile.iloc[0]
-    widgets = {
-        "scope": explore.scope(clip.speech, title=HOSTILE[1], label=HOSTILE[0], contours=True),
-        "grid": explore.grid(hostile, clip.text),
+    pages = {
+        "scope": widgets.scope(clip.speech, title=HOSTILE[1], label=HOSTILE[0], contours=True),
+        "grid": widgets.grid(hostile, clip.text),
         "gallery": Confusion(title=HOSTILE[2], labels=found.labels, counts=answered(found), chosen=[0, 0]),
-        "map": explore.clip_map(hostile, np.arange(2.0 * len(hostile)).reshape(-1, 2), title=HOSTILE[0]).points,
+        "map": widgets.clip_map(hostile, np.arange(2.0 * len(hostile)).reshape(-1, 2), title=HOSTILE[0]).points,
     }
     states = [
         {"script": f"/{name}.js", "state": {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")
                                             and key not in ("layout", "tabbable", "tooltip", "comm")}}
-        for name, widget in widgets.items()
+        for name, widget in pages.items()
     ]  # fmt: skip
     served = {
         "/widgets": ("text/html", LOADER),
         "/widgets.json": ("application/json", json.dumps(states, default=plain)),
-        **{f"/{name}.js": ("text/javascript", (ROOT / f"serlib/explore/{name}.js").read_text()) for name in widgets},
+        **{f"/{name}.js": ("text/javascript", (ROOT / f"serlib/widgets/{name}.js").read_text()) for name in pages},
         **{f"/{name}": ("text/html", f'<meta charset="utf-8">{page}') for name, page in pages.items()},
     }
     hacked = "document.querySelector('[onerror],[onload],[onfocus],[srcdoc],[href^=javascript]') || window.hacked"

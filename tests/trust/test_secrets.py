@@ -1,6 +1,6 @@
 """A key and a token are planted, everything is done that can be done, and everything that was written is searched.
 
-What the real client sends over the line is looked at in tests/test_download.py, what a page asks for in tests/browser.
+What the real client sends is looked at in tests/corpora/test_kaggle.py, what a page asks for in tests/browser.
 """
 
 import base64
@@ -126,13 +126,13 @@ TELL = """
 import logging, sys, traceback, warnings
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
 warnings.simplefilter("always")
-from serlib import download, transfer
+from serlib.corpora import kaggle, transfer
 transfer.PAUSE_S = 0
-print(download.credentials(), repr(download.credentials()))
+print(kaggle.credentials(), repr(kaggle.credentials()))
 if sys.argv[1] == "fault":
     transfer._write = None
 try:
-    print(download.download("tess", force=True))
+    print(kaggle.download("tess", force=True))
 except Exception as error:
     if sys.argv[1] != "fault":
         print(*traceback.TracebackException.from_exception(error, capture_locals=True).format())
@@ -184,11 +184,11 @@ def test_the_command(server, planted, home, status):
 #: One process for all commands: TensorFlow is imported once.
 COMMANDS = """
 import sys
-from serlib import cli
+from serlib import __main__ as commands
 for line in sys.argv[1:]:
     sys.argv[1:] = line.split()
     try:
-        cli.main()
+        commands.main()
     except SystemExit as ended:
         print("EXIT", line, ended.code)
 """
@@ -233,7 +233,7 @@ def test_notebook_01(server, planted, home, place, fault):
     notebook = build.convert(source)
     if fault == "fault":
         cell = next(cell for cell in notebook.cells if "download.download(" in cell.source)
-        cell.source = "from serlib import transfer\ntransfer._write = None\n" + cell.source
+        cell.source = "from serlib.corpora import transfer\ntransfer._write = None\n" + cell.source
     failed = ""
     with build.environment(planted(place, SERLIB_CORPUS="tess", SERLIB_PROGRESS="1")):
         try:
@@ -256,7 +256,7 @@ WAYS_OUT = (
     r"\blocation\b|\b(?:https?|wss?):(?!//www\.w3\.org/2000/svg\")|innerHTML|insertAdjacentHTML|eval\(|new\s+Function|"
     r"localStorage|sessionStorage|indexedDB|document\.cookie"
 )
-PAGES = sorted((ROOT / "serlib" / "explore").glob("*.js")) + sorted((ROOT / "serlib" / "explore").glob("*.css"))
+PAGES = sorted((ROOT / "serlib" / "widgets").glob("*.js")) + sorted((ROOT / "serlib" / "widgets").glob("*.css"))
 
 
 def bare(text):
@@ -270,7 +270,7 @@ def test_what_our_pages_hold_has_no_way_out(path):
 
 
 def test_sound_from_the_microphone_goes_to_the_kernel_and_nowhere_else():
-    text = bare((ROOT / "serlib" / "explore" / "live.js").read_text())
+    text = bare((ROOT / "serlib" / "widgets" / "live.js").read_text())
     assert set(re.findall(r"(\w+)\.send\(", text)) == {"model"}
     assert re.findall(r"(\w+)\.addModule\((\w+)\)", text) == [("audioWorklet", "module")]
     assert re.findall(r"\.src\b|\bimport\(", text) == []
@@ -287,6 +287,6 @@ def test_the_ways_out_are_recognised(text):
 
 def test_the_kernel_keeps_it_too():
     """What hears in the kernel talks to no network."""
-    for name in ("explore/live.py", "recognizer.py", "explore/players.py"):
+    for name in ("widgets/listening.py", "recognizer.py", "widgets/playing.py"):
         text = (ROOT / "serlib" / name).read_text()
         assert not re.findall(r"\b(?:import|from)\s+(?:requests|urllib|socket|http|aiohttp|httpx|kagglesdk)\b", text)

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 import serlib
-from serlib import audio, cli
-from serlib.corpora.common import printable
+from serlib import __main__, audio
+from serlib.corpora.corpus import printable
 from serlib.features import SPECS, extract_clip
 from serlib.recognizer import Recognizer
 from tests.trust import damaged
@@ -155,7 +155,7 @@ def _call(words):
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         sys.argv = ["serlib", *map(str, words)]
         try:
-            cli.main()
+            __main__.main()
             code = 0
         except SystemExit as end:
             code = end.code or 0

@@ -1,0 +1,162 @@
+"""What in a clip drove an answer: occlude a piece of it and see how the answer changes."""
+
+import dataclasses
+
+import numpy as np
+
+from serlib import audio
+from serlib.features import normalisation
+from serlib.training.run import example
+from serlib.utils import SerlibError
+
+#: Frame and hop of the spectrogram that is occluded, in seconds: shorter than a window, longer than a pitch period.
+FRAME_S, HOP_S = 0.032, 0.008
+#: Share of a frequency's frames that are at least as quiet as what an occluded piece is brought down to.
+QUIET = 0.1
+#: Fewest windows; a clip shorter than a few of them has shorter ones.
+FEWEST = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Occlusion:
+    """How the probability of an answer changes when pieces of the clip are occluded.
+
+    Positive: the piece spoke for the answer, without it the probability is lower by this much. Negative: against it.
+
+    Attributes
+    ----------
+    answer : int
+        Number of the answer, as the columns of the probabilities.
+    probability : float
+        Its probability for the whole clip.
+    edges_s : np.ndarray [shape=(windows + 1,)]
+        Borders of the windows in seconds, equally far apart.
+    edges_hz : np.ndarray [shape=(bands + 1,)]
+        Borders of the bands, equally far apart in mel.
+    pieces : np.ndarray [shape=(windows, bands)]
+        One window in one band occluded; the lowest band first.
+    windows : np.ndarray [shape=(windows,)]
+        A window occluded at all frequencies.
+    bands : np.ndarray [shape=(bands,)]
+        A band occluded all along the clip.
+    """
+
+    answer: int
+    probability: float
+    edges_s: np.ndarray
+    edges_hz: np.ndarray
+    pieces: np.ndarray
+    windows: np.ndarray
+    bands: np.ndarray
+
+
+def answers(run, *, voice=None):
+    """How a run answers waveforms: what `occlusion` asks.
+
+    Parameters
+    ----------
+    run : serlib.training.run.Run
+    voice : pair of np.ndarray, optional
+        Mean and scale of the speaker's features (`serlib.features.normalisation.voices`), for a run that normalises by
+        speaker.
+
+    Returns
+    -------
+    callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]. Features are extracted
+    anew, so that it works for every recipe, whatever it makes of a clip.
+
+    Raises
+    ------
+    SerlibError
+        The run normalises by speaker and there is no `voice`.
+    """
+    if run.normalise == "speaker" and voice is None:
+        raise SerlibError("This run normalises by speaker: give the mean and scale of the speaker's features as voice")
+
+    def ask(clips, rate_hz):
+        values = [example(y, rate_hz, run.spec) for y in clips]
+        if run.normalise == "speaker":
+            values = [normalisation.z_score(value, *voice) for value in values]
+        found = np.empty((len(clips), len(run.labels)))
+        for shape in {value.shape for value in values}:  # trimming leaves some with fewer frames
+            alike = [i for i, value in enumerate(values) if value.shape == shape]
+            found[alike] = run.probabilities(np.concatenate([values[i] for i in alike]))
+        return found
+
+    return ask
+
+
+def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8000):
+    """Occlude a clip piece by piece and see what that does to the answer.
+
+    Parameters
+    ----------
+    ask : callable
+        List of waveforms [shape=(n,)] and their rate -> probabilities [shape=(clips, labels)], as `answers(run)`.
+    y : np.ndarray [shape=(n,)]
+        Mono waveform.
+    rate_hz : int
+    answer : int, optional
+        Number of the answer that is asked about; default: the most probable.
+    window_s : float
+        Length of a window, about: the windows divide the clip evenly.
+    bands : int
+        Number of bands, equally wide in mel.
+    fmax_hz : float
+        Top of the last band; half the rate where that is less. What lies above goes with the last band.
+
+    Returns
+    -------
+    Occlusion
+
+    Raises
+    ------
+    SerlibError
+        The clip is silent, too short, or holds NaN.
+
+    Notes
+    -----
+    Zeiler & Fergus 2014, ECCV, with sound for pictures. A piece is not set to zero, which no recording ever is and
+    no model has met: each frequency is brought down to the level of its own quiet moments in this clip (where it is
+    louder), its phase is kept, and the features are computed from the new sound. The answer to a sound that is partly
+    missing is not the whole truth about the model: what it would do without two pieces at once is not asked.
+
+    Taught in notebooks/05_evaluate.
+    """
+    import librosa
+
+    y = np.asarray(y, dtype=np.float32)
+    if fault := audio.fault(y, rate_hz):
+        raise SerlibError(f"The clip {fault}; choose another one")
+    frame, hop = 2 * round(FRAME_S * rate_hz / 2), round(HOP_S * rate_hz)
+    waves = librosa.stft(y, n_fft=frame, hop_length=hop)
+    size = abs(waves)
+    quiet = np.quantile(size, QUIET, axis=1, keepdims=True)
+    without = waves * np.minimum(1, quiet / np.maximum(size, 1e-10))
+    edges_s = np.linspace(0, len(y) / rate_hz, max(FEWEST, round(len(y) / rate_hz / window_s)) + 1)
+    edges_hz = librosa.mel_frequencies(bands + 1, fmin=0, fmax=min(fmax_hz, rate_hz / 2))
+    at = _place(np.arange(size.shape[1]) * hop / rate_hz, edges_s)
+    band = _place(np.arange(size.shape[0]) * rate_hz / frame, edges_hz)[:, np.newaxis]
+
+    n = len(edges_s) - 1
+    masks = [(at == i) & (band == j) for i in range(n) for j in range(bands)]
+    masks += [(at == i) | (band < 0) for i in range(n)] + [(at < 0) | (band == j) for j in range(bands)]
+    back = {"n_fft": frame, "hop_length": hop, "length": len(y)}
+    clips = [librosa.istft(np.where(mask, without, waves), **back) for mask in masks]
+    probabilities = np.asarray(ask([y, *clips], rate_hz))
+    answer = int(probabilities[0].argmax()) if answer is None else answer
+    drop = probabilities[0, answer] - probabilities[1:, answer]
+    return Occlusion(
+        answer=answer,
+        probability=float(probabilities[0, answer]),
+        edges_s=edges_s,
+        edges_hz=edges_hz,
+        pieces=drop[: n * bands].reshape(n, bands),
+        windows=drop[n * bands : n * bands + n],
+        bands=drop[n * bands + n :],
+    )
+
+
+def _place(values, edges):
+    """Between which two edges each value lies; what lies outside goes with the first or the last."""
+    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)

@@ -1,0 +1,139 @@
+"""Figures of merit on plain arrays: bootstrap intervals, tables by class and by speaker.
+
+Accuracy, recall, precision, F1 and the confusion matrix are scikit-learn's; here stands what it does not have.
+"""
+
+import numpy as np
+import pandas as pd
+from natsort import natsorted
+from sklearn import metrics
+
+from serlib.utils import SerlibError
+
+#: Fewer groups than this make an interval that is far too narrow (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
+#: 90(3), find even a dozen clusters few), so the bootstrap then goes on to the next finer unit and says so.
+MIN_GROUPS = 5
+
+
+def checked(truth, probabilities, labels, *, reserved=()):
+    """Probabilities that can be scored.
+
+    Parameters
+    ----------
+    truth : np.ndarray of str [shape=(n,)]
+    probabilities : array [shape=(n, labels)]
+    labels : sequence of str
+    reserved : sequence of str
+        What no label may be called.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, labels)], float64
+
+    Raises
+    ------
+    SerlibError
+        They cannot be scored, and why.
+    """
+    probabilities = np.asarray(probabilities, dtype=float)
+    if len(set(labels)) < len(labels) or set(labels) & set(reserved):
+        raise SerlibError(f"labels {listed(labels)}: each may occur once, and none may be called {listed(reserved)}")
+    if len(truth) == 0:
+        raise SerlibError("no clip to score; choose a split or a corpus that holds some")
+    if probabilities.shape != (len(truth), len(labels)):
+        raise SerlibError(
+            f"probabilities have the shape {probabilities.shape}, expected {(len(truth), len(labels))}: "
+            "one row a clip, one column a label"
+        )
+    unknown = sorted(set(truth) - set(labels))
+    if unknown:
+        raise SerlibError(f"the truth holds {listed(unknown)}, the model knows {listed(labels)}; leave them out")
+    bad = ~np.isfinite(probabilities).all(axis=1)
+    if bad.any():
+        raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
+    if (probabilities < 0).any() or (abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
+        raise SerlibError("rows of probabilities are negative or do not sum to 1; pass the output of a softmax")
+    return probabilities
+
+
+def unit(speakers, texts):
+    """What the bootstrap draws.
+
+    Returns
+    -------
+    what : str
+        `speaker`, `text` or `clip`, the coarsest of which there are at least `MIN_GROUPS`.
+    groups : np.ndarray [shape=(n,)], int, or None
+        The group of each clip; None where each clip is its own.
+    """
+    for what, names in (("speaker", speakers), ("text", texts)):
+        codes, found = pd.factorize(names)
+        if len(found) >= MIN_GROUPS:
+            return what, codes
+    return "clip", None
+
+
+def intervals(true, guess, groups, k, *, resamples, seed):
+    """95 % percentile bootstrap intervals; `serlib.evaluation.score` cites the method.
+
+    Parameters
+    ----------
+    true, guess : np.ndarray [shape=(n,)], int
+        Classes, from 0 to k - 1.
+    groups : np.ndarray [shape=(n,)], int, or None
+        What is drawn together.
+    k : int
+        Number of classes.
+
+    Returns
+    -------
+    np.ndarray [shape=(2, 2 + k)]. Rows low and high; columns accuracy, UAR and the recall of each class, NaN where
+    a class does not occur. A class that a resample lacks does not count in that resample's UAR.
+    """
+    rng = np.random.default_rng(seed)
+    cell = true * k + guess
+    if groups is None:  # drawing n clips with replacement is drawing from a multinomial over the confusion cells
+        counts = rng.multinomial(len(cell), np.bincount(cell, minlength=k * k) / len(cell), size=resamples)
+    else:
+        g = groups.max() + 1
+        table = np.bincount(groups * k * k + cell, minlength=g * k * k).reshape(g, k * k)
+        # a resample is a weighted sum of the groups' confusion counts, so all of them are one matrix product
+        counts = rng.multinomial(g, np.full(g, 1 / g), size=resamples) @ table
+    counts = counts.reshape(resamples, k, k)
+    hits, support = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)
+    recall = np.divide(hits, support, out=np.full(hits.shape, np.nan), where=support > 0)
+    accuracy, uar = hits.sum(axis=1) / support.sum(axis=1), np.nanmean(recall, axis=1)
+    drawn = np.column_stack([accuracy, uar, recall])
+    known = ~np.isnan(drawn).all(axis=0)
+    out = np.full((2, k + 2), np.nan)
+    out[:, known] = np.nanpercentile(drawn[:, known], [2.5, 97.5], axis=0)
+    return out
+
+
+def by_class(true, guess, labels, intervals):
+    """Precision, recall, F1, support and the interval of the recall; NaN where there is nothing to divide by."""
+    values = metrics.precision_recall_fscore_support(true, guess, labels=range(len(labels)), zero_division=np.nan)
+    table = pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), values, strict=True)), index=labels)
+    table["recall_low"], table["recall_high"] = intervals
+    return table.rename_axis("label")
+
+
+def by_speaker(true, guess, names, labels):
+    """Accuracy, UAR and n of each speaker; recall of each speaker and class. Empty where nobody is named."""
+    rows, recalls, found = [], [], natsorted(set(names)) if any(names) else []
+    for name in found:
+        of = names == name
+        support, hits = (np.bincount(x, minlength=len(labels)) for x in (true[of], true[of & (true == guess)]))
+        recall = np.divide(hits, support, out=np.full(len(labels), np.nan), where=support > 0)
+        rows.append({"accuracy": hits.sum() / of.sum(), "uar": np.nanmean(recall), "n": int(of.sum())})
+        recalls.append(recall)
+    found = pd.Index(found, name="speaker", dtype=object)
+    return (
+        pd.DataFrame(rows, index=found, columns=["accuracy", "uar", "n"]),
+        pd.DataFrame(np.array(recalls).reshape(-1, len(labels)), index=found, columns=labels),
+    )
+
+
+def listed(names):
+    """Names in a sentence."""
+    return ", ".join(map(str, names)) or "nothing"

@@ -1,0 +1,13 @@
+"""Many runs: `compare` recipes under several splits, `search` for settings on the validation set."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["comparison", "searching", "trials"],
+    submod_attrs={
+        "comparison": ["Comparison", "compare", "mcnemar"],
+        "searching": ["search"],
+        "trials": ["ANSWERS", "CLIP", "JUDGED", "Experiment", "Peer", "carry_out", "plan"],
+    },
+)

@@ -1,0 +1,175 @@
+"""Search for settings of a recipe: short trainings, judged on the validation role alone."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from serlib.models.recipe import Committee, Recipe, in_words
+from serlib.models.recipes import get
+from serlib.training.fitting import NotFinite, fit
+from serlib.training.run import content
+from serlib.utils import SerlibError, progress, shown
+
+#: Batch sizes of the usual space.
+BATCHES = (16, 32, 64, 128)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What `search` found.
+
+    Attributes
+    ----------
+    best : Recipe
+        With the settings of the best trial; train it on a whole table and judge that run.
+    value : float
+        The best trial's metric on the validation role. Being the best of many it is too good to be expected again.
+    params : dict
+        What the best trial drew.
+    trials : pd.DataFrame
+        A row a trial, in order: trial (from 0), value (NaN where the training broke off), and a column for each
+        setting that was drawn.
+    """
+
+    best: Recipe
+    value: float
+    params: dict
+    trials: pd.DataFrame
+
+    def to_json(self):
+        """The result as plain Python values."""
+        trials = json.loads(self.trials.to_json(orient="records"))
+        return {"recipe": self.best.to_dict(), "value": self.value, "params": self.params, "trials": trials}
+
+
+def usual_space(recipe):
+    """The space that suits every recipe: learning rate and batch size around what it has.
+
+    Parameters
+    ----------
+    recipe : str or Recipe
+
+    Returns
+    -------
+    callable: trial -> Recipe, see `search`.
+
+    Raises
+    ------
+    SerlibError
+        The recipe is a committee, which learns as its members do.
+    """
+    recipe = get(recipe)
+    if isinstance(recipe, Committee):
+        names = " or ".join(member.name for member in recipe.members)
+        raise SerlibError(f"{recipe.name} is a committee and learns as its members do; search {names}.")
+
+    def space(trial):
+        rate = trial.suggest_float("learning_rate", recipe.learning_rate / 10, recipe.learning_rate * 10, log=True)
+        return replace(recipe, learning_rate=rate, batch_size=trial.suggest_categorical("batch_size", BATCHES))
+
+    return space
+
+
+def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_accuracy", jobs=None, show=None):
+    """Try settings, each in a training of its own, and keep the best on the validation role.
+
+    Parameters
+    ----------
+    space : callable
+        From an Optuna trial to the Recipe to train, for instance
+        `lambda trial: replace(recipe, learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True))`.
+        Builders may be made anew, too: `replace(recipe, build=lstm(units=trial.suggest_int("units", 64, 256), ...))`.
+        `usual_space(recipe)` makes one.
+    table : pd.DataFrame
+        From `serlib.split`. The test role is cut off before anything else: no trial can see it.
+    out : str or Path
+        Folder of the search: a run for each trial, and Optuna's journal. Called again, it goes on with the trial that
+        was interrupted, from its last epoch; called with more trials, it adds to them.
+    trials : int
+        How many in all.
+    seed : int
+        Of the draws and of every training.
+    epochs : int, optional
+        Instead of the recipe's: short trainings rank settings well enough.
+    metric : str
+        `val_accuracy` (higher is better) or `val_loss` (lower is; not comparable where the trials differ in the loss).
+    jobs : int, optional
+        Workers that extract features.
+    show : bool, optional
+        A bar over the trials.
+
+    Returns
+    -------
+    Search
+
+    Raises
+    ------
+    SerlibError
+        The published protocol, whose validation role is the test role; another search in `out`; every training broke
+        off.
+
+    Notes
+    -----
+    Tree-structured Parzen estimator (Bergstra, Bardenet, Bengio & Kégl 2011, NeurIPS) as Optuna has it. What a trial
+    draws depends on the seed, its number and the trials before it, so an interrupted search ends where an unbroken
+    one does.
+
+    Taught in notebooks/06_compare.
+    """
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import TrialState
+
+    if table.attrs.get("split", {}).get("protocol") == "published":
+        raise SerlibError("Under the published protocol validation is the test role; search with another split.")
+    if metric not in ("val_accuracy", "val_loss"):
+        raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
+    known = table[table.role != "test"].reset_index(drop=True)
+    what = {"metric": metric, "seed": seed, "epochs": epochs, "clips": content(known)}
+    what["space"] = in_words(space)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(out / "journal.log"))),
+            study_name="search",
+            direction="minimize" if metric == "val_loss" else "maximize",
+            load_if_exists=True,
+        )
+        if study.user_attrs.get("what", what) != what:
+            raise SerlibError(f"{shown(out)} holds a search by other means or of other clips; choose another folder.")
+        study.set_user_attr("what", what)
+        for broken in study.get_trials(states=[TrialState.RUNNING]):  # interrupted: the next one takes it up
+            study.tell(broken.number, state=TrialState.FAIL)
+            study.enqueue_trial(broken.params)
+        over = (TrialState.COMPLETE, TrialState.PRUNED)
+        done = len(study.get_trials(states=over))
+        with progress(total=trials, desc="trials", unit="trial", show=show) as bar:
+            bar.n = bar.initial = min(done, trials)
+            for number in range(done, trials):
+                study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + number)
+                trial = study.ask()
+                recipe = space(trial)
+                try:
+                    run = fit(
+                        recipe, known, out=out / f"trial-{number:03d}", seed=seed, epochs=epochs, resume=True,
+                        jobs=jobs, show=show,
+                    )  # fmt: skip
+                    study.tell(trial, run.info["metrics"][metric])
+                except NotFinite:  # a learning rate too high, say: counts as the worst
+                    study.tell(trial, state=TrialState.PRUNED)
+                bar.update()
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    found = study.get_trials(states=over)[:trials]
+    told = [{"trial": number, "value": t.value, **t.params} for number, t in enumerate(found)]
+    if all(t.value is None for t in found):
+        raise SerlibError(f"No training in {shown(out)} came to an end; lower the learning rates of the space.")
+    best = (min if metric == "val_loss" else max)((t for t in found if t.value is not None), key=lambda t: t.value)
+    recipe = space(optuna.trial.FixedTrial(best.params))
+    return Search(recipe, float(best.value), dict(best.params), pd.DataFrame(told).astype({"value": float}))

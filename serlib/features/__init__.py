@@ -1,0 +1,24 @@
+"""From samples to numbers: what to compute (`FeatureSpec`), of one clip (`extract_clip`), of an index (`extract`)."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["cache", "functionals", "inverse", "normalisation", "pitch", "projection", "spectral"],
+    submod_attrs={
+        "spec": [
+            "FEATURES_VERSION",
+            "KINDS",
+            "LIBROSA_KINDS",
+            "SPECS",
+            "FeatureSpec",
+            "extract",
+            "extract_clip",
+            "frames_of",
+            "names",
+            "pad",
+            "row_shape",
+            "summarise",
+        ],
+    },
+)

@@ -1,0 +1,336 @@
+"""How something is said: pitch, loudness and tempo, over time (`contour`) and of every clip of an index (`prosody`).
+
+Pitch follows Boersma's autocorrelation method, which Praat made the phoneticians' standard. It decides frame by frame
+whether there is a voice at all, which librosa.yin does not, and takes a hundredth of the time of librosa.pyin.
+
+References
+----------
+.. [1] P. Boersma (1993). Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of
+       a sampled sound. Proc. Institute of Phonetic Sciences 17, University of Amsterdam.
+"""
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+
+from serlib import audio
+from serlib.features import cache, spectral
+from serlib.utils import SerlibError, data_dir, shown
+
+#: Goes up whenever a value changes, so that no cache of older code is taken for one of this; where `frames` changes,
+#: `serlib.features.FEATURES_VERSION` does, too.
+PROSODY_VERSION = 1
+
+#: Seconds from frame to frame, as Praat has it for a floor of 75 Hz.
+HOP_S = 0.01
+
+#: Pitch of speaking voices: low men creak at 60 Hz, a surprised woman of TESS glides up to 850 Hz. (The feature f0 of
+#: `serlib.features.spectral` stops at 600 Hz, and gives such a glide an octave too low.)
+F0_MIN_HZ, F0_MAX_HZ = 60.0, 1000.0
+#: Clips are brought to this rate before pitch is looked for. Not lower: hissing sounds periodic in a narrow band.
+PITCH_RATE_HZ = 16000
+#: The autocorrelation is interpolated to this multiple of it, since the peaks of high voices are narrow.
+FINER = 2
+#: Frames that are transformed at once: few enough that they stay in the processor's cache.
+BATCH = 64
+#: Peaks of the autocorrelation that are kept in each frame.
+PEAKS = 6
+
+#: After [1]_, as in Praat: what is softer than this share of the clip's loudest frame is silence; preference for short
+#: periods; the prices of a jump by an octave and of starting or ending the voice, every 10 ms.
+SILENCE, OCTAVE_COST, JUMP_COST, SWITCH_COST = 0.03, 0.01, 0.35, 0.14
+#: How strong a peak must be to count as voice, 1 being perfectly periodic. Praat has 0.45; on 80 clips of TESS and
+#: RAVDESS this agrees better with librosa.pyin, and a third fewer frames of hissing and rumbling are taken for voice.
+VOICING = 0.55
+#: The softness of a frame is judged below this frequency, where every voice is strong and an s is not.
+VOICE_BELOW_HZ = 1000
+
+#: Stands for the pitch of a clip without any voice, in Hz.
+NO_PITCH_HZ = 150.0
+
+#: What `prosody` measures of each clip.
+MEASURES = ("f0_hz", "f0_range_st", "loudness_db", "voiced_share", "speech_s")
+
+
+def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
+    """Pitch and loudness over time.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, full scale 1.0.
+    rate_hz : int
+        Samples per second.
+    hop_s : float
+        Seconds from frame to frame; frames are centred on multiples of it.
+    fmin_hz, fmax_hz : float
+        Range in which pitch is looked for. A frame is three periods of the lowest voice.
+
+    Returns
+    -------
+    pd.DataFrame, one row a frame
+        `time_s`, the middle of the frame; `f0_hz`, NaN where there is no voice (silence, whisper, s, f, t);
+        `loudness_db`, the RMS level of the frame without rumble, 0 dB being a full-scale square wave, not below
+        -100 dB.
+
+    Raises
+    ------
+    SerlibError
+        The clip holds no samples or NaN, or the ranges make no sense.
+
+    Notes
+    -----
+    Pitch after [1]_ (see the module), with three changes: rumble below the lowest voice is filtered out first; silence
+    is judged below 1 kHz, so that a loud s does not count; autocorrelations are interpolated by zeros behind their
+    spectrum. On TESS and RAVDESS nineteen frames of twenty agree with Praat's own on whether there is a voice, and
+    where both find one they differ by a hundredth of a semitone (median).
+
+    Taught in notebooks/02_eda.
+    """
+    y = np.asarray(y, dtype=np.float32)
+    if not len(y) or not np.isfinite(y).all():
+        raise SerlibError(f"The clip {audio.fault(y, rate_hz)}; delete it or record it again")
+    if not 0 < fmin_hz <= fmax_hz / 2 <= PITCH_RATE_HZ / 16:
+        raise SerlibError(
+            f"Pitch between {fmin_hz} and {fmax_hz} Hz was asked for; "
+            f"expected an octave or more, and at most {PITCH_RATE_HZ // 8} Hz"
+        )
+    if not 0 < hop_s <= 1:
+        raise SerlibError(f"A frame every {hop_s} s was asked for; expected more than 0 and at most 1")
+    return _follow(without_rumble(y, rate_hz, below_hz=fmin_hz), rate_hz, hop_s, fmin_hz, fmax_hz)
+
+
+def frames(y, rate_hz, *, hop):
+    """Pitch and voicing as features: a row a frame, no gaps.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, full scale 1.0.
+    rate_hz : int
+    hop : int
+        Samples from frame to frame.
+
+    Returns
+    -------
+    dict of np.ndarray [shape=(frames, 1)]
+        `pitch` in octaves, log2 of Hz, straight from one voiced frame to the next; `voiced`, 1 where there is a voice.
+    """
+    f0_hz = contour(y, rate_hz, hop_s=hop / rate_hz)["f0_hz"].to_numpy()
+    f0_hz, frame = f0_hz[: 1 + len(y) // hop], np.arange(1 + len(y) // hop)
+    voiced = np.isfinite(f0_hz)
+    pitch = np.full(len(frame), np.log2(NO_PITCH_HZ))
+    if voiced.any():
+        pitch = np.interp(frame, frame[voiced], np.log2(f0_hz[voiced]))
+    return {"pitch": pitch[:, np.newaxis], "voiced": voiced[:, np.newaxis].astype(float)}
+
+
+def _follow(y, rate_hz, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
+    """The contour of a clip that is without rumble."""
+    import pandas as pd
+
+    low = audio.resample(y, from_hz=rate_hz, to_hz=PITCH_RATE_HZ)
+    times = np.arange(int(len(y) / rate_hz / hop_s + 1e-9) + 1) * hop_s
+    f0_hz = _path(*_candidates(low, times, fmin_hz, fmax_hz), hop_s=hop_s)
+    level_db = _decibels(_power(y, times, rate_hz, frame_s=3 / fmin_hz))
+    return pd.DataFrame({"time_s": times, "f0_hz": f0_hz, "loudness_db": level_db})
+
+
+def without_rumble(y, rate_hz, *, below_hz=F0_MIN_HZ):
+    """A clip without what lies below every voice: traffic, a bumped table, a constant offset.
+
+    In RAVDESS rumble is sometimes as loud as the speech after it, though nobody hears it.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    rate_hz : int
+    below_hz : float
+        Corner of a Butterworth filter of fourth order, run forwards and backwards.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)], float32
+    """
+    import scipy.signal
+
+    padding = min(len(y) - 1, rate_hz // 10)
+    y = scipy.signal.sosfiltfilt(_high_pass(below_hz, rate_hz), y - np.mean(y), padtype="constant", padlen=padding)
+    return y.astype(np.float32)
+
+
+def prosody(index, *, out_dir=None, jobs=None, show=None):
+    """Pitch, loudness and tempo of every clip of an index, computed or loaded from the cache.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`.
+    out_dir : str or Path, optional
+        Folder of the caches; default: `features` in `data_dir()`.
+    jobs : int, optional
+        Workers; default: all cores.
+    show : bool, optional
+        Progress bar, as in `serlib.utils.progress`.
+
+    Returns
+    -------
+    pd.DataFrame, the rows of `index`
+        Its columns `label`, `speaker`, `text` and `corpus`, and:
+
+        f0_hz : median pitch of the voiced frames; NaN where there are none
+        f0_range_st : from the 10th to the 90th percentile of the pitch, in semitones
+        loudness_db : RMS level of the speech, without the silence around it; 0 dB is a full-scale square wave, so
+            that it compares clips of one microphone and one setting only
+        voiced_share : share of the speech that has a voice
+        speech_s : length of the speech, without silence. The same words in less time were said faster.
+
+    Raises
+    ------
+    SerlibError
+        A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
+
+    Taught in notebooks/02_eda.
+    """
+    if not len(index):
+        raise SerlibError("The index holds no clips, so there is no prosody; index a folder that holds sound files")
+    tasks = [(os.fspath(file), digest) for file, digest in zip(index["speech"], index["digest"], strict=True)]
+    content = audio.digest("\n".join(digest for _, digest in tasks).encode())
+    folder = Path(out_dir or data_dir() / "features") / audio.digest(f"prosody {PROSODY_VERSION} {content}".encode())
+    header = {"version": PROSODY_VERSION, "content": content, "names": list(MEASURES)}
+    values, _ = cache.fill(_row, tasks, lambda: (len(MEASURES),), folder, header, jobs=jobs, show=show, desc="prosody")
+    table = index[[name for name in ("label", "speaker", "text", "corpus") if name in index]].copy()
+    table[list(MEASURES)] = np.asarray(values, dtype=float)
+    return table
+
+
+def measure(y, rate_hz):
+    """The numbers of one clip, as `prosody` gives them.
+
+    Returns
+    -------
+    dict of str to float, keys `MEASURES`
+    """
+    y = without_rumble(y, rate_hz)
+    frames = _follow(y, rate_hz)
+    spoken = audio.voice_activity(y, rate_hz=rate_hz)
+    inside = np.zeros(len(y) + 1, dtype=bool)
+    for start, end in spoken:
+        inside[start:end] = True
+    said = frames[inside[np.minimum(np.round(frames.time_s * rate_hz).astype(int), len(y))]]
+    f0_hz = said.f0_hz.dropna().to_numpy()
+    low, middle, high = np.percentile(f0_hz, [10, 50, 90]) if len(f0_hz) else [np.nan] * 3
+    loud = np.square(y[inside[:-1]], dtype=np.float64).mean() if inside.any() else 0.0
+    values = (
+        middle,
+        12 * np.log2(high / low),
+        _decibels(loud),
+        len(f0_hz) / max(1, len(said)),
+        inside.sum() / rate_hz,
+    )
+    return dict(zip(MEASURES, map(float, values), strict=True))
+
+
+def _row(file, digest):
+    """The numbers of a file."""
+    y, rate_hz = audio.checked(file, digest)
+    if why := audio.fault(y, rate_hz):
+        raise SerlibError(f"{shown(file)} {why}; delete it or record it again")
+    return np.array(list(measure(y, rate_hz).values()), dtype=np.float32), 1
+
+
+def _decibels(power):
+    return 10 * np.log10(np.maximum(power, spectral.FLOOR))
+
+
+def _power(y, times, rate_hz, *, frame_s):
+    """Mean square of the frames around `times`, of what of them lies inside the clip."""
+    sums = np.concatenate([[0], np.cumsum(np.square(y, dtype=np.float64))])
+    start = np.clip(np.round((times - frame_s / 2) * rate_hz).astype(int), 0, len(y) - 1)
+    end = np.clip(np.round((times + frame_s / 2) * rate_hz).astype(int), start + 1, len(y))
+    return (sums[end] - sums[start]) / (end - start)
+
+
+@functools.lru_cache(maxsize=8)
+def _high_pass(below_hz, rate_hz):
+    import scipy.signal
+
+    return scipy.signal.butter(4, below_hz, "highpass", fs=rate_hz, output="sos")
+
+
+@functools.lru_cache(maxsize=8)
+def _window(frame, lags):
+    """Hann window, and its own autocorrelation at the finer lags, which frames are divided by ([1]_, equation 9)."""
+    import scipy.fft
+
+    hann = np.hanning(frame + 2)[1:-1]
+    size = scipy.fft.next_fast_len(frame + lags // FINER + 2, real=True)
+    own = scipy.fft.irfft(np.abs(scipy.fft.rfft(hann, size)) ** 2, FINER * size)[:lags]
+    return hann.astype(np.float32), (own / own[0]).astype(np.float32), size
+
+
+def _candidates(y, times, fmin_hz, fmax_hz):
+    """What may be the pitch of each frame: the strongest peaks of its autocorrelation, and "no voice" in column 0.
+
+    Returns
+    -------
+    f0_hz, strength : np.ndarray [shape=(frames, 1 + PEAKS)]
+        0 Hz is no voice; a strength of -inf is no candidate.
+    """
+    import scipy.fft
+
+    frame = round(3 * PITCH_RATE_HZ / fmin_hz)
+    finer_hz = FINER * PITCH_RATE_HZ
+    first, last = int(finer_hz / fmax_hz), int(np.ceil(finer_hz / fmin_hz))
+    hann, own, size = _window(frame, last + 2)
+    deep = int(VOICE_BELOW_HZ / PITCH_RATE_HZ * size) + 1
+    level = np.empty(len(times))
+    padded = np.pad(y, frame)
+    starts = np.round(times * PITCH_RATE_HZ).astype(int) + frame - frame // 2
+    f0_hz, strength = (np.full((len(times), 1 + PEAKS), fill) for fill in (0.0, -np.inf))
+    for block in (slice(n, n + BATCH) for n in range(0, len(times), BATCH)):
+        frames = padded[starts[block, np.newaxis] + np.arange(frame)]
+        frames -= frames.mean(axis=1, keepdims=True)
+        power = np.square(np.abs(scipy.fft.rfft(frames * hann, size)))
+        level[block] = np.sqrt(power[:, :deep].sum(axis=1))
+        r = scipy.fft.irfft(power, FINER * size)[:, : last + 2]
+        r /= np.maximum(r[:, :1], np.finfo(np.float32).tiny) * own
+        f0_hz[block, 1:], strength[block, 1:] = _peaks(r, first, last, finer_hz, fmin_hz)
+    share = level / max(level.max(), np.finfo(np.float32).tiny)
+    strength[:, 0] = VOICING + np.maximum(0, 2 - share / SILENCE * (1 + VOICING))
+    return f0_hz, strength
+
+
+def _peaks(r, first, last, finer_hz, fmin_hz):
+    """The strongest local maxima of each row between two lags, interpolated by parabolas."""
+    before, at, after = (r[:, first + k : last + 1 + k] for k in (-1, 0, 1))
+    rise, bend = before - after, np.minimum(before - 2 * at + after, -1e-12)
+    shift = np.clip(rise / (2 * bend), -0.5, 0.5)
+    f0_hz = finer_hz / (np.arange(first, last + 1) + shift)
+    strength = np.minimum(at - rise * shift / 4, 1) + OCTAVE_COST * np.log2(f0_hz / fmin_hz)
+    strength[(at <= before) | (at < after) | (at < VOICING / 2)] = -np.inf
+    best = np.argpartition(-strength, PEAKS, axis=1)[:, :PEAKS]
+    f0_hz, strength = (np.take_along_axis(values, best, axis=1) for values in (f0_hz, strength))
+    return np.where(np.isfinite(strength), f0_hz, 0), strength
+
+
+def _path(f0_hz, strength, *, hop_s):
+    """The cheapest way through the candidates (Viterbi) [shape=(frames,)], NaN where it goes through "no voice"."""
+    voiced = f0_hz > 0
+    octave = np.log2(f0_hz, out=np.zeros_like(f0_hz), where=voiced)
+    both, one = (op(voiced[:-1, :, np.newaxis], voiced[1:, np.newaxis]) for op in (np.logical_and, np.logical_xor))
+    cost = JUMP_COST * both * abs(octave[:-1, :, np.newaxis] - octave[1:, np.newaxis]) + SWITCH_COST * one
+    cost *= 0.01 / hop_s
+    best, back = strength[0], np.empty(f0_hz.shape, dtype=int)
+    for n in range(1, len(f0_hz)):
+        sums = best[:, np.newaxis] - cost[n - 1]
+        back[n] = sums.argmax(axis=0)
+        best = sums.max(axis=0) + strength[n]
+    chosen = np.empty(len(f0_hz), dtype=int)
+    chosen[-1] = best.argmax()
+    for n in range(len(f0_hz) - 1, 0, -1):
+        chosen[n - 1] = back[n, chosen[n]]
+    found = f0_hz[np.arange(len(f0_hz)), chosen]
+    return np.where(found > 0, found, np.nan)

@@ -1,0 +1,352 @@
+"""Features: what is to be computed (`FeatureSpec`), for one clip (`extract_clip`), for a whole index (`extract`)."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from serlib import audio
+from serlib.audio import file_digest
+from serlib.features import cache, functionals, pitch, spectral
+from serlib.features.functionals import FUNCTIONALS, OF_THE_VOICE
+from serlib.utils import SerlibError, data_dir, shown
+
+#: Goes up whenever a value changes, so that no cache of older code is taken for one of this.
+FEATURES_VERSION = 1
+
+#: What librosa computes from each frame, in the order of its documentation.
+LIBROSA_KINDS = ("mfcc", "delta", "delta2", "chroma", "logmel", "contrast", "tonnetz", "rms", "zcr", "f0")
+
+#: What can be computed from each frame; the last two by `serlib.features.pitch.frames`.
+KINDS = (*LIBROSA_KINDS, "pitch", "voiced")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureSpec:
+    """What is computed from a clip. Two equal specifications have the same hash, on every machine.
+
+    Parameters
+    ----------
+    rate_hz : int
+        Clips are resampled to this rate.
+    frame, hop : int
+        Length of a frame (even) and the step between frames, in samples.
+    kinds : tuple of str
+        Of `KINDS`; columns come in this order.
+    n_mfcc, n_mels : int
+        Coefficients, and the mel bands that they and logmel are made from.
+    fmin_hz, fmax_hz : float
+        Range of the mel bands; `fmax_hz` None is half the rate.
+    summary : tuple of str
+        Of `serlib.features.functionals.FUNCTIONALS`, taken over the frames of a clip; empty for the frames themselves.
+        Those of the voice need the kind `voiced`.
+    offset_s, duration_s : float
+        Part of the file that is used, as in `librosa.load`; None is up to the end. A clip that ends before the
+        offset is used from its start, rather than not at all.
+    frames : int, optional
+        Sequences are padded with zeros, or cut, to this many frames; None is the longest clip's, before trimming.
+        Says nothing where there is a summary: statistics are over the frames that a clip has.
+    trim_db : float, optional
+        Cut what lies this far below the loudest at both ends (`audio.trim`), after offset and duration.
+
+    Taught in notebooks/03_mfcc.
+    """
+
+    rate_hz: int = 22050
+    frame: int = 2048
+    hop: int = 512
+    kinds: tuple = ("mfcc",)
+    n_mfcc: int = 40
+    n_mels: int = 128
+    fmin_hz: float = 0.0
+    fmax_hz: float | None = None
+    summary: tuple = ()
+    offset_s: float = 0.0
+    duration_s: float | None = None
+    frames: int | None = None
+    trim_db: float | None = None
+
+    def __post_init__(self):
+        for field, cast in (("kinds", tuple), ("summary", tuple), ("fmin_hz", float), ("offset_s", float)):
+            object.__setattr__(self, field, cast(getattr(self, field)))
+        for field in ("fmax_hz", "duration_s", "trim_db"):
+            if getattr(self, field) is not None:
+                object.__setattr__(self, field, float(getattr(self, field)))
+        top_hz = self.fmax_hz or self.rate_hz / 2
+        known = ", ".join(FUNCTIONALS)
+        for wrong, expected in (
+            (not self.kinds or set(self.kinds) - set(KINDS), f"kinds must be some of {', '.join(KINDS)}"),
+            (len(set(self.kinds)) < len(self.kinds), "kinds must not repeat"),
+            (set(self.summary) - set(FUNCTIONALS), f"summary must be some of {known}"),
+            (set(self.summary) & set(OF_THE_VOICE) and "voiced" not in self.kinds, "its summary needs the kind voiced"),
+            (self.rate_hz < audio.LOWEST_HZ, f"rate_hz must be at least {audio.LOWEST_HZ}"),
+            (self.frame < 16 or self.frame % 2, "frame must be even and at least 16 samples"),
+            (not 1 <= self.hop <= self.frame, "hop must be between 1 and frame"),
+            (not 1 <= self.n_mfcc <= self.n_mels, "n_mfcc must be between 1 and n_mels"),
+            (not 0 <= self.fmin_hz < top_hz <= self.rate_hz / 2, "fmin_hz < fmax_hz <= rate_hz / 2 must hold"),
+            (self.offset_s < 0, "offset_s must not be negative"),
+            (self.duration_s is not None and self.duration_s <= 0, "duration_s must be positive"),
+            (self.frames is not None and self.frames < 1, "frames must be positive"),
+            (self.trim_db is not None and self.trim_db <= 0, "trim_db must be positive"),
+        ):
+            if wrong:
+                raise SerlibError(f"The feature specification {self.to_dict()} cannot be used: {expected}.")
+
+    @property
+    def hash(self):
+        """16 hex digits that stand for this specification."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def to_dict(self):
+        """Plain values, for JSON."""
+        plain = dataclasses.asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, plain):
+        """The specification that `to_dict` gave; a field that this version does not know is an error."""
+        unknown = set(plain) - {field.name for field in dataclasses.fields(cls)}
+        if unknown:
+            raise SerlibError(
+                f"The feature specification has fields that this version does not know ({', '.join(sorted(unknown))}); "
+                "update serlib, or train again"
+            )
+        return cls(**plain)
+
+
+#: Specifications by name. Offset and duration of the usual code skip the silence before "Say the word ...".
+SPECS = {
+    # librosa.load(file, duration=3, offset=0.5); librosa.feature.mfcc(n_mfcc=40).mean(axis=1): systems A, B, C.
+    "mfcc40-mean": FeatureSpec(offset_s=0.5, duration_s=3, summary=("mean",)),
+    # Sequences of MFCC with slope and curvature, silence trimmed: system D.
+    "mfcc-frames": FeatureSpec(kinds=("mfcc", "delta", "delta2"), duration_s=4, trim_db=30),
+    # 87 frames, 2.02 s: system E.
+    "logmel-128x87": FeatureSpec(kinds=("logmel",), duration_s=2.02, frames=87),
+    # What this project's own recipe hears: spectrum, loudness, noise and pitch, by all functionals but the extremes.
+    "functionals": FeatureSpec(
+        rate_hz=16000,
+        frame=512,
+        hop=256,
+        kinds=("logmel", "mfcc", "zcr", "rms", "contrast", "pitch", "voiced"),
+        n_mfcc=30,
+        n_mels=64,
+        summary=tuple(name for name in FUNCTIONALS if name not in ("min", "max")),
+        duration_s=6,
+        trim_db=30,
+    ),
+    "all-frames": FeatureSpec(kinds=LIBROSA_KINDS, duration_s=4, trim_db=30),
+    "all-statistics": FeatureSpec(kinds=LIBROSA_KINDS, offset_s=0.5, duration_s=3, summary=("mean", "std")),
+}
+
+
+def names(spec):
+    """Column names of the features, e.g. `mfcc_0`, `chroma_C#`, `rms`; with a summary `mfcc_0_mean`.
+
+    Returns
+    -------
+    list of str, as long as the last axis of what `extract` gives.
+    """
+    labels = {
+        **{kind: range(spec.n_mfcc) for kind in ("mfcc", "delta", "delta2")},
+        "chroma": spectral.CHROMA,
+        "logmel": range(spec.n_mels),
+        "contrast": range(len(spectral.contrast_bands(spec.rate_hz, spec.frame))),
+        "tonnetz": ("fifth_x", "fifth_y", "minor_x", "minor_y", "major_x", "major_y"),
+    }
+    columns = [f"{kind}_{label}" if label != "" else kind for kind in spec.kinds for label in labels.get(kind, ("",))]
+    return [f"{column}_{statistic}" for statistic in spec.summary for column in columns] or columns
+
+
+def extract_clip(y, rate_hz, spec):
+    """Compute the features of one clip.
+
+    Each kind agrees with librosa's own function called alone: `mfcc`, `delta`, `chroma_stft(tuning=0.0)`,
+    `power_to_db(melspectrogram(...))`, `spectral_contrast`, `tonnetz(chroma=...)`, `rms`, `zero_crossing_rate`,
+    `yin`. One spectrum serves them all.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        The whole clip, mono, full scale 1.0; offset, duration and trimming of `spec` are applied here.
+    rate_hz : int
+        Samples per second of `y`.
+    spec : FeatureSpec
+
+    Returns
+    -------
+    np.ndarray, float32
+        [shape=(frames, d)], no padding, at most `spec.frames` frames (`pad` lengthens it as `extract` does); with a
+        summary [shape=(d * statistics,)].
+
+    Raises
+    ------
+    SerlibError
+        The clip holds no samples, or NaN.
+
+    Taught in notebooks/03_mfcc.
+    """
+    start = int(spec.offset_s * rate_hz)
+    start = start if start < len(y) else 0
+    end = None if spec.duration_s is None else start + int(spec.duration_s * rate_hz)
+    return _compute(np.asarray(y[start:end], dtype=np.float32), rate_hz, spec)[0]
+
+
+def pad(clip, frames):
+    """Lengthen the frames of one clip with zeros, or cut them [shape=(frames, d)]."""
+    return np.pad(clip[:frames], ((0, max(0, frames - len(clip))), (0, 0)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Features of a whole index.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(clips, frames, d)], with a summary [shape=(clips, d * statistics)]
+        float32, mapped from the file where they are cached, read-only; sequences are padded with zeros.
+    lengths : np.ndarray [shape=(clips,)], int32
+        Frames that each clip has; what comes after is padding.
+    spec : FeatureSpec
+    names : list of str
+        One for each column of `values`.
+    folder : Path
+        Where `values.npy` and `lengths.npy` are.
+    """
+
+    values: np.ndarray
+    lengths: np.ndarray
+    spec: FeatureSpec
+    names: list
+    folder: Path
+
+
+def extract(index, spec, *, out_dir=None, jobs=None, show=None):
+    """Compute the features of every clip of an index, or load what was computed before.
+
+    The cache goes by the content of the audio files (column `digest`), the specification and `FEATURES_VERSION`. What
+    is cached is mapped in milliseconds and no audio is read. An extraction that was interrupted goes on where it
+    stopped. Values do not depend on the number of workers.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`; only `speech`, `digest`, `duration_s` and `rate_hz` are used, and all but `speech`
+        are read from the files where they are missing.
+    spec : FeatureSpec or str
+        Or its name in `SPECS`.
+    out_dir : str or Path, optional
+        Folder of the caches; default: `features` in `data_dir()`.
+    jobs : int, optional
+        Workers; default: all cores. With `joblib.parallel_config(backend="dask")` all workers of the cluster, which
+        must see the same folders.
+    show : bool, optional
+        Progress bar, as in `serlib.utils.progress`.
+
+    Returns
+    -------
+    Features, rows in the order of `index`
+
+    Raises
+    ------
+    SerlibError
+        A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
+
+    Taught in notebooks/03_mfcc.
+    """
+    if isinstance(spec, str):
+        if spec not in SPECS:
+            raise SerlibError(f"There are no features '{spec}'; choose one of {', '.join(SPECS)}")
+        spec = SPECS[spec]
+    if not len(index):
+        raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
+    files = [os.fspath(file) for file in index["speech"]]
+    digests = list(index["digest"]) if "digest" in index else [_digest(file) for file in files]
+    content = audio.digest("\n".join(digests).encode())
+    key = audio.digest(f"{FEATURES_VERSION} {spec.hash} {content}".encode())
+    folder = Path(out_dir or data_dir() / "features") / key
+    values, lengths = cache.fill(
+        functools.partial(_row, spec=spec),
+        list(zip(files, digests, strict=True)),
+        lambda: row_shape(index, spec),
+        folder,
+        {"version": FEATURES_VERSION, "spec": spec.to_dict(), "content": content, "names": names(spec)},
+        jobs=jobs,
+        show=show,
+        desc="features",
+    )
+    return Features(values, lengths, spec, names(spec), folder)
+
+
+def _digest(file):
+    with audio.opened(file) as opened:
+        return file_digest(opened)
+
+
+def _row(file, digest, spec):
+    """Features of a file."""
+    y, rate_hz = audio.checked(file, digest, offset_s=spec.offset_s, duration_s=spec.duration_s)
+    if not len(y):
+        y, rate_hz = audio.checked(file, digest, duration_s=spec.duration_s)
+    return _compute(y, rate_hz, spec, name=file)
+
+
+def row_shape(index, spec):
+    """Shape of the features of a clip, padded: how long sequences can get follows from the lengths of the files."""
+    if spec.summary or spec.frames:
+        return ((spec.frames,) if not spec.summary else ()) + (len(names(spec)),)
+    if {"duration_s", "rate_hz"} <= set(index):
+        rate_hz = index["rate_hz"].to_numpy(dtype=float)
+        samples = np.round(index["duration_s"].to_numpy(dtype=float) * rate_hz)
+    else:
+        clips = (audio.load(file) for file in index["speech"])
+        samples, rate_hz = np.array([(len(y), clip_hz) for y, clip_hz in clips], dtype=float).T
+    start = np.floor(spec.offset_s * rate_hz)
+    samples -= np.where(start < samples, start, 0)
+    if spec.duration_s is not None:
+        samples = np.minimum(samples, np.floor(spec.duration_s * rate_hz))
+    longest = np.ceil(samples * (spec.rate_hz / rate_hz)).max()
+    return 1 + int(longest) // spec.hop, len(names(spec))
+
+
+def _compute(y, rate_hz, spec, *, name="The clip"):
+    """Features of what lies between offset and end, and the number of frames they are made from."""
+    if len(y) == 0 or not np.isfinite(y).all():
+        raise SerlibError(f"{shown(name)} {audio.fault(y, rate_hz)}; delete it or record it again")
+    y = audio.resample(y, from_hz=rate_hz, to_hz=spec.rate_hz)
+    if spec.trim_db is not None:
+        y = audio.trim(y, rate_hz=spec.rate_hz, top_db=spec.trim_db)
+    found = spectral.kinds(y, spec)
+    if {"pitch", "voiced"} & set(spec.kinds):
+        found |= pitch.frames(y, spec.rate_hz, hop=spec.hop)
+    rows = np.concatenate([found[kind] for kind in spec.kinds], axis=1, dtype=np.float32)
+    if spec.summary:
+        return summarise(rows, spec), len(rows)
+    return rows[: spec.frames], min(len(rows), spec.frames or len(rows))
+
+
+def frames_of(spec):
+    """The specification of the frames that a summary is made from."""
+    return dataclasses.replace(spec, summary=(), frames=None if spec.summary else spec.frames)
+
+
+def summarise(rows, spec):
+    """The summary of a clip's frames.
+
+    Parameters
+    ----------
+    rows : np.ndarray [shape=(frames, d)]
+        Of `frames_of(spec)`.
+    spec : FeatureSpec
+        With a summary.
+
+    Returns
+    -------
+    np.ndarray [shape=(d * statistics,)], float32
+    """
+    voiced = rows[:, names(frames_of(spec)).index("voiced")] > 0.5 if "voiced" in spec.kinds else None
+    return functionals.summarise(rows, spec.summary, voiced=voiced)

@@ -1,0 +1,13 @@
+"""Recipes: features, a network and its training settings under one name; and the blocks that networks are made of."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["layers", "pooling"],
+    submod_attrs={
+        "blocks": ["convolutions", "dense", "layer", "recurrent", "stack"],
+        "recipe": ["Committee", "Recipe"],
+        "recipes": ["RECIPES", "get"],
+    },
+)

@@ -1,0 +1,202 @@
+"""Models as data: the Keras layers of each recipe, written down without loading Keras.
+
+`stack(layer("LSTM", 64), layer("Dropout", 0.3))` is a builder of a classifier, and prints as what it is. A new model is
+such a list; whatever does not fit into a list is any function `build(x, n_labels)`.
+
+Taught in notebooks/06_compare.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A Keras layer that is yet to be made.
+
+    Attributes
+    ----------
+    kind : str
+        Of a class in `serlib.models.layers` or `keras.layers`.
+    args : tuple
+    options : dict
+        What the class is called with; layers among them are made first.
+    """
+
+    kind: str
+    args: tuple
+    options: dict
+
+    def make(self):
+        """The Keras layer."""
+        import keras
+
+        from serlib.models import layers
+
+        own = getattr(layers, self.kind, None)
+        args = [arg.make() if isinstance(arg, Layer) else arg for arg in self.args]
+        return (own or getattr(keras.layers, self.kind))(*args, **self.options)
+
+    def __str__(self):
+        told = [str(arg) for arg in self.args] + [f"{key}={value}" for key, value in self.options.items()]
+        return f"{self.kind}({', '.join(told)})"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Builder of a classifier: layers one after the other, then a softmax over the labels.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    """
+
+    layers: tuple
+
+    def __call__(self, x, n_labels):
+        """From the symbolic features [shape=(clips, ...)] to the symbolic probabilities [shape=(clips, n_labels)]."""
+        for part in (*self.layers, layer("Dense", n_labels, activation="softmax", name="probabilities")):
+            x = part.make()(x)
+        return x
+
+    def told(self):
+        """The layers in words, as JSON can hold them."""
+        return [str(part) for part in self.layers]
+
+
+def layer(kind, /, *args, **options):
+    """Write a Keras layer down.
+
+    Parameters
+    ----------
+    kind : str
+        Of a class in `serlib.models.layers` or `keras.layers`.
+    args, options
+        What the class is called with.
+
+    Returns
+    -------
+    Layer
+
+    Examples
+    --------
+    >>> print(layer("Bidirectional", layer("LSTM", 64, return_sequences=True)))
+    Bidirectional(LSTM(64, return_sequences=True))
+    """
+    return Layer(kind, args, options)
+
+
+def stack(*parts):
+    """Builder of a classifier.
+
+    Parameters
+    ----------
+    parts : Layer or sequence of Layer
+        In order; the softmax at the end is not one of them.
+
+    Returns
+    -------
+    Stack
+
+    Examples
+    --------
+    >>> stack(layer("LSTM", 64), dense(32, dropout=0.3)).told()
+    ['LSTM(64)', 'Dense(32, activation=relu)', 'Dropout(0.3)']
+    """
+    return Stack(tuple(one for part in parts for one in ((part,) if isinstance(part, Layer) else part)))
+
+
+def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, masked=True):
+    """Convolutions over time with ReLU, each followed by max pooling.
+
+    Parameters
+    ----------
+    filters : int
+        Of each convolution.
+    kernel, pool : int
+        Frames that a filter sees; frames that become one.
+    dropout : float
+        Rate after each pooling.
+    batch_norm : bool
+        BatchNormalization after each convolution.
+    masked : bool
+        Padding stays padding, so that layers for sequences may follow. Otherwise Keras's own layers, which take padding
+        for silence.
+
+    Returns
+    -------
+    tuple of Layer
+    """
+    mark = "Masked" if masked else ""
+    parts = []
+    for size in filters:
+        parts.append(layer(f"{mark}Conv1D", size, kernel, padding="same", activation="relu"))
+        parts += [layer("BatchNormalization")] if batch_norm else []
+        parts += [layer(f"{mark}MaxPooling1D", pool), *_dropout(dropout)]
+    return tuple(parts)
+
+
+def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout=0.0, recurrent_dropout=0.0, l2=0.0):
+    """Recurrent layers one after the other.
+
+    Parameters
+    ----------
+    units : int
+        Of each layer (and of each direction).
+    kind : str
+        LSTM or GRU.
+    bidirectional : bool
+        Read forwards and backwards.
+    sequences : bool
+        The last layer, too, hands on what it knows after each frame, not only after the last one.
+    dropout : float
+        Rate after each layer.
+    recurrent_dropout : float
+        Rate within the layers, from one step to the next.
+    l2 : float
+        Weight decay (L2) of each layer.
+
+    Returns
+    -------
+    tuple of Layer
+    """
+    options = {**({"recurrent_dropout": recurrent_dropout} if recurrent_dropout else {}), **_l2(l2)}
+    parts = []
+    for i, size in enumerate(units, start=1):
+        steps = {"return_sequences": True} if sequences or i < len(units) else {}
+        one = layer(kind, size, **steps, **options)
+        parts += [layer("Bidirectional", one) if bidirectional else one, *_dropout(dropout)]
+    return tuple(parts)
+
+
+def dense(*units, dropout=0.0, batch_norm=False, l2=0.0):
+    """Dense layers with ReLU.
+
+    Parameters
+    ----------
+    units : int
+        Of each layer.
+    dropout : float
+        Rate after each layer.
+    batch_norm : bool
+        BatchNormalization after each layer.
+    l2 : float
+        Weight decay (L2) of each layer.
+
+    Returns
+    -------
+    tuple of Layer
+    """
+    parts = []
+    for size in units:
+        parts.append(layer("Dense", size, activation="relu", **_l2(l2)))
+        parts += [layer("BatchNormalization")] if batch_norm else []
+        parts += _dropout(dropout)
+    return tuple(parts)
+
+
+def _dropout(rate):
+    return (layer("Dropout", rate),) if rate else ()
+
+
+def _l2(rate):
+    return {"kernel_regularizer": {"class_name": "L2", "config": {"l2": rate}}} if rate else {}

@@ -1,0 +1,302 @@
+"""What a recipe is: features, model and training settings that belong together, under one name."""
+
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from serlib.augment import Copies
+from serlib.augment.frames import FeatureAugmentation, FrequencyWarp, Level, Transpose, lengths
+from serlib.features.spec import FeatureSpec, frames_of, summarise
+from serlib.features.spec import names as column_names
+from serlib.models.blocks import stack
+from serlib.utils import SerlibError
+
+#: How features are brought to one scale: not at all; by the statistics of the training role; each clip by its own; each
+#: speaker by all of that speaker's clips.
+NORMALISATIONS = ("none", "training", "utterance", "speaker")
+
+#: Name -> class in keras.losses.
+LOSSES = {
+    "categorical_crossentropy": "CategoricalCrossentropy",
+    "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
+}
+
+#: Name -> class in keras.optimizers.
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
+
+#: How the learning rate goes over the epochs.
+SCHEDULES = ("constant", "cosine")
+
+
+#: Augmentations of frames that change decibels, octaves or bands, not z-scores.
+UNSCALED = (FrequencyWarp, Level, Transpose)
+
+
+def in_words(value):
+    """What JSON can hold of a builder or of a space of them: two that build otherwise differ, even of one name.
+
+    Parameters
+    ----------
+    value : object
+        A function is told by its name and a digest of its source, its defaults and what it closes over.
+
+    Returns
+    -------
+    list, dict or str
+    """
+    for tell in ("told", "to_dict"):
+        if hasattr(value, tell):
+            return getattr(value, tell)()
+    if isinstance(value, functools.partial):
+        return [in_words(value.func), [in_words(one) for one in (*value.args, *sorted(value.keywords.items()))]]
+    if not inspect.isfunction(value):
+        return repr(value)
+    try:
+        source = inspect.getsource(value)
+    except (OSError, TypeError):
+        source = value.__code__.co_code.hex() + repr(value.__code__.co_consts)
+    defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items())
+    closed = (cell.cell_contents for cell in value.__closure__ or ())
+    held = [in_words(one) for one in (*closed, *defaults) if one is not value]
+    digest = hashlib.blake2b((source + json.dumps(held, default=repr)).encode(), digest_size=8)
+    return [value.__qualname__, digest.hexdigest()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What is needed to train a model, and what its authors reported.
+
+    Attributes
+    ----------
+    name, title : str
+    source : str
+        Where the system was published, as precisely as is known.
+    features : FeatureSpec
+    build : callable
+        `build(x, n_labels)`: from the symbolic features [shape=(clips, ...)] to the symbolic probabilities
+        [shape=(clips, n_labels)]; see `serlib.models.stack`.
+    normalise : str
+        Of `NORMALISATIONS`. `training` and `utterance` are layers, saved with the model, so that no statistics travel
+        beside it. `speaker` is done before the model and needs more clips of whoever is tested; every table marks it.
+    augment : tuple
+        Of `serlib.augment`: what changes the training role.
+    loss, optimizer : str
+        Of `LOSSES` and `OPTIMIZERS`.
+    label_smoothing : float
+        Share of the probability of the true label that is spread over all of them, from 0 to 1.
+    learning_rate : float
+    weight_decay : float, optional
+        Of AdamW; None is Keras's default.
+    clipnorm : float, optional
+        The gradient of each weight is shortened to this norm.
+    schedule : str
+        Of `SCHEDULES`. `cosine` falls from `learning_rate` towards zero along half a cosine.
+    plateau : tuple (factor, patience), optional
+        Multiply the learning rate by `factor` after `patience` epochs without a lower validation loss.
+    epochs, batch_size : int
+    keep : str
+        `last`: the weights of the last epoch; `best`: those of the epoch with the lowest validation loss.
+    patience : int, optional
+        Stop after this many epochs without a lower validation loss.
+    class_weight : bool
+        Weigh each clip by the inverse frequency of its label.
+    balanced : bool
+        Draw every label equally often in each epoch, instead of every clip once.
+    split : str
+        The kind of split that its authors used.
+    test_share, validation_share : float
+        The shares of that split (`serlib.split`): of all clips, and of the rest.
+    reported : float, optional
+        The accuracy that its authors reported, from 0 to 1.
+    """
+
+    name: str
+    title: str
+    source: str
+    features: FeatureSpec
+    build: Callable = field(compare=False)
+    normalise: str = "none"
+    augment: tuple = ()
+    loss: str = "categorical_crossentropy"
+    label_smoothing: float = 0.0
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    schedule: str = "constant"
+    plateau: tuple | None = None
+    epochs: int = 50
+    batch_size: int = 64
+    keep: str = "last"
+    patience: int | None = None
+    class_weight: bool = False
+    balanced: bool = False
+    split: str = "published"
+    test_share: float = 0.2
+    validation_share: float = 0.1
+    reported: float | None = None
+
+    def __post_init__(self):
+        for what, known in (
+            ("normalise", NORMALISATIONS),
+            ("loss", LOSSES),
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("keep", ("last", "best")),
+        ):
+            if getattr(self, what) not in known:
+                raise SerlibError(
+                    f"The recipe {self.name} has {what} '{getattr(self, what)}'; choose one of {', '.join(known)}."
+                )
+        if self.normalise == "utterance" and self.features.summary:
+            raise SerlibError(
+                f"The recipe {self.name} cannot normalise each clip by its own frames: its features have none; "
+                "choose another normalisation, or features without a summary."
+            )
+        if not all(isinstance(one, Copies | FeatureAugmentation) for one in self.augment):
+            raise SerlibError(
+                f"The recipe {self.name} augments with {self.augment}; it takes augmentations of features, and of "
+                "waveforms inside of Copies(n, (...))."
+            )
+        if self.normalise == "speaker" and any(isinstance(one, UNSCALED) for one in self.augment):
+            raise SerlibError(
+                f"The recipe {self.name} is normalised by speaker before its frames are augmented, and "
+                f"{', '.join(one.__name__ for one in UNSCALED)} need them unscaled; put these inside of Copies."
+            )
+        if self.weight_decay is not None and self.optimizer != "adamw":
+            raise SerlibError(f"The recipe {self.name} has weight_decay without adamw; choose that optimizer.")
+
+    def to_dict(self):
+        """Everything as JSON can hold it; the model and the augmentations in words."""
+        told = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
+        return {
+            **told,
+            "plateau": list(self.plateau) if self.plateau else None,
+            "augment": [one.to_dict() for one in self.augment],
+            "build": in_words(self.build),
+            "features": self.features.to_dict(),
+        }
+
+    def model(self, n_labels, *, shape, examples=None):
+        """Build the compiled Keras model.
+
+        Parameters
+        ----------
+        n_labels : int
+        shape : tuple
+            Of the features of one clip; the number of frames may be None.
+        examples : np.ndarray [shape=(clips, ...)], optional
+            Features of the training role, which the z-score layer adapts to (needed only with `normalise="training"`).
+
+        Returns
+        -------
+        keras.Model: features in, probabilities out, compiled with the recipe's loss and optimiser.
+
+        Taught in notebooks/04_lstm_train.
+        """
+        import keras
+
+        from serlib.models import layers
+
+        inputs = keras.Input(shape=shape, name="features")
+        x = inputs
+        if self.normalise == "training":
+            z_score = layers.ZScore(name="z_score")
+            z_score.adapt(examples)
+            x = z_score(x)
+        elif self.normalise == "utterance":
+            x = layers.UtteranceZScore(name="z_score")(x)
+        elif len(shape) == 2:
+            x = keras.layers.Masking(name="padding")(x)
+        model = keras.Model(inputs, self.build(x, n_labels), name=self.name.replace("-", "_"))
+        options = {"learning_rate": self.learning_rate, "clipnorm": self.clipnorm}
+        if self.weight_decay is not None:
+            options["weight_decay"] = self.weight_decay
+        model.compile(
+            optimizer=getattr(keras.optimizers, OPTIMIZERS[self.optimizer])(**options),
+            loss=getattr(keras.losses, LOSSES[self.loss])(label_smoothing=self.label_smoothing),
+            metrics=["accuracy"],
+        )
+        return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committee(Recipe):
+    """Recipes that are trained one after the other on the same clips and answer together.
+
+    What comes out is one model: frames in, the softmax of the weighted mean of the members' log-probabilities out.
+    Settings of the training are those of the members; here `epochs` is the sum of theirs.
+
+    Attributes
+    ----------
+    members : tuple of Recipe
+        Their features are `features`, or a summary of them; none is normalised by speaker.
+    shares : tuple of float
+        The weight of each member.
+    """
+
+    build: Callable = field(default=stack(), compare=False)
+    members: tuple
+    shares: tuple
+
+    def __post_init__(self):
+        super().__post_init__()
+        for member in self.members:
+            if frames_of(member.features) != self.features or member.normalise == "speaker":
+                raise SerlibError(
+                    f"{member.name} cannot sit in {self.name}: it needs the same frames, and no clips of the speaker."
+                )
+
+    def to_dict(self):
+        """Everything as JSON can hold it."""
+        told = super().to_dict()
+        return {**told, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
+
+    def model(self, n_labels, *, shape, examples=None):
+        """Build the members' models, untrained, and join them; parameters as for `Recipe.model`."""
+        import numpy as np
+
+        models = []
+        for member in self.members:
+            own, theirs = shape, examples
+            if member.features.summary:
+                own = (len(column_names(member.features)),)
+                if examples is not None:
+                    clips = zip(examples, lengths(examples), strict=True)
+                    theirs = np.stack([summarise(clip[:n], member.features) for clip, n in clips])
+            models.append(member.model(n_labels, shape=own, examples=theirs))
+        return self.join(models)
+
+    def join(self, models):
+        """One Keras model of the members' models.
+
+        Parameters
+        ----------
+        models : sequence of keras.Model
+            Trained, in the order of the members.
+
+        Returns
+        -------
+        keras.Model: frames in [shape=(clips, frames, d)], probabilities out.
+        """
+        import keras
+
+        from serlib.models import layers, pooling
+
+        columns = column_names(self.features)
+        inputs, answers = keras.Input((self.features.frames, len(columns)), name="features"), []
+        for member, model in zip(self.members, models, strict=True):
+            summary = member.features.summary
+            x = (
+                pooling.Functionals(summary, columns.index("voiced"), name=f"{member.name}-functionals")(inputs)
+                if summary
+                else inputs
+            )
+            answers.append(model(x))
+        answer = layers.Committee(self.shares, name="probabilities")(answers)
+        model = keras.Model(inputs, answer, name=self.name.replace("-", "_"))
+        model.compile(loss="categorical_crossentropy", metrics=["accuracy"])  # to be judged, not to be trained
+        return model

@@ -1,0 +1,12 @@
+"""From roles to a run: `fit` trains a recipe on the training set, chooses on the validation set, keeps a `Run`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["calibration", "novelty", "run", "schedule"],
+    submod_attrs={
+        "fitting": ["NotFinite", "fit"],
+        "run": ["Run"],
+    },
+)

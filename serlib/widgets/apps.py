@@ -1,0 +1,143 @@
+"""The live page for people who do not read code (`make app`): a model that is ready, and what its answers are worth."""
+
+import os
+from html import escape
+
+import ipywidgets
+
+from serlib import corpora, splits
+from serlib.features.normalisation import who_speaks
+from serlib.recognizer import Recognizer
+from serlib.training.fitting import fit
+from serlib.utils import UNKNOWN, SerlibError, home, shown
+from serlib.widgets.listening import Live
+
+#: What is trained where nobody has trained anything: of our recipes the one that knows a new voice best.
+RECIPE = "functionals"
+#: Where the slider for "unsure" begins.
+THRESHOLD = 0.5
+
+HEAD = """<style>
+.serlib-app { max-width: 900px; margin: 0 auto; padding: 8px 16px 40px; gap: 12px; }
+.serlib-app > * { width: 100%; }
+.serlib-app h1 { margin: 16px 0 4px; font-size: 32px; line-height: 1.2; }
+.serlib-app p { max-width: 46em; margin: 0 0 8px; font-size: 16px; line-height: 1.5; }
+.serlib-app p.small { font-size: 14px; }
+</style>
+<h1>Speak to the model</h1>
+<p>Press <b>Record</b>, say a sentence the way an actor would, angry or sad or happily surprised, and press <b>Stop</b>.
+The model listens to how you speak, not to what you say. A sound file will do as well.</p>"""
+
+
+def ready(run=None):
+    """A model that answers: the one that is asked for, the newest that there is, or a new one.
+
+    Parameters
+    ----------
+    run : str or Path, optional
+        Folder of a run; default: `SERLIB_RUN`, or the newest run in `checkpoints` that answers for any voice. Where
+        there is none, `checkpoints/app` is trained on the corpus that is there: on a fresh checkout the sample corpus.
+
+    Returns
+    -------
+    serlib.Recognizer
+
+    Raises
+    ------
+    SerlibError
+        The run that is asked for cannot be used.
+    """
+    run = run or os.environ.get("SERLIB_RUN")
+    if run:
+        return Recognizer(run)
+    checkpoints = home() / "checkpoints"
+    found = [path.parent for path in checkpoints.glob("*/run.json")]
+    for folder in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            return Recognizer(folder)
+        except SerlibError:  # it was left by another version, say, or must know the speaker first
+            continue
+    name = corpora.default()
+    print(f"No model has been trained here yet: one is now, in a minute or two. {corpora.notice(name)}", flush=True)
+    table = splits.split(corpora.index(name), "random", seed=0)
+    return Recognizer(fit(RECIPE, table, out=checkpoints / "app", resume=True))
+
+
+def learned(run):
+    """What a model has learned from, and so what its answers to other people are worth.
+
+    Parameters
+    ----------
+    run : serlib.training.run.Run
+
+    Returns
+    -------
+    str
+        Plain sentences.
+    """
+    known = run.split[run.split.role == "train"]
+    names, voices = run.info["corpora"], len(set(who_speaks(known)))
+    known_as = [corpora.CORPORA[name].title if name in corpora.CORPORA else name for name in names]
+    synthetic = all(name in corpora.CORPORA and corpora.CORPORA[name].synthetic for name in names)
+    who = f"{voices} {'synthetic ' * synthetic}voice{'s' * (voices > 1)}"
+    who = "voices that are not named" if UNKNOWN in set(known.speaker) else who
+    return (
+        f"It has learned from {len(known)} recordings of {who}: {', '.join(known_as)}. "
+        + ("It has never heard a human being. " if synthetic else "")
+        + "What it says of a voice that was not among them is a guess, and emotions acted in a studio are not those of "
+        "life: do not judge anybody by its answers."
+    )
+
+
+class App(ipywidgets.VBox):
+    """The page that `app` makes.
+
+    Attributes
+    ----------
+    live : Live
+    threshold : ipywidgets.FloatSlider
+        Below this confidence the model says "unsure".
+    """
+
+    def __init__(self, recognizer):
+        self._recognizer, self.live = recognizer, Live(recognizer, None)
+        self.threshold = ipywidgets.FloatSlider(
+            recognizer.threshold or THRESHOLD,
+            min=0,
+            max=1,
+            step=0.05,
+            readout_format=".0%",
+            description="Let it say “unsure” below",
+            style={"description_width": "initial"},
+            layout=ipywidgets.Layout(width="460px"),
+        )
+        self.threshold.observe(self._abstain, "value")
+        self._abstain()
+        labels = ", ".join(f"{label} (pleasant surprise)" if label == "ps" else label for label in recognizer.labels)
+        foot = (
+            f"<p class='small'><b>What it can say:</b> {escape(labels)}.<br>"
+            f"<b>What that is worth:</b> {escape(learned(recognizer.run))}<br>"
+            f"<b>Where your voice goes:</b> to the computer that serves this page, and nowhere else; it is kept there "
+            f"only if you save it. The model is {escape(shown(recognizer.run.folder))}.</p>"
+        )
+        super().__init__([ipywidgets.HTML(HEAD), self.live, self.threshold, ipywidgets.HTML(foot)])
+        self.add_class("serlib-app")
+
+    def _abstain(self, _=None):
+        self._recognizer.threshold = self.threshold.value
+
+
+def app(run=None):
+    """The live page: speak, see what a model hears, keep what was said.
+
+    Parameters
+    ----------
+    run : str or Path, optional
+        As for `ready`.
+
+    Returns
+    -------
+    App
+        A widget; `make app` serves it by itself.
+    """
+    return App(ready(run))

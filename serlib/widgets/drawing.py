@@ -1,0 +1,269 @@
+"""What the widgets draw and play, computed in Python: a clip as numbers, pictures and bytes (`view`)."""
+
+import io
+
+import numpy as np
+
+from serlib import audio, plots
+from serlib.features import spectral
+from serlib.features.pitch import contour
+from serlib.plots.sound import MEL_TICKS_HZ
+from serlib.plots.style import FAINT, MAIN
+from serlib.recognizer import UNSURE
+from serlib.utils import SerlibError
+from serlib.widgets.playing import encoded
+
+#: The spectrogram is the figures' own: frame, hop (at 22050 Hz), mel bands.
+FRAME, HOP, BANDS = 1024, 256, 128
+#: Widest picture and finest waveform that are sent to the page, in columns; a long recording is not finer on a screen.
+COLUMNS, POINTS = 2000, 800
+#: Colours over the spectrogram, none of them in its palette: pitch, as in `plots.contours`, and energy.
+PITCH, ENERGY = "#35f0e0", "#ffffff"
+#: Over the spectrogram in grey: what spoke for an answer, and what against it.
+DROVE = {"for the answer": (255, 150, 30), "against it": (90, 160, 255)}
+
+
+def view(
+    y,
+    rate_hz,
+    *,
+    label=None,
+    title="Clip",
+    gain=1.0,
+    peak=None,
+    span_s=None,
+    contours=False,
+    timeline=None,
+    fmax_hz=8000,
+):
+    """What a scope draws and plays: plain numbers, bytes and texts.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, full scale 1.0.
+    rate_hz : int
+    label : str, optional
+        Emotion, for the colour of the waveform.
+    title : str
+    gain : float
+        Factor of the sound, as in `player`; the waveform is drawn without it.
+    peak : float, optional
+        Top of the amplitude axis, the same for clips that are to be compared; default: the clip's own peak.
+    span_s : float, optional
+        Length of the time axis, the same for clips that are to be compared; default: the clip's own.
+    contours : bool
+        Draw pitch and energy (`serlib.features.pitch.contour`) over the spectrogram.
+    timeline : pd.DataFrame, optional
+        Of `serlib.Recognizer.timeline`, to be drawn under the waveform.
+    fmax_hz : float
+        Top of the spectrogram; half the rate where that is less.
+
+    Returns
+    -------
+    dict
+        `title`, `colour`; `duration_s`, `span_s`, `time_ticks`; `wave`, a list of (lowest, highest) amplitude over
+        equal stretches of time, and `peak`, the top of their axis; `image`, PNG, a row a mel band, bright is loud;
+        `hz_ticks` and `db_ticks`, lists of (height from 0 to 1, text); `palette`, the image's colours from low to
+        high; `lines`, a list of name, colour and `pieces`, each a list of points (share of the clip's length, height
+        from 0 to 1); `stretches`, those of the timeline; `overlay_colours`, names and colours of what `overlay_image`
+        draws; `sound`, bytes, and `mime`, their type; `alt`, what is seen, in words.
+
+    Raises
+    ------
+    SerlibError
+        The clip holds no samples, or NaN.
+    """
+    y = np.asarray(y, dtype=np.float32)
+    if not len(y) or not np.isfinite(y).all():
+        raise SerlibError(f"The clip {audio.fault(y, rate_hz)}; delete it or record it again")
+    fmax_hz, duration_s = min(fmax_hz, rate_hz / 2), len(y) / rate_hz
+    span_s, own = max(span_s or 0, duration_s), max(float(abs(y).max()), 1e-3)
+    levels_db = mel_levels(y, rate_hz, fmax_hz=fmax_hz)
+    sound, mime = encoded(y, rate_hz, gain=gain)
+    lines, said = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
+    along = [] if timeline is None else stretches(timeline, duration_s)
+    if along:
+        said += " Under the waveform: " + plots.style.listed((p["label"], f"from {p['start_s']:.1f} s") for p in along)
+    return {
+        "title": title,
+        "colour": plots.colour(label) if label else MAIN,
+        "duration_s": duration_s,
+        "span_s": span_s,
+        "time_ticks": _time_ticks(span_s),
+        "wave": envelope(y),
+        "peak": peak or own,
+        "image": palette_image(levels_db / spectral.RANGE_DB + 1),
+        "hz_ticks": [(height_of(hz, fmax_hz), f"{hz}") for hz in MEL_TICKS_HZ if hz <= fmax_hz and hz != 250],
+        "db_ticks": [(1 + db / spectral.RANGE_DB, f"{db}".replace("-", "−")) for db in range(-80, 1, 20)],
+        "palette": [_hex(colour) for colour in _palette()[::32]] + [_hex(_palette()[-1])],
+        "lines": lines,
+        "stretches": along,
+        "overlay_colours": [{"name": name, "colour": _hex(colour)} for name, colour in DROVE.items()],
+        "sound": sound,
+        "mime": mime,
+        "alt": f"{title}: waveform and mel spectrogram, {duration_s:.2f} s, 0 to {fmax_hz:.0f} Hz, loudest at "
+        f"{abs(y).argmax() / rate_hz:.2f} s.{said}",
+    }
+
+
+def mel_levels(y, rate_hz, *, fmax_hz=8000):
+    """The mel spectrogram of a picture.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)], float32
+    rate_hz : int
+    fmax_hz : float
+
+    Returns
+    -------
+    np.ndarray [shape=(columns, 128)], in dB below the loudest, not below -80 dB. Of a long recording neighbouring
+    frames are averaged, so that there are at most `COLUMNS`.
+    """
+    filters = spectral.mel_filters(rate_hz, FRAME, BANDS, 0.0, float(fmax_hz))
+    power = np.concatenate([(filters @ block.T).T for block in spectral.power_blocks(y, frame=FRAME, hop=HOP)])
+    if together := len(power) // COLUMNS:
+        power = np.add.reduceat(power, np.arange(0, len(power), together + 1)) / (together + 1)
+    db = spectral.decibels(power)
+    return db - db.max()
+
+
+def envelope(y):
+    """Lowest and highest sample of each of at most `POINTS` equal stretches [shape=(points, 2)], as a list."""
+    starts = np.unique(np.linspace(0, len(y), min(POINTS, len(y)), endpoint=False, dtype=int))
+    low, high = (extreme.reduceat(y, starts) for extreme in (np.minimum, np.maximum))
+    return np.column_stack([low, high]).round(4).tolist()
+
+
+def height_of(hz, fmax_hz):
+    """Where a frequency lies on a mel axis from 0 to `fmax_hz`: 0 at the bottom, 1 at the top."""
+    import librosa
+
+    return librosa.hz_to_mel(hz) / librosa.hz_to_mel(fmax_hz)
+
+
+def stretches(timeline, duration_s):
+    """A timeline whose windows overlap as stretches that do not: a moment belongs to the nearest middle of a window.
+
+    Parameters
+    ----------
+    timeline : pd.DataFrame
+        Of `serlib.Recognizer.timeline`.
+    duration_s : float
+        Length of the recording.
+
+    Returns
+    -------
+    list of dict
+        `start_s`, `end_s`, `label` and `colour`; neighbours of one label are one stretch; the model's "unsure" is grey.
+    """
+    middles = ((timeline.start_s + timeline.end_s) / 2).to_numpy()
+    edges = [0.0, *(middles[1:] + middles[:-1]) / 2, duration_s]
+    found = []
+    for start_s, end_s, label in zip(edges[:-1], edges[1:], timeline.label, strict=True):
+        if found and found[-1]["label"] == label:
+            found[-1]["end_s"] = end_s
+        else:
+            colour = FAINT if label == UNSURE else plots.colour(label)
+            found.append({"start_s": start_s, "end_s": end_s, "label": label, "colour": colour})
+    return found
+
+
+def _contours(y, rate_hz, fmax_hz):
+    """Pitch on the frequency axis, energy below its own peak on the scale of the colour bar; and both in words."""
+    frames, seconds = contour(y, rate_hz), len(y) / rate_hz
+    f0_hz = frames.f0_hz.where(frames.f0_hz <= fmax_hz)
+    energy = 1 + (frames.loudness_db - frames.loudness_db.max()).clip(-spectral.RANGE_DB) / spectral.RANGE_DB
+    lines = [
+        {"name": name, "colour": colour, "pieces": _pieces(frames.time_s / seconds, height)}
+        for name, colour, height in (
+            ("energy (dB)", ENERGY, energy),
+            ("pitch f0 (Hz)", PITCH, height_of(f0_hz.to_numpy(), fmax_hz)),
+        )
+    ]
+    heard = f0_hz.dropna()
+    pitch = f"pitch {heard.min():.0f} to {heard.max():.0f} Hz" if len(heard) else "no voice"
+    return lines, f" Over it pitch and energy: {pitch}."
+
+
+def _pieces(x, height):
+    """A line as its unbroken pieces: it ends where `height` is NaN."""
+    points, there = np.column_stack([x, height]).round(4), np.isfinite(np.asarray(height, dtype=float))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], there, [0]])))
+    return [points[start:end].tolist() for start, end in edges.reshape(-1, 2)]
+
+
+def _time_ticks(span_s):
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(0, span_s)
+    return [(float(t / span_s), f"{t:g}") for t in ticks.round(6) if 0 <= t <= span_s]
+
+
+def _palette():
+    import matplotlib
+
+    return (matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def _hex(colour):
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def palette_image(shares):
+    """Shares from 0 to 1 [shape=(columns, rows)] as a PNG in the spectrogram's palette, row 0 at the bottom."""
+    from PIL import Image
+
+    pixels = (255 * np.clip(shares, 0, 1)).round().astype(np.uint8)
+    picture, data = Image.fromarray(np.ascontiguousarray(pixels.T[::-1])), io.BytesIO()
+    picture.putpalette(_palette().tobytes())
+    picture.save(data, "PNG")
+    return data.getvalue()
+
+
+def thumbnail(y, rate_hz, *, fmax_hz=8000):
+    """The mel spectrogram of a clip as a small picture: half as fine as that of `view` in time and frequency.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    rate_hz : int
+    fmax_hz : float
+
+    Returns
+    -------
+    bytes, PNG
+    """
+    db = mel_levels(np.asarray(y, dtype=np.float32), rate_hz, fmax_hz=min(fmax_hz, rate_hz / 2))
+    even = db[: len(db) // 2 * 2] if len(db) > 1 else np.repeat(db, 2, axis=0)
+    small = even.reshape(-1, 2, BANDS // 2, 2).mean(axis=(1, 3))
+    return palette_image(small / spectral.RANGE_DB + 1)
+
+
+def overlay_image(values):
+    """What drove an answer, as a picture to lay over the spectrogram: orange spoke for it, blue against it.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(columns, rows)]
+        Over the whole clip and the whole height of the spectrogram, the lowest frequency first; positive for,
+        negative against. The largest magnitude is opaque, 0 is clear.
+
+    Returns
+    -------
+    bytes, PNG
+    """
+    from PIL import Image
+
+    data = io.BytesIO()
+    Image.fromarray(overlay_pixels(values), "RGBA").save(data, "PNG")
+    return data.getvalue()
+
+
+def overlay_pixels(values):
+    """The picture of `overlay_image` as numbers [shape=(rows, columns, 4)], uint8, the highest frequency first."""
+    values = np.asarray(values, dtype=float).T[::-1]
+    share = abs(values) / max(abs(values).max(initial=0), np.finfo(float).tiny)
+    colours = np.where(values[..., np.newaxis] > 0, *DROVE.values())
+    return np.concatenate([colours, 255 * share[..., np.newaxis]], axis=-1).round().astype(np.uint8)

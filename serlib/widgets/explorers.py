@@ -1,0 +1,97 @@
+"""Look at and listen to any clip of a corpus, or hold one against another (`explorer`)."""
+
+from html import escape
+
+import ipywidgets
+
+from serlib import audio, plots
+from serlib.utils import SerlibError, ordered_labels
+from serlib.widgets.oscilloscope import Scope, common
+from serlib.widgets.playing import find_clip
+
+
+def named(clip):
+    """The title of a clip: who says what, and how.
+
+    Parameters
+    ----------
+    clip : pd.Series
+        A row of `serlib.corpora.index`.
+
+    Returns
+    -------
+    str
+    """
+    return plots.honest(f"{clip.speaker}: {clip.text}, {clip.label}", clip.corpus).replace("\n", " ")
+
+
+class Explorer(ipywidgets.VBox):
+    """The widget that `explorer` makes.
+
+    Attributes
+    ----------
+    menus : list of dict of str -> ipywidgets.Dropdown
+        For each clip its menus `speaker`, `label` and `text`.
+    scopes : list of Scope
+    says : list of ipywidgets.HTML
+        What is missing, where a choice names no clip.
+    """
+
+    def __init__(self, index, clips):
+        self._index = index
+        labels = ordered_labels(index.label.unique())
+        choices = {
+            "speaker": ("Speaker", list(index.speaker.unique())),
+            "label": ("Emotion", labels),
+            "text": ("Text", list(index.text.unique())),
+        }
+        self.menus = [
+            {name: ipywidgets.Dropdown(options=of, description=f"{says}:") for name, (says, of) in choices.items()}
+            for _ in range(clips)
+        ]
+        for number, menus in enumerate(self.menus):  # the second clip begins with another emotion
+            menus["label"].index = number % len(labels)
+        self.scopes = [Scope() for _ in range(clips)]
+        self.says = [ipywidgets.HTML() for _ in range(clips)]
+        self._load()
+        for menu in (menu for menus in self.menus for menu in menus.values()):
+            menu.observe(self._load, "value")
+        rows = zip(self.menus, self.says, self.scopes, strict=True)
+        super().__init__([part for menus, *rest in rows for part in (ipywidgets.HBox(list(menus.values())), *rest)])
+
+    def _load(self, _=None):
+        """Show what the menus name; all of it, since the axes are common."""
+        found = {}
+        for number, menus in enumerate(self.menus):
+            fault = ""
+            try:
+                clip = find_clip(self._index, **{name: menu.value for name, menu in menus.items()})
+                found[number] = clip, *audio.load(clip.speech)
+            except SerlibError as missing:  # TESS lacks two
+                fault = escape(str(missing))
+            self.says[number].value = fault
+            self.scopes[number].layout.display = "none" if fault else None
+        shared = common([(y, rate_hz) for _, y, rate_hz in found.values()]) if found else {}
+        for number, (clip, y, rate_hz) in found.items():
+            options = {"title": named(clip), "label": clip.label, "contours": True}
+            self.scopes[number].load(y, rate_hz, **options, **shared)
+
+
+def explorer(index, *, clips=1):
+    """Menus for speaker, emotion and text, and a scope with pitch and energy of the clip that they name.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`.
+    clips : int
+        How many are shown one above the other, on common axes and equally amplified.
+
+    Returns
+    -------
+    Explorer
+        A widget. `scope` and `find_clip` do the same without one.
+
+    Taught in notebooks/02_eda.
+    """
+    return Explorer(index, clips)

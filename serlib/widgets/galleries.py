@@ -1,0 +1,334 @@
+"""The error gallery: from a cell of the confusion matrix to its clips, and to what in them drove the answer."""
+
+from html import escape
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import numpy as np
+import traitlets
+
+from serlib import audio, plots
+from serlib.evaluation.attribution import answers, occlusion
+from serlib.evaluation.report import abstaining
+from serlib.features import normalisation
+from serlib.widgets.debounce import debounced
+from serlib.widgets.drawing import overlay_image
+from serlib.widgets.oscilloscope import Scope
+
+#: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
+LEAST = 0.01
+#: Seconds that a clip rests in the list before it is asked what drove its answer (which takes a second).
+REST_S = 0.3
+
+
+def confused(report, label, predicted, *, threshold=0.0, surest_first=True):
+    """The clips of one cell of the confusion matrix.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+    label, predicted : str
+        What was meant, what was answered.
+    threshold : float
+        The model abstains below this confidence, and the clip is left out.
+    surest_first : bool
+        In which order of confidence.
+
+    Returns
+    -------
+    pd.DataFrame, rows of `report.predictions`, with their index.
+
+    Taught in notebooks/05_evaluate.
+    """
+    table = report.predictions
+    wanted = (table["label"] == label) & (table["predicted"] == predicted) & (table["confidence"] >= threshold)
+    return table[wanted].sort_values("confidence", ascending=not surest_first, kind="stable")
+
+
+def answered(report, threshold=0.0):
+    """The confusion matrix of the clips that the model answers.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+    threshold : float
+        It abstains below this confidence.
+
+    Returns
+    -------
+    list of lists of int, as `report.confusion`.
+    """
+    return [[len(confused(report, i, j, threshold=threshold)) for j in report.labels] for i in report.labels]
+
+
+def abstained(report, threshold):
+    """What a threshold costs and what it gains, in a sentence.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+    threshold : float
+
+    Returns
+    -------
+    str
+    """
+    row = abstaining(report, thresholds=[threshold]).iloc[0]
+    if not threshold:
+        return f"It always answers: {row.accuracy:.0%} of {len(report.predictions)} answers are right."
+    if not row.n:
+        return f"No answer is at least {threshold:.0%} sure."
+    return (
+        f"Answers where it is at least {threshold:.0%} sure: {row.coverage:.0%} of {len(report.predictions)} clips, "
+        f"{row.accuracy:.0%} of these answers are right."
+    )
+
+
+def drove(found):
+    """What drove an answer, in a sentence.
+
+    Parameters
+    ----------
+    found : serlib.evaluation.attribution.Occlusion
+
+    Returns
+    -------
+    str
+    """
+    parts = []
+    for values, edges, unit in ((found.windows, found.edges_s, "s"), (found.bands, found.edges_hz, "Hz")):
+        k = int(values.argmax())
+        if values[k] >= LEAST:
+            places = 2 if unit == "s" else 0
+            span = f"{edges[k]:.{places}f} to {edges[k + 1]:.{places}f} {unit}"
+            parts.append(f"{100 * values[k]:.0f} points without {span}")
+    if not parts:
+        return "No single stretch of time or frequency carries this answer: without any one of them it stays."
+    return f"Of its {100 * found.probability:.0f} points the answer loses {' and '.join(parts)}."
+
+
+class Confusion(anywidget.AnyWidget):
+    """A confusion matrix whose cells can be chosen.
+
+    Attributes
+    ----------
+    title : str
+    labels : list of str
+    counts : list of lists of int
+        A row is what was meant, a column what was answered.
+    chosen : list
+        [row, column], or [].
+    """
+
+    _esm = Path(__file__).with_name("gallery.js")
+    _css = Path(__file__).with_name("gallery.css")
+
+    title = traitlets.Unicode().tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    counts = traitlets.List().tag(sync=True)
+    chosen = traitlets.List(traitlets.Int()).tag(sync=True)
+
+
+class Gallery(ipywidgets.VBox):
+    """The widget that `gallery` makes.
+
+    Attributes
+    ----------
+    matrix : Confusion
+    threshold : ipywidgets.FloatSlider
+    order, clips : ipywidgets.Dropdown, ipywidgets.Select
+        Order of the list; the list, whose values are rows of `report.predictions`.
+    curve, abstains, answer, says : ipywidgets.HTML
+        Coverage and accuracy, drawn and told; the probabilities; what drove the answer.
+    scope : Scope
+    """
+
+    def __init__(self, report, run, index):
+        self._report, self._run, self._index = report, run, index
+        self._voices, self._found, self._shown = None, {}, None
+        narrow = {"style": {"description_width": "130px"}, "layout": ipywidgets.Layout(width="420px")}
+        title = plots.honest("Click a cell to hear its clips", report.corpora).replace("\n", " ")
+        self.matrix = Confusion(title=title, labels=report.labels, counts=answered(report))
+        self.threshold = ipywidgets.FloatSlider(
+            0, min=0, max=1, step=0.01, readout_format=".0%", description="Abstain below", **narrow
+        )
+        orders = [("surest first", True), ("least sure first", False)]
+        self.order = ipywidgets.Dropdown(options=orders, description="Clips", **narrow)
+        self.clips = ipywidgets.Select(rows=9, layout=ipywidgets.Layout(width="420px"))
+        self.curve, self.abstains, self.answer, self.says = (ipywidgets.HTML() for _ in range(4))
+        self.abstains.layout.width = "420px"
+        self.scope = Scope()
+        self._ask = debounced(self._explain, wait_s=REST_S)
+        self._abstain()
+        self.matrix.chosen = list(_worst(report))
+        self._list()
+        self.threshold.observe(debounced(self._abstain), "value")
+        self.matrix.observe(self._list, "chosen")
+        self.order.observe(self._list, "value")
+        self.clips.observe(self._show, "value")
+        wrap = ipywidgets.Layout(
+            flex_flow="row wrap", align_items="flex-start", grid_gap="8px 24px", margin="0 0 10px 0"
+        )
+        super().__init__(
+            [
+                ipywidgets.HBox(
+                    [self.matrix, ipywidgets.VBox([self.threshold, self.abstains, self.curve])], layout=wrap
+                ),
+                ipywidgets.HBox([ipywidgets.VBox([self.order, self.clips]), self.answer], layout=wrap),
+                self.scope,
+                self.says,
+            ]
+        )
+
+    def _abstain(self):
+        """Another threshold: other counts, another point of the curve, another list."""
+        self.matrix.counts = answered(self._report, self.threshold.value)
+        self.abstains.value = escape(abstained(self._report, self.threshold.value))
+        self.curve.value = curve(self._report, self.threshold.value)
+        if self.matrix.chosen:
+            self._list()
+
+    def _list(self, _=None):
+        """List the clips of the chosen cell and show the first, or the one that was shown if it is still there."""
+        meant, heard = (self._report.labels[k] for k in self.matrix.chosen)
+        found = confused(self._report, meant, heard, threshold=self.threshold.value, surest_first=self.order.value)
+        options = [(f"{row.confidence:.0%}  {row.speaker}: {row.text}", i) for i, row in found.iterrows()]
+        if list(self.clips.options) != options:
+            self.clips.options = options
+        if self.clips.value is None and options:
+            self.clips.index = 0
+        self._show()
+
+    def _show(self, _=None):
+        row = self.clips.value
+        if row is None:  # the threshold has emptied the cell: what was shown stays
+            return
+        clip = self._report.predictions.loc[row]
+        if row == self._shown:
+            return
+        self._shown = row
+        self.answer.value = bars(clip, self._report.labels)
+        self.says.value = "asking what drove the answer ..."
+        title = f"{clip.speaker}: {clip.text}, meant {clip.label}, heard as {clip.predicted}"
+        self.scope.load(*audio.load(clip.speech), title=title, label=clip.label)
+        self._ask()
+
+    def _explain(self):
+        """Occlude the clip that is shown, once, and lay the map over its spectrogram."""
+        row = self._shown
+        clip = self._report.predictions.loc[row]
+        if row not in self._found:
+            y, rate_hz = audio.load(clip.speech)
+            answer = self._report.labels.index(clip.predicted)
+            self._found[row] = occlusion(answers(self._run, voice=self._voice(clip)), y, rate_hz, answer=answer)
+        found = self._found[row]
+        self.says.value = escape(drove(found))
+        if abs(found.pieces).max() >= LEAST:
+            self.scope.overlay = overlay_image(found.pieces)
+
+    def _voice(self, clip):
+        """Mean and scale of the speaker's features, where the run normalises by speaker."""
+        if self._run.normalise != "speaker":
+            return None
+        if self._voices is None:
+            _, self._voices = normalisation.inputs(self._index, self._run.spec, "speaker")
+        here = self._index[self._index.speech == clip.speech].iloc[0]
+        return self._voices[f"{here.corpus}/{here.speaker}"]
+
+
+def gallery(report, run, *, index=None):
+    """A confusion matrix to click: its clips, what the model made of them, and what in them drove the answer.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+    run : serlib.training.run.Run
+        That was judged.
+    index : pd.DataFrame, optional
+        The clips that it was judged on, where they are not the run's own.
+
+    Returns
+    -------
+    Gallery
+        A widget. `confused`, `serlib.plots.confusion`, `serlib.plots.abstaining`, `serlib.plots.occlusion` and
+        `serlib.evaluation.attribution.occlusion` do the same without one.
+
+    Taught in notebooks/05_evaluate.
+    """
+    return Gallery(report, run, run.split if index is None else index)
+
+
+def _worst(report):
+    """Row and column of the commonest error; of the first clip where there is none."""
+    counts = np.array(report.confusion)
+    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    best = (wrong if wrong.any() else counts).argmax()
+    return [int(k) for k in np.unravel_index(best, counts.shape)]
+
+
+def bars(clip, labels):
+    """The probabilities of one clip as an HTML table: a bar an emotion.
+
+    Parameters
+    ----------
+    clip : pd.Series
+        A row of `report.predictions`.
+    labels : list of str
+
+    Returns
+    -------
+    str
+    """
+    rows = ""
+    for label in labels:
+        says = [word for word, of in (("meant", clip.label), ("heard", clip.predicted)) if of == label]
+        bar = f"width: {round(200 * clip[label])}px; min-width: 1px; height: 14px; background: {plots.colour(label)}"
+        rows += (
+            f'<tr><th scope="row" style="text-align: right; padding-right: 6px">{escape(label)}</th>'
+            f'<td style="width: 205px"><div style="{bar}"></div></td>'
+            f'<td style="text-align: right; padding: 0 8px">{clip[label]:.0%}</td><td>{" and ".join(says)}</td></tr>'
+        )
+    return f'<table style="line-height: 1.3">{rows}</table>'
+
+
+def curve(report, threshold):
+    """Accuracy of the answers against the share of clips answered, with the point of a threshold, as SVG.
+
+    Parameters
+    ----------
+    report : serlib.evaluation.Report
+    threshold : float
+
+    Returns
+    -------
+    str
+        HTML. `serlib.plots.abstaining` is the figure of the same; this one is quick enough for a slider.
+    """
+    table = abstaining(report).dropna()
+    here = abstaining(report, thresholds=[threshold]).dropna()
+    low = 10 * int(max(0, table["accuracy"].min() - 0.05) * 10)
+
+    def place(coverage, accuracy):
+        return 46 + 350 * coverage, 12 + 150 * (100 - 100 * accuracy) / (100 - low)
+
+    line = " ".join("{:.1f},{:.1f}".format(*place(r.coverage, r.accuracy)) for r in table.itertuples())
+    marks = ""
+    for percent in (0, 25, 50, 75, 100):
+        x, _ = place(percent / 100, 1)
+        marks += f'<text x="{x}" y="180" text-anchor="middle">{percent}</text>'
+    for percent in (low, (low + 100) // 2, 100):
+        _, y = place(0, percent / 100)
+        marks += (
+            f'<text x="40" y="{y + 4:.1f}" text-anchor="end">{percent}</text>'
+            f'<path d="M46 {y:.1f}H396" stroke="currentColor" stroke-opacity="0.25"/>'
+        )
+    dots = [place(r.coverage, r.accuracy) for r in here.itertuples()]
+    dot = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="#d9770a" stroke="currentColor"/>' for x, y in dots)
+    return (
+        f'<svg role="img" aria-label="{escape(abstained(report, threshold))}" viewBox="0 0 410 205" width="410"'
+        ' fill="currentColor" font-size="12" style="color: var(--jp-ui-font-color1, CanvasText)">'
+        f'{marks}<polyline points="{line}" fill="none" stroke="#3f8fd6" stroke-width="2.5"/>{dot}'
+        '<text x="221" y="199" text-anchor="middle">Clips answered (%)</text>'
+        '<text transform="translate(12 87) rotate(-90)" text-anchor="middle">Answers right (%)</text></svg>'
+    )

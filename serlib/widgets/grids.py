@@ -1,0 +1,163 @@
+"""One text in every emotion, said by everybody: small spectrograms that play when they are clicked (`grid`)."""
+
+import base64
+from html import escape
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+from serlib import audio, plots
+from serlib.utils import SerlibError, ordered_labels
+from serlib.widgets.drawing import thumbnail
+from serlib.widgets.oscilloscope import common
+from serlib.widgets.playing import encoded, find_clip
+
+
+def grid_view(index, text, *, speakers=None):
+    """What a grid shows and plays.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`.
+    text : str
+        What is said.
+    speakers : list of str
+        Who is shown; default: all.
+
+    Returns
+    -------
+    dict
+        `title`; `reading`, what the axes are; `speakers`, the columns; `labels`, the rows, and their `colours`;
+        `span_s`, the length of the longest clip; `cells`, a list of rows of what is None where there is no such clip,
+        and else a dict: `speech` (file name), `duration_s`, `image` (PNG), `sound` and `mime`, all sounds equally
+        amplified, and `alt`.
+
+    Raises
+    ------
+    SerlibError
+        Nobody says this text.
+    """
+    speakers = list(speakers if speakers is not None else index.speaker.unique())
+    said = index[(index.text == text) & index.speaker.isin(speakers)]
+    if said.empty:
+        raise SerlibError(
+            f"None of {', '.join(speakers)} says '{text}'; choose one of {', '.join(index.text.unique())}"
+        )
+    labels = ordered_labels(said.label.unique())
+    there = set(zip(said.speaker, said.label, strict=True))
+    clips = {
+        (s, k): find_clip(said, speaker=s, label=k, text=text) for s in speakers for k in labels if (s, k) in there
+    }
+    sounds = {key: audio.load(clip.speech) for key, clip in clips.items()}
+    shared = common(list(sounds.values()))
+
+    def cell(speaker, label):
+        if (speaker, label) not in clips:
+            return None
+        y, rate_hz = sounds[speaker, label]
+        sound, mime = encoded(y, rate_hz, gain=shared["gain"])
+        return {
+            "speech": Path(clips[speaker, label].speech).name,
+            "duration_s": len(y) / rate_hz,
+            "image": thumbnail(y, rate_hz),
+            "sound": sound,
+            "mime": mime,
+            "alt": f"{speaker}, {label}: mel spectrogram of {len(y) / rate_hz:.2f} s",
+        }
+
+    return {
+        "title": plots.honest(text, index).replace("\n", " "),
+        "reading": f"Time to the right, up to {shared['span_s']:.1f} s; frequency upwards (mel)",
+        "speakers": speakers,
+        "labels": labels,
+        "colours": [plots.colour(label) for label in labels],
+        "span_s": shared["span_s"],
+        "cells": [[cell(speaker, label) for speaker in speakers] for label in labels],
+    }
+
+
+class Grid(anywidget.AnyWidget):
+    """The widget that `grid` makes.
+
+    Attributes
+    ----------
+    shown : dict
+        As `grid_view` gives it.
+    chosen : list
+        [row, column] of the clip that was played last, or [].
+    playing : bool
+    """
+
+    _esm = Path(__file__).with_name("grid.js")
+    _css = Path(__file__).with_name("grid.css")
+
+    shown = traitlets.Dict().tag(sync=True)
+    chosen = traitlets.List(traitlets.Int()).tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+
+    def _repr_mimebundle_(self, **kwargs):
+        """The widget, and for a page without a kernel a table of pictures and players."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "text/plain": f"[Grid: {self.shown['title']}]", "text/html": table(self.shown)}, metadata
+
+
+def table(shown):
+    """A grid as HTML that needs no other file: pictures in proportion to their length, and players.
+
+    Parameters
+    ----------
+    shown : dict
+        Of `grid_view`.
+
+    Returns
+    -------
+    str
+    """
+
+    def source(mime, data):
+        return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+    def cell(clip):
+        if clip is None:
+            return "<td>no clip</td>"
+        width = round(300 * clip["duration_s"] / shown["span_s"])
+        image = source("image/png", clip["image"])
+        sound = source(clip["mime"], clip["sound"])
+        return (
+            f'<td style="text-align: left"><img alt="{escape(clip["alt"])}" width="{width}" height="64" src="{image}">'
+            f'<br><audio controls preload="none" style="width: 300px; height: 32px" src="{sound}"></audio></td>'
+        )
+
+    head = "".join(f'<th scope="col">{escape(speaker)}</th>' for speaker in shown["speakers"])
+    rows = "".join(
+        f'<tr><th scope="row">{escape(label)}</th>{"".join(map(cell, row))}</tr>'
+        for label, row in zip(shown["labels"], shown["cells"], strict=True)
+    )
+    return (
+        f"<table><caption>{escape(shown['title'])}. {shown['reading']}.</caption><tr><td></td>{head}</tr>{rows}</table>"
+    )
+
+
+def grid(index, text, *, speakers=None):
+    """One text in every emotion, a column for each speaker; a click plays.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`.
+    text : str
+        What is said.
+    speakers : list of str
+        Who is shown; default: all.
+
+    Returns
+    -------
+    Grid
+        A widget. Where there is no kernel its page shows the pictures with plain players.
+
+    Taught in notebooks/02_eda.
+    """
+    return Grid(shown=grid_view(index, text, speakers=speakers))

@@ -1,0 +1,198 @@
+"""A map of clips: a point is a clip, a click plays it (`clip_map`)."""
+
+from html import escape
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import numpy as np
+import traitlets
+
+from serlib import audio, plots
+from serlib.plots.style import INK
+from serlib.utils import SerlibError, ordered_labels
+from serlib.widgets.explorers import named
+from serlib.widgets.oscilloscope import Scope
+
+#: Up to so many speakers have a symbol of their own, the same as in `plots.embedding`.
+SYMBOLS = ("circle", "triangle-up", "square", "diamond", "triangle-down", "cross")
+
+
+def groups(index, points):
+    """The points of a map, one group for each emotion.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`.
+    points : np.ndarray [shape=(clips, 2)]
+        Of `serlib.features.projection.map_points`, in the order of `index`.
+
+    Returns
+    -------
+    list of dict
+        `label`, `colour`; `rows`, which clips of `index`; `x`, `y`; `symbols`, by speaker where there are few; `texts`,
+        what is shown of each clip under the mouse.
+
+    Raises
+    ------
+    SerlibError
+        There is not one point a clip.
+    """
+    points = np.asarray(points, dtype=float)
+    if points.shape != (len(index), 2):
+        raise SerlibError(f"points have the shape {points.shape}, expected {(len(index), 2)}: one point a clip")
+    symbols, found = symbols_of(index), []
+    for label in ordered_labels(index.label):
+        rows = np.flatnonzero(index.label.astype(str) == label)
+        clips = [index.iloc[row] for row in rows]
+        found.append(
+            {
+                "label": label,
+                "colour": plots.colour(label),
+                "rows": rows,
+                "x": points[rows, 0],
+                "y": points[rows, 1],
+                "symbols": [symbols.get(str(clip.speaker), SYMBOLS[0]) for clip in clips],
+                "texts": [
+                    f"{escape(f'{clip.speaker}: {clip.text}, {label}')}<br>{escape(Path(clip.speech).name)}"
+                    for clip in clips
+                ],
+            }
+        )
+    return found
+
+
+def symbols_of(index):
+    """Speaker -> symbol; empty where there are too many to be told apart, or only one."""
+    speakers = sorted(set(index.speaker.astype(str)))
+    return dict(zip(speakers, SYMBOLS, strict=False)) if 1 < len(speakers) <= len(SYMBOLS) else {}
+
+
+class Points(anywidget.AnyWidget):
+    """The points of a `ClipMap`.
+
+    Attributes
+    ----------
+    library : str
+        plotly.js, as plotly's Python package ships it. (A FigureWidget of plotly 7.1 stays empty under anywidget 0.11.)
+    figure : dict
+        As plotly.js takes it (`drawing_of`).
+    chosen : int
+        Row of the clip that was clicked last.
+    clicks : int
+        How many clicks there were.
+    """
+
+    _esm = Path(__file__).with_name("map.js")
+
+    library = traitlets.Unicode().tag(sync=True)
+    figure = traitlets.Dict().tag(sync=True)
+    chosen = traitlets.Int(0).tag(sync=True)
+    clicks = traitlets.Int(0).tag(sync=True)
+
+
+class ClipMap(ipywidgets.VBox):
+    """The widget that `clip_map` makes.
+
+    Attributes
+    ----------
+    points : Points
+    scope : Scope
+        Shows and plays the clip that was clicked.
+    """
+
+    def __init__(self, index, points, axes, title):
+        from plotly.offline import get_plotlyjs  # slow to load
+
+        self._index, self.scope = index, Scope()
+        self.points = Points(library=get_plotlyjs(), figure=drawing_of(index, points, axes, title))
+        self._load()
+        self.points.observe(self._load, "chosen")
+        self.points.observe(self._play, "clicks")
+        super().__init__([self.points, self.scope])
+
+    def _load(self, _=None):
+        clip = self._index.iloc[self.points.chosen]
+        self.scope.load(*audio.load(clip.speech), title=named(clip), label=clip.label)
+
+    def _play(self, _):
+        self.scope.position_s, self.scope.playing = 0.0, True
+
+
+def clip_map(index, points, *, axes=("Axis 1", "Axis 2"), title="Clips in two dimensions"):
+    """Clips as points of a plane: hover to read, click to hear, drag to come closer, double-click to go back.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`, or the clips of a role of its split.
+    points : np.ndarray [shape=(clips, 2)]
+        Of `serlib.features.projection.map_points`, in the order of `index`.
+    axes : pair of str
+        Their names, `serlib.features.projection.AXES`.
+    title : str
+
+    Returns
+    -------
+    ClipMap
+        A widget, drawn by the graphics card. `serlib.plots.embedding` draws the same where there is no kernel.
+
+    Taught in notebooks/02_eda and 05_evaluate.
+    """
+    return ClipMap(index, points, axes, plots.honest(title, index).replace("\n", " "))
+
+
+def drawing_of(index, points, axes, title):
+    """A map as plotly.js takes it.
+
+    Parameters
+    ----------
+    index, points, axes, title
+        As in `clip_map`.
+
+    Returns
+    -------
+    dict of `data` and `layout`, as JSON can hold them
+        A trace an emotion (with the rows of its clips as `customdata`), the entries of the legend, and the ring around
+        the chosen clip.
+    """
+    found = groups(index, points)
+    dots = [
+        {
+            "type": "scattergl",
+            "mode": "markers",
+            "name": escape(group["label"]),  # plotly takes texts for HTML
+            "x": group["x"].tolist(),
+            "y": group["y"].tolist(),
+            "customdata": group["rows"].tolist(),
+            "text": group["texts"],
+            "hoverinfo": "text",
+            "legendgroup": group["label"],
+            "showlegend": False,
+            "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "opacity": 0.8},
+        }
+        for group in found
+    ]
+    nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
+    legend = [  # entries of their own, since a group's would show the symbol of its first clip
+        {**nowhere, "name": escape(name), "legendgroup": name, "marker": {"symbol": symbol, "color": shade, "size": 10}}
+        for name, symbol, shade in (
+            *((group["label"], SYMBOLS[0], group["colour"]) for group in found),
+            *((speaker, symbol, INK) for speaker, symbol in symbols_of(index).items()),
+        )
+    ]
+    ring = {"symbol": "circle-open", "size": 22, "color": INK, "line": {"width": 4}}
+    grid = {"gridcolor": "#dddddd", "linecolor": INK, "zeroline": False}
+    layout = {
+        "title": {"text": f"<b>{escape(title)}</b>", "x": 0.01, "xanchor": "left"},
+        "height": 560,
+        "margin": {"l": 60, "r": 20, "t": 50, "b": 55},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "font": {"color": INK, "size": 13},
+        "hovermode": "closest",
+        "xaxis": {**grid, "title": {"text": escape(axes[0]), "font": {"size": 13}}},
+        "yaxis": {**grid, "title": {"text": escape(axes[1]), "font": {"size": 13}}},
+    }
+    return {"data": [*dots, *legend, {**nowhere, "showlegend": False, "marker": ring}], "layout": layout}

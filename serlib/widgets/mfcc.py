@@ -1,0 +1,269 @@
+"""The MFCC bench: turn the settings, see what becomes of a clip, hear what is left of it (`mfcc_bench`)."""
+
+import base64
+import dataclasses
+import io
+import warnings
+from html import escape
+
+import ipywidgets
+import numpy as np
+
+from serlib import audio
+from serlib.features import inverse, spectral
+from serlib.features.spec import FeatureSpec, extract_clip
+from serlib.utils import SerlibError
+from serlib.widgets.debounce import debounced
+from serlib.widgets.drawing import palette_image
+from serlib.widgets.oscilloscope import Scope
+from serlib.widgets.playing import player
+
+#: What the sliders offer: samples a frame, parts of a frame from one to the next, most mel bands.
+FRAMES, PARTS, MOST_BANDS = (256, 512, 1024, 2048, 4096), (8, 4, 2), 128
+
+
+def workings(y, spec):
+    """What a specification makes of a clip, and the sound that can be made of its MFCC again.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        At the rate of `spec`.
+    spec : serlib.features.FeatureSpec
+        Its rate, frame, hop, `n_mels` and `n_mfcc` are used.
+
+    Returns
+    -------
+    dict
+        `levels_db` [shape=(frames, 1 + frame / 2)], the power spectrogram; `bands_db` [shape=(frames, n_mels)]; `mfcc`
+        [shape=(frames, n_mfcc)]; `copy` [shape=(n,)], the sound; `distance_db`, how far its mel spectrum is from the
+        clip's; `pitch_kept`, the share of loud frames with the right pitch; `empty`, how many bands are so narrow that
+        no frequency of the transform falls into them.
+
+    Taught in notebooks/03_mfcc.
+    """
+    spec = dataclasses.replace(spec, kinds=("logmel", "mfcc"), summary=(), frames=None)
+    with warnings.catch_warnings():  # librosa's, of empty bands: they are counted below
+        warnings.simplefilter("ignore", UserWarning)
+        rows = extract_clip(y, spec.rate_hz, spec)
+        filters = spectral.mel_filters(spec.rate_hz, spec.frame, spec.n_mels, spec.fmin_hz, spec.fmax_hz)
+        power = np.concatenate(list(spectral.power_blocks(np.float32(y), frame=spec.frame, hop=spec.hop)))
+        copy = inverse.from_mfcc(rows[:, spec.n_mels :], spec, samples=len(y))
+        return {
+            "levels_db": spectral.decibels(power),
+            "bands_db": rows[:, : spec.n_mels],
+            "mfcc": rows[:, spec.n_mels :],
+            "copy": copy,
+            "distance_db": inverse.distance_db(y, copy, spec),
+            "pitch_kept": inverse.pitch_kept(y, copy, spec),
+            "empty": int((filters.sum(axis=1) == 0).sum()),
+        }
+
+
+def told(found, spec):
+    """What is kept and what is lost, in a sentence or three.
+
+    Parameters
+    ----------
+    found : dict
+        Of `workings`.
+    spec : serlib.features.FeatureSpec
+
+    Returns
+    -------
+    str
+    """
+    numbers = spec.n_mfcc * len(found["mfcc"])
+    text = (
+        f"{len(found['mfcc'])} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms, one every "
+        f"{1000 * spec.hop / spec.rate_hz:.0f} ms: {numbers} numbers for {len(found['copy'])} samples. "
+        f"The copy's mel spectrum is {found['distance_db']:.1f} dB from the clip's"
+    )
+    if np.isfinite(found["pitch_kept"]):
+        text += f"; its pitch is right in {10 * found['pitch_kept']:.0f} of 10 loud frames"
+    if found["empty"]:
+        text += f". {found['empty']} of the {spec.n_mels} bands are so narrow that no frequency falls into them"
+    return f"{text}."
+
+
+class Bench(ipywidgets.VBox):
+    """The widget that `mfcc_bench` makes.
+
+    Attributes
+    ----------
+    sliders : dict of str -> ipywidgets slider
+        `frame`, `part`, `n_mels`, `n_mfcc`.
+    picture, says : ipywidgets.HTML
+    scope : Scope
+        Of the copy.
+    """
+
+    def __init__(self, y, rate_hz, spec, title, label):
+        self._y, self._rate_hz, self._title, self._label = y, rate_hz, title, label
+        wide = {"style": {"description_width": "110px"}, "layout": ipywidgets.Layout(width="440px")}
+        frames = [(f"{n} ({1000 * n / rate_hz:.0f} ms)", n) for n in FRAMES]
+        parts = [(f"1/{n} frame", n) for n in PARTS]
+        part = min(PARTS, key=lambda n: abs(n - spec.frame / spec.hop))
+        frame = min(FRAMES, key=lambda n: abs(n - spec.frame))
+        self.sliders = {
+            "frame": ipywidgets.SelectionSlider(options=frames, value=frame, description="Frame", **wide),
+            "part": ipywidgets.SelectionSlider(options=parts, value=part, description="Hop", **wide),
+            "n_mels": ipywidgets.IntSlider(spec.n_mels, 8, MOST_BANDS, description="Mel bands", **wide),
+            "n_mfcc": ipywidgets.IntSlider(spec.n_mfcc, 1, spec.n_mels, description="Coefficients", **wide),
+        }
+        self.picture, self.says, self.scope = ipywidgets.HTML(), ipywidgets.HTML(), Scope()
+        original = ipywidgets.HTML(f"<b>The clip:</b><br>{player(y, rate_hz)._repr_html_()}")
+        self.draw()
+        self.sliders["n_mels"].observe(self._no_more_than_bands, "value")
+        for slider in self.sliders.values():
+            slider.observe(debounced(self.draw), "value")
+        controls = ipywidgets.VBox(list(self.sliders.values()))
+        top = ipywidgets.HBox([controls, original], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        super().__init__([top, self.picture, self.says, self.scope])
+
+    @property
+    def spec(self):
+        """The specification that the sliders stand for."""
+        at = {name: slider.value for name, slider in self.sliders.items()}
+        return FeatureSpec(
+            rate_hz=self._rate_hz, frame=at["frame"], hop=at["frame"] // at["part"], n_mels=at["n_mels"],
+            n_mfcc=at["n_mfcc"],
+        )  # fmt: skip
+
+    def _no_more_than_bands(self, change):
+        self.sliders["n_mfcc"].max = change["new"]
+
+    def draw(self):
+        """Compute and show everything anew."""
+        spec = self.spec
+        found = workings(self._y, spec)
+        self.picture.value = page(found, spec)
+        self.says.value = escape(told(found, spec))
+        self.scope.load(
+            found["copy"], self._rate_hz, title=f"{self._title}, from {spec.n_mfcc} MFCC", label=self._label
+        )
+
+
+def mfcc_bench(y, rate_hz, *, spec=None, title="The clip", label=None):
+    """Sliders for frame, hop, mel bands and coefficients; what they make of a clip, and how it sounds from its MFCC.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform.
+    rate_hz : int
+    spec : serlib.features.FeatureSpec, optional
+        Where the sliders begin; default: the usual 2048 samples, 512 from frame to frame, 128 bands, 40 coefficients.
+    title : str
+    label : str, optional
+        Emotion, for the colour of the waveform.
+
+    Returns
+    -------
+    Bench
+        A widget. `workings` and `serlib.plots.mfcc_bench` do the same without one.
+
+    Notes
+    -----
+    The sound is `serlib.features.inverse.from_mfcc`: the phases are guessed, and so is everything that the coefficients
+    do not say. What is heard is what *one* way back makes of them; a vocoder that has learned from other speech would
+    sound better, with a voice and a melody that it brings along itself.
+
+    Taught in notebooks/03_mfcc.
+    """
+    if fault := audio.fault(y, rate_hz):
+        raise SerlibError(f"The clip {fault}; choose another one")
+    return Bench(np.asarray(y, dtype=np.float32), rate_hz, spec or FeatureSpec(), title, label)
+
+
+# --- the picture: matplotlib takes a second for it, and a slider cannot wait ---------------------------------------
+
+STYLE = """<style>
+.serlib-bench { display: grid; grid-template-columns: 78px minmax(0, 1fr) 86px; row-gap: 12px; max-width: 1000px;
+  color: var(--jp-ui-font-color1, CanvasText); font: 12px/1.2 var(--jp-ui-font-family, system-ui, sans-serif); }
+.serlib-bench div { position: relative; }
+.serlib-bench img { width: 100%; height: 150px; display: block; margin: 0; image-rendering: pixelated; }
+.serlib-bench .mels img { height: 130px; } .serlib-bench .cepstrum img { height: 110px; }
+.serlib-bench i { position: absolute; font-style: normal; white-space: nowrap; }
+.serlib-bench .axis i { right: 6px; transform: translateY(50%); }
+.serlib-bench .axis i.name { right: 50px; bottom: 50%; transform: translate(50%, 50%) rotate(-90deg); }
+.serlib-bench .bar::before { content: ""; position: absolute; inset: 0 auto 0 10px; width: 12px;
+  background: linear-gradient(to top, var(--palette)); }
+.serlib-bench .bar i { left: 28px; transform: translateY(50%); }
+.serlib-bench .bar i.name { left: 76px; bottom: 50%; transform: translate(-50%, 50%) rotate(-90deg); }
+.serlib-bench .time { height: 28px; margin-top: -10px; } .serlib-bench .time i { top: 0; transform: translateX(-50%); }
+.serlib-bench .time i.name { top: 14px; left: 50%; }
+</style>"""
+
+
+def page(found, spec):
+    """The spectrogram, the mel bands and the MFCC of a clip as HTML that needs no other file.
+
+    Parameters
+    ----------
+    found : dict
+        Of `workings`.
+    spec : serlib.features.FeatureSpec
+
+    Returns
+    -------
+    str
+    """
+    mfcc = found["mfcc"][:, 1:] if spec.n_mfcc > 1 else found["mfcc"]  # number 0 is the level and outshines the others
+    bound = max(float(np.percentile(abs(mfcc), 98)), 1e-6)
+    first = spec.n_mfcc - mfcc.shape[1]
+    top_khz = spec.rate_hz / 2000
+    level = ([(1 + db / 80, f"{db}".replace("-", "−")) for db in range(-80, 1, 40)], "dB", "magma")
+    value = ([(0, f"−{bound:.0f}"), (0.5, "0"), (1, f"{bound:.0f}")], "value", "PuOr_r")
+    khz = [(k / top_khz, f"{k}") for k in range(0, int(top_khz) + 1, 2)]
+    frames = f"of {len(mfcc)} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms"
+    panels = [
+        _panel("power", "kHz", khz, _level_image(found["levels_db"]), level, f"Spectrogram {frames}"),
+        _panel("mels", "mel band", _counted(0, spec.n_mels), _level_image(found["bands_db"]), level,
+               f"{spec.n_mels} mel bands {frames}"),
+        _panel("cepstrum", "MFCC", _counted(first, spec.n_mfcc), _value_image(mfcc / bound), value,
+               f"MFCC {first} to {spec.n_mfcc - 1} {frames}"),
+    ]  # fmt: skip
+    seconds = len(found["copy"]) / spec.rate_hz
+    ticks = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
+    times = "".join(f'<i style="left: {100 * at:.1f}%">{text}</i>' for at, text in ticks)
+    time = f'<div></div><div class="time">{times}<i class="name">Time (s)</i></div><div></div>'
+    return f'{STYLE}<div class="serlib-bench">{"".join(panels)}{time}</div>'
+
+
+def _panel(kind, name, ticks, png, scale, alt):
+    """One picture between its axis and its colour bar."""
+    import matplotlib
+
+    marks, unit, cmap = scale
+    palette = ", ".join(matplotlib.colors.to_hex(c) for c in matplotlib.colormaps[cmap](np.linspace(0, 1, 9)))
+
+    def axis(pairs, name):
+        spans = "".join(f'<i style="bottom: {100 * at:.1f}%">{text}</i>' for at, text in pairs)
+        return f'{spans}<i class="name">{name}</i>'
+
+    image = f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    bar = f'<div class="bar" style="--palette: {palette}" aria-hidden="true">{axis(marks, unit)}</div>'
+    return f'<div class="axis" aria-hidden="true">{axis(ticks, name)}</div><div class="{kind}">{image}</div>{bar}'
+
+
+def _counted(first, end):
+    """Ticks in the middle of the rows that bear round numbers."""
+    rows = end - first
+    step = next(n for n in (1, 5, 10, 20, 50) if rows <= 6 * n or n == 50)
+    return [((k - first + 0.5) / rows, str(k)) for k in range(first, end) if k % step == 0]
+
+
+def _level_image(db):
+    return palette_image((db - db.max()) / 80 + 1)
+
+
+def _value_image(shares):
+    """Values from -1 to 1 [shape=(columns, rows)] as a PNG, row 0 at the bottom."""
+    import matplotlib
+    from PIL import Image
+
+    pixels = (255 * matplotlib.colormaps["PuOr_r"]((shares.T[::-1] + 1) / 2)[..., :3]).round().astype(np.uint8)
+    data = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(data, "PNG")
+    return data.getvalue()

@@ -1,0 +1,144 @@
+"""To listen: players that are small enough for a page, and the clip that somebody asks for."""
+
+import io
+
+import numpy as np
+
+from serlib import audio
+from serlib.utils import SerlibError
+
+#: Rate of the players, in Hz: MP3 knows few, and 11 kHz of bandwidth is what a class room's loudspeaker gives.
+PLAYER_HZ = 22050
+#: MP3 of this quality (0 best, 1 smallest) is a tenth of the size of a WAV file.
+MP3_LEVEL = 0.4
+
+
+def encoded(y, rate_hz, *, gain=1.0):
+    """A sound as the bytes of a small file that a browser plays. Features are never made from it.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, full scale 1.0.
+    rate_hz : int
+    gain : float
+        Factor; what would go beyond full scale is cut off.
+
+    Returns
+    -------
+    data : bytes
+        MP3, or a WAV file ten times as large where libsndfile cannot write MP3.
+    mime : str
+        The type of file, for the page.
+    """
+    import soundfile
+
+    y, data = np.clip(gain * np.asarray(y, dtype=np.float32), -1, 1), io.BytesIO()
+    if "MP3" not in soundfile.available_formats():
+        soundfile.write(data, y, rate_hz, format="WAV", subtype="PCM_16")
+        return data.getvalue(), "audio/wav"
+    y = np.clip(audio.resample(y, from_hz=rate_hz, to_hz=PLAYER_HZ), -1, 1)
+    soundfile.write(data, y, PLAYER_HZ, format="MP3", compression_level=MP3_LEVEL)
+    return data.getvalue(), "audio/mpeg"
+
+
+def player(y, rate_hz, *, gain=1.0):
+    """A player for a notebook, with the sound inside the page.
+
+    Unlike `IPython.display.Audio` on its own it does not make every clip equally loud: how loud an emotion is spoken
+    is half of what there is to hear. The sound is compressed for listening.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, full scale 1.0.
+    rate_hz : int
+    gain : float
+        Factor for quiet recordings; the same for all clips that are to be compared (`common_gain`). What would go
+        beyond full scale is cut off.
+
+    Returns
+    -------
+    IPython.display.Audio
+
+    Taught in notebooks/02_eda.
+    """
+    from IPython.display import Audio
+
+    data, mime = encoded(y, rate_hz, gain=gain)
+    sound = Audio(data=data)
+    sound.mimetype = mime  # Audio takes all bytes for a WAV file
+    return sound
+
+
+def common_gain(clips):
+    """The factor that brings the loudest of some clips to full scale, for all of them alike.
+
+    Parameters
+    ----------
+    clips : iterable of np.ndarray [shape=(n,)]
+
+    Returns
+    -------
+    float. 1 where all clips are silent.
+    """
+    peak = max((float(abs(np.asarray(y)).max(initial=0)) for y in clips), default=0.0)
+    return 0.99 / peak if peak else 1.0
+
+
+def players(clips):
+    """A list of named players, as loud against each other as the clips are.
+
+    Parameters
+    ----------
+    clips : dict of str -> (np.ndarray [shape=(n,)], int)
+        Name -> waveform and rate in Hz, for example one word in each emotion.
+
+    Returns
+    -------
+    IPython.display.HTML
+
+    Taught in notebooks/02_eda.
+    """
+    from html import escape
+
+    from IPython.display import HTML
+
+    gain = common_gain(y for y, _ in clips.values())
+    rows = [
+        f'<tr><th scope="row" style="text-align: right">{escape(str(name))}</th>'
+        f'<td style="text-align: left">{player(y, rate_hz, gain=gain)._repr_html_()}</td></tr>'
+        for name, (y, rate_hz) in clips.items()
+    ]
+    return HTML(f"<table>{''.join(rows)}</table>")
+
+
+def find_clip(index, *, speaker, label, text):
+    """The first clip of an index in which a speaker says a text in an emotion.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        Of `serlib.corpora.index`.
+    speaker, label, text : str
+
+    Returns
+    -------
+    pd.Series, a row of `index`
+
+    Raises
+    ------
+    SerlibError
+        There is none; the message says what there is instead.
+
+    Taught in notebooks/02_eda.
+    """
+    said = index[(index.speaker == speaker) & (index.text == text)]
+    found = said[said.label == label]
+    if len(found):
+        return found.iloc[0]
+    instead = ", ".join(said.label.unique())
+    raise SerlibError(
+        f"There is no clip in which {speaker} says '{text}' as {label}; "
+        + (f"there is {instead}" if instead else f"choose one of {', '.join(sorted(index.speaker.unique()))}")
+    )

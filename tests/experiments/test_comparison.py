@@ -1,0 +1,370 @@
+"""serlib.experiments: every run judged once and kept, the table against the reports, McNemar."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics
+from sklearn.linear_model import LogisticRegression
+
+from serlib import experiments
+from serlib.evaluation import report as evaluation
+from serlib.experiments import Peer, comparison, trials
+from serlib.experiments.comparison import compare
+from serlib.features import spec as features
+from serlib.training.run import Run
+from serlib.utils import SerlibError
+
+LABELS = ["angry", "happy", "neutral", "sad"]
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def answers(truth, labels=LABELS, *, sure=3.0, seed=0):
+    """Probabilities of a model that is often right."""
+    z = np.random.default_rng(seed).normal(size=(len(truth), len(labels)))
+    z[np.arange(len(truth)), [list(labels).index(label) for label in truth]] += sure
+    return softmax(z)
+
+
+@pytest.fixture
+def truth(rng):
+    return rng.choice(LABELS, 200)
+
+
+# --- McNemar -------------------------------------------------------------------------------------------------------
+
+
+def two_reports(only_a, only_b, *, both=10, neither=5):
+    a = [1] * (both + only_a) + [0] * (only_b + neither)
+    b = [1] * both + [0] * only_a + [1] * only_b + [0] * neither
+    files = [f"{i}.wav" for i in range(len(a))]
+    truth, p = ["x"] * len(a), [np.eye(2)[1 - np.array(right)] for right in (a, b)]
+    return [evaluation.score(truth, each, ["x", "y"], speech=files, resamples=5) for each in p]
+
+
+def test_mcnemar_counts_and_exact_p_value():
+    found = comparison.mcnemar(*two_reports(only_a=12, only_b=4))
+    assert (found["n"], found["both"], found["only_a"], found["only_b"], found["neither"]) == (31, 10, 12, 4, 5)
+    assert found["p_exact"] == pytest.approx(stats.binomtest(4, 16).pvalue)
+    assert found["p_exact"] == pytest.approx(0.076813, abs=1e-6)
+    assert found["p_mid"] == pytest.approx(0.076813 - stats.binom.pmf(4, 16, 0.5), abs=1e-6)
+
+
+@given(st.integers(0, 30), st.integers(0, 30))
+@settings(max_examples=30, deadline=None)
+def test_mcnemar_exact_equals_scipy(only_a, only_b):
+    found = comparison.mcnemar(*two_reports(only_a, only_b))
+    theirs = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert found["p_exact"] == pytest.approx(theirs)
+    assert 0 < found["p_mid"] <= found["p_exact"] <= 1
+    swapped = comparison.mcnemar(*two_reports(only_b, only_a))
+    assert swapped["p_mid"] == pytest.approx(found["p_mid"])
+
+
+def test_mcnemar_matches_clips_in_any_order_by_digest_first(truth):
+    order = np.random.default_rng(1).permutation(200)
+    a, b = answers(truth, sure=1.0), answers(truth, sure=1.0, seed=5)
+    one = evaluation.score(truth, a, LABELS, speech=[f"/here/{i}" for i in range(200)], digests=range(200))
+    two = evaluation.score(truth[order], b[order], LABELS, speech=[f"/there/{i}" for i in order], digests=order)
+    right = (a.argmax(1) == np.searchsorted(LABELS, truth)), (b.argmax(1) == np.searchsorted(LABELS, truth))
+    found = comparison.mcnemar(one, two)
+    assert found["only_a"] == (right[0] & ~right[1]).sum() > 0
+    assert found["only_b"] == (right[1] & ~right[0]).sum() > 0
+
+
+def test_mcnemar_refuses_other_clips(truth):
+    p = answers(truth)
+    one = evaluation.score(truth, p, LABELS, speech=range(200))
+    with pytest.raises(SerlibError, match="differ in 2 clips"):
+        comparison.mcnemar(one, evaluation.score(truth, p, LABELS, speech=range(1, 201)))
+    with pytest.raises(SerlibError, match="cannot be matched"):
+        comparison.mcnemar(evaluation.score(truth, p, LABELS), evaluation.score(truth, p, LABELS))
+    with pytest.raises(SerlibError, match="different true labels"):
+        comparison.mcnemar(one, evaluation.score(np.roll(truth, 1), p, LABELS, speech=range(200)))
+
+
+# --- a comparison --------------------------------------------------------------------------------------------------
+
+
+def tables(sizes):
+    """An index without sounds: corpus -> (speakers, words, labels), two takes of everything."""
+    rows = [
+        (f"{corpus}/{s}/{w}/{label}/{take}.wav", label, s, w, corpus)
+        for corpus, (speakers, words, labels) in sizes.items()
+        for s in map(str, range(speakers))
+        for w in map(str, range(words))
+        for label in labels
+        for take in range(2)
+    ]
+    table = pd.DataFrame(rows, columns=["speech", "label", "speaker", "text", "corpus"])
+    return table.assign(digest=table.speech.map(lambda path: path.replace("/", "")))
+
+
+def peer(name, *, sure=2.0, seen=None, **options):
+    """A peer that draws its answers; `seen` collects the tables that it was given."""
+
+    def answer(table):
+        if seen is not None:
+            seen.append(table)
+        test = table[table.role == "test"].reset_index(drop=True)
+        labels = sorted(set(table.label))
+        return pd.concat([test, pd.DataFrame(answers(test.label, labels, sure=sure), columns=labels)], axis=1)
+
+    return Peer(name=name, title=name, answer=answer, **options)
+
+
+def logistic(table):
+    """A peer that learns: scikit-learn on mean MFCC."""
+    x, role = features.extract(table, "mfcc40-mean", show=False).values, table.role
+    model = LogisticRegression(max_iter=2000).fit(x[role == "train"], table.label[role == "train"])
+    test = table[role == "test"].reset_index(drop=True)
+    return pd.concat([test, pd.DataFrame(model.predict_proba(x[role == "test"]), columns=model.classes_)], axis=1)
+
+
+@pytest.fixture(scope="module")
+def found(tone_index, tiny_recipe, tmp_path_factory):
+    """Two recipes and a peer under three splits, two seeds."""
+    root = tmp_path_factory.mktemp("compare")
+    starred = dataclasses.replace(tiny_recipe, name="tiny-2", epochs=3, reported=0.9, split="random")
+    systems = [tiny_recipe, starred, Peer(name="logistic", title="logistic regression", answer=logistic)]
+    options = {"splits": ["published", "random", "speaker"], "seeds": (0, 1), "root": root, "jobs": 1, "show": False}
+    return compare(tone_index, systems, **options), (tone_index, systems, options), root
+
+
+def test_one_row_a_recipe_and_split_the_best_first(found):
+    table = found[0].table
+    assert list(dict.fromkeys(table["split"])) == ["published", "random", "speaker"]
+    assert not table.duplicated(["split", "recipe"]).any() and len(table) == 9
+    for _, part in table.groupby("split"):
+        assert part["uar"].is_monotonic_decreasing
+    assert set(table["protocol"][table["split"] == "published"]) == {"published"}
+    assert set(table["protocol"][table["split"] != "published"]) == {"held-out"}
+    reported = table.dropna(subset=["reported"])
+    assert reported[["recipe", "split", "reported"]].values.tolist() == [["tiny-2", "random", 0.9]]
+    assert set(table["seeds"]) == {2} and set(table["runs"]) == {2, 4} and set(table["epochs"].dropna()) == {3, 8}
+    assert table["accuracy"].max() > 0.5, "hardly better than guessing"
+
+
+def test_a_row_says_what_its_runs_say(found, tone_index):
+    result, _, root = found
+    row = result.table.set_index(["split", "recipe"]).loc[("speaker", "tiny")]
+    by_seed = {}
+    for seed in (0, 1):
+        parts = [Run.load(root / f"tess-tiny-speaker-{part}of2-seed{seed}") for part in (1, 2)]
+        tested = pd.concat([run.split[run.split.role == "test"] for run in parts])
+        assert sorted(tested.digest) == sorted(tone_index.digest)  # each clip once
+        by_seed[seed] = pd.concat([evaluation.evaluate(run, resamples=1).predictions for run in parts])
+    everything = pd.concat(by_seed.values())
+    assert row["accuracy"] == pytest.approx(metrics.accuracy_score(everything.label, everything.predicted))
+    assert row["uar"] == pytest.approx(metrics.balanced_accuracy_score(everything.label, everything.predicted))
+    each = [metrics.balanced_accuracy_score(part.label, part.predicted) for part in by_seed.values()]
+    assert (row["uar_min"], row["uar_max"]) == pytest.approx((min(each), max(each)))
+    assert row["uar_low"] <= row["uar"] <= row["uar_high"] and row["clips"] == 84
+    recall = metrics.recall_score(everything.label, everything.predicted, average=None)
+    assert row["min_recall"] == pytest.approx(recall.min())
+    info = [run.info for run in parts]
+    assert row["parameters"] == info[0]["parameters"] == parts[0].model.count_params()
+    assert 0 < row["ms_a_clip"] < 1000 and row["train_s"] > 0
+
+
+def test_neighbours_are_tested_on_the_same_clips(found):
+    result, _, root = found
+    assert len(result.neighbours) == 6
+    for _, pair in result.neighbours.iterrows():
+        ranking = list(result.table[result.table["split"] == pair["split"]]["recipe"])
+        assert ranking.index(pair["worse"]) == ranking.index(pair["better"]) + 1
+    pair = result.neighbours.query("split == 'random'").iloc[0]
+    folders = [root / f"tess-{pair[side]}-random-seed0" for side in ("better", "worse")]
+    one, two = (pd.read_csv(folder / experiments.ANSWERS) for folder in folders)
+    labels = result.reports["random", "tiny"].labels
+    right = [(each[labels].idxmax(axis=1) == each.label).to_numpy() for each in (one, two)]
+    assert pair["n"] == len(one) and pair["only_a"] == (right[0] & ~right[1]).sum()
+
+
+def test_a_second_call_trains_and_loads_nothing(found, monkeypatch):
+    result, (index, systems, options), _ = found
+
+    def forbidden(*_, **__):
+        raise AssertionError("trained or loaded again")
+
+    for module, name in ((trials, "fit"), (Run, "load"), (trials, "evaluate"), (trials, "extract")):
+        monkeypatch.setattr(module, name, forbidden)
+    again = compare(index, systems, **options)
+    pd.testing.assert_frame_equal(again.table, result.table)
+    pd.testing.assert_frame_equal(again.neighbours, result.neighbours)
+
+
+def test_answers_matched_by_speaker_are_rows_of_their_own(found):
+    result, (index, systems, options), root = found
+    both = compare(index, systems, match=True, **options)
+    assert (both.table.normalise == "matched").sum() == 3  # each system, where the voice is new
+    plain = both.table[both.table.normalise != "matched"].reset_index(drop=True)
+    timeless = [c for c in result.table if c != "ms_a_clip"]
+    pd.testing.assert_frame_equal(plain[timeless], result.table[timeless])
+    row = both.table.set_index(["split", "recipe"]).loc[("speaker", "tiny+matched")]
+    judged = []
+    for seed, part in ((0, 1), (0, 2), (1, 1), (1, 2)):  # in each fold one speaker is tested
+        run = Run.load(root / f"tess-tiny-speaker-{part}of2-seed{seed}")
+        judged.append(evaluation.evaluate(run, match=True, resamples=1).predictions)
+    judged = pd.concat(judged)
+    assert row["accuracy"] == pytest.approx((judged.label == judged.predicted).mean())
+    assert "unlabelled" in both.reports["speaker", "tiny+matched"].note
+    assert "tiny+matched *" in set(comparison.readable(both.table)["recipe"])
+    assert comparison.starred(both.table).tolist() == (both.table.normalise == "matched").tolist()
+
+
+def test_what_is_missing_is_made_again_and_the_rest_is_kept(found):
+    result, (index, systems, options), root = found
+    kept, lost = root / "tess-tiny-random-seed0", root / "tess-tiny-random-seed1"
+    before = (kept / "model.keras").stat().st_mtime_ns, (lost / "model.keras").stat().st_mtime_ns
+    (lost / experiments.JUDGED).unlink()  # killed between training and judging
+    again = compare(index, systems, **options)
+    assert ((kept / "model.keras").stat().st_mtime_ns, (lost / "model.keras").stat().st_mtime_ns) == before
+    timeless = [c for c in result.table if c != "ms_a_clip"]
+    pd.testing.assert_frame_equal(again.table[timeless], result.table[timeless])
+
+
+def test_runs_with_other_settings_are_refused_before_anything_is_trained(found):
+    _, (index, systems, options), root = found
+    other = dataclasses.replace(systems[0], epochs=2)
+    before = set(root.iterdir())
+    with pytest.raises(SerlibError, match=re.escape("has other epochs (8, not 2)") + "|has other recipe"):
+        compare(index, [other], **options | {"splits": ["text", "random"]})
+    assert set(root.iterdir()) == before
+
+
+def test_several_processes_find_the_same(found, tmp_path):
+    _, (index, systems, options), _ = found
+    few = {"seeds": (0,), "splits": ["random"]}
+    both = compare(index, systems[::2], **options | few | {"root": tmp_path, "jobs": 2})
+    one = compare(index, systems[::2], **options | few)
+    assert both.table["uar"].tolist() == pytest.approx(one.table["uar"].tolist(), abs=0.06)
+    assert both.table["epochs"].tolist() == pytest.approx(one.table["epochs"].tolist(), nan_ok=True)
+
+
+def test_for_people_and_for_programs(found):
+    result = found[0]
+    told = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert len(told["rows"]) == 9 and len(told["neighbours"]) == 6
+    assert {row["recipe"] for row in told["rows"] if row["parameters"] is None} == {"logistic"}
+    shown = comparison.readable(result.table)
+    first = result.table.iloc[0]
+    assert shown["UAR %"][0] == f"{100 * first.uar:.1f} [{100 * first.uar_low:.1f}, {100 * first.uar_high:.1f}]"
+    assert list(shown["reported %"][shown["reported %"] != ""]) == ["90"]
+    assert not shown.stack().str.contains("nan").any()
+
+
+# --- who is trained on what ----------------------------------------------------------------------------------------
+
+
+def given_tables(index, split, root, **options):
+    seen = []
+    compare(index, [peer("a", seen=seen)], splits=[split], root=root, jobs=1, show=False, **options)
+    return seen
+
+
+def test_parts_of_each_kind(tmp_path):
+    index = tables({"tess": (3, 10, LABELS)})
+    kinds = ("published", "text", "speaker")
+    assert [len(given_tables(index, kind, tmp_path / "1")) for kind in kinds] == [1, 1, 3]
+    # leave-one-speaker-out: no more folds than speakers
+    assert [len(given_tables(index, kind, tmp_path / "2", folds=5)) for kind in kinds] == [5, 5, 3]
+    seen = given_tables(index, "speaker", tmp_path / "3", folds=99)
+    assert [set(t.speaker[t.role == "test"]) for t in seen] == [{"0"}, {"1"}, {"2"}]
+    assert len(given_tables(index, "random", tmp_path / "4", folds={"random": 4, "text": 2}, seeds=(0, 1))) == 8
+    both = given_tables(index, "speaker+text", tmp_path / "5")
+    assert len(both) == 3 and all(set(t.text[t.role == "test"]).isdisjoint(t.text[t.role == "train"]) for t in both)
+
+
+def test_across_corpora(tmp_path):
+    index = tables({"tess": (2, 10, LABELS), "ravdess": (6, 2, [*LABELS, "calm"]), "emodb": (5, 10, LABELS)})
+    seen = given_tables(index, "corpus", tmp_path / "each")
+    assert [set(t.corpus[t.role == "test"]) for t in seen] == [{"tess"}, {"ravdess"}, {"emodb"}]
+    seen = given_tables(index, "corpus:ravdess", tmp_path / "one")
+    assert len(seen) == 1 and set(seen[0].label) == set(LABELS)
+    assert set(seen[0].corpus[seen[0].role == "train"]) == {"tess", "emodb"}
+
+
+def test_the_other_speaker_and_another_corpus_train_together(tmp_path):
+    index = tables({"tess": (2, 10, LABELS), "ravdess": (6, 4, [*LABELS, "calm"])})
+    systems = [peer("a"), peer("b", normalise="speaker")]
+    found = compare(index, systems, splits=["speaker:tess/0,tess/1"], root=tmp_path, jobs=1)
+    assert sorted(path.name for path in tmp_path.glob("*-a-*")) == [
+        f"tess+ravdess-a-speaker-tess_{n}-seed0" for n in (0, 1)
+    ]  # fmt: skip
+    report = found.reports["speaker:tess/0,tess/1", "a"]
+    assert report.labels == LABELS and report.corpora == ["tess"] and report.n_test == 160
+    assert list(report.per_speaker.index) == ["0", "1"]
+    assert list(comparison.readable(found.table)["recipe"]) in (["a", "b *"], ["b *", "a"])
+    assert set(found.table["corpora"]) == {"tess+ravdess"}
+
+
+def test_folds_that_know_other_labels_are_scored_together():
+    one = pd.DataFrame({**dict.fromkeys(experiments.CLIP, "x"), "happy": [0.2], "sad": [0.8]}).assign(label="sad")
+    two = one.assign(label="calm", calm=1.0, sad=0.0, happy=0.0, digest="y", speech="y")
+    report = comparison.pooled([one, two], "speaker")
+    assert report.labels == ["happy", "sad", "calm"] and report.accuracy == 1
+
+
+def test_recipes_may_have_seeds_of_their_own(tmp_path):
+    index = tables({"tess": (2, 10, LABELS)})
+    found = compare(index, [peer("a"), peer("b")], splits=["random"], seeds={"a": (0, 1, 2)}, root=tmp_path, jobs=1)
+    assert found.table.set_index("recipe")["seeds"].to_dict() == {"a": 3, "b": 1}
+    assert len(list(tmp_path.iterdir())) == 4 and len(found.neighbours) == 1
+    assert set(comparison.readable(found.table)["UAR % by seed"]) > {"one seed"}
+
+
+def test_neighbours_without_a_seed_in_common_are_not_tested(tmp_path):
+    index, seeds = tables({"tess": (2, 10, LABELS)}), {"a": (0, 2), "b": (1, 2), "c": (3,)}
+    found = compare(index, [peer(n) for n in "abc"], splits=["random"], seeds=seeds, root=tmp_path, jobs=1)
+    pairs = [{pair.better, pair.worse} for pair in found.neighbours.itertuples()]
+    assert len(found.table) == 3 and all(pair == {"a", "b"} for pair in pairs)
+
+
+def test_a_peer_whose_speakers_have_changed_answers_again(tmp_path):
+    index, seen = tables({"tess": (2, 10, LABELS)}), []
+    for table in (index, index.assign(speaker="unknown")):
+        compare(table, [peer("a", seen=seen)], splits=["random"], root=tmp_path, jobs=1)
+    assert len(seen) == 2
+
+
+def test_a_peer_whose_clips_have_changed_answers_again(tmp_path):
+    index, seen = tables({"tess": (2, 10, LABELS)}), []
+    system = peer("a", seen=seen)
+    for table in (index, index, index.iloc[:-8]):
+        compare(table, [system], splits=["random"], root=tmp_path, jobs=1)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("recipes", "options", "said"),
+    [
+        (["nonsense"], {}, "There is no recipe 'nonsense'"),
+        ([peer("a")], {"splits": ["nonsense"]}, "'nonsense' is no kind of split"),
+        ([peer("a")], {"splits": ["speaker:nobody"]}, "no speaker 'nobody'"),
+        ([peer("a")], {"splits": ["corpus"]}, "needs two corpora"),
+        ([peer("a")], {"splits": ["random:0"]}, "nobody can be named"),
+        ([peer("a"), peer("a")], {}, "no two recipes of the same name"),
+        ([], {}, "recipes: none"),
+        ([peer("a")], {"seeds": ()}, "seeds: {'a': []}"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_with_the_reason(tmp_path, recipes, options, said):
+    with pytest.raises(SerlibError, match=re.escape(said)):
+        compare(tables({"tess": (2, 10, LABELS)}), recipes, root=tmp_path, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_speaker_cannot_be_left_out(tmp_path):
+    with pytest.raises(SerlibError, match="no speaker can be held out"):
+        compare(tables({"tess": (1, 10, LABELS)}), [peer("a")], splits=["speaker"], root=tmp_path)

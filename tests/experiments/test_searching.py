@@ -1,0 +1,132 @@
+"""serlib.experiments.searching: only validation is seen, what is interrupted goes on, the best is the best."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serlib import splits
+from serlib.experiments import searching
+from serlib.experiments.searching import search, usual_space
+from serlib.training import fitting
+from serlib.training.run import Run
+from serlib.utils import SerlibError
+
+
+def rates(recipe):
+    def space(trial):
+        return dataclasses.replace(recipe, learning_rate=trial.suggest_float("learning_rate", 1e-5, 1e-1, log=True))
+
+    return space
+
+
+def record(table, seed=0, metric="val_accuracy", **found):
+    """A `fit` that trains nothing: validation accuracy is best near a learning rate of 0.01."""
+
+    def fit(recipe, known, *, out, **options):
+        assert options["seed"] == seed and options["resume"] is True
+        found.setdefault("tables", []).append(known)
+        score = -abs(np.log10(recipe.learning_rate) + 2)
+        if found.get("breaks") and recipe.learning_rate > found["breaks"]:
+            raise fitting.NotFinite("The loss is not finite")
+        if len(found["tables"]) == found.get("dies"):
+            raise KeyboardInterrupt
+        out.mkdir(parents=True, exist_ok=True)
+        info = {"metrics": {"val_accuracy": score, "val_loss": -score}}
+        return Run(out, None, info, known, pd.DataFrame())
+
+    return fit, found
+
+
+@pytest.fixture
+def fake(monkeypatch, tone_table):
+    """fake(**how) puts a training that costs nothing in the place of `fit`; returns what it has seen."""
+
+    def put(**how):
+        fit, found = record(tone_table, **how)
+        monkeypatch.setattr(searching, "fit", fit)
+        found.setdefault("tables", [])
+        return found
+
+    return put
+
+
+def test_no_trial_sees_the_test_role(fake, tone_table, tiny_recipe, tmp_path):
+    seen = fake()
+    search(rates(tiny_recipe), tone_table, out=tmp_path, trials=3, show=False)
+    assert len(seen["tables"]) == 3
+    tested = set(tone_table.digest[tone_table.role == "test"])
+    for table in seen["tables"]:
+        assert set(table.role) == {"train", "validation"} and not tested & set(table.digest)
+        assert len(table) == (tone_table.role != "test").sum()
+
+
+@pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
+def test_the_best_trial_is_the_best(fake, tone_table, tiny_recipe, tmp_path, metric):
+    fake()
+    found = search(rates(tiny_recipe), tone_table, out=tmp_path, trials=25, metric=metric, show=False)
+    assert list(found.trials.columns) == ["trial", "value", "learning_rate"] and len(found.trials) == 25
+    values = found.trials["value"] * (1 if metric == "val_accuracy" else -1)
+    best = found.trials.loc[values.idxmax()]
+    assert found.best.learning_rate == best["learning_rate"] == found.params["learning_rate"]
+    assert found.best == dataclasses.replace(tiny_recipe, learning_rate=best["learning_rate"])
+    assert 0.004 < found.best.learning_rate < 0.025, "no better than chance"
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["value"] == found.value
+
+
+def test_an_interrupted_search_ends_where_an_unbroken_one_does(fake, tone_table, tiny_recipe, tmp_path):
+    fake()
+    options = {"trials": 14, "seed": 0, "show": False}
+    whole = search(rates(tiny_recipe), tone_table, out=tmp_path / "whole", **options)
+    fake(dies=5)
+    with pytest.raises(KeyboardInterrupt):
+        search(rates(tiny_recipe), tone_table, out=tmp_path / "broken", **options)
+    seen = fake()
+    again = search(rates(tiny_recipe), tone_table, out=tmp_path / "broken", **options)
+    pd.testing.assert_frame_equal(again.trials, whole.trials)
+    assert len(seen["tables"]) == 10  # the fifth once more, four are kept
+    more = search(rates(tiny_recipe), tone_table, out=tmp_path / "broken", **options | {"trials": 16})
+    pd.testing.assert_frame_equal(more.trials.head(14), whole.trials)
+    fewer = search(rates(tiny_recipe), tone_table, out=tmp_path / "broken", **options | {"trials": 6})
+    assert len(seen["tables"]) == 12 and len(fewer.trials) == 6
+
+
+def test_a_training_that_breaks_off_counts_as_the_worst(fake, tone_table, tiny_recipe, tmp_path):
+    fake(breaks=0.02)
+    found = search(rates(tiny_recipe), tone_table, out=tmp_path / "some", trials=12, show=False)
+    broken = found.trials["learning_rate"] > 0.02
+    assert 0 < broken.sum() < 12 and (found.trials["value"].isna() == broken).all()
+    fake(breaks=1e-6)
+    with pytest.raises(SerlibError, match=r"No training in .* came to an end"):
+        search(rates(tiny_recipe), tone_table, out=tmp_path / "none", trials=2, show=False)
+
+
+def test_what_cannot_be_searched_is_refused(fake, tone_index, tone_table, tiny_recipe, tmp_path):
+    seen = fake()
+    space = rates(tiny_recipe)
+    with pytest.raises(SerlibError, match="validation is the test role"):
+        search(space, splits.split(tone_index, "published"), out=tmp_path / "a")
+    with pytest.raises(SerlibError, match="is no metric"):
+        search(space, tone_table, out=tmp_path / "a", metric="test_accuracy")
+    assert not seen["tables"] and not (tmp_path / "a").exists()
+    search(space, tone_table, out=tmp_path / "b", trials=1, show=False)
+    for other in ({"metric": "val_loss"}, {"epochs": 3}):
+        with pytest.raises(SerlibError, match=re.escape("holds a search by other means or of other clips")):
+            search(space, tone_table, out=tmp_path / "b", trials=2, **other)
+    for other in (rates(dataclasses.replace(tiny_recipe, batch_size=5)), usual_space(tiny_recipe)):
+        with pytest.raises(SerlibError, match=re.escape("holds a search by other means or of other clips")):
+            search(other, tone_table, out=tmp_path / "b", trials=2)
+
+
+def test_real_trainings_with_the_usual_space(tone_table, tiny_recipe, session_home, tmp_path):
+    found = search(usual_space(tiny_recipe), tone_table, out=tmp_path, trials=2, epochs=2, show=False)
+    assert set(found.params) == {"learning_rate", "batch_size"}
+    for trial in found.trials.itertuples():
+        run = Run.load(tmp_path / f"trial-{trial.trial:03d}")
+        assert run.info["metrics"]["val_accuracy"] == trial.value and len(run.history) == 2
+        assert run.info["recipe"]["learning_rate"] == trial.learning_rate
+        assert run.info["counts"]["test"] == 0
+        assert 0.001 <= trial.learning_rate <= 0.1 and trial.batch_size in (16, 32, 64, 128)

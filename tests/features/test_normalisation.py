@@ -1,0 +1,128 @@
+"""Per-speaker normalisation: against scikit-learn, blind to labels and roles, padding left alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from serlib.features import normalisation
+from serlib.utils import SerlibError
+
+
+def table_of(speakers, corpora=None):
+    corpora = corpora or ["tess"] * len(speakers)
+    return pd.DataFrame({"speaker": speakers, "corpus": corpora, "label": "sad", "role": "train"})
+
+
+def padded(rng, lengths, d=3, frames=9):
+    x = rng.normal(5, 3, size=(len(lengths), frames, d)).astype(np.float32)
+    for clip, n in zip(x, lengths, strict=True):
+        clip[n:] = 0
+    return x
+
+
+def test_statistics_are_those_of_scikit_learn_over_real_frames(rng):
+    lengths = [9, 4, 1, 7]
+    x = padded(rng, lengths)
+    rows = np.concatenate([clip[:n] for clip, n in zip(x, lengths, strict=True)])
+    mean, scale = normalisation.statistics(x)
+    theirs = StandardScaler().fit(rows)
+    np.testing.assert_allclose(mean, theirs.mean_, rtol=1e-5)
+    np.testing.assert_allclose(scale, theirs.scale_, rtol=1e-5)
+    assert mean.dtype == scale.dtype == np.float32
+    scored = normalisation.z_score(x, mean, scale)
+    for clip, ours, n in zip(x, scored, lengths, strict=True):
+        np.testing.assert_allclose(ours[:n], theirs.transform(clip[:n]), atol=1e-4)
+        assert not ours[n:].any()
+
+
+def test_a_constant_column_and_nothing_at_all():
+    x = np.tile(np.float32([1000.1, 0, 7]), (2, 5, 1))
+    mean, scale = normalisation.statistics(x)
+    np.testing.assert_array_equal(scale, 1)
+    np.testing.assert_allclose(normalisation.z_score(x, mean, scale), 0, atol=1e-3)
+    mean, scale = normalisation.statistics(np.zeros((2, 5, 3), np.float32))
+    assert not mean.any() and (scale == 1).all()
+
+
+@pytest.mark.parametrize("frames", [True, False])
+def test_each_speaker_by_all_of_their_own_clips(rng, frames):
+    x = padded(rng, [9, 4, 6, 7, 8, 2]) if frames else rng.normal(size=(6, 3)).astype(np.float32)
+    x[1::2] = np.where(x[1::2] != 0, 4 * x[1::2] + 100, 0)  # the second speaker is louder
+    table = table_of(["a", "b"] * 3)
+    found = normalisation.voices(x, table)
+    assert list(found) == ["tess/a", "tess/b"]
+    scored = normalisation.by_speaker(x, table, found)
+    for speaker in "ab":
+        of = (table.speaker == speaker).to_numpy()
+        rows, ours = x[of].reshape(-1, 3), scored[of].reshape(-1, 3)
+        real = rows.any(axis=1)
+        np.testing.assert_allclose(ours[real], StandardScaler().fit_transform(rows[real]), atol=1e-4)
+        assert not ours[~real].any()
+    assert scored.dtype == np.float32
+
+
+def test_labels_and_roles_do_not_count_and_speakers_of_two_corpora_are_two(rng):
+    x = rng.normal(size=(8, 3)).astype(np.float32)
+    table = table_of(["1"] * 8, ["tess"] * 4 + ["ravdess"] * 4)
+    found = normalisation.voices(x, table)
+    other = normalisation.voices(x, table.assign(label=list("abcdefgh"), role=["train", "test"] * 4))
+    assert list(found) == ["tess/1", "ravdess/1"] == list(other)
+    for name in found:
+        np.testing.assert_array_equal(found[name], other[name])
+    assert not np.allclose(found["tess/1"][0], found["ravdess/1"][0])
+
+
+def test_inputs_are_the_features_as_long_as_they_really_are(tone_index):
+    from serlib.features import SPECS, extract
+
+    spec = SPECS["mfcc-frames"]
+    features = extract(tone_index, spec, show=False)
+    values, found = normalisation.inputs(tone_index, spec, "training", show=False)
+    assert found is None
+    np.testing.assert_array_equal(values, features.values[:, : features.lengths.max()])
+    assert features.lengths.max() < features.values.shape[1]  # trimming took something away
+    scored, found = normalisation.inputs(tone_index, spec, "speaker", show=False)
+    assert list(found) == ["tess/OAF", "tess/YAF"]
+    np.testing.assert_array_equal(scored, normalisation.by_speaker(values, tone_index, found))
+    summary, _ = normalisation.inputs(tone_index, SPECS["mfcc40-mean"], "speaker", show=False)
+    for speaker in ("OAF", "YAF"):
+        rows = summary[(tone_index.speaker == speaker).to_numpy()]
+        np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-4)
+        np.testing.assert_allclose(rows.std(axis=0), 1, atol=1e-3)
+
+
+def test_each_speaker_s_answers_get_the_shares_of_training(rng):
+    p = rng.dirichlet([1, 2, 3], size=60)
+    p[20:, 0] *= 0.001  # the second voice hardly ever sounds like the first label
+    p /= p.sum(axis=1, keepdims=True)
+    who = np.repeat(["a", "b"], [20, 40])
+    shares = normalisation.shares(["x"] * 5 + ["y"] * 3 + ["z"] * 2, ["x", "y", "z"])
+    assert shares.tolist() == [0.5, 0.3, 0.2]
+    found = normalisation.match(p, who, shares)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    for name in "ab":
+        np.testing.assert_allclose(found[who == name].mean(axis=0), shares, atol=1e-3)
+        moved = np.log(found[who == name]) - np.log(p[who == name])
+        np.testing.assert_allclose(np.ptp(moved - moved[:, :1], axis=0), 0, atol=1e-9)  # one offset a label
+    assert (p.argmax(axis=1)[20:] != 0).all() and (found.argmax(axis=1)[20:] == 0).any()
+    np.testing.assert_allclose(normalisation.match(p[::-1], who[::-1], shares)[::-1], found)
+
+
+def test_answers_that_have_the_shares_stay_as_they_are():
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    np.testing.assert_allclose(normalisation.match(p, ["a"] * 3, p.mean(axis=0)), p, atol=1e-6)
+
+
+def test_a_label_that_is_not_learned_from_is_not_answered():
+    shares = normalisation.shares(["x", "y"], ["x", "y", "z"])
+    assert shares[2] < 1e-6
+    found = normalisation.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]], ["a"] * 3, shares)
+    assert (found[:, 2] < 1e-4).all()
+
+
+def test_too_few_clips_say_nothing_of_a_speaker():
+    p = np.array([[0.05, 0.9, 0.05], [0.8, 0.1, 0.1]])
+    np.testing.assert_array_equal(normalisation.match(p, ["a", "a"], [0.4, 0.3, 0.3]), p)
+    with pytest.raises(SerlibError, match="not known who speaks"):
+        normalisation.match(p, ["folder/unknown"] * 2, [0.4, 0.3, 0.3])

@@ -1,0 +1,72 @@
+"""The audit counts what is shared, and finds copies by their bytes and by their sound."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+from test_splits import table_of
+
+from serlib import audio
+from serlib.splits import audit, split
+
+
+def test_audit_counts_what_roles_share():
+    index = table_of(2, 10)
+    found = audit(split(index, "speaker", test="s1")).set_index(["roles", "what"])
+    assert found.loc[("train and test", "speakers"), ["shared", "clips"]].tolist() == [0, 0]
+    assert found.loc[("train and test", "texts"), "shared"] == 9  # one text is spared for validation
+    random = audit(split(index, "random")).set_index(["roles", "what"])
+    assert random.loc[("train and test", "speakers"), ["shared", "of", "clips"]].tolist() == [2, 2, 12]
+
+
+def test_audit_finds_copies_by_bytes():
+    table = split(table_of(2, 10), "speaker")
+    table.loc[table.speaker == "s0", "digest"] = table.digest[table.speaker == "s1"].to_numpy()  # one copies the other
+    found = audit(table).query("what == 'identical clips'").set_index("roles").clips
+    assert found["train and test"] + found["validation and test"] == 30
+
+
+def test_audit_of_a_table_without_digests():
+    found = audit(split(table_of(2, 10).drop(columns="digest"), "speaker"))
+    assert set(found.what) == {"speakers", "texts"}
+
+
+def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
+    """Another level, another length, another container: still the same recording; another take is not."""
+    t = np.arange(16000) / 16000
+    takes = [
+        np.sin(2 * np.pi * (200 + 40 * i) * t**1.1) * rng.uniform(0.2, 0.3) + 0.02 * rng.normal(size=t.size)
+        for i in range(6)
+    ]
+    table = []
+    for i, y in enumerate(takes):
+        sf.write(tmp_path / f"{i}.wav", y, 16000)
+        table.append((f"{i}.wav", "train"))
+    sf.write(tmp_path / "copy.flac", 0.5 * np.concatenate([np.zeros(800), takes[0]]), 16000)
+    again = np.sin(2 * np.pi * 240 * t**1.1) * 0.25 + 0.02 * rng.normal(size=t.size) * np.sin(9 * t)
+    sf.write(tmp_path / "other.wav", np.roll(again[::-1], 3000), 16000)
+    table += [("copy.flac", "test"), ("other.wav", "test")]
+    index = pd.DataFrame(table, columns=["speech", "role"]).assign(
+        speech=lambda t: [str(tmp_path / name) for name in t.speech],
+        label="sad", speaker="s", text="w", corpus="folder", duration_s=1.05, rate_hz=16000,
+        digest=lambda t: [audio.digest(Path(path).read_bytes()) for path in t.speech],
+    )  # fmt: skip
+    found = audit(index, near=True).set_index("what")
+    assert found.loc["identical clips", "clips"] == 0
+    assert found.loc["near-identical clips", "clips"] == 1
+
+
+@pytest.mark.real
+def test_ravdess_holds_one_recording_twice(real, home):
+    """Two takes of actor 07 are the same bytes: wherever they part, a clip of the test was in training."""
+    from serlib import corpora
+
+    index = corpora.index("ravdess", real / "ravdess")
+    twins = index[index.digest.duplicated(keep=False)]
+    assert len(twins) == 2 and set(twins.speaker) == {"07"}
+    parted = index.assign(role="train")
+    parted.loc[twins.index[1], "role"] = "test"
+    found = audit(parted, near=True).set_index("what").clips
+    assert found["identical clips"] == found["near-identical clips"] == 1

@@ -1,0 +1,195 @@
+"""The commands as a user calls them: output, JSON keys, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+from typer.testing import CliRunner
+
+from serlib import __main__
+
+
+@pytest.fixture
+def call(home, monkeypatch, capsys):
+    """Run a command in this process: exit code, standard output, standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["serlib", *map(str, words)])
+        try:
+            __main__.main()
+            code = 0
+        except SystemExit as error:
+            code = error.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_help_lists_the_commands():
+    shown = CliRunner().invoke(__main__.app, ["--help"]).stdout
+    names = ("corpora", "sample", "download", "index", "features", "train", "evaluate", "predict", "compare", "search")
+    for name in names:
+        assert f" {name} " in shown
+
+
+def test_python_m_serlib_knows_usage_errors(home):
+    done = subprocess.run(
+        [sys.executable, "-m", "serlib", "nonsense"],
+        capture_output=True, text=True, check=False, env={**os.environ, "SERLIB_HOME": str(home)},
+    )  # fmt: skip
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_corpora(call):
+    code, out, _ = call("corpora", "--json")
+    told = json.loads(out)["corpora"]
+    assert code == 0 and set(told) >= {"tess", "ravdess", "emodb", "cremad", "savee", "folder", "sample"}
+    assert told["tess"]["kaggle"] and not told["tess"]["present"]
+    assert "CC BY-NC" in call("corpora")[1]
+
+
+def test_index(call, tone_corpus, tmp_path):
+    folder = tone_corpus(tmp_path / "tones", words=3)
+    (folder / "broken_angry.wav").write_text("no sound")
+    code, out, _ = call("index", "tess", folder, "--json")
+    told = json.loads(out)
+    assert code == 0 and set(told) >= {
+        "clips", "speakers", "labels", "rejected", "repaired", "duplicates", "missing",
+    }  # fmt: skip
+    assert told["clips"] == 42 and set(told["labels"].values()) == {6} and len(told["speakers"]) == 2
+    assert len(told["rejected"]) == 1 and "broken_angry" in told["rejected"][0]["file"]
+    assert "42 clips, 2 speakers, 3 texts" in call("index", "tess", folder, "--out", tmp_path / "new" / "table.csv")[1]
+    assert len((tmp_path / "new" / "table.csv").read_text().splitlines()) == 43
+
+
+def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
+    folder, run = tone_corpus(tmp_path / "tones", words=6), tmp_path / "run"
+    features = ("features", "tess", folder, "--features", "mfcc40-mean", "--out-dir", tmp_path / "features")
+    code, out, _ = call(*features, "--json")
+    assert code == 0 and json.loads(out)["shape"] == [84, 40]
+
+    train = ("train", "lstm-123", "tess", folder, "--out", run, "--split", "random", "--epochs", "2")
+    code, out, err = call(*train, "--json")
+    told = json.loads(out)
+    assert code == 0, err
+    keys = {"accuracy", "uar", "n_test", "split", "protocol", "labels", "confusion", "ci95"}
+    assert keys <= set(told) and told["split"] == "random" and told["n_test"] == 17
+    assert np.sum(told["confusion"]) == 17
+
+    code, out, _ = call("evaluate", run, "--json")
+    again = json.loads(out)
+    assert code == 0 and {key: again[key] for key in keys} == {key: told[key] for key in keys}
+    assert (home / "reports" / "run" / "report.html").is_file()
+
+    clip = sorted(folder.rglob("*.wav"))[0]
+    code, out, _ = call("predict", run, clip, "--json")
+    answer = json.loads(out)
+    assert code == 0 and {"file", "label", "confidence", "probabilities", "seconds"} <= set(answer)
+    assert answer["file"] == str(clip) and sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+    hiss = tmp_path / "hiss.wav"
+    sf.write(hiss, np.random.default_rng(0).normal(0, 0.1, 8000), 16000)
+    code, out, _ = call("predict", run, hiss)  # at the run's own threshold
+    assert code == 0 and out.startswith("unsure") and "does not sound like the speech" in out
+    code, out, _ = call("predict", run, hiss, "--threshold", "0", "--json")
+    answer = json.loads(out)
+    assert answer["label"] in answer["probabilities"] and answer["reason"] == ""
+
+    sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    code, out, err = call("predict", run, clip, tmp_path / "silent.wav", clip, "--timeline", "--json")
+    told = json.loads(out)
+    assert code == 1 and "silent.wav" in err and "Traceback" not in err
+    assert len(told["predictions"]) == 2 and len(told["failed"]) == 1
+    assert told["predictions"][0]["timeline"][0]["start_s"] == 0
+
+    code, out, err = call(*train)
+    assert code == 1 and "exists already" in err and err.count("\n") == 1
+    assert call(*train, "--resume")[0] == 0
+
+
+def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corpus, tmp_path):
+    folder, run = tone_corpus(tmp_path / "tones", words=12), tmp_path / "run"
+    words = ("train", "stacked-lstm", "tess", folder, "--out", run, "--split", "random", "--epochs", "1")
+    code, out, err = call(*words, "--features", "logmel-128x87", "--json")
+    assert code == 0, err
+    assert json.loads(out)["n_test"] == 26  # 15 % of 168
+    info = json.loads((run / "run.json").read_text())
+    assert info["features"]["frames"] == 87 and info["counts"] == {"train": 116, "validation": 26, "test": 26}
+
+
+def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):
+    code, out, err = call("evaluate", voices_run.folder)
+    assert code == 0, err
+    assert "per-speaker normalisation: uses the test speaker's unlabelled clips\n" in out
+    clips = voices_run.split[voices_run.split.speaker == "OAF"].speech.tolist()
+    code, out, err = call("predict", voices_run.folder, clips[0])
+    assert code == 1 and "--speaker FILE_OR_FOLDER" in err and err.count("\n") == 1
+    speaker = [word for clip in clips for word in ("--speaker", clip)]
+    code, out, err = call("predict", voices_run.folder, clips[0], *speaker, "--json")
+    assert code == 0 and json.loads(out)["label"] in voices_run.labels
+
+
+def test_compare(call, tone_corpus, home, tmp_path):
+    folder = tone_corpus(tmp_path / "tones", words=6)
+    chosen = ("--recipes", "lstm-123", "lstm-256", "--split", "random", "text")
+    words = ("compare", "tess", folder, *chosen, "--jobs", "1", "--epochs", "1")
+    code, out, err = call(*words, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert sorted((row["split"], row["recipe"]) for row in told["rows"]) == [
+        (split, recipe) for split in ("random", "text") for recipe in ("lstm-123", "lstm-256")
+    ]
+    assert {row["parameters"] for row in told["rows"]} == {71747, 305799} and len(told["neighbours"]) == 2
+    assert told["report"] == "reports/compare-tess/comparison.html"
+    code, _, err = call(
+        *("compare", "tess", folder, "--recipes", "lstm-123", "--split", "random", "--jobs", "1", "--epochs", "1"),
+        *("--out", tmp_path / "elsewhere"),
+    )
+    assert code == 0 and [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["tess-lstm-123-random-seed0"]
+    assert (home / told["report"]).is_file() and (home / "checkpoints/compare/tess-lstm-123-text-seed0").is_dir()
+    code, out, err = call(*words[:-2], "--epochs", "2")
+    assert code == 1 and "has other epochs (1, not 2)" in err and out == ""
+    code, out, _ = call("compare", "tess", folder, "--recipes", "lstm-123", "--split", "random", "--epochs", "1")
+    assert code == 0 and "71,747" in out and "comparison.html" in out
+
+
+def test_search(call, tone_corpus, home, tmp_path):
+    folder = tone_corpus(tmp_path / "tones", words=6)
+    words = ("search", "lstm-123", "tess", folder, "--trials", "2", "--split", "random", "--epochs", "1", "--json")
+    code, out, err = call(*words)
+    assert code == 0, err
+    told = json.loads(out)
+    assert len(told["trials"]) == 2 and set(told["params"]) == {"learning_rate", "batch_size"}
+    assert told["value"] == max(trial["value"] for trial in told["trials"])
+    assert (home / told["out"] / "trial-001" / "run.json").is_file()
+    assert call(*words)[1] == out  # nothing is trained again
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["index", "tess", "nowhere"], "nowhere"),
+        (["index", "nonsense"], "There is no corpus 'nonsense'"),
+        (["features", "tess", "FOLDER", "--features", "nonsense"], "mfcc40-mean"),
+        (["train", "nonsense", "tess", "FOLDER", "--out", "OUT"], "no recipe 'nonsense'"),
+        (["train", "lstm-123", "tess", "FOLDER", "--out", "OUT", "--split", "nonsense"], "no kind of split"),
+        (["compare", "tess", "FOLDER", "--recipes", "nonsense"], "no recipe 'nonsense'"),
+        (["compare", "tess", "FOLDER", "--split", "nonsense"], "no kind of split"),
+        (["search", "nonsense", "tess", "FOLDER"], "no recipe 'nonsense'"),
+        (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test role"),
+        (["evaluate", "OUT"], "is not a finished run"),
+        (["predict", "OUT", "a.wav"], "is not a finished run"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_sentence(call, tone_corpus, tmp_path, words, said):
+    fill = {"FOLDER": tone_corpus(tmp_path / "tones", words=3), "OUT": tmp_path / "out"}
+    code, out, err = call(*[fill.get(word, word) for word in words])
+    assert code == 1 and said in err and "Traceback" not in err and out == ""
+    assert err.count("\n") == 1
+    code, out, _ = call(*[fill.get(word, word) for word in words], "--json")
+    assert code == 1 and said in json.loads(out)["error"]

@@ -1,0 +1,110 @@
+"""What everything stands on: whole files or none, errors as one sentence, paths that tell nothing of the machine."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from serlib import utils
+from serlib.utils import SerlibError
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "table.csv"
+    with utils.atomic_path(target) as path:
+        assert path.suffix == ".csv" and not target.exists()
+        path.write_text("first")
+    with pytest.raises(ValueError, match="half way"), utils.atomic_path(target) as path:
+        path.write_text("second")
+        raise ValueError("half way")
+    assert target.read_text() == "first"
+    assert [item.name for item in target.parent.iterdir()] == ["table.csv"]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "run"
+    for content in ("one", "two"):
+        with utils.atomic_path(target) as path:
+            path.mkdir()
+            (path / content).touch()
+    assert [item.name for item in target.iterdir()] == ["two"]
+    with pytest.raises(ValueError, match="half way"), utils.atomic_path(target) as path:
+        path.mkdir()
+        raise ValueError("half way")
+    assert [item.name for item in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    target = tmp_path / "run"
+    target.mkdir()
+    (target / "one").touch()
+
+    def fail(*_):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="broken"), utils.atomic_path(target) as path:
+        path.mkdir()
+    assert [item.name for item in tmp_path.iterdir()] == ["run"]
+    assert [item.name for item in target.iterdir()] == ["one"]
+
+
+def test_what_a_killed_process_left_goes_after_an_hour(tmp_path):
+    old, young = (tmp_path / f".partial-{letter * 8}-table.csv" for letter in "ab")
+    for path in (old, young):
+        path.touch()
+    long_ago = time.time() - utils.ABANDONED_S - 1
+    os.utime(old, (long_ago, long_ago))
+    with utils.atomic_path(tmp_path / "table.csv") as path:
+        path.touch()
+    assert sorted(item.name for item in tmp_path.iterdir()) == [young.name, "table.csv"]
+
+
+def test_what_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    said = r"file/table.csv cannot be written \(.*\); mend that or name another folder"
+    with pytest.raises(SerlibError, match=said), utils.atomic_path(tmp_path / "file" / "table.csv"):
+        pass
+    with pytest.raises(SerlibError, match=r"^The disk of .* is full; make room"), utils.atomic_path(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError), utils.atomic_path(tmp_path / "x"):
+        (tmp_path / "nothing").read_bytes()  # not about what is written
+
+
+def test_home_and_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("SERLIB_HOME", str(tmp_path))
+    monkeypatch.delenv("SERLIB_DATA", raising=False)
+    assert utils.home() == tmp_path and utils.data_dir() == tmp_path / "data"
+    assert utils.shown(tmp_path / "data" / "tess") == "data/tess"
+    monkeypatch.setenv("SERLIB_DATA", str(tmp_path / "elsewhere"))
+    assert utils.data_dir() == tmp_path / "elsewhere"
+    monkeypatch.delenv("SERLIB_HOME")
+    assert (utils.home() / "pyproject.toml").is_file()
+
+
+def test_progress_is_silent_where_asked(monkeypatch, capfd):
+    monkeypatch.setenv("SERLIB_PROGRESS", "0")
+    assert list(utils.progress(range(3))) == [0, 1, 2]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_an_error_quotes_cannot_break_its_sentence():
+    assert (
+        str(SerlibError("two\nlines\x1b[31m.wav is silent; delete it"))
+        == r"two\nlines\x1b[31m.wav is silent; delete it"
+    )
+
+
+def test_in_a_notebook_an_error_is_one_sentence(tmp_path):
+    code = "from serlib.utils import SerlibError\ndef f():\n    raise SerlibError('a.wav is silent; delete it')\nf()\n"
+    (tmp_path / "cell.ipy").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=nocolor", str(tmp_path / "cell.ipy")],
+        capture_output=True, text=True, check=False, env={**os.environ, "IPYTHONDIR": str(tmp_path)},
+    )  # fmt: skip
+    shown = done.stdout + done.stderr
+    assert "SerlibError: a.wav is silent; delete it" in shown
+    assert "Traceback" not in shown and "def f" not in shown

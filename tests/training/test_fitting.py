@@ -1,0 +1,307 @@
+"""Training: seeds, roles, augmentation, resuming after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serlib import augment
+from serlib.features import FeatureSpec, extract, normalisation
+from serlib.models import dense, layer, stack
+from serlib.splits import rows, split
+from serlib.training import fitting
+from serlib.training.run import FILES
+from serlib.utils import SerlibError
+
+#: Short frames of few columns, quick to compute and to learn from.
+FRAMES = FeatureSpec(rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=16, n_mfcc=13, trim_db=40)
+
+
+@pytest.fixture
+def frames_recipe(tiny_recipe):
+    """A recipe on frames of variable length."""
+    build = stack(
+        layer("MaskedConv1D", 8, 3, activation="relu"), layer("StatisticsPooling"), dense(8, dropout=0.1, l2=1e-3)
+    )
+    return replace(tiny_recipe, name="frames", features=FRAMES, build=build)
+
+
+def told(run):
+    return run.history.drop(columns="seconds")
+
+
+def test_same_seed_same_history_other_seed_another(tiny_recipe, tone_table, tmp_path):
+    runs = [
+        fitting.fit(tiny_recipe, tone_table, out=tmp_path / str(i), seed=seed, epochs=2)
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    first, again, other = (run.history.drop(columns="seconds") for run in runs)
+    pd.testing.assert_frame_equal(first, again)
+    assert not np.allclose(first.loss, other.loss)
+
+
+def test_test_role_is_not_looked_at(tiny_recipe, tone_table, tmp_path):
+    """Other labels on the test clips change nothing in training; other labels on validation clips do."""
+    histories = {}
+    for role in (None, "test", "validation"):
+        table = tone_table.copy()
+        table.attrs = tone_table.attrs
+        if role:
+            mask = table.role == role
+            table.loc[mask, "label"] = table.loc[mask, "label"].to_numpy()[::-1]
+        run = fitting.fit(tiny_recipe, table, out=tmp_path / str(role), epochs=2)
+        histories[role] = run.history.drop(columns="seconds")
+    pd.testing.assert_frame_equal(histories[None], histories["test"])
+    assert not histories[None].val_loss.equals(histories["validation"].val_loss)
+
+
+def test_published_protocol_validates_on_the_test_role(tiny_recipe, tone_index, tmp_path):
+    table = split(tone_index, "published", seed=0)
+    run = fitting.fit(tiny_recipe, table, out=tmp_path / "run", epochs=1)
+    assert run.protocol == "published"
+    assert run.info["counts"]["validation"] == run.info["counts"]["test"] == (table.role == "test").sum()
+
+
+def test_interrupted_training_goes_on_as_if_nothing_had_happened(tiny_recipe, tone_table, tmp_path):
+    recipe = replace(tiny_recipe, patience=9, plateau=(0.5, 1), keep="best")
+    whole = fitting.fit(recipe, tone_table, out=tmp_path / "whole", epochs=5)
+
+    def pull_the_plug(history):
+        if len(history) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitting.fit(recipe, tone_table, out=tmp_path / "cut", epochs=5, after_epoch=pull_the_plug)
+    assert not (tmp_path / "cut").exists()
+    with pytest.raises(SerlibError, match="holds an interrupted training; go on with it"):
+        fitting.fit(recipe, tone_table, out=tmp_path / "cut", epochs=5)
+    with pytest.raises(SerlibError, match=r"other seed \(0, not 4\)"):
+        fitting.fit(recipe, tone_table, out=tmp_path / "cut", epochs=5, seed=4, resume=True)
+    resumed = fitting.fit(recipe, tone_table, out=tmp_path / "cut", epochs=5, resume=True)
+    pd.testing.assert_frame_equal(whole.history.drop(columns="seconds"), resumed.history.drop(columns="seconds"))
+    for ours, theirs in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == sorted(FILES)
+
+
+def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_table, tmp_path):
+    recipe = replace(
+        frames_recipe, normalise="speaker", loss="categorical_focal_crossentropy", label_smoothing=0.1,
+        optimizer="adamw", weight_decay=0.01, clipnorm=1.0, schedule="cosine", plateau=(0.5, 1), class_weight=True,
+        balanced=True,
+        augment=(augment.Copies(1, (augment.Stretch((1.1, 1.3)),)), augment.Mixup(0.3), augment.SpecAugment()),
+    )  # fmt: skip
+    whole = fitting.fit(recipe, tone_table, out=tmp_path / "whole", epochs=4)
+
+    def pull_the_plug(history):
+        if len(history) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitting.fit(recipe, tone_table, out=tmp_path / "cut", epochs=4, after_epoch=pull_the_plug)
+    resumed = fitting.fit(recipe, tone_table, out=tmp_path / "cut", epochs=4, resume=True)
+    pd.testing.assert_frame_equal(told(whole), told(resumed))
+    for ours, theirs in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    held = json.loads((tmp_path / "cut" / "run.json").read_text())["recipe"]
+    assert [one["name"] for one in held["augment"]] == ["Copies", "Mixup", "SpecAugment"]
+    assert held["build"][1] == "StatisticsPooling()" and held["normalise"] == "speaker"
+    with pytest.raises(SerlibError, match="has other recipe"):
+        fitting.fit(replace(recipe, augment=()), tone_table, out=tmp_path / "cut", epochs=4, resume=True)
+    with pytest.raises(SerlibError, match="has other recipe"):
+        other = stack(layer("StatisticsPooling"))
+        fitting.fit(replace(recipe, build=other), tone_table, out=tmp_path / "cut", epochs=4, resume=True)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weighted):
+    """Our loop gives the loss and accuracy of `model.fit` with the same clips, order, weights and dropout."""
+    import keras
+
+    from serlib.training import schedule
+
+    keep = (tone_table.label != "sad") | (tone_table.index % 4 == 0)  # a rare label, so that weights differ
+    table = tone_table[keep].reset_index(drop=True)
+    table.attrs = tone_table.attrs
+    recipe = replace(frames_recipe, class_weight=weighted, augment=(augment.SpecAugment(),))
+    run = fitting.fit(recipe, table, out=tmp_path / "run", epochs=1)
+
+    labels = run.labels
+    values, _ = normalisation.inputs(table, FRAMES, "training")
+    (x, y), (val_x, val_y) = (
+        (values[part.index], np.eye(7, dtype=np.float32)[[labels.index(label) for label in part.label]])
+        for part in (rows(table, "train"), rows(table, "validation"))
+    )
+    keras.utils.set_random_seed(0)
+    model = recipe.model(7, shape=(None, x.shape[2]), examples=x)
+    rng = np.random.default_rng([0, 1])
+    fitting._reseed(model, rng)
+    counts = y.sum(axis=0)
+    x, y, _ = schedule.draw(recipe, x, y, rng, [f"logmel_{i}" for i in range(16)])
+    seen = model.fit(
+        x, y, batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0,
+        class_weight=dict(enumerate(counts.sum() / (7 * counts))) if weighted else None,
+    ).history  # fmt: skip
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert run.history[name][0] == pytest.approx(seen[name][0], rel=1e-6)
+    for ours, theirs in zip(run.model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_changed_copies_are_those_of_the_training_role(frames_recipe, tone_table):
+    change = augment.Copies(2, (augment.Stretch((1.2, 1.4)), augment.Noise()))
+    recipe = replace(frames_recipe, augment=(change,), normalise="speaker")
+    labels = sorted(set(tone_table.label))
+    x, y, copies, val_x, val_y = fitting._examples(recipe, tone_table, labels, jobs=1, show=False)
+    train, validation = rows(tone_table, "train"), rows(tone_table, "validation")
+    assert len(x) == len(y) == len(train) and len(val_x) == len(val_y) == len(validation)
+    assert [labels[i] for i in y.argmax(axis=1)] == train.label.tolist()
+    raw = extract(tone_table, FRAMES, show=False)
+    values = raw.values[:, : raw.lengths.max()]
+    voices = normalisation.voices(values, tone_table)  # of the recordings, not of their copies
+    np.testing.assert_array_equal(x[:, : values.shape[1]], normalisation.by_speaker(values[train.index], train, voices))
+    np.testing.assert_array_equal(val_x, normalisation.by_speaker(values, tone_table, voices)[validation.index])
+    made = augment.copies(tone_table, FRAMES, change, jobs=1, show=False)
+    assert len(copies) == 2
+    for copy, found in zip(made, copies, strict=True):
+        expected = normalisation.by_speaker(copy[train.index], train, voices)
+        np.testing.assert_array_equal(found[:, : expected.shape[1]], expected)
+        assert found.shape == x.shape and not found[:, expected.shape[1] :].any()
+
+
+def test_a_model_of_frames_takes_clips_of_any_length(frames_recipe, tone_table, tmp_path):
+    run = fitting.fit(frames_recipe, tone_table, out=tmp_path / "run", epochs=1)
+    assert run.model.input_shape == (None, None, 16)
+    long = np.random.default_rng(0).normal(size=(2, 700, 16)).astype(np.float32)
+    assert run.probabilities(long).shape == (2, 7)
+
+
+def test_killed_training_resumes(tone_corpus, home, tmp_path):
+    """SIGKILL, as the machine does when memory runs out: what stands is used, nothing half-written is."""
+    folder = tone_corpus(tmp_path / "tones", words=6)
+    command = [
+        sys.executable, "-m", "serlib", "train", "lstm-123", "tess", str(folder),
+        "--out", str(tmp_path / "run"), "--split", "random", "--epochs", "40", "--json",
+    ]  # fmt: skip
+    environment = {**os.environ, "SERLIB_HOME": str(home), "SERLIB_PROGRESS": "0"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    history = tmp_path / "run.partial" / "history.csv"
+    deadline = time.monotonic() + 90
+    while not history.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "run").exists()
+    seen = pd.read_csv(history)
+    assert 1 <= len(seen) < 40
+    done = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n_test"] > 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "run" / "history.csv")[: len(seen)], seen)
+
+
+def test_finished_run_is_not_overwritten_by_accident(tiny_recipe, tone_table, tmp_path):
+    out = tmp_path / "run"
+    run = fitting.fit(tiny_recipe, tone_table, out=out, epochs=1)
+    with pytest.raises(SerlibError, match="exists already"):
+        fitting.fit(tiny_recipe, tone_table, out=out, epochs=1)
+    again = fitting.fit(tiny_recipe, tone_table, out=out, epochs=1, resume=True)
+    assert again.info == run.info
+    with pytest.raises(SerlibError, match="other epochs"):
+        fitting.fit(tiny_recipe, tone_table, out=out, epochs=2, resume=True)
+    assert len(fitting.fit(tiny_recipe, tone_table, out=out, epochs=2, overwrite=True).history) == 2
+
+
+def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
+    (tmp_path / "happy").mkdir()
+    recording = tmp_path / "happy" / "mine.wav"
+    recording.write_bytes(b"all that I have")
+    for out in (tmp_path, recording):
+        with pytest.raises(SerlibError, match="is no run, so it is not replaced; choose another folder"):
+            fitting.fit(tiny_recipe, tone_table, out=out, epochs=1, overwrite=True)
+    assert recording.read_bytes() == b"all that I have"
+    for begun in (tmp_path / "empty", tmp_path / "killed.partial"):
+        begun.mkdir()
+    (tmp_path / "killed.partial" / "split.csv").touch()
+    fitting.fit(tiny_recipe, tone_table, out=tmp_path / "empty", epochs=1, overwrite=True)
+    fitting.fit(tiny_recipe, tone_table, out=tmp_path / "killed", epochs=1, overwrite=True)
+
+
+def test_the_order_of_the_rows_is_not_their_number(tiny_recipe, tone_table, tmp_path):
+    """Rows shuffled and taken out by hand keep their labels and features together."""
+    expected = fitting.fit(tiny_recipe, tone_table.sort_values("speech"), out=tmp_path / "a", epochs=8)
+    shuffled = tone_table.sample(frac=1, random_state=0)
+    run = fitting.fit(tiny_recipe, shuffled, out=tmp_path / "b", epochs=8)
+    assert min(each.info["metrics"]["accuracy"] for each in (run, expected)) > 0.6  # with labels of others: below 0.4
+    assert run.info["domain"]["mean"] == pytest.approx(expected.info["domain"]["mean"], rel=1e-3)
+    some = shuffled[(shuffled.role != "train") | (shuffled.label != "sad") | (shuffled.speaker == "OAF")]
+    fewer = fitting.fit(tiny_recipe, some, out=tmp_path / "c", epochs=1)
+    assert fewer.info["counts"]["train"] < run.info["counts"]["train"]
+
+
+def test_a_table_that_forgot_its_split_is_refused_before_it_is_trained(tiny_recipe, tone_table, tmp_path):
+    merged = tone_table.merge(pd.DataFrame({"speaker": ["OAF", "YAF"], "age": [26, 64]}))
+    with pytest.raises(SerlibError, match=r"does not say how it was split .* make it with serlib.split last"):
+        fitting.fit(tiny_recipe, merged, out=tmp_path / "run", epochs=1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("column", ["speaker", "text", "corpus"])
+def test_other_speakers_or_texts_are_another_training(tiny_recipe, tone_table, tmp_path, column):
+    fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1)
+    other = tone_table.assign(**{column: "other"})
+    with pytest.raises(SerlibError, match="other clips or roles"):
+        fitting.fit(tiny_recipe, other, out=tmp_path / "run", epochs=1, resume=True)
+
+
+def test_two_trainings_do_not_share_a_folder(tiny_recipe, tone_table, tmp_path):
+    """What the second is told while the first is at work; nothing of the first is lost."""
+    told = []
+
+    def second(history):
+        code = (
+            "import sys; from pathlib import Path; from serlib.training import run\n"
+            "with run.at_work(Path(sys.argv[1])): pass"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "run.partial")], capture_output=True, text=True
+        )
+        told.append(done.stderr)
+
+    run = fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=2, after_epoch=second)
+    assert len(told) == 2 and all("Another process is training in" in each for each in told)
+    assert len(run.history) == 2 and {path.name for path in run.folder.iterdir()} == {*FILES}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_best_weights_are_kept_where_the_recipe_asks(tiny_recipe, tone_table, tmp_path):
+    recipe = replace(tiny_recipe, keep="best", learning_rate=0.3, patience=3)  # so high that the loss goes up again
+    run = fitting.fit(recipe, tone_table, out=tmp_path / "run", epochs=8)
+    assert run.info["kept_epoch"] == int(run.history.val_loss.argmin()) + 1
+    assert run.info["metrics"]["val_loss"] == pytest.approx(run.history.val_loss.min(), abs=1e-5)
+
+
+def test_a_loss_that_is_not_finite_is_said(tiny_recipe, tone_table, tmp_path):
+    with pytest.raises(SerlibError, match="not finite in epoch"):
+        fitting.fit(replace(tiny_recipe, learning_rate=1e38), tone_table, out=tmp_path / "run", epochs=5)
+    with pytest.raises(SerlibError, match="at least one epoch"):
+        fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=0)
+
+
+@pytest.mark.real
+def test_system_a_reaches_95_percent_on_tess_under_the_published_protocol(real, home, tmp_path):
+    from serlib import corpora
+    from serlib.evaluation import evaluate
+
+    table = split(corpora.index("tess", real / "tess"), "published", seed=0)
+    report = evaluate(fitting.fit("lstm-256", table, out=tmp_path / "run", epochs=15))
+    assert report.accuracy >= 0.95
+    assert report.n_test == 560

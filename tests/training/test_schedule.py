@@ -1,0 +1,142 @@
+"""What changes from epoch to epoch: the rules of Keras's callbacks and schedules, and what an epoch draws."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_class_weight
+
+from serlib.augment import Copies, Mixup, Noise
+from serlib.models.recipes import RECIPES
+from serlib.training.schedule import (
+    PLATEAU_MIN_DELTA,
+    balanced,
+    best_epoch,
+    class_weights,
+    draw,
+    learning_rate,
+    should_stop,
+)
+
+LOSSES = st.lists(st.floats(0.1, 3, allow_nan=False), min_size=1, max_size=25)
+
+
+def history_of(losses):
+    return [{"val_loss": loss} for loss in losses]
+
+
+@settings(max_examples=30, deadline=None)
+@given(losses=LOSSES, patience=st.integers(1, 4))
+def test_learning_rate_is_that_of_keras_reduce_lr_on_plateau(losses, patience):
+    import keras
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    callback = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=patience, min_delta=PLATEAU_MIN_DELTA)
+    callback.set_model(model)
+    callback.on_train_begin()
+    recipe = replace(RECIPES["lstm-256"], learning_rate=0.01, plateau=(0.5, patience))
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+        ours = learning_rate(history_of(losses[: epoch + 1]), recipe)
+        assert ours == pytest.approx(float(model.optimizer.learning_rate), rel=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(losses=LOSSES, patience=st.integers(1, 4))
+def test_early_stopping_is_that_of_keras(losses, patience):
+    import keras
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.stop_training = False  # as model.fit does
+    callback = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+    callback.set_model(model)
+    callback.on_train_begin()
+    recipe = replace(RECIPES["lstm-256"], patience=patience)
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+        seen = history_of(losses[: epoch + 1])
+        assert should_stop(seen, recipe) == bool(model.stop_training)
+        assert best_epoch(seen) == callback.best_epoch
+        if model.stop_training:
+            break
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 80), rate=st.floats(1e-5, 0.1))
+def test_cosine_is_that_of_keras_a_step_an_epoch(n, rate):
+    import keras
+
+    schedule = keras.optimizers.schedules.CosineDecay(rate, decay_steps=n)
+    recipe = replace(RECIPES["lstm-256"], learning_rate=rate, schedule="cosine", epochs=n)
+    for epoch in {0, n // 2, n - 1}:
+        history = history_of([1.0] * epoch)
+        ours = learning_rate(history, recipe)
+        assert ours == pytest.approx(float(schedule(epoch)), rel=1e-4, abs=1e-8)
+        assert ours == learning_rate(history, replace(recipe, epochs=999), n) > 0
+
+
+def one_hot(labels, k):
+    return np.eye(k, dtype=np.float32)[labels]
+
+
+@settings(max_examples=50, deadline=None)
+@given(labels=st.lists(st.integers(0, 3), min_size=2, max_size=60))
+def test_class_weights_are_those_of_scikit_learn(labels):
+    found = class_weights(one_hot(labels, 4))
+    present = np.unique(labels)
+    theirs = compute_class_weight("balanced", classes=present, y=labels)
+    np.testing.assert_allclose(found[present], theirs, rtol=1e-6)
+    assert found.sum() == pytest.approx(theirs.sum(), rel=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=60), seed=st.integers(0, 99))
+def test_balanced_draws_every_label_and_every_clip_equally_often(labels, seed):
+    labels = np.array(labels)
+    order = balanced(one_hot(labels, 4), np.random.default_rng(seed))
+    assert len(order) == len(labels)
+    drawn = np.bincount(labels[order], minlength=4)[np.unique(labels)]
+    assert drawn.max() - drawn.min() <= 1
+    for label in np.unique(labels):
+        times = np.bincount(order, minlength=len(labels))[labels == label]
+        assert times.max() - times.min() <= 1
+
+
+def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(rng):
+    x, y = np.arange(20, dtype=np.float32)[:, None], one_hot([0] * 15 + [1] * 5, 2)
+    first, again, other = (draw(RECIPES["lstm-256"], x, y, np.random.default_rng([0, e]), []) for e in (1, 1, 2))
+    for one in (first, other):
+        assert sorted(one[0][:, 0]) == list(range(20)) and one[2] is None
+        np.testing.assert_array_equal(one[1], y[one[0][:, 0].astype(int)])
+    np.testing.assert_array_equal(first[0], again[0])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_an_epoch_is_changed_as_the_recipe_says(rng):
+    x, y = rng.normal(size=(20, 4)).astype(np.float32), one_hot([0] * 15 + [1] * 5, 2)
+    recipe = replace(RECIPES["lstm-256"], augment=(Copies(1, (Noise(),)), Mixup(0.4)), class_weight=True)
+    mixed, labels, weights = draw(recipe, x, y, np.random.default_rng([0, 1]), list("abcd"))
+    order = np.random.default_rng([0, 1])
+    place = order.permutation(20)
+    expected, soft = Mixup(0.4)(x[place], y[place], order, list("abcd"))
+    np.testing.assert_array_equal(mixed, expected)
+    np.testing.assert_array_equal(labels, soft)
+    np.testing.assert_allclose(
+        weights, soft @ np.array([20 / 30, 20 / 10]), rtol=1e-6
+    )  # a mixed clip weighs in between
+    assert weights.dtype == np.float32
+    drawn = draw(replace(recipe, augment=(), balanced=True), x, y, rng, [])[1]
+    np.testing.assert_array_equal(drawn.sum(axis=0), [10, 10])
+
+
+def test_an_epoch_hears_each_clip_once_as_it_is_or_as_one_of_its_copies():
+    x, y = np.arange(90, dtype=np.float32)[:, None], one_hot([0] * 45 + [1] * 45, 2)
+    copies = [x + 100, x + 200]
+    heard, labels, _ = draw(RECIPES["lstm-256"], x, y, np.random.default_rng([0, 1]), [], copies)
+    clip, version = heard[:, 0] % 100, heard[:, 0] // 100
+    assert sorted(clip) == list(range(90))
+    assert np.bincount(version.astype(int)).min() > 15  # about a third each
+    np.testing.assert_array_equal(labels, y[clip.astype(int)])

@@ -1,0 +1,94 @@
+"""serlib.widgets.mfcc: the sliders change picture, words and sound; what is shown is what was computed."""
+
+import base64
+import dataclasses
+import io
+import re
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from serlib.features import FeatureSpec
+from serlib.utils import SerlibError
+from serlib.widgets import mfcc_bench, workings
+from serlib.widgets.mfcc import page, told
+
+RATE_HZ = 16000
+SPEC = FeatureSpec(rate_hz=RATE_HZ, frame=1024, hop=256, n_mels=64, n_mfcc=20)
+
+
+@pytest.fixture
+def y(voice):
+    return voice(180, duration_s=0.6, rate_hz=RATE_HZ)
+
+
+def images(html):
+    """The pictures in a piece of HTML, as arrays, and what they say of themselves."""
+    found = re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)"', html)
+    return {alt: np.array(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) for alt, data in found}
+
+
+def test_workings_are_librosas(y):
+    found = workings(y, SPEC)
+    step = {"n_fft": 1024, "hop_length": 256}
+    power = abs(librosa.stft(y, **step)) ** 2
+    assert np.allclose(found["levels_db"].T, librosa.power_to_db(power), atol=1e-2)
+    mel = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=RATE_HZ, n_mels=64, **step))
+    assert np.allclose(found["bands_db"].T, mel, atol=1e-2)
+    mfcc = librosa.feature.mfcc(y=y, sr=RATE_HZ, n_mfcc=20, n_mels=64, **step)
+    assert np.allclose(found["mfcc"].T, mfcc, atol=1e-2)
+    assert found["copy"].shape == y.shape and found["empty"] == 0
+    assert 0 < found["distance_db"] < 20 and 0 <= found["pitch_kept"] <= 1
+
+
+def test_it_says_what_is_lost(y):
+    text = told(workings(y, SPEC), SPEC)
+    assert "64 ms, one every 16 ms" in text and re.search(r"is \d+\.\d dB from the clip's; its pitch is right in", text)
+    narrow = dataclasses.replace(SPEC, frame=256, hop=64, n_mels=128)
+    assert re.search(r"\d+ of the 128 bands are so narrow", told(workings(y, narrow), narrow))
+    silent = {**workings(y, SPEC), "pitch_kept": float("nan")}
+    assert "pitch" not in told(silent, SPEC)
+
+
+def test_the_page_shows_the_three_stages(y):
+    found = workings(y, SPEC)
+    shown = images(page(found, SPEC))
+    frames = len(found["mfcc"])
+    assert [image.shape[:2] for image in shown.values()] == [(513, frames), (64, frames), (19, frames)]
+    assert all("64 ms" in alt for alt in shown)
+    _, bands, _ = shown.values()
+    i, j = np.unravel_index(found["bands_db"].argmax(), found["bands_db"].shape)
+    assert (bands[63 - j, i] == bands.reshape(-1, 3)[bands.sum(axis=2).argmax()]).all()  # the loudest is the brightest
+    one = dataclasses.replace(SPEC, n_mfcc=1)
+    assert [image.shape[0] for image in images(page(workings(y, one), one)).values()] == [513, 64, 1]
+
+
+def test_a_slider_changes_picture_words_and_sound(y):
+    bench = mfcc_bench(y, RATE_HZ, spec=SPEC, title="A voice")
+    assert bench.spec == SPEC
+    for name, value in (("n_mfcc", 5), ("n_mels", 40), ("frame", 512), ("part", 2)):
+        before = {bench.picture.value, bench.says.value, bench.scope.clip["sound"]}
+        bench.sliders[name].value = value
+        assert not before & {bench.picture.value, bench.says.value, bench.scope.clip["sound"]}
+    assert bench.spec == dataclasses.replace(SPEC, n_mfcc=5, n_mels=40, frame=512, hop=256)
+    assert bench.scope.clip["title"] == "A voice, from 5 MFCC"
+    heard, rate_hz = soundfile.read(io.BytesIO(bench.scope.clip["sound"]))
+    assert len(heard) / rate_hz == pytest.approx(len(y) / RATE_HZ, abs=0.1)
+
+
+def test_there_are_no_more_coefficients_than_bands(y):
+    bench = mfcc_bench(y, RATE_HZ, spec=SPEC)
+    bench.sliders["n_mels"].value = 10
+    assert bench.sliders["n_mfcc"].value == bench.sliders["n_mfcc"].max == 10
+    assert bench.spec.n_mfcc == 10
+    bench.sliders["n_mels"].value = 128
+    assert bench.sliders["n_mfcc"].max == 128
+
+
+def test_it_begins_where_it_is_told_or_as_usual(y):
+    assert mfcc_bench(y, RATE_HZ).spec == FeatureSpec(rate_hz=RATE_HZ)
+    with pytest.raises(SerlibError, match="silent"):
+        mfcc_bench(np.zeros(RATE_HZ), RATE_HZ)
