@@ -20,7 +20,7 @@ ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test test-all test-arithmetic test-lowest trust lab app notebooks bench clean
+.PHONY: help env run test test-all test-arithmetic test-lowest trust lab app notebooks exercises site bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -73,6 +73,20 @@ app: env  ## speak to the newest model in the browser, no code (SERLIB_RUN=check
 
 notebooks: env  ## rebuild notebooks/*.ipynb from notebooks/src, executed on the sample corpus
 	@$(BIN)/python notebooks/build.py write $(NOTEBOOKS)
+
+exercises: env  ## rebuild exercises/ and, executed, solutions/ from notebooks/src/exercises
+	@$(BIN)/python -m notebooks.exercises $(NOTEBOOKS)
+
+.venv/site/installed: .venv/installed site/requirements.txt
+	@$(BIN)/python -m venv --clear .venv/site
+	@$(BIN)/python -m uv pip install -q --python .venv/site/bin/python -r site/requirements.txt
+	@$(BIN)/python -c 'import glob, sysconfig; \
+	  pth = glob.glob(".venv/site/lib/python*/site-packages")[0] + "/beside.pth"; \
+	  open(pth, "w").write(sysconfig.get_path("purelib") + "\n")'
+	@touch $@
+
+site: env .venv/site/installed  ## the course as pages, from the committed outputs: build/site/_build/html/index.html
+	@TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH=. .venv/site/bin/python site/build.py --repository "$(REPOSITORY)"
 
 bench: env  ## measure speed and accuracy: every table of bench/
 	@for f in bench/*.py; do echo; echo "== $$f"; $(BIN)/python "$$f" || exit 1; done

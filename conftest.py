@@ -1,4 +1,4 @@
-"""What every pytest run here starts from: fixed arithmetic, nobody's credentials, and how nbval compares notebooks."""
+"""What every pytest run here starts from: nobody's credentials, no GPU, and how nbval compares notebooks."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ HOME = pytest.StashKey[Path]()
 
 
 def pytest_configure(config):
-    """Before anything is imported: an empty home (so caches are cold), no credentials, no GPU, one arithmetic."""
+    """Before anything is imported: an empty home (so caches are cold), no credentials, no GPU."""
     config.stash[HOME] = home = Path(tempfile.mkdtemp(prefix="serlib-home-"))
     real_data = os.environ.get("SERLIB_REAL_DATA")
     variables = build.clean_environment(home)
@@ -41,9 +41,21 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of tests/browser and tests/trust; extend what nbval leaves out of its comparison."""
+    """Mark the tests of tests/browser and tests/trust; tell nbval what it leaves out of its comparison."""
     for item in items:
         for folder in MARKED & set(item.nodeid.split("/")):
             item.add_marker(folder)
+        if build.TRAINED in getattr(item, "cell", {}).get("metadata", {}).get("tags", []):
+            item.sanitize = words_only(item.sanitize)
     for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:
         notebook.skip_compare += NOT_COMPARED
+
+
+def words_only(sanitize):
+    """nbval's cleaning of an output, of which the words are left."""
+
+    def clean(output):
+        text = sanitize(output)
+        return build.words(text) if isinstance(text, str) else text
+
+    return clean

@@ -1,6 +1,7 @@
 """Serve the live page (`make app`): find a model, or train one in sight of whoever waits, then start voila."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main(options):
-    """Serve until it is stopped; `options` go to voila. Returns only what went wrong, as one sentence."""
+    """Serve until it is stopped; `options` go to voila. Returns what went wrong, as one sentence."""
     try:
         run = widgets.ready().run
     except SerlibError as error:
@@ -24,7 +25,10 @@ def main(options):
         "JUPYTER_PATH": os.pathsep.join(filter(None, paths)),
     }
     os.chdir(HERE)  # and its settings, voila.json
-    os.execv(sys.executable, [sys.executable, "-m", "voila", "page.ipynb", *options])
+    command = [sys.executable, "-m", "voila", "page.ipynb", *options]
+    if os.name == "nt":  # there, exec would give the terminal back while the server runs on
+        return subprocess.call(command)
+    os.execv(sys.executable, command)
 
 
 if __name__ == "__main__":

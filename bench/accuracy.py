@@ -10,6 +10,7 @@ that is complete is written again in seconds.
 """
 
 import argparse
+import json
 import os
 import platform
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import arithmetic
 import pandas as pd
 import peer
 
@@ -26,6 +28,7 @@ from serlib.experiments.comparison import MARKED, MATCHED, compare, readable
 from serlib.features import SPECS, extract
 from serlib.features.normalisation import who_speaks
 from serlib.models.recipes import RECIPES
+from serlib.training.run import named
 from serlib.utils import home
 
 #: Corpora that are one index -> splits. By speaker: TESS's two in turn, RAVDESS's 24 actors in six folds of four.
@@ -44,6 +47,9 @@ SEED_0 = (
     *("lstm-256", "lstm-256-long", "lstm-123", "stacked-lstm", "conv1d", "cnn-lstm", "attention"),
     *("compare-svm", "compare-svm-per-speaker"),
 )
+
+#: What is known of the machine of runs that were trained before run.json named it.
+UNRECORDED = "an x86-64 processor with two cores, which run.json did not name yet"
 
 MEANING = f"""\
 - published: random 80/20 and validation = test, as papers and tutorials do it
@@ -138,15 +144,26 @@ def section(names, found):
     )
 
 
-def page(sections):
+def made_on(root):
+    """The machines on which the runs under a folder were trained, in words."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("run.json"))]
+    return "; ".join(sorted({named(run["machine"]) if "machine" in run else UNRECORDED for run in runs}))
+
+
+def page(sections, root):
     """RESULTS.md: no figure in it is typed by hand."""
+    rounding = arithmetic.table_path()
+    rounding = (
+        rounding.read_text(encoding="utf-8") if rounding.is_file() else "`bench/arithmetic.py` has not run yet.\n"
+    )
     packages = ("serlib", "keras", "tensorflow", "librosa", "numpy", "scikit-learn", "opensmile")
     used = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
         "# Results\n\n"
-        f"Written by `python bench/accuracy.py` (Python {platform.python_version()}, {used}). Another machine differs "
-        f"in the last digits.\n\n{MEANING}\n\n![accuracy of all recipes by split, TESS](RESULTS.png)\n\n"
-        + "\n".join(sections)
+        f"Written by `python bench/accuracy.py` (Python {platform.python_version()}, {used}).\n\n"
+        f"Trained on {made_on(root)}. Another machine trains to other weights, see *Another arithmetic* below.\n\n"
+        f"{MEANING}\n\n![accuracy of all recipes by split, TESS](RESULTS.png)\n\n"
+        + "\n".join([*sections, f"## Another arithmetic\n\n{rounding}"])
     )
 
 
@@ -176,9 +193,9 @@ def main():
                 continue
             found.append(compare(index, some, splits=[split], seeds=theirs, match=True, root=root, jobs=args.jobs))
             print(readable(found[-1].table).to_string(index=False), flush=True)
-            args.out.write_text(page([*sections, section(names, found)]), encoding="utf-8")
+            args.out.write_text(page([*sections, section(names, found)], root), encoding="utf-8")
         sections += [section(names, found) + alike(names, index)] if found else []
-        args.out.write_text(page(sections), encoding="utf-8")
+        args.out.write_text(page(sections, root), encoding="utf-8")
         if names == ("tess",) and found:
             table = pd.concat([each.table for each in found])
             trained = table[~table.recipe.str.endswith(MATCHED)]

@@ -41,11 +41,11 @@ def _smile():
     return opensmile.Smile(opensmile.FeatureSet[FUNCTIONALS], opensmile.FeatureLevel.Functionals)
 
 
-def _row(file, digest):
+def _row(file, digest, wanted):
     """Functionals of one file; the digest only names the task."""
     y, rate_hz = audio.load(file)
     row = _smile().process_signal(y, rate_hz).to_numpy(np.float32)[0]
-    return np.nan_to_num(row), 1
+    return [(np.nan_to_num(row), 1)]
 
 
 def functionals(index, *, show=None):
@@ -55,13 +55,11 @@ def functionals(index, *, show=None):
     -------
     np.memmap [shape=(clips, 6373)], float32
     """
-    content = audio.digest("\n".join(index.digest).encode())
-    folder = data_dir() / "features" / f"{FUNCTIONALS}-{content}"
-    header = {"functionals": FUNCTIONALS, "opensmile": opensmile.__version__, "content": content}
+    kind = {"functionals": FUNCTIONALS, "opensmile": opensmile.__version__}
     tasks = list(zip(index.speech, index.digest, strict=True))
+    store = cache.Store(data_dir() / "features", kind, index.digest, lambda: (_smile().num_features,))
     # threads do not help (openSMILE keeps Python's lock), and a process each would import everything anew
-    shape = (_smile().num_features,)
-    return cache.fill(_row, tasks, lambda: shape, folder, header, jobs=1, show=show, desc=FUNCTIONALS)[0]
+    return cache.fill(_row, tasks, [store], jobs=1, show=show, desc=FUNCTIONALS)[0][0]
 
 
 def per_speaker(values, index):

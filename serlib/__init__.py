@@ -27,6 +27,7 @@ _getattr, __dir__, __all__ = lazy_loader.attach(
         "plots",
         "recognizer",
         "splits",
+        "teach",
         "training",
         "utils",
         "widgets",

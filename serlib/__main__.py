@@ -109,7 +109,7 @@ def corpora(as_json: Json = False):
     """What corpora are known, which are here, and their licences."""
     from serlib.corpora import CORPORA, present
 
-    fields = ("title", "licence", "homepage", "kaggle")
+    fields = ("title", "licence", "homepage", "sources")
     known = {
         name: {"present": present(name), **{field: getattr(corpus, field) for field in fields}}
         for name, corpus in CORPORA.items()
@@ -140,14 +140,15 @@ def sample(
 @app.command()
 def download(
     corpus: str,
+    source: Annotated[str | None, typer.Option("--from", help="zenodo or kaggle, where a corpus is on both.")] = None,
     to: Annotated[Path | None, typer.Option(help="Folder for the corpus; default: data/CORPUS.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
     as_json: Json = False,
 ):
-    """Download a corpus from Kaggle, with progress; resumes and verifies."""
-    from serlib.corpora import kaggle
+    """Download a corpus from Zenodo or Kaggle, without an account; with progress, verified."""
+    from serlib.corpora import archives
 
-    folder = kaggle.download(corpus, to=to, force=force)
+    folder = archives.download(corpus, source=source, to=to, force=force)
     _tell({"corpus": corpus, "folder": shown(folder)}, as_json, f"{corpus} is in {shown(folder)}.")
 
 

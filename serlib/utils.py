@@ -193,30 +193,33 @@ def atomic_path(target):
 
 @contextlib.contextmanager
 def alone(path, refusal):
-    """Nobody else on this machine is at it meanwhile; a lock goes with its process, so a killed one leaves none.
+    """Keep other processes and threads of this machine out meanwhile; the lock goes with its process.
 
     Parameters
     ----------
     path : Path
-        A file, made where it is missing, that is locked.
+        The file that is locked, made where it is missing. Nothing else may be kept in it.
     refusal : str
-        What is said where another process holds the lock.
+        What is said where another one holds the lock.
 
     Raises
     ------
     SerlibError
-        Another process holds it. Not checked on Windows and on disks that know no locks.
+        Another one holds the lock. Not checked on disks that know no locks.
     """
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
+    from filelock import FileLock, Timeout
 
-            lock = stack.enter_context(open(path, "ab"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise SerlibError(refusal) from None
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SerlibError(refusal) from None
+    except (OSError, NotImplementedError):  # a disk that knows no locks
+        pass
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def remove(path):

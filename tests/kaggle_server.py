@@ -1,4 +1,4 @@
-"""A stand-in for Kaggle on localhost, for the real client to talk to; its faults are switched on by name.
+"""A stand-in for Kaggle on localhost, for the real clients to talk to; its faults are switched on by name.
 
 As Kaggle does, it answers the client's request with a redirect to a signed address on another host (127.0.0.1 instead
 of localhost), so that a client which takes its credentials there is found out.
@@ -14,9 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SIGNED = "/storage/archive.zip?X-Goog-Signature=5157"
 
-#: How the clients ask: kaggle 1.8 and later (on kaggle.com; elsewhere below /api), 1.7.4, the trade of a login.
-ASK = re.compile(r"(/api)?/v1/datasets\.DatasetApiService/DownloadDataset|/api/v1/datasets/download/([\w-]+)/([\w-]+)")
-TRADE = re.compile(r"(/api)?/v1/users\.AccountService/GenerateAccessToken")
+#: How the clients ask: on kaggle.com, and elsewhere.
+ASK = re.compile(r"(/api)?/v1/datasets\.DatasetApiService/DownloadDataset")
 
 
 class KaggleServer(ThreadingHTTPServer):
@@ -25,8 +24,8 @@ class KaggleServer(ThreadingHTTPServer):
     Parameters
     ----------
     archive : bytes
-    accepts : list of str
-        Values of the header Authorization that are let in.
+    accepts : list of str or None
+        Values of the header Authorization that are let in; None: whoever shows none.
     port : int
         0 takes a free one.
 
@@ -36,8 +35,8 @@ class KaggleServer(ThreadingHTTPServer):
         What goes wrong, taken off from the left by each request for the archive that it hits: a status (int) in answer
         to the client, or a word in answer at the storage: "cut" (half of what was asked for, then the line is closed),
         "cut at once", "no range", "long" and "short" (a wrong length), "damaged", "wrong md5", "stall", "page" (a
-        web page instead), "piece" (another range than asked for), "416", "change" (`update` takes the
-        archive's place after this answer); "" is no fault. A client that goes on
+        web page instead), "piece" (another range than asked for), "416", "cut and change" (`update`
+        takes the archive's place after this answer); "" is no fault. A client that goes on
         asks the storage twice: for the whole, which it does not read, and for the rest.
     always : list
         The same, for every request.
@@ -54,7 +53,7 @@ class KaggleServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.archive, self.accepts = archive, list(accepts)
         self.faults, self.always, self.asked = [], [], []
-        self.redirects, self.tag, self.trades, self.update, self.pace_s = True, "v1", {}, b"", 0
+        self.redirects, self.tag, self.update, self.pace_s = True, "v1", b"", 0
         self.over = threading.Event()
 
     @property
@@ -96,13 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
         server.asked.append(one)
         if self.path.startswith("/storage"):
             return self._archive(one["range"])
-        if TRADE.fullmatch(self.path):
-            token = server.trades.get(json.loads(body)["refreshToken"])
-            return self._json(200, {"token": token, "expiresIn": 43200}) if token else self._say(401)
-        asks = ASK.fullmatch(self.path.split("?")[0])
-        if not asks:
+        if not ASK.fullmatch(self.path):
             return self._say(404)
-        fields = json.loads(body) if body else {"ownerSlug": asks[2], "datasetSlug": asks[3]}
+        fields = json.loads(body)
         one["handle"] = f"{fields['ownerSlug']}/{fields['datasetSlug']}"
         fault = self._fault(int)
         if told not in server.accepts or fault:
@@ -146,10 +141,11 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Type": "application/zip",
             "Accept-Ranges": "bytes",
             "ETag": f'"{server.tag}"',
+            "Last-Modified": "Tue, 05 Nov 2019 12:00:00 GMT",
             "x-goog-hash": f"crc32c=AAAAAA==,md5={md5}",
         }
-        if fault == "change":
-            server.archive, server.tag = server.update, "v2"
+        if fault == "cut and change":
+            server.archive, server.tag, fault = server.update, "v2", "cut"
         if fault == "page":
             return self._send(200, b"<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"})
         if fault == "damaged":
@@ -160,7 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(416, b"", headers)
         start, status = 0, 200
         match = re.fullmatch(r"bytes=(\d+)-", asked or "")
-        if match and fault != "no range":
+        same = self.headers.get("If-Range") in (None, headers["ETag"])
+        if match and same and fault != "no range":
             start, status = int(match[1]), 206
             if start >= len(data):
                 return self._send(416, b"", {"Content-Range": f"bytes */{len(data)}"})

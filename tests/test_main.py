@@ -49,7 +49,7 @@ def test_corpora(call):
     code, out, _ = call("corpora", "--json")
     told = json.loads(out)["corpora"]
     assert code == 0 and set(told) >= {"tess", "ravdess", "emodb", "cremad", "savee", "folder", "sample"}
-    assert told["tess"]["kaggle"] and not told["tess"]["present"]
+    assert told["ravdess"]["sources"] == ["zenodo", "kaggle"] and not told["tess"]["present"]
     assert "CC BY-NC" in call("corpora")[1]
 
 

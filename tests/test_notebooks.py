@@ -17,7 +17,7 @@ LEAST = ("01_download", "02_eda", "03_mfcc", "04_lstm_train", "05_evaluate", "06
 SOURCES = sorted({*build.sources(), *(FOLDER / "src" / f"{name}.py" for name in LEAST)})
 MEND = "run `make notebooks`"
 
-pytestmark = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+by_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ def outputs(notebook):
 # --- built and executed --------------------------------------------------------------------------------------------
 
 
+@by_notebook
 def test_built_from_its_source(source, notebook):
     def shown(cells):
         return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in cells]
@@ -65,6 +66,7 @@ def test_built_from_its_source(source, notebook):
     assert [cell.id for cell in notebook.cells] == [cell.id for cell in built.cells]
 
 
+@by_notebook
 def test_executed_from_top_to_bottom(source, notebook):
     counts = [cell.execution_count for cell in code(notebook.cells)]
     assert counts == list(range(1, len(counts) + 1)), MEND
@@ -72,6 +74,7 @@ def test_executed_from_top_to_bottom(source, notebook):
     assert sum(bool(cell.outputs) for cell in code(notebook.cells)) >= len(counts) / 3, "most outputs were stripped"
 
 
+@by_notebook
 def test_outputs_are_those_of_the_sample_corpus(source, notebook):
     # players and pictures of other corpora may not be passed on; a notebook saved by hand has another fingerprint
     made = notebook.metadata.get("serlib", {})
@@ -79,6 +82,7 @@ def test_outputs_are_those_of_the_sample_corpus(source, notebook):
     assert made.get("outputs") == build.fingerprint(notebook), f"saved by hand, not by the build: {MEND}"
 
 
+@by_notebook
 def test_normalised(source, notebook):
     assert "widgets" not in notebook.metadata
     assert "version" not in notebook.metadata.language_info
@@ -95,6 +99,7 @@ def visible(out):
     return re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", f"{data} {out.get('text', '')}")
 
 
+@by_notebook
 def test_pictures_describe_themselves(source, notebook):
     for number, out in outputs(notebook):
         data = out.get("data", {})
@@ -105,6 +110,7 @@ def test_pictures_describe_themselves(source, notebook):
             assert len(alt.split()) >= 4, f"code cell {number}: a picture says only {alt!r}"
 
 
+@by_notebook
 def test_widgets_are_not_compared(source, notebook):
     # what a widget draws goes to the cell under nbval and to the widget in a notebook
     for cell in code(notebook.cells):
@@ -115,6 +121,7 @@ def test_widgets_are_not_compared(source, notebook):
 # --- the shape -----------------------------------------------------------------------------------------------------
 
 
+@by_notebook
 def test_header(source, cells):
     first = cells[0]
     assert first.cell_type == "markdown"
@@ -123,6 +130,7 @@ def test_header(source, cells):
     assert re.search(r"\bdata\b", first.source, re.IGNORECASE)
 
 
+@by_notebook
 def test_goals_are_answered(source, cells):
     opening = next(cell for cell in cells if cell.cell_type == "markdown" and items(cell.source))
     assert cells.index(opening) <= 1, "the goals stand in the first cell or the one after it"
@@ -132,6 +140,7 @@ def test_goals_are_answered(source, cells):
     assert len(answers) == len(goals), "the last cell answers the goals one by one"
 
 
+@by_notebook
 def test_knobs(source, cells):
     def is_knobs(cell):
         body = ast.parse(plain(cell.source)).body
@@ -158,6 +167,7 @@ def plain(text):
     return "\n".join("" if re.match(r"\s*[%!]", line) else line for line in text.splitlines())
 
 
+@by_notebook
 def test_cells_are_small_and_introduced(source, cells):
     assert not [cell.source for cell in cells if not cell.source.strip()], "an empty cell"
     for before, cell in itertools.pairwise(cells):
@@ -167,6 +177,7 @@ def test_cells_are_small_and_introduced(source, cells):
             assert len(lines) <= 20, f"{len(lines)} lines want to be a function of serlib:\n{cell.source}"
 
 
+@by_notebook
 def test_no_result_is_typed_in_prose(source, cells):
     for cell in cells:
         if cell.cell_type == "markdown":
@@ -174,7 +185,128 @@ def test_no_result_is_typed_in_prose(source, cells):
             assert not found, f"{found} stands in prose; print it in a cell, or say it in words"
 
 
+# --- what was trained ----------------------------------------------------------------------------------------------
+
+#: Calls whose value follows from trained weights; what hangs on such a value and does not; and calls that only write.
+TRAINING = re.compile(r"(serlib|training|\w*model)\.fit|(\w+\.)?(evaluate|compare|Recognizer)|(\w+\.)?Run\.load|search")
+SETTLED = {"labels", "folder", "split", "spec", "resampled_by", "n_test"}
+WRITING = {"write", "write_comparison"}
+
+
+class Trained:
+    """Follows what comes out of trainings through the names of a notebook, cell after cell.
+
+    `self.names` are those that hold something trained; `see` tells of a cell whether it uses and whether it prints it.
+    """
+
+    def __init__(self):
+        self.names = set()
+        self.uses = self.prints = False
+
+    def see(self, source):
+        self.uses = self.prints = False
+        for statement in ast.parse(plain(source)).body:
+            self._visit(statement, depends=False)
+        return self.uses, self.prints
+
+    def _follows(self, node):
+        if isinstance(node, ast.Attribute) and node.attr in SETTLED:
+            return False
+        if isinstance(node, ast.Name):
+            return isinstance(node.ctx, ast.Load) and node.id in self.names
+        if isinstance(node, ast.Call):
+            if TRAINING.fullmatch(ast.unparse(node.func)):
+                return True
+            if getattr(node.func, "attr", "") in WRITING:
+                return False
+        return any(self._follows(child) for child in ast.iter_child_nodes(node))
+
+    def _visit(self, node, *, depends):
+        """`depends`: whether the statement is reached at all, or how often, follows from what was trained."""
+        blocks = [part for name in ("body", "orelse", "finalbody") for part in getattr(node, name, [])]
+        handlers = getattr(node, "handlers", [])
+        if isinstance(node, ast.FunctionDef):
+            if any(self._follows(part) for part in blocks):
+                self.names.add(node.name)
+            return
+        inside = {id(part) for part in (*blocks, *handlers)}
+        own = [child for child in ast.iter_child_nodes(node) if id(child) not in inside]
+        if any(self._follows(child) for child in own):
+            depends = True
+        names = [part for child in own for part in ast.walk(child) if isinstance(part, ast.Name)]
+        stored = {part.id for part in names if isinstance(part.ctx, ast.Store)}
+        if not isinstance(node, ast.AugAssign):
+            self.names -= stored
+        if depends:
+            self.uses = True
+            self.names |= stored
+            self.prints |= not isinstance(node, ast.Assert) and any(map(prints, own if blocks else [node]))
+        for part in blocks:
+            self._visit(part, depends=depends)
+        for handler in handlers:
+            if handler.name and any(self._follows(part) for part in blocks):
+                self.names.add(handler.name)
+            for part in handler.body:
+                self._visit(part, depends=depends)
+
+
+def prints(node):
+    """Whether it prints or is an expression by itself, which a notebook shows; pictures are never compared."""
+    called = {
+        getattr(part.func, "attr", getattr(part.func, "id", ""))
+        for part in ast.walk(node)
+        if isinstance(part, ast.Call)
+    }
+    alone = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call)
+    return alone or bool(called & {"print", "display"})
+
+
+@pytest.mark.parametrize(
+    "source, uses, prints",
+    [
+        ("print(1)", False, False),
+        ("rule = make_pipeline(NearestCentroid()).fit(x, y)\nprint(rule.score(x, y))", False, False),
+        ("run = serlib.fit(r, t)\nrun = 1\nprint(run)", True, False),
+        ("run = serlib.fit(r, t)\nprint(run.labels)", True, False),
+        ("run = serlib.fit(r, t)\nprint(run.history)", True, True),
+        ("def trained(kind):\n    return serlib.fit(r, kind)\nx = trained(1).model(y)\nx", True, True),
+        ("for row in serlib.compare(t).rows():\n    print('row')", True, True),
+        ("try:\n    serlib.fit(r, t)\nexcept KeyboardInterrupt:\n    print('stopped')", True, False),
+        ("try:\n    serlib.fit(r, t)\nexcept SerlibError as error:\n    print(error)", True, True),
+        ("found = serlib.evaluate(run)\nplots.show(plots.confusion(found))\nassert found.uar > 0.5", True, False),
+        ("if serlib.evaluate(run).uar > 0.5:\n    print('well')", True, True),
+    ],
+)
+def test_what_was_trained_is_followed(source, uses, prints):
+    assert Trained().see(source) == (uses, prints)
+
+
+@by_notebook
+def test_what_was_trained_is_tagged(source, cells):
+    trained = Trained()
+    for cell in code(cells):
+        tags = cell.metadata.get("tags", [])
+        uses, printed = trained.see(cell.source)
+        if printed and "print" not in cell.source and "nbval-ignore-output" in tags:
+            continue  # a widget
+        assert not printed or build.TRAINED in tags, (
+            f"tag this cell {build.TRAINED}, see notebooks/build.py:\n{cell.source}"
+        )
+        assert uses or build.TRAINED not in tags, f"nothing here is trained, so it is compared:\n{cell.source}"
+
+
+@by_notebook
+def test_what_a_trained_cell_claims_is_asserted(source, cells):
+    cells = code(cells)
+    for number, cell in enumerate(cells):
+        if build.TRAINED in cell.metadata.get("tags", []):
+            near = cells[max(0, number - 1) : number + 2]
+            asserted = [node for one in near for node in ast.walk(ast.parse(plain(one.source)))]
+            assert any(isinstance(node, ast.Assert) for node in asserted), f"assert what it claims:\n{cell.source}"
+
+
+@by_notebook
 def test_the_tags_are_known(source, cells):
-    known = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
+    known = {build.TRAINED, "nbval-ignore-output", "nbval-skip", "raises-exception"}
     for cell in cells:
         assert set(cell.metadata.get("tags", [])) <= known, cell.metadata

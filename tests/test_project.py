@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -251,7 +252,9 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported():
         names -= {*sys.stdlib_module_names, "serlib", *(path.stem for path in files)}
         return {normal(PYPI.get(name, name)) for name in names}
 
-    used = needed(MODULES)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    optional = {normal(Requirement(line).name) for lines in extras.values() for line in lines}
+    used = needed(MODULES) - optional
     # a notebook may use what serlib does not
     lessons = "\n".join(path.read_text(encoding="utf-8") for path in build.sources())
     taught = {normal(PYPI.get(n, n)) for n in re.findall(r"^(?:import|from) (\w+)", lessons, re.MULTILINE)}

@@ -85,6 +85,33 @@ def test_home_and_data(monkeypatch, tmp_path):
     assert (utils.home() / "pyproject.toml").is_file()
 
 
+def test_a_lock_keeps_others_out_and_goes_with_its_process(tmp_path):
+    lock = tmp_path / "lock"
+    hold = (
+        "import sys, time, filelock\nwith filelock.FileLock(sys.argv[1]):\n print('held', flush=True)\n time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", hold, str(lock)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(SerlibError, match="wait for it"), utils.alone(lock, "wait for it"):
+            pytest.fail("two at once")
+    finally:
+        other.kill()
+        other.wait()
+    for _ in range(2):
+        with utils.alone(lock, "wait for it"):
+            pass
+
+
+def test_a_disk_without_locks_stops_nobody(tmp_path, monkeypatch):
+    def unknown(*_):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr("fcntl.flock", unknown)
+    with utils.alone(tmp_path / "lock", "wait for it"):
+        pass
+
+
 def test_progress_is_silent_where_asked(monkeypatch, capfd):
     monkeypatch.setenv("SERLIB_PROGRESS", "0")
     assert list(utils.progress(range(3))) == [0, 1, 2]

@@ -22,14 +22,14 @@
 # After this notebook you can
 #
 # 1. say which corpora there are, and what their licences let you do;
-# 2. give Kaggle's client your credentials without showing them to anybody;
-# 3. download a corpus once, checked, however often the line is cut;
+# 2. download a corpus once, checked, however often the line is cut;
+# 3. sign in to Kaggle, where you must, without showing your credentials to anybody;
 # 4. make the index of its clips, and compare what was found with what there should be;
 # 5. say why copies in an archive make a test worthless, and keep them out.
 
 # %% [markdown]
-# On Google Colab this cell installs what the notebooks need; anywhere else it does nothing. Clone or upload the
-# repository to Colab first, and name its folder here.
+# On Google Colab this cell installs the two packages that Colab lacks, and leaves all others as they are; anywhere else
+# it does nothing. Clone or upload the repository to Colab first, and name its folder here.
 
 # %%
 import sys
@@ -38,7 +38,7 @@ if "google.colab" in sys.modules:
     CHECKOUT = "/content/serlib"
     sys.path.insert(0, CHECKOUT)
     # %cd {CHECKOUT}
-    # %pip install -q -r requirements.txt
+    # %pip install -q espeakng-loader optuna
 
 # %% [markdown]
 # We need `serlib.download` for the download, and `serlib.corpora` for what is known about each corpus.
@@ -95,42 +95,46 @@ for name in CORPORA:
     print(f"{name:8}", "is here" if present(name) else "-")
 
 # %% [markdown]
-# ## Who you are
-#
-# TESS, RAVDESS and others are on Kaggle, which gives them to whoever has an account. Its client finds your credentials
-# in one of these places, the first that has some:
-#
-# - an **access token**: in the environment variable `KAGGLE_API_TOKEN`, or alone in the file `~/.kaggle/access_token`;
-# - a **key**: in `KAGGLE_USERNAME` and `KAGGLE_KEY`, or in `~/.kaggle/kaggle.json`, which looks like
-#   `kaggle.json.example` in this repository;
-# - what `kaggle auth login` leaves.
-#
-# You make a token or a key on [kaggle.com/settings](https://www.kaggle.com/settings), in the section API. A file with
-# credentials is nobody else's business: `chmod 600 ~/.kaggle/kaggle.json` takes away everybody else's right to read it.
-# Never type credentials into a notebook: its outputs are saved, and sooner or later shared.
-#
-# The next cell says where credentials were found on this machine, not what they are.
-
-# %% tags=["nbval-ignore-output"]
-print(kaggle.credentials())
-
-# %% [markdown]
 # ## The download
 #
-# One call. What is there is not downloaded again; the sample corpus is made. A download that was cut goes on where it
-# stopped, in the same call or in the next. The size of the archive and the checksum of each file are compared with what
-# they should be, and the folder appears only when all of it is there. If anything fails, one sentence says what to do.
+# One call, and no account: RAVDESS comes from [Zenodo](https://zenodo.org), where its authors have published it; TESS
+# and others come from Kaggle, whose client `kagglehub` gives public data sets to anybody. What is there is not
+# downloaded again; the sample corpus is made. A download from Kaggle that was cut goes on where it stopped, in the same
+# call or in the next. The checksums of the archive and of each file are compared with what they should be, and the
+# folder appears only when all of it is there. If anything fails, one sentence says what to do.
 
 # %%
-folder = kaggle.download(CORPUS)
+folder = serlib.download(CORPUS)
 print(CORPUS, "is in", shown(folder))
 
 # %% [markdown]
-# From a terminal, the same is `python -m serlib download tess`. On Kaggle itself nothing is downloaded: there you add
-# the data set to the notebook, and it is found in the input folder. Without an account the browser helps: save the
-# archive as `data/tess.zip`, and the same call unpacks it, after a look at each entry. An archive is a program for your
-# disk: an entry called `../../.bashrc` would be written outside the folder, one of a few bytes can swell to fill the
-# disk. Such archives are refused.
+# From a terminal, the same is `python -m serlib download tess`; `download ravdess --from kaggle` chooses between two
+# sources. On Kaggle itself nothing is downloaded: there you add the data set to the notebook, and it is found in the
+# input folder. An archive that you have downloaded with the browser and saved as `data/tess.zip` is used as well.
+#
+# An archive is a program for your disk: an entry called `../../.bashrc` would be written outside the folder, and one of
+# a few bytes can swell to fill the disk. Each entry is looked at first, and such archives are refused.
+
+# %% [markdown]
+# ## Signing in to Kaggle
+#
+# Only where Kaggle asks who you are do you need an account. Most tutorials sign in with a file `kaggle.json`, which
+# looks like `kaggle.json.example` in this repository and lies in the folder `~/.kaggle`, and call the client like this:
+#
+#     import kaggle
+#     kaggle.api.dataset_download_files("ejlok1/toronto-emotional-speech-set-tess", path="data", unzip=True)
+#
+# Where a `kaggle.json` lies, `serlib.download` makes this call, and unpacks by itself. You make the file on
+# [kaggle.com/settings](https://www.kaggle.com/settings), in the section Legacy API Credentials. What is called API
+# token there today (`KGAT_...`) belongs alone into the file `~/.kaggle/access_token` or into the variable
+# `KAGGLE_API_TOKEN`.
+#
+# Credentials are nobody else's business: `chmod 600 ~/.kaggle/kaggle.json` takes away everybody else's right to read
+# them. Never type them into a notebook: its outputs are saved, and sooner or later shared. The next cell says where
+# credentials were found on this machine, not what they are.
+
+# %% tags=["nbval-ignore-output"]
+print(kaggle.credentials())
 
 # %% [markdown]
 # ## The index
@@ -250,7 +254,7 @@ assert scores["with copies"] > 0.6 > 2 * scores["without"]
 # ## What you take along
 #
 # 1. The registry names each corpus with its licence and citation: free for research, never to be passed on from here.
-# 2. Credentials lie in a file that only you can read, or in the environment; they are found there, and never printed.
-# 3. `download("tess")` does nothing, or all of it: resumed, checked, unpacked without surprises.
+# 2. `download("tess")` does nothing, or all of it: resumed, checked, unpacked without surprises.
+# 3. Credentials lie in a file that only you can read, or in the environment; they are found there, and never printed.
 # 4. The index is one row a clip; what was rejected, repaired or missing stands beside it, and the counts are compared.
 # 5. Copies let a model that has learned nothing pass the test; the digest of the bytes finds them.

@@ -93,18 +93,19 @@ recipes = [replace(recipe, epochs=max(1, round(SHARE * recipe.epochs))) for reci
 # role serve as validation, as papers do. *Speaker* holds out a voice. Stop it whenever you like and call it again: it
 # goes on with the epoch that it was in.
 
-# %%
+# %% tags=["trained"]
 root = home() / "checkpoints" / f"06-{CORPUS}-{len(words)}words-{SHARE:.2f}"  # what cuts short is kept apart
 found = compare(index, recipes, splits=SPLITS, seeds=SEEDS, root=root, jobs=JOBS)
 table = found.table
 print(len(table), "rows,", table.runs.sum(), "trainings")
+assert len(table) == len(recipes) * len(SPLITS), "a recipe or a split is missing"
 
 # %% [markdown]
 # Reported against measured: what the authors found on recordings of people stands beside what the corpus named above
 # gives here. The interval is a bootstrap as in notebook 05; the weakest emotion shows what a mean hides. Can a model be
 # worse than guessing? On a new voice it can: what told one voice's emotions apart may point to others in the next.
 
-# %%
+# %% tags=["trained"]
 told = pd.DataFrame(
     {
         "split": table["split"],
@@ -121,7 +122,7 @@ print(told.to_string(index=False))
 # The same as a picture. A stroke is what the authors reported, the dotted line is guessing. Look at the order of the
 # recipes under the one question and under the other.
 
-# %%
+# %% tags=["trained"]
 plots.show(plots.recipes_compared(table))
 known, new = (table[table["split"] == split].set_index("recipe")["uar"] for split in (SPLITS[0], SPLITS[-1]))
 new = new[known.index]
@@ -136,7 +137,7 @@ assert new.mean() < known.mean()
 # looks at the clips that only one of them gets right. It takes clips for independent, which those of one voice are not:
 # a small p is about this voice.
 
-# %%
+# %% tags=["trained", "nbval-ignore-output"]
 for pair in found.neighbours.itertuples():
     verdict = "more than chance" if pair.p_mid < 0.05 else "may be chance"
     print(f"{pair.split:10} {pair.better:13} {pair.only_a:3} : {pair.only_b:<3} {pair.worse:13} {verdict}")
@@ -147,9 +148,10 @@ for pair in found.neighbours.itertuples():
 # Seconds belong to the machine that ran this: yours differ. The last column is what a user waits for: the model alone,
 # for one clip whose features are there.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["trained", "nbval-ignore-output"]
 cost = table[table["split"] == SPLITS[-1]].set_index("recipe")[["parameters", "epochs", "train_s", "ms_a_clip"]]
 print(cost.astype({"parameters": int, "epochs": int}).round(1).rename_axis(index=None).to_string())
+assert cost.parameters.idxmax() == "functionals"
 
 # %% [markdown]
 # ## Better settings, without looking
@@ -157,7 +159,7 @@ print(cost.astype({"parameters": int, "epochs": int}).round(1).rename_axis(index
 # A search trains with other settings again and again. The test role is cut off before it begins, so that what it finds
 # is chosen on the validation role alone; the figure that wins is the best of many and too good to be expected again.
 
-# %%
+# %% tags=["trained"]
 ours = replace(serlib.RECIPES["lstm-123"], epochs=4 if SMALL else 50)
 roles = serlib.split(index, "random", seed=0)
 best = search(usual_space(ours), roles, out=home() / "checkpoints" / f"06-{CORPUS}-search", trials=TRIALS)
@@ -167,8 +169,9 @@ print(f"{len(best.trials)} trials; the best: learning rate {best.best.learning_r
 # Learning rates are drawn on a logarithmic scale; later draws lean towards what went well. Give it your own space: a
 # function that makes a recipe out of an Optuna trial.
 
-# %%
+# %% tags=["trained"]
 print(best.trials.assign(value=best.trials["value"].round(2)).round(5).to_string(index=False))
+assert best.value == best.trials["value"].max() and len(best.trials) == TRIALS
 
 # %% [markdown]
 # ## To keep

@@ -41,14 +41,15 @@ from serlib import audio, plots, widgets
 from serlib.utils import home
 
 # %% [markdown]
-# Everything that can be turned is here; the first five must be those of notebook 04 to find its run.
+# Everything that can be turned is here; the first six must be those of notebook 04 to find its run.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
 RECIPE = "lstm-256"  # published system A
 KEEP = "best"  # which epoch's weights: last, as tutorials do, or best on the validation role
 SEED = 0  # of the split and of the training
-SETTINGS = {"batch_size": 16, "epochs": 18} if CORPUS == "sample" else {}  # few clips, small batches; {}: the recipe's
+SAMPLE = dict(batch_size=32, epochs=60, learning_rate=0.002, schedule="cosine", label_smoothing=0.1)  # few clips
+SETTINGS = SAMPLE if CORPUS == "sample" else {}  # instead of the recipe's
 NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
 THRESHOLD = 0.6  # below this confidence the model says "unsure"
 PIECE_S = 0.1  # what a microphone hands over at a time
@@ -74,7 +75,7 @@ print("can say:", *recognizer.labels, "and unsure")
 # We play a clip of the test role to it, as if somebody spoke; of one clip for each emotion the one whose answer it is
 # surest of, so that there is an answer to see:
 
-# %%
+# %% tags=["trained"]
 asked = table[table.role == "test"].drop_duplicates("label")
 clip = max(asked.itertuples(), key=lambda clip: recognizer.predict(clip.speech).confidence)
 y, rate_hz = audio.load(clip.speech)
@@ -89,9 +90,10 @@ for start in range(0, len(sound), step):
 # %% [markdown]
 # The first answers hear only the beginning of the sentence. When the take is over, the whole of it is asked about:
 
-# %%
+# %% tags=["trained"]
 heard, answer = listener.finish()
 print(f"meant: {clip.label}, heard: {answer.label}")
+assert answer.label != "unsure" and len(heard) <= len(sound)
 
 # %% [markdown]
 # ## What the delay is made of
@@ -127,13 +129,14 @@ widgets.live(recognizer)
 # People do not speak in clips. Here several clips follow each other with pauses, as a recording of a conversation
 # would. Each answer hears a window; the windows overlap.
 
-# %%
+# %% tags=["trained"]
 said = asked.sort_values("speech").head(5)
 parts = [audio.load(path, rate_hz=rate_hz)[0] for path in said.speech]
 recording = np.concatenate([part for y in parts for part in (y, room)])
 timeline = recognizer.timeline(recording, rate_hz=rate_hz, window_s=WINDOW_S, hop_s=WINDOW_S / 4)
 print("meant:", *said.label)
 print(f"{len(recording) / rate_hz:.1f} s, {len(timeline)} answers, {(timeline.label == 'unsure').sum()} of them unsure")
+assert timeline.start_s.iloc[0] == 0 and abs(timeline.end_s.iloc[-1] - len(recording) / rate_hz) < 0.1
 
 # %% [markdown]
 # Under the waveform: what was heard, grey where the model abstains. Play it. Where does it change its mind, and where
@@ -147,11 +150,13 @@ widgets.scope(recording, rate_hz, timeline=timeline, gain=widgets.common_gain([r
 # A higher threshold makes it more careful: it says less, and what it says is right more often (notebook 05 has the
 # curve). How much of the recording is left?
 
-# %%
+# %% tags=["trained"]
 best = timeline[recognizer.labels].max(axis=1)
 speech = (timeline.reason == "") | timeline.reason.str.contains("confidence")  # the others are no speech at all
-for threshold in (0.0, 0.5, 0.7, 0.9):
-    print(f"threshold {threshold:.1f}: answers for {(speech & (best >= threshold)).mean():.0%} of the windows")
+shares = {threshold: (speech & (best >= threshold)).mean() for threshold in (0.0, 0.5, 0.7, 0.9)}
+for threshold, share in shares.items():
+    print(f"threshold {threshold:.1f}: answers for {share:.0%} of the windows")
+assert shares[0.9] < shares[0.0], "a higher threshold says as much"
 
 # %% [markdown]
 # ## A corpus of your own

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 
 import numpy as np
@@ -90,29 +89,21 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
     if not len(table):
         raise SerlibError("The table holds no clips to copy; take one that holds some.")
     clips = [(os.fspath(file), digest) for file, digest in zip(table["speech"], table["digest"], strict=True)]
-    header = {
+    kind = {
         "version": [features.FEATURES_VERSION, AUGMENT_VERSION],
         "spec": spec.to_dict(),
-        "content": audio.digest("\n".join(digest for _, digest in clips).encode()),
         "names": features.names(spec),
         "copies": copies.to_dict(),
         "seed": int(seed),
     }
-    folder = data_dir() / "features" / audio.digest(json.dumps(header, sort_keys=True).encode())
-    values, _ = cache.fill(
-        functools.partial(_row, spec=spec, copies=copies, shape=features.row_shape(table, spec), seed=int(seed)),
-        clips,
-        lambda: (copies.n, *features.row_shape(table, spec)),
-        folder,
-        header,
-        jobs=jobs,
-        show=show,
-        desc="changed copies",
-    )
+    shape = (copies.n, *features.row_shape(table, spec))
+    store = cache.Store(data_dir() / "features", kind, [digest for _, digest in clips], lambda: shape)
+    work = functools.partial(_row, spec=spec, copies=copies, shape=shape[1:], seed=int(seed))
+    values, _ = cache.fill(work, clips, [store], jobs=jobs, show=show, desc="changed copies")[0]
     return values.swapaxes(0, 1)
 
 
-def _row(file, digest, spec, copies, shape, seed):
+def _row(file, digest, wanted, *, spec, copies, shape, seed):
     """Features of all changed copies of a file [shape=(n, *shape)]."""
     y, rate_hz = audio.checked(file, digest, rate_hz=spec.rate_hz)
     if not len(y) or not np.isfinite(y).all():
@@ -134,4 +125,4 @@ def _row(file, digest, spec, copies, shape, seed):
             row[:] = features.summarise(rows, spec)
         else:
             row[: len(rows)] = rows[: len(row)]
-    return out, copies.n
+    return [(out, copies.n)]

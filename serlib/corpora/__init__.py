@@ -9,12 +9,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "archives",
         "cremad",
         "emodb",
         "export",
         "folder",
         "kaggle",
         "nemo",
+        "published",
         "ravdess",
         "registry",
         "sample",
@@ -22,11 +24,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "tables",
         "tess",
         "words",
+        "zenodo",
     ],
     submod_attrs={
         "corpus": ["Clip", "Corpus", "Reading"],
         "indexing": ["expected", "index"],
-        "kaggle": ["download"],
+        "archives": ["download"],
         "registry": ["CORPORA", "default", "find", "notice", "present"],
     },
 )

@@ -1,4 +1,4 @@
-"""Unpack an archive that came from outside: checked before a byte is written, all or nothing."""
+"""From a corpus's name to its folder: download the archive unless it is there, unpack it with limits."""
 
 import errno
 import json
@@ -12,10 +12,18 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from serlib.utils import SerlibError, disk_fault, progress, remove, shown
+from serlib.corpora import kaggle, registry, zenodo
+from serlib.corpora.corpus import walk
+from serlib.utils import SerlibError, alone, data_dir, disk_fault, progress, remove, shown
 
-#: Marks a folder that was unpacked whole; holds how many files and bytes it had. Its dot hides it from the index.
+#: Marks a folder that was unpacked whole; holds how many files it had. Its dot hides it from the index.
 MARKER = ".serlib-unpacked.json"
+
+#: The archive, once it is whole.
+PACKED = "archive.zip"
+
+#: Who brings an archive; a corpus is taken from the first of these that has it.
+SOURCES = {"zenodo": zenodo.fetch, "kaggle": kaggle.fetch}
 
 #: What no archive of speech reaches. Recorded speech packs to a half, a file of zeros to a thousandth: a "bomb".
 MAX_ENTRIES = 500_000
@@ -29,27 +37,164 @@ _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, ValueError, OverflowError, LookupError, NotImplementedError),
 )
-_BLOCK = 2**20
 
 
 class BadArchive(SerlibError):
     """The archive itself is at fault: damaged, or made to do harm. To unpack it again is of no use."""
 
 
+def download(corpus, *, source=None, to=None, show=None, force=False, keep_archive=False):
+    """Get a corpus, unless it is there.
+
+    An interrupted download from Kaggle goes on where it stopped, in this call or the next. The MD5 of the archive is
+    checked where it is known, the CRC-32 of every file always, and that clips of the corpus are in it; then the
+    archive is deleted. An archive that you have downloaded with the browser is used where it lies beside the folder
+    (`data/tess.zip`).
+
+    Parameters
+    ----------
+    corpus : str
+        Name in `serlib.corpora.CORPORA`.
+    source : str, optional
+        "zenodo" or "kaggle"; default: the first of `CORPORA[corpus].sources`. Neither needs an account.
+    to : str or Path, optional
+        Folder to make; default: `data/<corpus>`.
+    show : bool, optional
+        Progress bar; default: shown unless `SERLIB_PROGRESS=0`.
+    force : bool
+        Download again what is there, and replace it.
+    keep_archive : bool
+        Keep the archive beside the folder, as <folder>.zip.
+
+    Returns
+    -------
+    Path of the folder that holds the corpus.
+
+    Raises
+    ------
+    SerlibError
+        There is no network or no room, the source refuses, the archive is damaged or dangerous, or the corpus cannot be
+        downloaded. The message says what to do, and never holds a credential.
+
+    Examples
+    --------
+    >>> download("savee", source="zenodo")
+    Traceback (most recent call last):
+    serlib.utils.SerlibError: savee is not on zenodo; choose source kaggle
+
+    Taught in notebooks/01_download.
+    """
+    entry = registry.entry(corpus)
+    target = (data_dir() / corpus if to is None else Path(to)).expanduser().absolute()
+    part = target.with_name(f".{target.name}.part")
+    place = None if force else _present(entry, target, to)
+    if place and not (part / PACKED).exists():
+        return place
+    if place is None:
+        room_for(target)
+        by_browser = target.with_name(f"{target.name}.zip")
+        if force or not by_browser.is_file():
+            by_browser = None
+            source = _source(entry, source, target)
+    try:
+        part.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_fault(error, part) from None
+    with alone(part / "lock", f"Another download of {corpus} is running ({shown(part)}); wait for it"):
+        place = None if force else _present(entry, target, to)
+        if place is None:  # else another process was quicker, or one was killed before it had tidied up
+            archive = by_browser or _fetch(entry, source, part, force=force, show=show)
+            _install(entry, archive, part, target, show=show)
+            if keep_archive and not by_browser:
+                os.replace(archive, target.with_name(f"{target.name}.zip"))
+        remove(part)
+    return place or target
+
+
+def _present(entry, target, to):
+    """Where the corpus is already; None where it is not, or where files of what was unpacked are gone."""
+    if (target / MARKER).is_file():
+        if not whole(target):
+            return None
+        if not _holds(entry, target):
+            raise SerlibError(registry.misfit(entry, target))
+        return target
+    if to is None:
+        return registry.find(entry.name) if registry.present(entry.name) or entry.synthetic else None
+    return target if target.is_dir() and _holds(entry, target) else None
+
+
+def _holds(entry, folder):
+    return any(entry.parse(path) for path in walk(folder, []))
+
+
+def _source(entry, source, target):
+    """Who brings the archive, or a SerlibError that says how else to get the corpus."""
+    if entry.synthetic:
+        raise SerlibError(f"{entry.title} is made on this machine, not downloaded; run: python -m serlib {entry.name}")
+    if entry.scan:
+        raise SerlibError(f"{entry.title} cannot be downloaded; put them into {shown(target)}, one folder a label")
+    if not entry.sources:
+        raise SerlibError(f"{entry.title} is to be got from {entry.homepage}; unpack it into {shown(target)}")
+    if source is None:
+        source = entry.sources[0]
+    if source not in entry.sources:
+        raise SerlibError(f"{entry.name} is not on {source}; choose source {' or '.join(entry.sources)}")
+    if entry.kaggle and (os.environ.get("KAGGLE_KERNEL_RUN_TYPE") or registry.KAGGLE_INPUT.is_dir()):
+        raise SerlibError(
+            f"On Kaggle nothing is downloaded: choose Add Input beside the notebook, add the data set {entry.kaggle}, "
+            "then run this again"
+        )
+    return source
+
+
+def _fetch(entry, source, part, *, force, show):
+    """The whole archive, which an interrupted call may have left there."""
+    packed = part / PACKED
+    if force:
+        packed.unlink(missing_ok=True)
+    if packed.is_file():
+        return packed
+    try:
+        os.replace(SOURCES[source](entry, part, show=show), packed)
+    except SerlibError:
+        if not any(part.glob("*.zip")):
+            remove(part)
+        raise
+    return packed
+
+
+def _install(entry, archive, part, target, *, show):
+    """Unpack beside the target, look whether it is the corpus, and only then give it its name."""
+    work = part / "unpacked"
+    remove(work)
+    try:
+        unpack(archive, work, show=show)
+        if not _holds(entry, work):
+            others = [name for name, other in registry.CORPORA.items() if not other.scan and _holds(other, work)]
+            holds = f"holds {others[0]}" if others else "holds no file of it"
+            raise BadArchive(f"{shown(archive)} is not {entry.title} ({holds}) and was not unpacked; get another one")
+    except BadArchive:
+        remove(part)
+        raise
+    if target.is_dir():
+        remove(part / "replaced")
+        os.rename(target, part / "replaced")  # removed file by file it might be taken for whole after a kill
+    os.replace(work, target)
+
+
 def unpack(archive, to, *, show=None):
-    """Unpack a ZIP archive into a folder of its own.
+    """Unpack a ZIP archive that came from outside: checked before a byte is written.
 
     Entries that lead outside the folder, absolute names, links, devices, encrypted or double entries and archives
-    that swell beyond all measure are refused before anything is written. Each file's CRC-32 is checked. The files are
-    written beside `to`, which appears when all of them are there: after an interruption there is no half folder, and
-    what the interruption left is removed by the next call.
+    that swell beyond all measure are refused. The CRC-32 of each file is checked.
 
     Parameters
     ----------
     archive : str or Path
         A ZIP file, called whatever it likes.
     to : str or Path
-        The folder to make. One that was unpacked before is replaced; one that holds anything else is refused.
+        The folder to make, which must not exist. After an error it does not.
     show : bool, optional
         Progress bar.
 
@@ -62,71 +207,52 @@ def unpack(archive, to, *, show=None):
     BadArchive
         The archive is damaged or dangerous.
     SerlibError
-        There is no such archive, no room on the disk, or `to` holds something else.
-
-    Taught in notebooks/01_download.
+        There is no room on the disk.
     """
-    archive, to = Path(archive), Path(to).resolve()
-    if not archive.is_file():
-        raise SerlibError(f"{shown(archive)} does not exist; download it first")
-    room_for(to)
-    work, before = to.with_name(f".unpacking-{to.name}"), to.with_name(f".replaced-{to.name}")
-    fault = None
+    archive, to = Path(archive), Path(to)
+    if to.exists():
+        raise SerlibError(f"{shown(to)} holds other files, which stay as they are; name another folder")
     try:
         _check_list(archive)
         with zipfile.ZipFile(archive) as opened:
             entries = _checked(opened, archive)
-            size = sum(entry.file_size for entry, _ in entries)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            if size > (free := shutil.disk_usage(to.parent).free):
+            size = sum(entry.file_size for entry in entries)
+            to.mkdir(parents=True)
+            if size > (free := shutil.disk_usage(to).free):
                 raise SerlibError(
                     f"{shown(archive)} unpacks to {_mb(size)} and the disk of {shown(to.parent)} has {_mb(free)} left; "
                     "make room, then run this again"
                 )
-            remove(work)
-            remove(before)
-            work.mkdir()
-            with progress(total=size, desc=f"unpack {to.name}", unit="B", show=show) as bar:
-                bar.unit_scale = True
-                for entry, target in entries:
-                    _write(opened, entry, work / target, bar)
-        files = sum(not _is_folder(entry) for entry, _ in entries)
-        (work / MARKER).write_text(json.dumps({"archive": archive.name, "files": files, "bytes": size}) + "\n")
-        if to.is_dir():
-            os.rename(to, before)  # removed piece by piece it might be taken for whole after a kill
-        os.replace(work, to)
-    except (FileExistsError, NotADirectoryError) as error:
-        fault = BadArchive(
-            f"{shown(archive)} holds {_quoted(Path(error.filename).name)} twice (or in capital and small letters, "
-            "which this disk takes for the same); unpack it by hand and keep one"
-        )
+            for entry in progress(entries, desc="unpack", unit="file", show=show):
+                opened.extract(entry, to)  # compares the CRC-32
+        files = sum(not entry.is_dir() for entry in entries)
+        (to / MARKER).write_text(json.dumps({"files": files}) + "\n")
+        return to
+    except SerlibError as error:
+        fault = error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        name = ascii(Path(error.filename).name[:80])
+        fault = BadArchive(f"{shown(archive)} holds {name} twice, as a file and as a folder; download it again")
     except OSError as error:
         # bz2 says "invalid data" and a seek to nowhere "invalid argument": the archive's fault, not the disk's
         fault = _damaged(archive, error) if error.errno in (None, errno.EINVAL) else disk_fault(error, to)
     except _DAMAGED as error:
         fault = _damaged(archive, error)
-    finally:
-        if before.exists() and not to.exists():
-            os.rename(before, to)
-        remove(work)
-        remove(before)
-    if fault:
-        raise fault
-    return to
+    remove(to)
+    raise fault
 
 
 def whole(folder):
     """Whether a folder was unpacked by `unpack` and nothing has been taken away from it since."""
     try:
-        told = json.loads((Path(folder) / MARKER).read_text())
-        return sum(len(files) for _, _, files in os.walk(folder)) - 1 >= told["files"]
+        files = json.loads((Path(folder) / MARKER).read_text())["files"]
+        return sum(len(names) for _, _, names in os.walk(folder)) - 1 >= files
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def room_for(to):
     """Refuse a folder that holds what `unpack` did not put there."""
-    to = Path(to)
     if to.exists() and not to.is_dir():
         raise SerlibError(f"{shown(to)} is a file; name a folder that does not exist yet")
     if to.is_dir() and any(to.iterdir()) and not (to / MARKER).is_file():
@@ -145,7 +271,7 @@ def _check_list(archive):
 
 
 def _checked(opened, archive):
-    """(entry, its path inside the folder) for each entry; BadArchive where one of them may not be unpacked."""
+    """The entries, their names cleaned; BadArchive where one of them may not be unpacked."""
     entries = opened.infolist()
     size = sum(entry.file_size for entry in entries)
     packed = max(archive.stat().st_size, 1)
@@ -154,70 +280,44 @@ def _checked(opened, archive):
             f"{shown(archive)} holds {len(entries)} entries that swell from {_mb(packed)} to {_mb(size)}: no archive "
             "of speech does; nothing was unpacked, get it from the corpus's own page"
         )
-    checked, seen = [], set()
+    names = set()
     for entry in entries:
-        fault = _fault(entry)
-        target = PurePosixPath(_slashes(entry))
-        if not fault and target in seen and not _is_folder(entry):
-            fault = "is there twice"
+        entry.filename = entry.orig_filename.replace("\\", "/")  # Windows takes both for a separator
+        # A disk that takes capital and small letters for the same would hold only one of two such files.
+        name = str(PurePosixPath(entry.filename)).casefold()
+        fault = "is there twice" if name in names and not entry.is_dir() else _fault(entry)
         if fault:
             raise BadArchive(
-                f"The entry {_quoted(entry.orig_filename)} of {shown(archive)} {fault}; nothing was unpacked, "
+                f"The entry {entry.orig_filename[:80]!a} of {shown(archive)} {fault}; nothing was unpacked, "
                 "get it from the corpus's own page"
             )
-        seen.add(target)
-        checked.append((entry, target))
-    if all(_is_folder(entry) for entry, _ in checked):
+        names.add(name)
+    if all(entry.is_dir() for entry in entries):
         raise BadArchive(f"{shown(archive)} holds no files; download it again")
-    return checked
+    return entries
 
 
 def _fault(entry):
     """Why an entry of an archive may not be unpacked; None where it may."""
-    name = _slashes(entry)
+    name = entry.filename
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         return "has an absolute path"
     if ".." in name.split("/"):
         return "points outside the folder"
     if not name.strip("/. ") or any(ord(letter) < 32 for letter in name) or name.split("/")[0] == MARKER:
         return "has a name that no file may have"
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a device"
     if entry.flag_bits & 1:
         return "is encrypted"
     return None
 
 
-def _slashes(entry):
-    """The name as it stands in the archive; Windows takes both slashes for a separator."""
-    return entry.orig_filename.replace("\\", "/")
-
-
-def _is_folder(entry):
-    return _slashes(entry).endswith("/")
-
-
 def _damaged(archive, error):
     what = " ".join(str(error).split())[:100] or type(error).__name__
-    return BadArchive(f"{shown(archive)} is damaged ({what}); download it again")
-
-
-def _write(opened, entry, target, bar):
-    if _is_folder(entry):
-        target.mkdir(parents=True, exist_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # "x": a second entry of the same name fails, also on a disk that takes capital and small letters for the same.
-    with opened.open(entry) as source, open(target, "xb") as file:
-        while block := source.read(_BLOCK):
-            file.write(block)
-            bar.update(len(block))
-
-
-def _quoted(name):
-    """A name from outside, safe to print: short, no control characters."""
-    return ascii(name[:80])
+    return BadArchive(
+        f"{shown(archive)} is damaged ({what}), or a network that wants a sign-in sent its own page; download it again"
+    )
 
 
 def _mb(size):

@@ -85,6 +85,20 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Deposit:
+    """A file on Zenodo.
+
+    Attributes
+    ----------
+    doi, file, md5 : str
+    """
+
+    doi: str
+    file: str
+    md5: str
+
+
+@dataclass(frozen=True)
 class Corpus:
     """One corpus of the registry `serlib.corpora.CORPORA`.
 
@@ -111,6 +125,8 @@ class Corpus:
         Nobody else names files like this: recognised wherever they lie.
     kaggle : str or None
         Owner and name of the data set on Kaggle.
+    zenodo : Deposit or None
+        The archive on Zenodo.
     speakers : tuple of str
         All that the corpus should hold; () where any may come.
     texts : int or None
@@ -145,6 +161,7 @@ class Corpus:
     song: Callable | None = None
     scan: Callable | None = None
     kaggle: str | None = None
+    zenodo: Deposit | None = None
     speakers: tuple = ()
     texts: int | None = None
     labels: dict = field(default_factory=dict, hash=False)
@@ -152,6 +169,11 @@ class Corpus:
     synthetic: bool = False
     distinct: bool = True
     caveat: str = ""
+
+    @property
+    def sources(self):
+        """Where the corpus can be downloaded, the best first: "zenodo", "kaggle"."""
+        return tuple(name for name in ("zenodo", "kaggle") if getattr(self, name))
 
     @property
     def clips(self):

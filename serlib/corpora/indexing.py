@@ -272,7 +272,8 @@ def _scan(corpus, place, rejected, *, songs):
 
 def _order(pair):
     path, clip = pair
-    return natural(f"{clip.folder}/{clip.name}"), natural(str(path)), str(path)
+    marked = without_copy_mark(path) != path  # a copy comes after what it is a copy of
+    return natural(f"{clip.folder}/{clip.name}"), marked, natural(str(path)), str(path)
 
 
 def none_usable(place, rejected):

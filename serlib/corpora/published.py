@@ -115,7 +115,10 @@ def esd(path):
     if clip is None:
         return None
     number = int(path.stem[5:])
-    text, told = f"{'zh' if clip.speaker <= '0010' else 'en'}{(number - 1) % 350 + 1:03d}", _ESD[(number - 1) // 350 % 5]
+    text, told = (
+        f"{'zh' if clip.speaker <= '0010' else 'en'}{(number - 1) % 350 + 1:03d}",
+        _ESD[(number - 1) // 350 % 5],
+    )
     odd = "" if told == clip.label else f"its number belongs to {told}, its folder says {clip.label}"
     part = _ESD_PARTS.get(path.parent.name.lower())
     extra = {"part": part} if part else {}
@@ -149,7 +152,8 @@ ASVP = Corpus(
     title="Audio, Speech and Vision Processing Lab Emotional Sound database (ASVP-ESD), speech",
     homepage="https://zenodo.org/records/7132783",
     licence="CC BY 4.0",
-    citation="D. T. T. Landry, Q. He, H. Yan, Y. Li (2020). ASVP-ESD: a dataset and its benchmark for emotion recognition "
+    citation="D. T. T. Landry, Q. He, H. Yan, Y. Li (2020). ASVP-ESD: a dataset and its benchmark for emotion "
+    "recognition "
     "using both speech and non-speech utterances. Global Scientific Journals 8(6), 1793-1798.",
     example="03-01-09-01-06-36-02-02-01-39.wav",
     parse=by_name(_ASVP_NAME.format(channel="01"), _ASVP),
@@ -165,7 +169,8 @@ CAFE = Corpus(
     title="Canadian French Emotional speech database (CaFE)",
     homepage="https://doi.org/10.5281/zenodo.1478765",
     licence="CC BY-NC-SA 4.0",
-    citation="P. Gournay, O. Lahaie, R. Lefebvre (2018). A Canadian French emotional speech dataset. ACM MMSys, 399-402.",
+    citation="P. Gournay, O. Lahaie, R. Lefebvre (2018). A Canadian French emotional speech dataset. ACM MMSys, "
+    "399-402.",
     example="01-C-1-1.wav",
     parse=by_name(
         r"(?P<speaker>\d\d)-(?P<emotion>[CDJNPST])-([012])-(?P<text>[1-6])",
@@ -205,7 +210,8 @@ SUBESCO = Corpus(
     title="SUST Bangla Emotional Speech Corpus (SUBESCO)",
     homepage="https://doi.org/10.5281/zenodo.4526477",
     licence="CC BY 4.0",
-    citation="S. Sultana, M. S. Rahman, M. R. Selim, M. Z. Iqbal (2021). SUST Bangla emotional speech corpus (SUBESCO): an "
+    citation="S. Sultana, M. S. Rahman, M. R. Selim, M. Z. Iqbal (2021). SUST Bangla emotional speech corpus "
+    "(SUBESCO): an "
     "audio-only emotional speech corpus for Bangla. PLoS ONE 16(4): e0250173.",
     example="F_02_MONIKA_S_1_ANGRY_3.wav",
     parse=by_name(
@@ -260,7 +266,8 @@ URDU = Corpus(
     title="URDU, from talk shows",
     homepage="https://github.com/siddiquelatif/urdu-dataset",
     licence="free for research, no licence named",
-    citation="S. Latif, A. Qayyum, M. Usman, J. Qadir (2018). Cross lingual speech emotion recognition: Urdu vs. western "
+    citation="S. Latif, A. Qayyum, M. Usman, J. Qadir (2018). Cross lingual speech emotion recognition: Urdu "
+    "vs. western "
     "languages. FIT, 88-93.",
     example="SM1_F1_A01.wav",
     parse=by_name(
@@ -277,7 +284,8 @@ TUREV = Corpus(
     title="Turkish Emotional Voice Database (TurEV-DB)",
     homepage="https://github.com/Xeonen/TurEV-DB",
     licence="no licence named",
-    citation="S. F. Canpolat, Z. Ormanoglu, D. Zeyrek (2020). Turkish emotion voice database (TurEV-DB). SLTU and CCURL, "
+    citation="S. F. Canpolat, Z. Ormanoglu, D. Zeyrek (2020). Turkish emotion voice database (TurEV-DB). SLTU "
+    "and CCURL, "
     "368-375.",
     example="Calm/1984_sk_eger.wav",
     parse=by_name(r"(?P<emotion>angry|calm|happy|sad)/(?P<speaker>\d{4})_([a-z]{2})_(?P<text>\w+)", _TUREV),
@@ -320,7 +328,8 @@ def iemocap(path):
 
 
 def iemocap_details(root):
-    """Labels out of `dialog/EmoEvaluation`, sentences out of `dialog/transcriptions`; `xxx` (no majority) is no label."""
+    """Labels out of `dialog/EmoEvaluation`, sentences out of `dialog/transcriptions`; `xxx` (no majority) is "
+    "no label."""
     details = {}
     for table in root.rglob("*.txt"):
         if table.name.startswith(".") or table.parent.name not in ("EmoEvaluation", "transcriptions"):
@@ -339,14 +348,16 @@ IEMOCAP = Corpus(
     title="Interactive Emotional Dyadic Motion Capture database (IEMOCAP)",
     homepage="https://sail.usc.edu/iemocap/",
     licence="research use only, on a signed form",
-    citation="C. Busso, M. Bulut, C.-C. Lee, A. Kazemzadeh, E. Mower, S. Kim, J. N. Chang, S. Lee, S. S. Narayanan (2008). "
+    citation="C. Busso, M. Bulut, C.-C. Lee, A. Kazemzadeh, E. Mower, S. Kim, J. N. Chang, S. Lee, S. S. "
+    "Narayanan (2008). "
     "IEMOCAP: interactive emotional dyadic motion capture database. Language Resources and Evaluation 42, 335-359.",
     example="Ses01F_impro01_F000.wav",
     parse=iemocap,
     details=iemocap_details,
     speakers=tuple(f"Ses0{session}{gender}" for session in range(1, 6) for gender in "FM"),
     labels=dict(zip(_IEMOCAP.values(), _IEMOCAP_COUNTS, strict=True)),
-    caveat="Papers on four classes take excited for happy: --labels happy=excited --drop other,frustrated,...; 2507 turns "
+    caveat="Papers on four classes take excited for happy: --labels happy=excited --drop other,frustrated,...; "
+    "2507 turns "
     "have no majority and are left out.",
 )
 
@@ -393,7 +404,8 @@ MELD = Corpus(
     title="Multimodal EmotionLines Dataset (MELD), from the series Friends",
     homepage="https://affective-meld.github.io/",
     licence="GPL 3.0 (the labels; the recordings belong to the series)",
-    citation="S. Poria, D. Hazarika, N. Majumder, G. Naik, E. Cambria, R. Mihalcea (2019). MELD: a multimodal multi-party "
+    citation="S. Poria, D. Hazarika, N. Majumder, G. Naik, E. Cambria, R. Mihalcea (2019). MELD: a multimodal "
+    "multi-party "
     "dataset for emotion recognition in conversations. ACL, 527-536.",
     example="train_splits/dia0_utt3.mp4",
     parse=meld,
@@ -431,7 +443,8 @@ MSP_PODCAST = Corpus(
     title="MSP-Podcast corpus",
     homepage="https://www.lab-msp.com/MSP/MSP-Podcast.html",
     licence="research use only, on a signed form",
-    citation="R. Lotfian, C. Busso (2019). Building naturalistic emotionally balanced speech corpus by retrieving emotional "
+    citation="R. Lotfian, C. Busso (2019). Building naturalistic emotionally balanced speech corpus by "
+    "retrieving emotional "
     "speech from existing podcast recordings. IEEE Trans. Affective Computing 10(4), 471-483.",
     example="MSP-PODCAST_0001_0008.wav",
     parse=lambda path: Clip("", UNKNOWN, UNKNOWN, path.stem) if _MSP_NAME.fullmatch(path.stem) else None,

@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from serlib.corpora.corpus import Clip, Corpus
+from serlib.corpora.corpus import Clip, Corpus, Deposit
 
 EMOTIONS = {
     "01": "neutral",
@@ -97,6 +97,7 @@ CORPUS = Corpus(
     refuse=refuse,
     song=song,
     kaggle="uwrfkaggler/ravdess-emotional-speech-audio",
+    zenodo=Deposit("10.5281/zenodo.1188976", "Audio_Speech_Actors_01-24.zip", "bc696df654c87fed845eb13823edef8a"),
     speakers=SPEAKERS,
     texts=len(STATEMENTS),
     labels={label: 96 if label == "neutral" else 192 for label in EMOTIONS.values()},

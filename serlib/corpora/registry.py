@@ -7,12 +7,19 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from serlib.corpora import cremad, emodb, folder, nemo, ravdess, sample, savee, tables, tess
+from serlib.corpora import cremad, emodb, folder, nemo, published, ravdess, sample, savee, tables, tess
 from serlib.corpora.corpus import printable, walk
 from serlib.utils import SerlibError, data_dir, home, one_line
 
-#: Name -> Corpus.
-CORPORA = {module.CORPUS.name: module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo, folder)}
+#: Name -> Corpus; own recordings last.
+CORPORA = {
+    corpus.name: corpus
+    for corpus in (
+        *(module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo)),
+        *published.ROWS,
+        folder.CORPUS,
+    )
+}
 
 #: Where a Kaggle kernel mounts the data sets that were added to it.
 KAGGLE_INPUT = Path("/kaggle/input")
@@ -165,7 +172,7 @@ def refuse_known(place):
     for name, corpus in CORPORA.items():
         if corpus.scan or corpus.synthetic:
             continue
-        fits = [file for file in files if _fits(corpus, file)]
+        fits = [file for file in files if _plainly(corpus, file)]
         if len(fits) >= (1 if corpus.distinct else (corpus.clips or 1000) / 5):
             holds[name] = fits
     if sum(map(len, holds.values())) < 0.8 * max(1, len(files)):
@@ -185,12 +192,17 @@ def _mend(corpus):
         return "put your recordings there, one folder a label, or name their folder: python -m serlib index folder DIR"
     if corpus.synthetic:
         return "make it with: python -m serlib sample"
-    fetch = f"run: python -m serlib download {corpus.name}" if corpus.kaggle else f"get it from {corpus.homepage}"
+    fetch = f"run: python -m serlib download {corpus.name}" if corpus.sources else f"get it from {corpus.homepage}"
     return f"{fetch}; or set SERLIB_DATA to the folder that holds {corpus.name}/"
 
 
 def _fits(corpus, path):
     return corpus.parse(path) is not None or corpus.refuse(path) is not None
+
+
+def _plainly(corpus, path):
+    clip = corpus.parse(path)
+    return corpus.refuse(path) is not None if clip is None else not clip.repaired
 
 
 def _holds(corpus, place):

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "FeatureSpec",
             "extract",
             "extract_clip",
+            "extract_together",
             "frames_of",
             "names",
             "pad",

@@ -1,269 +1,314 @@
-"""Rows of numbers computed in parallel straight into a memory-mapped file: cached, resumable, safe to run twice.
+"""Rows of numbers, one row a clip, computed in parallel and written straight into a file: cached by clip and resumable.
 
-Knows nothing of audio: `fill` is given a function and what to call it with. A cache is a folder
+Knows nothing of audio: `fill` is given a function and what to call it with. A store is a folder of rows of one kind:
 
-    <key>/values.npy  lengths.npy  header.json            finished: renamed here in one step
-    .<key>.partial/values.npy  lengths.npy  done/<chunk>  on its way: done/ holds a checksum of each finished chunk
+    <kind>/<clips>/values.npy  lengths.npy  keys.txt             finished: renamed here in one step
+    <kind>/.<clips>.partial/values.npy  journal                  on its way: the journal names each finished row
 
-Several processes may work on one cache at once: who comes to a chunk that another one computes waits for it, and goes
-on with the next. The lock goes with its process, so a killed one leaves none behind, and nothing depends on it: a row
-has the same bytes whoever computes it, a mark is only believed where the checksum of the rows agrees, and who is first
-renames the folder.
+The kind says what is computed, the clips say of what and in which order. A clip that another finished store of the
+same kind holds is copied from there: one clip more, one fewer or another order computes at most what is new.
+
+Workers compute and this process writes, so the workers may be threads, processes or other machines. One process at a
+time works on a store. A killed one leaves rows that the next call takes over where their checksums agree.
 """
 
 import contextlib
-import glob
 import hashlib
+import io
 import json
 import os
 import shutil
-import threading
-import time
-import uuid
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from serlib.utils import NO_SPACE, SerlibError, disk_fault, progress, shown
+from serlib.utils import SerlibError, disk_fault, progress, shown
 
-#: Rows that a worker computes between two marks. Small enough that a kill costs less than a second.
+#: Rows that a worker computes at once. Small enough that a kill costs less than a second.
 CHUNK = 32
-NAMES = ("values.npy", "lengths.npy")
-#: Seconds to wait for a chunk that another process computes. It may be stopped, and then holds its lock for ever.
-PATIENCE_S = 300
-# numpy parses the head of a file with Python's own parser, which Python 3.11 must not run in two threads at once
-# (https://github.com/python/cpython/issues/106905).
-_PARSER = threading.Lock()
+#: Chunks handed to a joblib backend at once that gives all its answers together, as Dask's does.
+BATCH = 64
+#: One finished row in the journal; the checksum is of the row's bytes, since after a power cut the journal may be on
+#: disk without the row.
+RECORD = np.dtype([("row", "<i8"), ("length", "<i4"), ("checksum", "<u4")])
+HEAD_BYTES = 128
 
 
-def fill(function, tasks, shape, folder, header, *, jobs=None, show=None, desc="rows"):
-    """Compute `function(*task)` for every task, or load what was computed before.
+class Store:
+    """The rows of one kind for some clips, finished or on their way.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that holds the stores of all kinds.
+    kind : dict
+        Plain values that say what the rows are.
+    keys : sequence of str
+        The content of each clip. Rows of the same key and kind are the same.
+    shape : callable
+        Returns the shape of a row. A row may be shorter along its first axis: the rest is zeros; what is longer is cut.
+    """
+
+    def __init__(self, root, kind, keys, shape):
+        self.keys = list(keys)
+        self.folder = Path(root) / _digest(json.dumps(kind, sort_keys=True)) / _digest("\n".join(self.keys))
+        self.partial = self.folder.with_name(f".{self.folder.name}.partial")
+        self.row_shape = shape
+
+    def load(self):
+        """The finished rows.
+
+        Returns
+        -------
+        values : np.memmap [shape=(rows, *shape)], float32, read-only
+        lengths : np.ndarray [shape=(rows,)], int32
+        Or None where there are none, or they are damaged.
+        """
+        try:
+            values = np.load(self.folder / "values.npy", mmap_mode="r")
+            lengths = np.load(self.folder / "lengths.npy")
+        except (OSError, ValueError, EOFError):  # missing, or shorter than it says
+            return None
+        if values.dtype != np.float32 or not len(values) == len(lengths) == len(self.keys):
+            return None
+        with contextlib.suppress(OSError):  # killed before it had tidied up
+            (self.folder / "journal").unlink()
+        return values, lengths
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """Nobody else on this machine writes rows of this kind meanwhile; on leaving, a whole store gets its name."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(self.folder.parent):
+            if self.load():  # another process has finished it meanwhile
+                self.missing = np.zeros(len(self.keys), bool)
+                yield
+                return
+            self._prepare()
+            with (
+                open(self.partial / "values.npy", "rb+") as self.values,
+                open(self.partial / "journal", "ab") as self.journal,
+            ):
+                self._copy_known()
+                yield
+                self.flush()
+                os.fsync(self.values.fileno())
+            if not self.missing.any():
+                self._publish()
+
+    def _prepare(self):
+        """The files of a store on its way, and what a killed process has left in them."""
+        _remove(self.folder)  # damaged
+        self.shape = tuple(self.row_shape())
+        self.row_bytes = 4 * int(np.prod(self.shape))
+        self.lengths = np.zeros(len(self.keys), np.int32)
+        self.missing = np.ones(len(self.keys), bool)
+        head = _head((len(self.keys), *self.shape))
+        values, journal = self.partial / "values.npy", self.partial / "journal"
+        same = False
+        if values.is_file():
+            with open(values, "rb") as file:
+                same = file.read(HEAD_BYTES) == head
+        if not same:
+            _remove(self.partial)
+            self.partial.mkdir()
+            values.write_bytes(head)
+        os.truncate(values, HEAD_BYTES + self.row_bytes * len(self.keys))
+        journal.touch()
+        os.truncate(journal, journal.stat().st_size // RECORD.itemsize * RECORD.itemsize)
+        self._resume()
+
+    def _resume(self):
+        """Believe the journal's rows whose checksums agree."""
+        values = np.load(self.partial / "values.npy", mmap_mode="r")
+        for row, length, checksum in np.fromfile(self.partial / "journal", RECORD).tolist():
+            if zlib.crc32(values[row].tobytes()) == checksum:
+                self.lengths[row] = length
+                self.missing[row] = False
+
+    def _copy_known(self):
+        """Copy the rows of clips that finished stores of the same kind hold."""
+        for folder in sorted(self.folder.parent.glob("[!.]*")):
+            if not self.missing.any():
+                return
+            with contextlib.suppress(OSError):
+                keys = (folder / "keys.txt").read_text(encoding="ascii").split("\n")
+                other = Store(folder.parent, {}, keys, None)
+                other.folder = folder
+                rows = other.load()
+                if rows is None or rows[0].shape[2:] != self.shape[1:]:  # copies of clips are as long as the longest
+                    continue
+                place = {key: n for n, key in enumerate(keys)}
+                for n in np.flatnonzero(self.missing):
+                    if self.keys[n] in place:
+                        m = place[self.keys[n]]
+                        self.write(n, rows[0][m], int(rows[1][m]))
+
+    def write(self, row, values, length):
+        """Write one row; nobody believes it before its record is in the journal.
+
+        Parameters
+        ----------
+        row : int
+        values : np.ndarray
+            As `shape` says, or shorter or longer along the first axis.
+        length : int
+            How much of it counts, for the reader.
+        """
+        whole = np.zeros(self.shape, np.float32)
+        part = values[: self.shape[0]]
+        whole[: len(part)] = part
+        if values.shape != self.shape:
+            length = min(length, self.shape[0])
+        self.values.seek(HEAD_BYTES + row * self.row_bytes)
+        self.values.write(whole.tobytes())
+        self.journal.write(np.array([(row, length, zlib.crc32(whole))], RECORD).tobytes())
+        self.lengths[row] = length
+        self.missing[row] = False
+
+    def flush(self):
+        """Hand what is written to the system: a kill can no longer take it back."""
+        self.values.flush()
+        self.journal.flush()
+
+    def _publish(self):
+        """Give the finished store its name."""
+        np.save(self.partial / "lengths.npy", self.lengths)
+        (self.partial / "keys.txt").write_text("\n".join(self.keys), encoding="ascii")
+        os.rename(self.partial, self.folder)
+
+
+def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
+    """Compute the rows of every task that a store lacks, or load what was computed before.
 
     Parameters
     ----------
     function : callable
-        Returns a row, float32, and its length; the row may be shorter than `shape` along its first axis and is then
-        padded with zeros. May raise SerlibError: the others are finished nevertheless. Must be picklable for
-        backends other than threads.
+        `function(*task, wanted)` returns, for each number of a store in `wanted`, a row, float32, and its length. May
+        raise SerlibError: the other tasks are finished nevertheless. Must be picklable for backends other than threads.
     tasks : sequence of tuple
-        Sliceable; one task a row.
-    shape : callable
-        Returns the shape of a row, padded. Asked only when there is something to compute.
-    folder : Path
-        Where the finished cache stands or shall stand.
-    header : dict
-        Plain values that say what the rows are; a cache with another header is rebuilt.
+        One task a row.
+    stores : sequence of Store
+        What one call of the function gives; the same rows in each.
     jobs : int, optional
         Workers; default: all cores, or all workers of the backend that `joblib.parallel_config` chose.
+    show : bool, optional
+        Progress bar, as in `serlib.base.progress`.
+    desc : str
+        Its title.
 
     Returns
     -------
-    values : np.memmap [shape=(rows, *shape)], float32, read-only
-    lengths : np.ndarray [shape=(rows,)], int32
+    list of (values, lengths), as `Store.load`
 
     Raises
     ------
     SerlibError
         Some rows could not be computed. What is done is kept, and the next call goes on from there.
     """
-    folder, header = Path(folder), {**header, "rows": len(tasks)}
-    lost = None
-    for _ in range(3):
-        finished = _finished(folder, header)
-        if finished:
-            return finished
-        # Another process may finish first and rename the folder that this one writes to: then look again.
-        try:
-            partial = _partial(folder, header, shape)
-            faults = _work(function, tasks, partial, jobs, show, desc)
-            if faults:
-                more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
-                raise SerlibError(faults[0] + more)
-            _publish(partial, folder)
-        except FileNotFoundError as error:
-            lost = error
-        except OSError as error:
-            raise disk_fault(OSError(error.errno, error.strerror or str(error)), folder) from error
-    finished = _finished(folder, header)
-    if not finished:
-        raise SerlibError(f"{shown(folder)} is changed while it is written; choose another folder") from lost
-    return finished
-
-
-def _finished(folder, header):
-    """Values and lengths of a whole cache that holds what is asked for, else None."""
-    if _header(folder) != header:
-        return None
+    tables = [store.load() for store in stores]
+    if all(tables):
+        return tables
     try:
-        values, lengths = _load(folder)
-    except (OSError, ValueError, EOFError):  # missing, or shorter than it says
-        return None
-    if not len(values) == len(lengths) == header["rows"] or values.dtype != np.float32:
-        return None
-    if (folder / "done").exists():  # killed before it had tidied up
-        shutil.rmtree(folder / "done", ignore_errors=True)
-    return values, np.array(lengths)
+        with contextlib.ExitStack() as stack:
+            for store in sorted(stores, key=lambda store: store.folder):  # in one order: no two wait for each other
+                stack.enter_context(store.at_work())
+            faults = _compute(function, tasks, stores, jobs=jobs, show=show, desc=desc)
+    except OSError as error:
+        raise disk_fault(OSError(error.errno, error.strerror or str(error)), stores[0].folder) from error
+    if faults:
+        more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
+        raise SerlibError(faults[0] + more)
+    return [store.load() for store in stores]
 
 
-def _load(folder):
-    """Map the two arrays of a cache for reading."""
-    with _PARSER:
-        return tuple(np.load(folder / name, mmap_mode="r") for name in NAMES)
-
-
-def _header(folder):
-    try:
-        return json.loads((folder / "header.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _partial(folder, header, shape):
-    """The folder of an extraction on its way: the one that was interrupted, else a new one."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    if folder.exists() and not _finished(folder, header):
-        _discard(folder, folder)  # another version, or damaged
-    if _header(partial) == header:
-        return partial
-    _discard(partial, folder)
-    fresh = _beside(folder)
-    try:
-        (fresh / "done").mkdir(parents=True)
-        for name, dtype, row_shape in zip(NAMES, (np.float32, np.int32), (shape(), ()), strict=True):
-            np.lib.format.open_memmap(fresh / name, mode="w+", dtype=dtype, shape=(header["rows"], *row_shape))
-            _reserve(fresh / name)
-        (fresh / "header.json").write_text(json.dumps(header), encoding="utf-8")
-        with contextlib.suppress(OSError):  # another process was quicker: use its folder
-            os.rename(fresh, partial)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return partial
-
-
-def _reserve(path):
-    """Claim the disk space of a file: a mapped file that finds the disk full kills the process."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    with open(path, "rb+") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        except OSError as error:
-            if error.errno in NO_SPACE:  # anything else: a file system that cannot reserve
-                raise
-
-
-def _beside(folder):
-    return folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-
-
-def _discard(path, folder):
-    """Remove what is no cache `folder` in one step for whoever looks at it."""
-    away = _beside(folder)
-    with contextlib.suppress(FileNotFoundError):
-        os.rename(path, away)
-        shutil.rmtree(away, ignore_errors=True)
-
-
-def _work(function, tasks, partial, jobs, show, desc):
-    """Compute the chunks that are not done yet; returns what went wrong, a sentence a row."""
+def _compute(function, tasks, stores, *, jobs, show, desc):
+    """Compute and write the missing rows; returns what went wrong, a sentence a row."""
     import joblib
 
-    chunks = [(n, n + CHUNK) for n in range(0, len(tasks), CHUNK)]
-    layout = [(array.dtype, array.shape, array.offset) for array in _load(partial)]
-    todo = [(first, end) for first, end in chunks if not _done(partial, layout, first, end)]
+    missing = [(k, store) for k, store in enumerate(stores) if store.missing.any()]
+    todo = []
+    for n, task in enumerate(tasks):
+        wanted = tuple(k for k, store in missing if store.missing[n])
+        if wanted:
+            todo.append((n, task, wanted))
     if not todo:
         return []
     # Threads, unless the user chose another backend: decoding, resampling and transforms release the interpreter
     # lock, and processes would first have to import numpy and scipy.
     streams = joblib.parallel.get_active_backend(prefer="threads")[0].supports_return_generator
-    run = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered" if streams else "list")
-    work = run(joblib.delayed(_chunk)(function, tasks[first:end], partial, layout, first) for first, end in todo)
-    faults = []
-    with progress(total=len(tasks), desc=desc, show=show) as bar:
-        bar.update(len(tasks) - sum(min(end, len(tasks)) - first for first, end in todo))
-        for first, wrong in work:
-            faults += [(first, sentence) for sentence in wrong]
-            bar.update(min(CHUNK, len(tasks) - first))
-    return [sentence for _, sentence in sorted(faults, key=lambda fault: fault[0])]
+    at_once = len(todo) if streams else BATCH * CHUNK
+    faults = {}
+    with (
+        joblib.Parallel(jobs or -1, prefer="threads", return_as="generator_unordered" if streams else "list") as run,
+        progress(total=len(tasks), desc=desc, show=show) as bar,
+    ):
+        bar.update(len(tasks) - len(todo))
+        for first in range(0, len(todo), at_once):
+            batch = todo[first : first + at_once]
+            chunks = (batch[n : n + CHUNK] for n in range(0, len(batch), CHUNK))
+            for answers in run(joblib.delayed(_chunk)(function, chunk) for chunk in chunks):
+                for n, wanted, answer in answers:
+                    if isinstance(answer, str):
+                        faults[n] = answer
+                        continue
+                    for k, (values, length) in zip(wanted, answer, strict=True):
+                        stores[k].write(n, values, length)
+                for _, store in missing:
+                    store.flush()
+                bar.update(len(answers))
+    return [faults[n] for n in sorted(faults)]
 
 
-def _chunk(function, tasks, partial, layout, first):
-    """Compute some rows, write them, and then the mark that says so; unless another process has done it meanwhile."""
-    end, wrong = first + len(tasks), []
-    with _alone(partial / "done" / f"{first}.lock"):
-        if _done(partial, layout, first, end):
-            return first, wrong
-        rows, lengths = _map(partial, layout, "r+")
-        for n, task in enumerate(tasks, first):
-            try:
-                row, lengths[n] = function(*task)
-            except SerlibError as error:
-                wrong.append(str(error))
-                continue
-            if row.shape == rows.shape[1:]:
-                rows[n] = row
-            else:
-                rows[n, : len(row)] = row[: rows.shape[1]]
-                rows[n, len(row) :] = 0
-                lengths[n] = min(lengths[n], rows.shape[1])
-        if not wrong:
-            mark = partial / "done" / f"{first}.{uuid.uuid4().hex[:8]}"
-            mark.write_text(_checksum(rows, lengths, first, end))
-            os.replace(mark, partial / "done" / str(first))
-    return first, wrong
+def _chunk(function, chunk):
+    """What a worker does: the rows of a chunk, or the sentence that says what is wrong with one."""
+    answers = []
+    for n, task, which in chunk:
+        try:
+            answers.append((n, which, function(*task, which)))
+        except SerlibError as error:
+            answers.append((n, which, str(error)))
+    return answers
 
 
 @contextlib.contextmanager
-def _alone(lock):
-    """One at a time on this machine; on Windows, on disks that know no locks, and while a process is stopped, several,
-    which costs time only."""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
+def _alone(folder):
+    """One process at a time; on disks that know no locks several, which costs time only. A lock goes with its
+    process."""
+    from filelock import FileLock, Timeout
 
-            file, end = stack.enter_context(open(lock, "ab")), time.monotonic() + PATIENCE_S
-            while time.monotonic() < end:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(0.01)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        print(f"waiting for another process that writes {shown(folder)}", file=sys.stderr)
+        lock.acquire()
+    except NotImplementedError:  # a disk that knows no locks
+        lock = None
+    try:
         yield
+    finally:
+        if lock:
+            lock.release()
 
 
-def _map(partial, layout, mode):
-    """Map the two arrays anew for each chunk: what was touched before is not held in memory."""
-    return [
-        np.memmap(partial / name, mode=mode, dtype=dtype, shape=shape, offset=offset)
-        for name, (dtype, shape, offset) in zip(NAMES, layout, strict=True)
-    ]
+def _head(shape):
+    """The head of a .npy file of float32, of a fixed length."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
 
 
-def _done(partial, layout, first, end):
-    try:
-        mark = (partial / "done" / str(first)).read_text()
-    except OSError:
-        return False
-    return mark == _checksum(*_map(partial, layout, "r"), first, end)
+def _digest(text):
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _checksum(values, lengths, first, end):
-    """What a mark says: after a power cut the mark may be on disk without its rows."""
-    return hashlib.blake2b(values[first:end].tobytes() + lengths[first:end].tobytes(), digest_size=16).hexdigest()
-
-
-def _publish(partial, folder):
-    """Give a finished cache its name. What killed processes left goes first; a living one looks again, and finds it."""
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}.????????"):
-        _discard(left, folder)
-    for name in NAMES:
-        with open(partial / name, "rb+") as file:
-            os.fsync(file.fileno())
-    try:
-        os.rename(partial, folder)
-    except FileNotFoundError:
-        raise
-    except OSError:  # another process has published the same
-        _discard(partial, folder)
-        return
-    shutil.rmtree(folder / "done", ignore_errors=True)
+def _remove(folder):
+    """Remove a folder in one step for whoever looks at it."""
+    away = folder.with_name(f".{folder.name}.away")
+    shutil.rmtree(away, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(folder, away)
+        shutil.rmtree(away, ignore_errors=True)

@@ -197,10 +197,10 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
     if not len(index):
         raise SerlibError("The index holds no clips, so there is no prosody; index a folder that holds sound files")
     tasks = [(os.fspath(file), digest) for file, digest in zip(index["speech"], index["digest"], strict=True)]
-    content = audio.digest("\n".join(digest for _, digest in tasks).encode())
-    folder = Path(out_dir or data_dir() / "features") / audio.digest(f"prosody {PROSODY_VERSION} {content}".encode())
-    header = {"version": PROSODY_VERSION, "content": content, "names": list(MEASURES)}
-    values, _ = cache.fill(_row, tasks, lambda: (len(MEASURES),), folder, header, jobs=jobs, show=show, desc="prosody")
+    kind = {"version": PROSODY_VERSION, "names": list(MEASURES)}
+    root = Path(out_dir or data_dir() / "features")
+    store = cache.Store(root, kind, [digest for _, digest in tasks], lambda: (len(MEASURES),))
+    values, _ = cache.fill(_row, tasks, [store], jobs=jobs, show=show, desc="prosody")[0]
     table = index[[name for name in ("label", "speaker", "text", "corpus") if name in index]].copy()
     table[list(MEASURES)] = np.asarray(values, dtype=float)
     return table
@@ -233,12 +233,12 @@ def measure(y, rate_hz):
     return dict(zip(MEASURES, map(float, values), strict=True))
 
 
-def _row(file, digest):
+def _row(file, digest, wanted):
     """The numbers of a file."""
     y, rate_hz = audio.checked(file, digest)
     if why := audio.fault(y, rate_hz):
         raise SerlibError(f"{shown(file)} {why}; delete it or record it again")
-    return np.array(list(measure(y, rate_hz).values()), dtype=np.float32), 1
+    return [(np.array(list(measure(y, rate_hz).values()), dtype=np.float32), 1)]
 
 
 def _decibels(power):

@@ -190,10 +190,7 @@ def extract_clip(y, rate_hz, spec):
 
     Taught in notebooks/03_mfcc.
     """
-    start = int(spec.offset_s * rate_hz)
-    start = start if start < len(y) else 0
-    end = None if spec.duration_s is None else start + int(spec.duration_s * rate_hz)
-    return _compute(np.asarray(y[start:end], dtype=np.float32), rate_hz, spec)[0]
+    return _compute(_part(y, rate_hz, spec), rate_hz, spec)[0]
 
 
 def pad(clip, frames):
@@ -228,9 +225,9 @@ class Features:
 def extract(index, spec, *, out_dir=None, jobs=None, show=None):
     """Compute the features of every clip of an index, or load what was computed before.
 
-    The cache goes by the content of the audio files (column `digest`), the specification and `FEATURES_VERSION`. What
-    is cached is mapped in milliseconds and no audio is read. An extraction that was interrupted goes on where it
-    stopped. Values do not depend on the number of workers.
+    The cache goes by the content of each audio file (column `digest`), the specification and `FEATURES_VERSION`: a clip
+    is found again in any index and any order. What is cached as a whole is mapped in milliseconds and no audio is
+    read. An extraction that was interrupted goes on where it stopped. Values do not depend on the number of workers.
 
     Parameters
     ----------
@@ -243,7 +240,7 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
         Folder of the caches; default: `features` in `data_dir()`.
     jobs : int, optional
         Workers; default: all cores. With `joblib.parallel_config(backend="dask")` all workers of the cluster, which
-        must see the same folders.
+        must see the same sound files.
     show : bool, optional
         Progress bar, as in `serlib.utils.progress`.
 
@@ -258,28 +255,51 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
 
     Taught in notebooks/03_mfcc.
     """
-    if isinstance(spec, str):
-        if spec not in SPECS:
-            raise SerlibError(f"There are no features '{spec}'; choose one of {', '.join(SPECS)}")
-        spec = SPECS[spec]
+    return extract_together(index, (spec,), out_dir=out_dir, jobs=jobs, show=show)[0]
+
+
+def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
+    """Features of several specifications in one pass over the sound: each clip is read and decoded once.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        As in `extract`, and so are `out_dir`, `jobs` and `show`.
+    specs : sequence of FeatureSpec or str
+
+    Returns
+    -------
+    list of Features, in the order of `specs`
+    """
     if not len(index):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
+    specs = [_named(spec) for spec in specs]
     files = [os.fspath(file) for file in index["speech"]]
     digests = list(index["digest"]) if "digest" in index else [_digest(file) for file in files]
-    content = audio.digest("\n".join(digests).encode())
-    key = audio.digest(f"{FEATURES_VERSION} {spec.hash} {content}".encode())
-    folder = Path(out_dir or data_dir() / "features") / key
-    values, lengths = cache.fill(
-        functools.partial(_row, spec=spec),
+    root = Path(out_dir or data_dir() / "features")
+    stores = {}
+    for spec in specs:
+        kind = {"version": FEATURES_VERSION, "spec": spec.to_dict(), "names": names(spec)}
+        stores[spec] = cache.Store(root, kind, digests, functools.partial(row_shape, index, spec))
+    tables = cache.fill(
+        functools.partial(_rows, specs=tuple(stores)),
         list(zip(files, digests, strict=True)),
-        lambda: row_shape(index, spec),
-        folder,
-        {"version": FEATURES_VERSION, "spec": spec.to_dict(), "content": content, "names": names(spec)},
+        list(stores.values()),
         jobs=jobs,
         show=show,
         desc="features",
     )
-    return Features(values, lengths, spec, names(spec), folder)
+    rows = dict(zip(stores, tables, strict=True))
+    return [Features(*rows[spec], spec, names(spec), stores[spec].folder) for spec in specs]
+
+
+def _named(spec):
+    """A specification, or the one of this name."""
+    if not isinstance(spec, str):
+        return spec
+    if spec not in SPECS:
+        raise SerlibError(f"There are no features '{spec}'; choose one of {', '.join(SPECS)}")
+    return SPECS[spec]
 
 
 def _digest(file):
@@ -287,12 +307,26 @@ def _digest(file):
         return file_digest(opened)
 
 
-def _row(file, digest, spec):
-    """Features of a file."""
-    y, rate_hz = audio.checked(file, digest, offset_s=spec.offset_s, duration_s=spec.duration_s)
+def _rows(file, digest, wanted, *, specs):
+    """Features of a file, for each number of a specification that is wanted: one reading serves them all."""
+    specs = [specs[k] for k in wanted]
+    offset_s = specs[0].offset_s
+    duration_s = specs[0].duration_s
+    if any((spec.offset_s, spec.duration_s) != (offset_s, duration_s) for spec in specs):
+        y, rate_hz = audio.checked(file, digest)
+        return [_compute(_part(y, rate_hz, spec), rate_hz, spec, name=file) for spec in specs]
+    y, rate_hz = audio.checked(file, digest, offset_s=offset_s, duration_s=duration_s)
     if not len(y):
-        y, rate_hz = audio.checked(file, digest, duration_s=spec.duration_s)
-    return _compute(y, rate_hz, spec, name=file)
+        y, rate_hz = audio.checked(file, digest, duration_s=duration_s)
+    return [_compute(y, rate_hz, spec, name=file) for spec in specs]
+
+
+def _part(y, rate_hz, spec):
+    """What lies between offset and end; a clip that ends before the offset is used from its start."""
+    start = int(spec.offset_s * rate_hz)
+    start = start if start < len(y) else 0
+    end = None if spec.duration_s is None else start + int(spec.duration_s * rate_hz)
+    return np.asarray(y[start:end], dtype=np.float32)
 
 
 def row_shape(index, spec):

@@ -13,6 +13,7 @@ import pandas as pd
 from serlib import augment
 from serlib.augment.frames import lengths
 from serlib.features import normalisation
+from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
 from serlib.models.recipe import Committee
@@ -100,6 +101,8 @@ def fit(
 
 def _fit(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch, jobs, show):
     """Train one model, epoch by epoch, from where the folder stands."""
+    # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
+    extract_together(table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
     x, y, copies, val_x, val_y = _examples(recipe, table, labels, jobs=jobs, show=show)
     names = column_names(recipe.features)
 
@@ -148,6 +151,8 @@ def _fit(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch
 def _fit_members(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
     keeping.write_plan(partial, plan, table)
+    specs = {recipe.features, novelty.SPEC, *(member.features for member in recipe.members)}
+    extract_together(table, specs, jobs=jobs, show=show)
     members = [
         fit(
             member, table, out=partial / "members" / member.name, seed=seed, epochs=epochs, resume=True,

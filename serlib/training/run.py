@@ -1,8 +1,8 @@
 """A run: the folder that a training leaves, its state on the way there, and the check that it answers as it did.
 
     model.keras    the model, in Keras's own safe format
-    run.json       recipe, features, labels in order, corpora, split, seed, versions, figures, probes; how sure the
-                   model may be (`training.calibration`), what its training clips are like (`training.novelty`)
+    run.json       recipe, features, labels in order, corpora, split, seed, versions, machine, figures, probes; how
+                   sure the model may be (`training.calibration`), what its training clips are like (`training.novelty`)
     split.csv      each clip with its role
     history.csv    one row an epoch
 
@@ -16,12 +16,15 @@ counts; whatever is half written does not count.
 import contextlib
 import hashlib
 import json
+import os
 import platform
+import re
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -42,6 +45,18 @@ FORMAT = 1
 #: well above what another processor or TensorFlow release changes, well below what decides.
 PROBE_TOLERANCE = 0.01
 
+#: Environment variables by which a user decides how the numbers of a training are computed.
+ARITHMETIC = (
+    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    *(
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "OPENBLAS_CORETYPE",
+        "NPY_DISABLE_CPU_FEATURES",
+        "CUDA_VISIBLE_DEVICES",
+    ),
+)
+
 #: What may have been chosen on the test role: nothing, or all.
 PROTOCOLS = ("held-out", "published")
 
@@ -50,6 +65,63 @@ LARGEST = 2**20
 
 #: What split.csv and history.csv hold at least.
 SPLIT_COLUMNS, HISTORY_COLUMNS = ("speech", "label", "speaker", "text", "role"), ("epoch", "loss", "val_loss")
+
+
+def machine():
+    """What decides the last digits of a training: processor, instruction set, threads, and what the user has set.
+
+    Returns
+    -------
+    dict
+        `processor` in words; `instructions`, the newest set that numpy finds on it (oneDNN takes the newest as well,
+        up to ONEDNN_MAX_CPU_ISA); `threads` that TensorFlow may use for one operation; `gpus`, a list of names; and
+        `set`, those of ARITHMETIC that stand in the environment.
+    """
+    import tensorflow as tf
+
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return {
+        "processor": processor(),
+        "instructions": [*extensions.get("baseline", []), *extensions.get("found", [])][-1],
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or joblib.cpu_count(),
+        "gpus": [gpu.get("device_name", "GPU") for gpu in gpus],
+        "set": {name: os.environ[name] for name in ARITHMETIC if os.environ.get(name)},
+    }
+
+
+def named(machine):
+    """A machine in words.
+
+    Parameters
+    ----------
+    machine : dict
+        From `machine`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> named({"processor": "Xeon", "instructions": "AVX2", "threads": 2, "gpus": [], "set": {"OMP_NUM_THREADS": "1"}})
+    'Xeon, AVX2, threads: 2, OMP_NUM_THREADS=1'
+    """
+    chosen = [f"{name}={value}" for name, value in machine["set"].items()]
+    threads = f"threads: {machine['threads']}"
+    return ", ".join([machine["processor"], machine["instructions"], threads, *machine["gpus"], *chosen])
+
+
+def processor():
+    """The name of the processor, as precisely as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        name = re.search(
+            r"^model name\s*:\s*(.+)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+        )
+        if name:
+            return name[1].strip()
+    return platform.processor() or platform.machine()
 
 
 @dataclass(frozen=True)
@@ -200,6 +272,7 @@ def _flaw(info):
         (set(info["probes"]) != set(probe_signals()), "its probes are others"),
         (not all(isinstance(p, float) for each in info["probes"].values() for p in each.values()), "its probes"),
         (not isinstance(info.get("versions", {}), dict), "its versions"),
+        (not isinstance(info.get("machine", {}), dict), "its machine"),
         (not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST, "its temperature"),
         (not 0 <= chosen["threshold"] <= 1, "its threshold"),
         (learned is not None and not novelty.is_sound(learned), "its domain"),
@@ -528,6 +601,7 @@ def finish(partial, out, recipe, table, labels, history, plan, *, model, epoch, 
             "python": platform.python_version(),
             **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
         },
+        "machine": machine(),
         "calibration": chosen,
         "probes": probe(model, recipe.features, labels),
         "domain": learned,

@@ -333,8 +333,10 @@ def test_changed_and_missing_files_are_named_after_the_others_are_done(table, tm
         extract(table, "mfcc40-mean", out_dir=tmp_path / "cache")
     first.unlink()
     second.rename(tmp_path / "elsewhere.wav")
+    with pytest.raises(SerlibError, match=r"1\.wav does not exist; .* index the corpus again$"):
+        extract(table, "mfcc40-mean", out_dir=tmp_path / "cache")  # the second file was done before it went
     with pytest.raises(SerlibError, match=r"1\.wav does not exist; .* index the corpus again \(and 1 more like it\)$"):
-        extract(table, "mfcc40-mean", out_dir=tmp_path / "cache")
+        extract(table, "mfcc40-mean", out_dir=tmp_path / "other")
     first.write_bytes(kept)
     (tmp_path / "elsewhere.wav").rename(second)
     np.testing.assert_array_equal(extract(table, "mfcc40-mean", out_dir=tmp_path / "cache").values, whole)
@@ -355,7 +357,21 @@ def test_an_empty_index_and_an_unknown_name_are_refused(table, tmp_path):
 
 
 def test_the_default_cache_is_in_the_data_folder(table, home):
-    assert extract(table, "mfcc40-mean").folder.parent == home / "data" / "features"
+    assert home / "data" / "features" in extract(table, "mfcc40-mean").folder.parents
+
+
+def test_several_specifications_in_one_pass_over_the_sound(table, tmp_path, monkeypatch):
+    specs = ("mfcc40-mean", SEQUENCES, FeatureSpec(rate_hz=8000, trim_db=30, summary=("std",)))
+    alone = [extract(table, spec, out_dir=tmp_path / "alone") for spec in specs]
+    readings = []
+    checked = audio.checked
+    monkeypatch.setattr(audio, "checked", lambda file, *args, **kw: readings.append(file) or checked(file, *args, **kw))
+    together = features.extract_together(table, specs, out_dir=tmp_path / "together")
+    assert sorted(readings) == sorted(table.speech)
+    for one, other in zip(alone, together, strict=True):
+        assert other.spec == one.spec
+        np.testing.assert_array_equal(other.values, one.values)
+        np.testing.assert_array_equal(other.lengths, one.lengths)
 
 
 # ---------------------------------------------------------------- real speech

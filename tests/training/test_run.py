@@ -48,6 +48,15 @@ def test_run_json_says_how_it_was_made(tiny_run):
     assert info["corpora"] == ["tess"] and info["counts"]["test"] == (tiny_run.split.role == "test").sum()
     assert {"python", "keras", "tensorflow", "librosa", "serlib"} <= set(info["versions"])
     assert list(info["probes"]) == list(runs.probe_signals())
+    assert info["machine"] == runs.machine()
+
+
+def test_the_machine_is_told(monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    told = runs.machine()
+    assert told["set"]["ONEDNN_MAX_CPU_ISA"] == "SSE41" and "OMP_NUM_THREADS" not in told["set"]
+    assert told["processor"] and told["instructions"] and told["threads"] >= 1 and told["gpus"] == []
 
 
 def test_swapped_labels_are_no_longer_the_run(copy, tiny_run):

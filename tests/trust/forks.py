@@ -85,20 +85,17 @@ def extract(folder, log, copies=0):
     """Features of a corpus, or of changed copies; `log` gets the digest of each clip that is computed."""
     from serlib import augment, corpora
     from serlib.augment import copying
-    from serlib.features import cache
     from serlib.features import spec as features
 
-    cache.PATIENCE_S = 3600  # beside heavy work a chunk takes its time
-
     table = corpora.index("tess", folder)
-    module = copying if copies else features
-    row = module._row
+    module, name = (copying, "_row") if copies else (features, "_rows")
+    compute = getattr(module, name)
 
     def noted(file, digest, *args, **options):
         note(log, digest)
-        return row(file, digest, *args, **options)
+        return compute(file, digest, *args, **options)
 
-    module._row = noted
+    setattr(module, name, noted)
     if copies:
         changes = augment.Copies(copies, waveform=(augment.Shift(), augment.Noise()))
         augment.copies(table, features.SPECS["mfcc40-mean"], changes, jobs=2)
@@ -142,11 +139,12 @@ def download(url, to=None):
     """TESS from the stand-in server."""
     from kagglesdk import kaggle_env
 
-    from serlib.corpora import kaggle, registry, transfer
+    from serlib import corpora
+    from serlib.corpora import kaggle, registry
 
     kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = url
-    transfer.PAUSE_S, registry.KAGGLE_INPUT = 0, Path("no input")
-    kaggle.download("tess", to=to)
+    kaggle.PAUSE_S, registry.KAGGLE_INPUT = 0, Path("no input")
+    corpora.download("tess", to=to)
 
 
 WORK = {work.__name__: work for work in (extract, train, judge, write_report, download)}
@@ -220,8 +218,8 @@ def main():
 
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the work prints is no answer
-    others = "keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
-    ours = "augment.copying corpora.kaggle corpora.transfer experiments.comparison features.spec plots.page recognizer "
+    others = "filelock kagglehub.clients keras tensorflow matplotlib.backends.backend_agg jinja2 sklearn.metrics"
+    ours = "augment.copying corpora.archives experiments.comparison features.spec plots.page recognizer "
     ours += "training.fitting training.novelty"
     for name in [*others.split(), *(f"serlib.{name}" for name in ours.split())]:
         importlib.import_module(name)

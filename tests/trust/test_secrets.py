@@ -1,6 +1,6 @@
 """A key and a token are planted, everything is done that can be done, and everything that was written is searched.
 
-What the real client sends is looked at in tests/corpora/test_kaggle.py, what a page asks for in tests/browser.
+What the real clients send is looked at in tests/corpora/test_kaggle.py, what a page asks for in tests/browser.
 """
 
 import base64
@@ -126,13 +126,15 @@ TELL = """
 import logging, sys, traceback, warnings
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
 warnings.simplefilter("always")
-from serlib.corpora import kaggle, transfer
-transfer.PAUSE_S = 0
+from serlib import corpora
+from serlib.corpora import kaggle
+import time
+time.sleep = lambda seconds: None  # between two tries
 print(kaggle.credentials(), repr(kaggle.credentials()))
 if sys.argv[1] == "fault":
-    transfer._write = None
+    kaggle._with_kaggle = kaggle._with_kagglehub = None
 try:
-    print(kaggle.download("tess", force=True))
+    print(corpora.download("tess", force=True))
 except Exception as error:
     if sys.argv[1] != "fault":
         print(*traceback.TracebackException.from_exception(error, capture_locals=True).format())
@@ -232,8 +234,8 @@ def test_notebook_01(server, planted, home, place, fault):
     source = next(iter(build.sources(["01"])))
     notebook = build.convert(source)
     if fault == "fault":
-        cell = next(cell for cell in notebook.cells if "download.download(" in cell.source)
-        cell.source = "from serlib.corpora import transfer\ntransfer._write = None\n" + cell.source
+        cell = next(cell for cell in notebook.cells if "serlib.download(" in cell.source)
+        cell.source = "from serlib.corpora import kaggle\nkaggle._with_kaggle = None\n" + cell.source
     failed = ""
     with build.environment(planted(place, SERLIB_CORPUS="tess", SERLIB_PROGRESS="1")):
         try:

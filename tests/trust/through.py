@@ -196,7 +196,7 @@ def main(run, clips, folder, files, seed, out):
     told = {"files": sum(counts[must] for must in (damaged.GOOD, damaged.BAD, damaged.EITHER)), **counts}
     told |= {"seconds": round(time.monotonic() - started, 1), "slowest_s": round(slowest_s, 3)}
     told |= {"before_mb": round(before_mb), "peak_mb": round(peak_mb()), "faults": faults}
-    Path(out).write_text(json.dumps(told, indent=1))
+    Path(out).write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

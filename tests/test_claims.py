@@ -1,0 +1,75 @@
+"""The assertions of notebooks 04 and 05 can fail: each is seen red where the training or the judging is spoiled."""
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from notebooks import build
+
+#: What is spoiled -> a first cell that spoils it, and what 04 and 05 must then stop with.
+SPOILED = {
+    "the labels are shuffled": (
+        """
+import numpy as np
+import serlib
+
+index = serlib.index
+
+def shuffled(*arguments, **options):
+    table = index(*arguments, **options)
+    table["label"] = np.random.default_rng(0).permutation(table["label"])
+    return table
+
+serlib.index = shuffled
+""",
+        "hardly better than guessing",
+        "hardly better than guessing",
+    ),
+    "nothing is learned": (  # with a learning rate of 0 one epoch leaves the weights that sixty leave
+        """
+from dataclasses import replace
+import serlib
+
+fit = serlib.fit
+serlib.fit = lambda recipe, table, **options: fit(replace(recipe, learning_rate=0.0, epochs=1), table, **options)
+""",
+        "hardly better than guessing",
+        "hardly better than guessing",
+    ),
+    "the training set is the test set": (  # found before anything is judged, so that one epoch will do
+        """
+from dataclasses import replace
+import pandas as pd
+import serlib
+
+split, fit, evaluate = serlib.split, serlib.fit, serlib.evaluate
+
+def leaking(*arguments, **options):
+    table = split(*arguments, **options)
+    train = table[table.role == "train"]
+    leaked = pd.concat([table[table.role != "test"], train.assign(role="test")], ignore_index=True)
+    leaked.attrs = table.attrs
+    return leaked
+
+def flattering(run):
+    return evaluate(run, run.split[run.split.role == "train"], allow_seen=True)
+
+serlib.split, serlib.evaluate = leaking, flattering
+serlib.fit = lambda recipe, table, **options: fit(replace(recipe, epochs=1), table, **options)
+""",
+        "clips of the test role are in training",
+        "a clip of training is judged",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoiled", SPOILED)
+def test_assertions_can_fail(spoiled, tmp_path):
+    first, *stops = SPOILED[spoiled]
+    with build.environment(build.clean_environment(tmp_path)):
+        for source, stop in zip(build.sources(["04", "05"]), stops, strict=True):
+            notebook = build.convert(source)
+            notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
+            with pytest.raises(CellExecutionError, match=f"AssertionError.*{stop}"):
+                build.execute(notebook, timeout_s=600)
