@@ -49,7 +49,7 @@ test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their c
 	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))"
 	$(NBVAL) $(SHORT)
 
-test-all: test  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
+test-all: test .venv/site/installed  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
 	$(PYTEST) tests --durations=10 --durations-min=5 -m "($(LONG))$(REAL)"
 	$(NBVAL) $(filter-out $(SHORT),$(wildcard notebooks/*.ipynb))
 

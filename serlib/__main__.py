@@ -6,14 +6,13 @@ Exit codes: 0 done; 1 the data or the request is at fault, with one plain senten
 import functools
 import inspect
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serlib.utils import UNKNOWN, SerlibError, home, one_line, ordered_labels, shown
+from serlib.utils import UNKNOWN, SerlibError, cluster, home, one_line, ordered_labels, shown
 
 app = typer.Typer(
     name="serlib",
@@ -31,6 +30,7 @@ Corpora = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
 Split = "published, random, text, speaker, speaker+text, corpus, given (folders or a column say it) or column:NAME."
 Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do the work.")]
 
 
 def own_recordings(command):
@@ -94,7 +94,6 @@ def main():
     """Run the command line; what a user can mend becomes one sentence and exit code 1."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a page or a pipe that knows few letters loses no answer
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no answer to a command
     try:
         app(standalone_mode=True)
     except SerlibError as error:
@@ -215,6 +214,7 @@ def features(
     features: Annotated[str, typer.Option(help="Name of a feature specification.")] = "mfcc40-mean",
     out_dir: Annotated[Path | None, typer.Option(help="Folder for the features; default: data/features.")] = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
     reading=None,
 ):
@@ -224,7 +224,8 @@ def features(
     if features not in SPECS:
         raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(SPECS)}.")
     table = _index(corpus, reading)
-    found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
+    with cluster(scheduler):
+        found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
     told = {
         "features": features,
         "clips": len(table),
@@ -364,6 +365,7 @@ def compare(
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the runs; default: checkpoints/compare.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
     reading=None,
 ):
@@ -375,7 +377,8 @@ def compare(
     chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
     table = _index(corpus, reading)
     options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
-    found = comparison.compare(table, chosen, splits=split, match=True, **options)
+    with cluster(scheduler):
+        found = comparison.compare(table, chosen, splits=split, match=True, **options)
     page = write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
     neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
     lines = [f"left out: {name}, {why}" for name, why in found.left_out.items()]
@@ -397,6 +400,7 @@ def search(
     epochs: Annotated[int | None, typer.Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: checkpoints/search/...")] = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
     reading=None,
 ):
@@ -408,7 +412,8 @@ def search(
     table = give_roles(_index(corpus, reading), split, seed=seed)
     name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
     out = out or home() / "checkpoints" / "search" / name
-    found = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
+    with cluster(scheduler):
+        found = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
     best = ", ".join(f"{key} {value:.3g}" for key, value in found.params.items())
     lines = [found.trials.to_string(index=False), "", f"best on the validation role: {best} ({found.value:.1%})"]
     _tell({**found.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -46,6 +47,9 @@ NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 #: What it says of a place where nothing can be written.
 NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+#: Seconds to wait for the scheduler of a cluster, and then for its first worker.
+CLUSTER_S = 10
 
 #: Seconds after which an unfinished file is nobody's: its process was killed.
 ABANDONED_S = 3600
@@ -236,6 +240,43 @@ def remove(path):
             path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def cluster(address):
+    """Inside, the workers of a Dask cluster do what serlib does in parallel: features, and the runs of a comparison.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the scheduler, such as `tcp://10.0.0.1:8786`, or the path of its scheduler file; None: this machine alone.
+
+    Raises
+    ------
+    SerlibError
+        Dask is not installed, or no scheduler answers there.
+
+    Notes
+    -----
+    The workers read the sound files by the paths of the index, so they must see the same folders, and they need the
+    same version of serlib. What they compute is written by this process.
+    """
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise SerlibError("A cluster needs Dask; install it with `pip install 'serlib[cluster]'`") from error
+    import joblib
+
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = Client(**where, timeout=CLUSTER_S)
+    except (OSError, ValueError) as error:
+        raise SerlibError(f"No Dask scheduler answers at {address}; start one, or correct --scheduler") from error
+    with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=CLUSTER_S):
+        yield
+
+
 def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):
     """A tqdm bar on standard error, in terminals, notebooks and logs alike.
 
@@ -253,3 +294,48 @@ def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):
     if show is None:
         show = os.environ.get("SERLIB_PROGRESS", "1") != "0"
     return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not show, delay=0.5, leave=False, file=sys.stderr)
+
+
+#: How TensorFlow's C++ side begins what it says to standard error; F, what it dies of, is not among them.
+_GREETING = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|To enable the following instructions:"
+    rb"|[IWE]\d{4} [\d:.]+ +\d+ [\w./]+:\d+\]|\d{4}-\d\d-\d\d [\d:.]+ [IWE] (?:tensorflow|external)/"
+)
+
+
+def import_tensorflow():
+    """Import TensorFlow, for the first time without what it has to say about the processor and the missing GPU.
+
+    TensorFlow 2.21 says that to file descriptor 2 and heeds no setting, so the descriptor leads into a file meanwhile;
+    what is not TensorFlow's own is shown afterwards. Who sets `TF_CPP_MIN_LOG_LEVEL` to less than 3 hears it all.
+
+    Returns
+    -------
+    module : tensorflow
+    """
+    if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+        import tensorflow
+
+        return tensorflow
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a process without standard error, or a full disk: then as it comes
+            said = stack.enter_context(tempfile.TemporaryFile())
+            screen = os.dup(2)
+            stack.callback(_show_the_rest, said, screen)
+            os.dup2(said.fileno(), 2)
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()  # here it looks for a GPU
+        return tensorflow
+
+
+def _show_the_rest(said, screen):
+    """Give file descriptor 2 back to the screen, and show what others than TensorFlow wrote meanwhile."""
+    if sys.stderr:
+        sys.stderr.flush()
+    os.dup2(screen, 2)
+    os.close(screen)
+    said.seek(0)
+    for line in said:
+        if not _GREETING.match(line):
+            os.write(2, line)

@@ -9,6 +9,7 @@ With a repository the pages have Colab and GitHub buttons; without one they have
 """
 
 import argparse
+import hashlib
 import html
 import re
 import shutil
@@ -119,7 +120,7 @@ def quiz(path):
     ]
     for number, question in enumerate(content["questions"], 1):
         lines += [f"## Question {number}", "", page(question["question"]), ""]
-        for option in question["options"]:
+        for option in sorted(question["options"], key=shuffled):
             verdict = "Right." if option.get("right") else "Not quite."
             summary, why = html.escape(str(option["text"])), html.escape(option["why"])
             kind = "right" if option.get("right") else "wrong"
@@ -127,6 +128,11 @@ def quiz(path):
             lines.append(f'<details class="answer {kind}">{answer}</details>')
         lines.append("")
     return "\n".join(lines) + "\n"
+
+
+def shuffled(option):
+    """Where an option stands among others: by a digest of its text, the same on every machine."""
+    return hashlib.blake2b(str(option["text"]).encode(), digest_size=8).digest()
 
 
 def overview(numbers, folder, title, line):
@@ -220,14 +226,26 @@ def exercise_page(numbers):
     return "\n".join(lines) + "\n"
 
 
+def named(text):
+    """A page that a screen reader can use: the theme's arrows get a name, Sphinx's list of sources is none."""
+    text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    return text.replace(
+        '<summary><span class="toctree-toggle"', '<summary aria-label="Pages of this part"><span class="toctree-toggle"'
+    )
+
+
 def main(arguments=None):
     """Read the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repository", default="", help="address on GitHub, for the Colab and repository buttons")
     options = parser.parse_args(arguments)
     write_sources(options.repository)
-    command = [sys.executable, "-m", "jupyter_book", "build", "--warningiserror", "--keep-going", str(BUILD)]
-    return subprocess.run(command, cwd=CHECKOUT).returncode
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [program, "build", "--warningiserror", "--keep-going", BUILD]
+    code = subprocess.run(command, cwd=CHECKOUT).returncode
+    for path in (BUILD / "_build" / "html").rglob("*.html"):
+        path.write_text(named(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return code
 
 
 if __name__ == "__main__":

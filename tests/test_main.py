@@ -45,6 +45,35 @@ def test_python_m_serlib_knows_usage_errors(home):
     assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
+def outside(*words, blocked=()):
+    """A command in a process of its own, whose user has set nothing: exit code, standard output, standard error."""
+    environment = {**os.environ, "SERLIB_PROGRESS": "0"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    start = f"import sys; sys.modules.update(dict.fromkeys({blocked})); from serlib.__main__ import main; main()"
+    command = [sys.executable, "-c", start, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_missing_run_is_named_without_tensorflow(home):
+    code, _, err = outside("predict", home / "nothing", "a.wav", blocked=("tensorflow", "keras"))
+    assert code == 1 and "nothing is not a finished run" in err and err.count("\n") == 1
+
+
+def test_tensorflow_says_nothing_on_the_screen(home, tiny_run):
+    code, out, err = outside("predict", tiny_run.folder, tiny_run.split.speech[0])
+    assert code == 0 and out
+    assert err == ""
+
+
+@pytest.mark.slow
+def test_tensorflow_says_nothing_in_a_comparison(home, tone_corpus, tmp_path):
+    chosen = ("--recipes", "lstm-123", "lstm-256", "--split", "random", "--epochs", "1", "--jobs", "2")
+    code, _, err = outside("compare", "tess", tone_corpus(tmp_path / "tones", words=6), *chosen)
+    ours = "waiting for another process"  # two workers may want the same features
+    assert code == 0 and [line for line in err.splitlines() if not line.startswith(ours)] == []
+
+
 def test_corpora(call):
     code, out, _ = call("corpora", "--json")
     told = json.loads(out)["corpora"]

@@ -13,7 +13,8 @@ from notebooks import build
 
 FOLDER = Path(build.__file__).resolve().parent
 #: What there is, and what there must be.
-LEAST = ("01_download", "02_eda", "03_mfcc", "04_lstm_train", "05_evaluate", "06_compare", "07_generalize", "09_live")
+LEAST = ("01_download", "02_eda", "03_mfcc", "04_lstm_train", "05_evaluate", "06_compare", "07_generalize")
+LEAST += ("09_live", "10_limits")
 SOURCES = sorted({*build.sources(), *(FOLDER / "src" / f"{name}.py" for name in LEAST)})
 MEND = "run `make notebooks`"
 

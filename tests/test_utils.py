@@ -135,3 +135,38 @@ def test_in_a_notebook_an_error_is_one_sentence(tmp_path):
     shown = done.stdout + done.stderr
     assert "SerlibError: a.wav is silent; delete it" in shown
     assert "Traceback" not in shown and "def f" not in shown
+
+
+#: What TensorFlow 2.21 says when it is imported, and two lines that are not TensorFlow's greetings.
+GREETING = """WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795700762.178828   17770 port.cc:153] oneDNN custom operations are on.
+E0000 00:00:1795700820.138262   21006 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error
+2026-11-26 13:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on.
+To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow.
+"""
+OTHERS = """F0000 00:00:1795700762.178828   17770 port.cc:1] it dies of this
+the disk is full
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "ends", "shown"),
+    [
+        (None, "", OTHERS),
+        ("3", "", OTHERS),
+        ("0", "", GREETING + OTHERS),
+        (None, "raise ImportError('no AVX')", OTHERS),
+    ],
+)
+def test_tensorflow_is_imported_without_its_greetings(tmp_path, level, ends, shown):
+    fake = f"import os\nos.write(2, {(GREETING + OTHERS).encode()})\n{ends}\n"
+    fake += "class config:\n    def list_physical_devices():\n        os.write(2, b'E0000 00:00:1.2 3 a.cc:4] x\\n')\n"
+    (tmp_path / "tensorflow.py").write_text(fake, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
+    code = "import os; from serlib.utils import import_tensorflow; import_tensorflow(); os.write(2, b'after')"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith(shown)
+    rest = done.stderr.removeprefix(shown)
+    assert rest == "after" if not ends else rest.rstrip().endswith("ImportError: no AVX")

@@ -1,7 +1,7 @@
 """Augmentations of the sound: noise, shift, pitch, tempo, gain.
 
-Each is called with a clip, its rate and a numpy Generator, and gives float32. Nothing is cut off at full scale:
-features do not need it, and players turn down what is too loud.
+Nothing is cut off at full scale: features do not need it, and players turn down what is too loud. Not from
+audiomentations, which draws from the global random state and cannot be installed beside soxr 1.
 """
 
 import dataclasses
@@ -20,7 +20,10 @@ RUMBLE_HZ = 50.0
 
 
 class WaveformAugmentation(Augmentation):
-    """Changes a sound: `augmentation(y, rate_hz, rng)`."""
+    """Changes a sound: `augmentation(y, rate_hz, rng)` gives float32.
+
+    `y` is a mono waveform [shape=(n,)], full scale 1.0, `rate_hz` an int, `rng` a numpy Generator; `y` stays as it is.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +34,8 @@ class Noise(WaveformAugmentation):
     ----------
     snr_db : tuple of float (low, high)
         Signal to noise ratio, drawn evenly for each clip. The signal is the level of the speech without its pauses
-        (as in ITU-T P.56; here what is less than 30 dB below the loudest frame, `audio.voice_activity`), so that a
-        long silence around a word does not make the noise weaker. A silent clip stays silent.
-
-    Notes
-    -----
-    White noise, shaped in the frequency domain (Timmer & König 1995, Astronomy and Astrophysics 300, 707).
+        (as in ITU-T P.56; here `audio.voice_activity`), so that a long silence around a word does not make the noise
+        weaker. A silent clip stays silent.
 
     Taught in notebooks/07_generalize.
     """
@@ -47,26 +46,20 @@ class Noise(WaveformAugmentation):
         self._check_range("snr_db", -60, 100)
 
     def __call__(self, y, rate_hz, rng):
-        """The clip with noise [shape=(n,)], float32."""
         y = np.asarray(y, dtype=np.float32)
-        snr_db = rng.uniform(*self.snr_db)
+        power = speech_power(y, rate_hz) / 10 ** (rng.uniform(*self.snr_db) / 10)
         noise = _pink(len(y), rate_hz, rng)
-        gain = np.sqrt(speech_power(y, rate_hz) / np.mean(noise**2) / 10 ** (snr_db / 10))
-        return y + (gain * noise).astype(np.float32)
+        return y + (np.sqrt(power / np.mean(noise**2)) * noise).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Shift(WaveformAugmentation):
-    """Move a clip in time. Zeros enter at one end; what leaves at the other is lost.
+    """Move a clip in time. Zeros enter at one end (features with `trim_db` cut them off); the other end is lost.
 
     Parameters
     ----------
     share : float
         Longest way in either direction, as a share of the clip.
-
-    Notes
-    -----
-    Features with `trim_db` cut the zeros off again.
 
     Taught in notebooks/07_generalize.
     """
@@ -77,27 +70,22 @@ class Shift(WaveformAugmentation):
         self._check_number("share", 0, 0.5)
 
     def __call__(self, y, rate_hz, rng):
-        """The clip, moved [shape=(n,)], float32."""
-        most = int(self.share * len(y))
-        by = int(rng.integers(-most, most + 1))
-        out = np.roll(np.asarray(y, dtype=np.float32), by)
-        out[slice(by) if by >= 0 else slice(by, None)] = 0
-        return out
+        longest = int(self.share * len(y))
+        first = longest - int(rng.integers(-longest, longest + 1))
+        return np.pad(np.asarray(y, dtype=np.float32), longest)[first : first + len(y)]
 
 
 @dataclasses.dataclass(frozen=True)
 class PitchShift(WaveformAugmentation):
     """Raise or lower the voice at the same tempo: `librosa.effects.pitch_shift`.
 
+    The resonances of the mouth move with the pitch: upwards it sounds like a smaller speaker, not like the same one
+    on a higher note.
+
     Parameters
     ----------
     semitones : tuple of float (low, high)
         Drawn evenly for each clip.
-
-    Notes
-    -----
-    The clip is stretched by a phase vocoder and resampled to its length, so that the resonances of the mouth move
-    with the pitch: upwards it sounds like a smaller speaker, not like the same one on a higher note.
 
     Taught in notebooks/07_generalize.
     """
@@ -108,11 +96,8 @@ class PitchShift(WaveformAugmentation):
         self._check_range("semitones", -24, 24)
 
     def __call__(self, y, rate_hz, rng):
-        """The clip, higher or lower [shape=(n,)], float32."""
-        y = np.asarray(y, dtype=np.float32)
-        longer, frame = _vocoder(y, rate_hz)
         steps = rng.uniform(*self.semitones)
-        return _effects().pitch_shift(longer, sr=rate_hz, n_steps=steps, n_fft=frame)[: len(y)]
+        return _vocoder("pitch_shift", y, rate_hz, sr=rate_hz, n_steps=steps)[: len(y)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,11 +118,8 @@ class Stretch(WaveformAugmentation):
         self._check_range("factor", 0.25, 4)
 
     def __call__(self, y, rate_hz, rng):
-        """The clip, longer or shorter [shape=(round(factor * n),)], at least one sample, float32."""
-        y = np.asarray(y, dtype=np.float32)
-        longer, frame = _vocoder(y, rate_hz)
         factor = rng.uniform(*self.factor)
-        return _effects().time_stretch(longer, rate=1 / factor, n_fft=frame)[: max(1, round(factor * len(y)))]
+        return _vocoder("time_stretch", y, rate_hz, rate=1 / factor)[: max(1, round(factor * len(y)))]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,22 +140,11 @@ class Gain(WaveformAugmentation):
         self._check_range("db", -60, 60)
 
     def __call__(self, y, rate_hz, rng):
-        """The clip, louder or quieter [shape=(n,)], float32."""
         return np.asarray(y, dtype=np.float32) * np.float32(10 ** (rng.uniform(*self.db) / 20))
 
 
 def speech_power(y, rate_hz):
-    """Mean square of the speech in a clip, its pauses left out; 0 for silence.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-
-    Returns
-    -------
-    float
-    """
+    """Mean square of the speech in a clip [shape=(n,)], its pauses left out; 0 for silence."""
     speech = audio.voice_activity(y, rate_hz=rate_hz, frame_s=0.025, hop_s=0.01)  # short frames: tight edges
     heard = [y[first:end] for first, end in speech]
     return float(np.mean(np.square(np.concatenate(heard or [y]), dtype=np.float64)))
@@ -193,7 +164,7 @@ def examples(y, rate_hz, *, seed):
     Returns
     -------
     dict of str -> (np.ndarray [shape=(m,)], int)
-        What was done -> waveform and rate in Hz, as `explore.players` takes them; the clip itself comes first.
+        What was done -> waveform and rate in Hz, as `widgets.players` takes them; the clip itself comes first.
 
     Taught in notebooks/07_generalize.
     """
@@ -206,12 +177,14 @@ def examples(y, rate_hz, *, seed):
         "a fifth shorter": Stretch((0.8, 0.8)),
         "6 dB quieter": Gain((-6, -6)),
     }
-    made = {name: change(y, rate_hz, np.random.default_rng(seed)) for name, change in changes.items()}
-    return {name: (wave, rate_hz) for name, wave in ({"as recorded": np.asarray(y, dtype=np.float32)} | made).items()}
+    clips = {"as recorded": (np.asarray(y, dtype=np.float32), rate_hz)}
+    for name, change in changes.items():
+        clips[name] = (change(y, rate_hz, np.random.default_rng(seed)), rate_hz)
+    return clips
 
 
 def _pink(n, rate_hz, rng):
-    """Pink noise [shape=(n,)], of any power."""
+    """Pink noise [shape=(n,)] of any power: white noise, shaped in the frequency domain (Timmer & König 1995)."""
     import scipy.fft
 
     size = scipy.fft.next_fast_len(n, real=True)
@@ -220,15 +193,12 @@ def _pink(n, rate_hz, rng):
     return scipy.fft.irfft(white / np.sqrt(hz), size)[:n]
 
 
-def _vocoder(y, rate_hz):
-    """The clip, not shorter than a frame of the phase vocoder, and that frame in samples."""
-    frame = 2 ** round(np.log2(VOCODER_S * rate_hz))
-    return np.pad(y, (0, max(0, frame - len(y)))), frame
-
-
-def _effects():
-    """librosa.effects, loaded by one thread at a time."""
-    with spectral.LOADING:
+def _vocoder(effect, y, rate_hz, **options):
+    """An effect of librosa on a clip that is made at least as long as a frame of the phase vocoder."""
+    with spectral.LOADING:  # by one thread at a time
         import librosa
 
-        return librosa.effects
+        change = getattr(librosa.effects, effect)
+    frame = 2 ** round(np.log2(VOCODER_S * rate_hz))
+    y = np.asarray(y, dtype=np.float32)
+    return change(np.pad(y, (0, max(0, frame - len(y)))), n_fft=frame, **options)

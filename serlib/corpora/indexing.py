@@ -117,6 +117,7 @@ class Labels:
     def __init__(self, reading):
         self.new = {normal_label(old): new for new, olds in reading.labels.items() for old in _listed(olds)}
         self.drop = {normal_label(label) for label in _listed(reading.drop)}
+        self.there = set()
         self.seen = set()
         self.dropped = {}
 
@@ -125,6 +126,7 @@ class Labels:
         stay = []
         for path, clip in clips:
             label = self.new.get(clip.label, clip.label)
+            self.there.add(clip.label)
             self.seen |= {clip.label, label}
             if {clip.label, label} & self.drop:
                 self.dropped[label] = self.dropped.get(label, 0) + 1
@@ -136,7 +138,7 @@ class Labels:
         """Raise a SerlibError where a label was named that no clip has."""
         unknown = natsorted((set(self.new) | self.drop) - self.seen)
         if unknown:
-            there = ", ".join(ordered_labels(self.seen - set(self.new.values()))) or "none"
+            there = ", ".join(ordered_labels(self.there)) or "none"
             raise SerlibError(f"No clip has the label '{unknown[0]}'; the labels are {there}")
 
 

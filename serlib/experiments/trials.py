@@ -5,7 +5,6 @@ What an interruption leaves is used again: finished runs as they are, an interru
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from serlib.features.spec import extract
 from serlib.splits import SPLIT_KINDS, default_folds, speakers
 from serlib.splits import split as give_roles
 from serlib.training.fitting import finished, fit
-from serlib.training.run import content
-from serlib.utils import SerlibError, atomic_path, ordered_labels, progress
+from serlib.training.state import content
+from serlib.utils import SerlibError, atomic_path, import_tensorflow, ordered_labels, progress
 
 #: In the folder of a run: what it answered on its test role, and what it cost.
 ANSWERS, JUDGED = "answers.csv", "judged.json"
@@ -172,6 +171,12 @@ def carry_out(experiments, *, jobs=None, show=None):
     todo = [each for each in experiments if not each.is_done()]
     with progress(total=len(experiments), desc="runs", unit="run", show=show) as bar:
         bar.n = bar.initial = len(experiments) - len(todo)  # the time left is told from what is trained now
+        backend, workers = joblib.parallel.get_active_backend()
+        if not isinstance(backend, joblib.parallel.ThreadingBackend | joblib.parallel.LokyBackend):
+            # a cluster, whose workers see the folders of the runs
+            joblib.Parallel(n_jobs=jobs or workers)(joblib.delayed(_in_its_share)(each, 1) for each in todo)
+            bar.update(len(todo))
+            return
         jobs = min(jobs or min(joblib.cpu_count(), MOST_JOBS), len(todo))
         if jobs > 1:
             threads = max(1, joblib.cpu_count() // jobs)
@@ -189,9 +194,7 @@ def carry_out(experiments, *, jobs=None, show=None):
 def _in_its_share(experiment, threads):
     """One run in a process of its own, which leaves the other cores to the others."""
     if not isinstance(experiment.system, Peer):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import tensorflow as tf
-
+        tf = import_tensorflow()
         with contextlib.suppress(RuntimeError):  # TensorFlow was set up by the run before
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -6,6 +6,7 @@ import ipywidgets
 
 from serlib import audio, plots
 from serlib.utils import SerlibError, ordered_labels
+from serlib.widgets.guessing import Guessing
 from serlib.widgets.oscilloscope import Scope, common
 from serlib.widgets.playing import find_clip
 
@@ -77,7 +78,7 @@ class Explorer(ipywidgets.VBox):
             self.scopes[number].load(y, rate_hz, **options, **shared)
 
 
-def explorer(index, *, clips=1):
+def explorer(index, *, clips=1, hide=None, seed=None):
     """Menus for speaker, emotion and text, and a scope with pitch and energy of the clip that they name.
 
     Parameters
@@ -86,12 +87,26 @@ def explorer(index, *, clips=1):
         Of `serlib.corpora.index`.
     clips : int
         How many are shown one above the other, on common axes and equally amplified.
+    hide : "label", optional
+        Make a listening test of it: clips come in random order and their emotion stays hidden until *Reveal*; the
+        guesses are scored against chance, with an interval.
+    seed : int, optional
+        Of that order; None: another order every time.
 
     Returns
     -------
-    Explorer
+    Explorer or, with `hide`, Guessing
         A widget. `scope` and `find_clip` do the same without one.
+
+    Raises
+    ------
+    SerlibError
+        `hide` is something else than the label.
 
     Taught in notebooks/02_eda.
     """
-    return Explorer(index, clips)
+    if hide is None:
+        return Explorer(index, clips)
+    if hide != "label":
+        raise SerlibError(f'hide is {hide!r}; only "label" can be hidden')
+    return Guessing(index, seed)

@@ -78,7 +78,7 @@ class Scope(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         y, rate_hz, overlay, options = self._shown
         picture = img(still(y, rate_hz, overlay=overlay, **options))
-        sound = player(y, rate_hz, gain=options.get("gain", 1.0))._repr_html_()
+        sound = player(y, rate_hz, gain=options.get("gain", 1.0), name=self.clip["title"])._repr_html_()
         page = {"text/plain": f"[Scope: {self.clip['title']}]", "text/html": f"{picture}<br>{sound}"}
         return {**data, **page}, metadata
 

@@ -42,7 +42,7 @@ def encoded(y, rate_hz, *, gain=1.0):
     return data.getvalue(), "audio/mpeg"
 
 
-def player(y, rate_hz, *, gain=1.0):
+def player(y, rate_hz, *, gain=1.0, name="clip"):
     """A player for a notebook, with the sound inside the page.
 
     Unlike `IPython.display.Audio` on its own it does not make every clip equally loud: how loud an emotion is spoken
@@ -56,6 +56,8 @@ def player(y, rate_hz, *, gain=1.0):
     gain : float
         Factor for quiet recordings; the same for all clips that are to be compared (`common_gain`). What would go
         beyond full scale is cut off.
+    name : str
+        What a screen reader calls it.
 
     Returns
     -------
@@ -63,10 +65,16 @@ def player(y, rate_hz, *, gain=1.0):
 
     Taught in notebooks/02_eda.
     """
+    from html import escape
+
     from IPython.display import Audio
 
+    class Player(Audio):
+        def _repr_html_(self):
+            return super()._repr_html_().replace("<audio ", f'<audio aria-label="{escape(name)}" ', 1)
+
     data, mime = encoded(y, rate_hz, gain=gain)
-    sound = Audio(data=data)
+    sound = Player(data=data)
     sound.mimetype = mime  # Audio takes all bytes for a WAV file
     return sound
 
@@ -107,7 +115,7 @@ def players(clips):
     gain = common_gain(y for y, _ in clips.values())
     rows = [
         f'<tr><th scope="row" style="text-align: right">{escape(str(name))}</th>'
-        f'<td style="text-align: left">{player(y, rate_hz, gain=gain)._repr_html_()}</td></tr>'
+        f'<td style="text-align: left">{player(y, rate_hz, gain=gain, name=str(name))._repr_html_()}</td></tr>'
         for name, (y, rate_hz) in clips.items()
     ]
     return HTML(f"<table>{''.join(rows)}</table>")

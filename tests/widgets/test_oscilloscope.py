@@ -11,7 +11,7 @@ from PIL import Image
 
 from serlib import plots, widgets
 from serlib.utils import SerlibError
-from serlib.widgets import oscilloscope as make_scope
+from serlib.widgets import scope as make_scope
 from serlib.widgets import view
 from serlib.widgets.oscilloscope import still
 

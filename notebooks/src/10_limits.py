@@ -1,0 +1,212 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 Limits
+#
+# What a recogniser of emotions cannot know, whom it mishears, what the law forbids, and how one says all that on a
+# page.
+#
+# **Running time**: a quarter of a minute on the sample corpus, a minute or two on RAVDESS. **Data**: TESS where it is
+# present, otherwise the sample corpus; `SERLIB_CORPUS=ravdess` shows the section on gender at its best.
+#
+# After this notebook you can
+#
+# 1. say what the labels of a corpus mean, and why most alarms are false where an emotion is rare;
+# 2. measure whether one group of speakers is misheard more than another, with an interval;
+# 3. say which uses of emotion recognition the EU AI Act forbids, and which it calls high risk;
+# 4. record a class with its consent;
+# 5. read and write a model card.
+
+# %% [markdown]
+# scikit-learn trains a simple model here, so that nothing has to be waited for; `serlib` brings the clips and judges.
+
+# %%
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import serlib
+from serlib import plots
+
+# %% [markdown]
+# All settings:
+
+# %%
+CORPUS = serlib.default()  # sample, tess, ravdess, ...
+FEATURES = "mfcc40-mean"  # any of serlib.SPECS that gives one row a clip
+FOLDS = 6  # groups of speakers that are left out in turn; fewer where there are fewer speakers
+RECALL = 0.8  # the share of angry callers that the imagined model of the first section finds
+FALSE_ALARMS = 0.1  # the share of the other callers for which it raises an alarm
+
+# %% [markdown]
+# Which corpus we use:
+
+# %%
+print(serlib.notice(CORPUS))
+index = serlib.index(CORPUS)
+print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nunique(), "emotions")
+
+# %% [markdown]
+# ## Acted and lived emotion
+#
+# In all corpora of this course actors say a given sentence in a given emotion. So a label says what the actor *was
+# asked to show*. What anybody felt was not measured, and faces and voices show feelings less reliably than one would
+# think (Barrett et al. 2019). Acted emotions are also clearer than those of life, and all of them occur equally often:
+
+# %%
+print(index.label.value_counts(normalize=True, sort=False).rename_axis(None).round(2).to_string())
+
+# %% [markdown]
+# In life most speech is neutral. Imagine a model that finds most angry callers and raises an alarm for few of the
+# others. Before you run the cell: if one caller in fifty is angry, how many of its alarms are right?
+
+
+# %%
+def right_alarms(prevalence):
+    right = RECALL * prevalence
+    return right / (right + FALSE_ALARMS * (1 - prevalence))
+
+
+for share in (0.5, 0.1, 0.02):
+    print(f"{share:4.0%} of the callers are angry: {right_alarms(share):.0%} of the alarms are right")
+
+# %% [markdown]
+# The model is the same in all three lines. A figure that was measured on a balanced corpus says little about a
+# telephone line; ask for the *prevalence*, how frequent the emotion is there, before you believe an alarm.
+#
+# ## Who is misheard
+#
+# A mean over all speakers can hide a group that is recognised badly. We train a simple model, leave speakers out in
+# turn so that every answer is about an unknown voice, and judge each group by itself.
+
+# %%
+x = serlib.extract(index, FEATURES).values
+labels = sorted(index.label.unique())
+folds = GroupKFold(min(FOLDS, index.speaker.nunique()))
+model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+answers = cross_val_predict(model, x, index.label, groups=index.speaker, cv=folds, method="predict_proba")
+print(f"{folds.get_n_splits()} folds, no voice in training and test")
+
+# %% [markdown]
+# In RAVDESS actors with an odd number are men, those with an even number women. Elsewhere we compare single voices.
+
+
+# %%
+def group_of(speaker):
+    if CORPUS == "ravdess":
+        return "men" if int(speaker[-2:]) % 2 else "women"
+    return f"voice {speaker}"
+
+
+group = index.speaker.map(group_of).to_numpy()
+reports = {}
+for name in sorted(set(group))[:4]:
+    rows = group == name
+    clips = index[rows]
+    speakers = clips.speaker if CORPUS == "ravdess" else None
+    options = {"speakers": speakers, "texts": clips.text, "corpora": [CORPUS]}
+    reports[name] = serlib.score(clips.label, answers[rows], labels, **options)
+for name, report in reports.items():
+    low, high = report.ci95["uar"]
+    print(f"{name}: UAR {report.uar:.0%} [{low:.0%}, {high:.0%}], resampled by {report.resampled_by}")
+
+# %% [markdown]
+# The same as a picture. Two groups whose intervals overlap may still differ, and two that do not overlap may be two
+# groups of other speakers: with a dozen people in each, the luck of who was recorded is large.
+
+# %%
+plots.show(plots.splits_compared(reports, metric="uar", title="Each group by itself", by="Group"))
+
+# %% [markdown]
+# Which emotion differs most between the first two groups?
+
+# %%
+first, second = list(reports)[:2]
+apart = (reports[first].per_class.recall - reports[second].per_class.recall).dropna()
+worst = apart.abs().idxmax()
+print(
+    f"{worst}: recall {reports[first].per_class.recall[worst]:.0%} in {first}, "
+    f"{reports[second].per_class.recall[worst]:.0%} in {second}"
+)
+if CORPUS == "sample":
+    print("Both voices are synthetic: this shows how to measure, and nothing about women and men.")
+
+# %% [markdown]
+# ## What the law says
+#
+# In the European Union the AI Act ([Regulation 2024/1689](https://eur-lex.europa.eu/eli/reg/2024/1689/oj)) applies to
+# systems that infer emotions from voices or faces (Article 3, number 39). This is a reading aid and no legal advice:
+#
+# | use | what it says | where | | --- | --- | --- | | on people at work, applicants included, or in education |
+# forbidden, but for medical or safety reasons | Article 5 (1) f | | elsewhere, for instance on customers | high risk:
+# documentation, oversight, registration | Annex III, 1 c | | anywhere it is allowed | those who are exposed to it must
+# be told | Article 50 (3) | | developed solely for scientific research | outside of the regulation | Article 2 (6) |
+#
+# So a project that watches how attentive pupils are, or how friendly employees sound, is not a question of accuracy: it
+# is forbidden. Consent does not change that. Other countries have other laws; ask before you record.
+#
+# ## Recording a class
+#
+# A voice is personal data (in Europe, under the General Data Protection Regulation). Before the first take
+#
+# - say what the recordings are for, who will hear them, where they are kept and on which day they are deleted;
+# - ask each person in writing, and the parents of those who are under age;
+# - make no difference, in marks or otherwise, for those who say no: they work with the sample corpus;
+# - write pseudonyms into the file names, and keep the list of names elsewhere;
+# - keep the recordings on machines of the school, out of git and out of cloud notebooks;
+# - delete them when you said you would, and say that you did.
+#
+# The index makes the last steps easy, since it knows which files there are:
+
+# %%
+mine = index.assign(pseudonym=pd.factorize(index.speaker)[0] + 1)
+mine = mine.groupby("pseudonym").agg(clips=("speech", "size"), seconds=("duration_s", "sum"))
+print(mine.head(3).round().astype(int).to_string())
+
+# %% [markdown]
+# ## A model card
+#
+# A model card (Mitchell et al. 2019) says on one page what a model was trained on, how it was measured, and what it is
+# not for. Reading one, look for four things: whose voices, which split, the interval, and what is forbidden. Writing
+# one, read every figure from the report, so that none can be wrong.
+
+# %%
+everybody = serlib.score(index.label, answers, labels, speakers=index.speaker, texts=index.text, corpora=[CORPUS])
+low, high = everybody.ci95["uar"]
+card = {
+    "model": f"logistic regression on {FEATURES}",
+    "data": f"{serlib.CORPORA[CORPUS].title}, {len(index)} clips",
+    "tested on": f"{index.speaker.nunique()} speakers, each left out of training",
+    "UAR": f"{everybody.uar:.0%} [{low:.0%}, {high:.0%}], resampled by {everybody.resampled_by}",
+    "weakest emotion": f"{everybody.per_class.recall.idxmin()}, {everybody.per_class.recall.min():.0%} recognised",
+    "not for": "judging people; at work and in education it is forbidden",
+    "limits": "no human voice at all" if CORPUS == "sample" else "acted emotions, recorded in a quiet room",
+}
+for name, text in card.items():
+    print(f"{name:16} {text}")
+assert np.isfinite(everybody.uar)
+
+# %% [markdown]
+# Would you use a model with this card? For what?
+#
+# ## What you have learned
+#
+# 1. A label says what an actor was asked to show. Where an emotion is rare, most alarms are false even of a good model.
+# 2. Each group is judged by itself, with an interval over its speakers; a mean over all hides who is misheard.
+# 3. The AI Act forbids emotion recognition at work and in education, but for medical and safety reasons; elsewhere it
+#    is high risk, and people must be told.
+# 4. Consent comes first: what for, who listens, until when, and no harm to those who say no.
+# 5. A card names voices, split, interval and what the model is not for, with figures read from the report.

@@ -1,0 +1,118 @@
+"""The plan for a class, the glossary and the cheat sheet agree with the notebooks."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+import yaml
+
+import serlib
+from notebooks import build, exercises
+from serlib import teach
+
+TEACHING = build.CHECKOUT / "teaching"
+PLAN = (TEACHING / "plan.md").read_text(encoding="utf-8")
+LESSONS = re.split(r"^## Lesson ", PLAN, flags=re.MULTILINE)[1:]
+
+
+def rows(lesson):
+    """(minutes, what, where) of each line of a lesson's table."""
+    found = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|", lesson, re.MULTILINE)
+    return [(int(minutes), what.strip(), where.strip()) for minutes, what, where in found]
+
+
+def sections(number):
+    """Heading -> numbers of its code cells, as JupyterLab counts them."""
+    (path,) = (build.CHECKOUT / "notebooks").glob(f"{number}_*.ipynb")
+    count, heading, found = 0, None, {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            count += 1
+            found.setdefault(heading, []).append(count)
+        else:
+            heading = ([heading, *re.findall(r"^## (.+)$", cell.source, re.MULTILINE)])[-1]
+    return found
+
+
+def test_five_lessons_of_ninety_minutes():
+    assert len(LESSONS) == 5
+    for lesson in LESSONS:
+        assert sum(minutes for minutes, _, _ in rows(lesson)) == 90, lesson[:40]
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda text: text[0])
+def test_what_it_names_exists(lesson):
+    for _, what, where in rows(lesson):
+        cells = re.fullmatch(r"(\d\d) \[(\d+)-(\d+)\] (.+)", where)
+        place = re.fullmatch(r"(quiz|exercises) (\d\d)", where)
+        if cells:
+            number, first, last, heading = cells.groups()
+            assert sections(number)[heading] == list(range(int(first), int(last) + 1)), where
+        elif place:
+            folder, suffix = ("teaching/quiz", "yml") if place[1] == "quiz" else ("exercises", "ipynb")
+            assert (build.CHECKOUT / folder / f"{place[2]}.{suffix}").is_file(), where
+        else:
+            assert (build.CHECKOUT / where).is_file(), where
+        for number in re.findall(r"\b\d+\.\d\b", what):
+            teach.find(number)  # raises where there is no such exercise
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda text: text[0])
+def test_every_lesson_has_goals_questions_and_practice(lesson):
+    assert re.search(r"^Goals: \w", lesson, re.MULTILINE)
+    asked = re.findall(r"^\| \d+ \|[^|]+\|[^|]+\|([^|]+)\|([^|]+)\|$", lesson, re.MULTILINE)
+    assert sum(bool(question.strip()) and bool(wrong.strip()) for question, wrong in asked) >= 4
+    assert any(where.startswith("quiz") for _, _, where in rows(lesson))
+
+
+def goals(source):
+    """The goals at the top of a notebook."""
+    cell = next(c for c in build.convert(source).cells if re.search(r"^1\. ", c.source, re.MULTILINE))
+    return re.findall(r"^\d\. (.+)$", cell.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("source", build.sources(), ids=lambda path: path.stem)
+def test_every_notebook_has_as_much_practice_as_goals(source):
+    number = source.stem[:2]
+    quiz = yaml.safe_load((TEACHING / "quiz" / f"{number}.yml").read_text(encoding="utf-8"))
+    assert len(teach.load(int(number))) + len(quiz["questions"]) >= 2 * len(goals(source)) - 1
+
+
+# --- cheat sheet ---------------------------------------------------------------------------------------------------
+
+
+def test_the_code_of_the_cheat_sheet_names_what_there_is():
+    text = (TEACHING / "cheatsheet.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    names = {
+        node.attr
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "serlib"
+    }
+    assert {"index", "split", "audit", "fit", "evaluate", "Recognizer"} == names
+    assert names <= set(serlib.__all__)
+
+
+# --- glossary ------------------------------------------------------------------------------------------------------
+
+
+def terms():
+    """Term -> its other names."""
+    text = (TEACHING / "glossary.md").read_text(encoding="utf-8")
+    found = re.findall(r"^### (.+)\n(?:\[([^\]]+)\] )?(\S.*)$", text, re.MULTILINE)
+    return {term: (others, definition) for term, others, definition in found}
+
+
+def test_each_term_is_defined_once():
+    text = (TEACHING / "glossary.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^### (.+)$", text, re.MULTILINE)
+    assert 70 <= len(headings) == len(set(map(str.lower, headings))) == len(terms())
+    assert all(len(definition.split()) >= 4 for _, definition in terms().values())
+    others = [name.strip() for names, _ in terms().values() for name in names.split(",") if name.strip()]
+    assert len(others) == len(set(others))
+
+
+def test_exercises_say_for_which_notebook_they_are():
+    for source in build.sources(folder=exercises.SOURCES):
+        assert f"# Exercises {source.stem[:2]}" in source.read_text(encoding="utf-8")
