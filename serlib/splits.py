@@ -104,6 +104,16 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead. Where
     speakers of several corpora train together, each corpus gives its share.
 
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(8)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(corpus="mine")
+    >>> table = split(index, "speaker", test=["b"])
+    >>> sorted(set(zip(table.role, table.speaker)))
+    [('test', 'b'), ('train', 'a'), ('validation', 'a')]
+    >>> table.attrs["split"]["validation"]
+    'texts of their own'
+
     Taught in notebooks/04_lstm_train.
     """
     _check_request(kind, seed, fold, test)
@@ -210,8 +220,12 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Parameters
     ----------
-    index, kind, seed
-        As for `split`.
+    index : pd.DataFrame
+        From `serlib.index`.
+    kind : str
+        Kind of split, of `SPLIT_KINDS`.
+    seed : int
+        What is drawn at random is drawn from this seed.
     n : int, optional
         Number of folds; default: one a speaker (`speaker`, at most six), five otherwise.
     options
@@ -219,7 +233,8 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Returns
     -------
-    list of pd.DataFrame. In every kind but `speaker+text` each clip is in the test role once.
+    list of pd.DataFrame
+        In every kind but `speaker+text` each clip is in the test role once.
 
     Taught in notebooks/05_evaluate.
     """

@@ -329,6 +329,12 @@ def test_nothing_private_in_git(files, pattern):
     assert not found
 
 
+def test_readme_names_files_that_are_there():
+    named = set(re.findall(r"`((?:serlib|tests|docs|bench|notebooks)/[\w./]+)`", (ROOT / "README.md").read_text()))
+    assert len(named) > 8
+    assert not [name for name in sorted(named) if not (ROOT / name).exists()]
+
+
 def test_gitignore_keeps_credentials_data_and_runs_out():
     wanted = "kaggle.json sub/kaggle.json .kaggle/access_token .env data/tess/a.wav checkpoints/a/model.keras "
     wanted += "reports/a/report.html executed/01.ipynb .venv/bin/python x.wav notebooks/.ipynb_checkpoints/a.ipynb"

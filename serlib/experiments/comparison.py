@@ -224,7 +224,7 @@ def pooled(answers, split, *, normalise="none"):
     split : str
         Kind of the split.
     normalise : str
-        As of a `Report`.
+        How features or answers were normalised, of `serlib.models.recipe.NORMALISATIONS`, or `matched`.
 
     Returns
     -------

@@ -49,8 +49,10 @@ class Peer:
         with a column of probabilities for each label.
     normalise : str
         `speaker` where it uses the test speaker's unlabelled clips.
-    reported, split
-        As of a Recipe.
+    reported : float, optional
+        The accuracy that its authors reported, from 0 to 1.
+    split : str
+        The kind of split that they used.
     """
 
     name: str
@@ -112,8 +114,16 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
 
     Parameters
     ----------
-    index, splits, folds, epochs, root
-        As for `serlib.experiments.comparison.compare`.
+    index : pd.DataFrame
+        From `serlib.index`.
+    splits : sequence of str
+        Kinds of split, as `speaker` or `speaker:tess/OAF,tess/YAF`.
+    folds : int or dict of str -> int, optional
+        Parts of the cross-validation, of all splits or of each.
+    epochs : int, optional
+        Instead of each recipe's.
+    root : Path
+        Folder of the runs.
     systems : sequence of Recipe or Peer
     seeds : dict of str -> sequence of int
         By the names of the systems.

@@ -188,6 +188,12 @@ def extract_clip(y, rate_hz, spec):
     SerlibError
         The clip holds no samples, or NaN.
 
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal(22050).astype(np.float32)
+    >>> extract_clip(noise, 22050, FeatureSpec(n_mfcc=13)).shape  # a second: 44 frames
+    (44, 13)
+
     Taught in notebooks/03_mfcc.
     """
     return _compute(_part(y, rate_hz, spec), rate_hz, spec)[0]

@@ -87,8 +87,8 @@ def fit_temperature(true, probabilities):
     target[np.arange(n), true] = (n + 1) / (n + 2)
 
     def surprise(log_temperature):
-        found = tempered(probabilities, np.exp(log_temperature))
-        return -(target * np.log(np.maximum(found, np.finfo(float).tiny))).sum(axis=1).mean()
+        probabilities_at = tempered(probabilities, np.exp(log_temperature))
+        return -(target * np.log(np.maximum(probabilities_at, np.finfo(float).tiny))).sum(axis=1).mean()
 
     return float(np.exp(minimize_scalar(surprise, bounds=np.log([COLDEST, HOTTEST]), method="bounded").x))
 
@@ -114,6 +114,12 @@ def reliability(confidence, correct, *, bins=BINS):
     Notes
     -----
     Guo, Pleiss, Sun & Weinberger 2017, On Calibration of Modern Neural Networks, ICML.
+
+    Examples
+    --------
+    >>> ece, table = reliability([0.9, 0.9, 0.9, 0.9], [True, True, True, False])
+    >>> round(ece, 2)
+    0.15
 
     Taught in notebooks/05_evaluate.
     """
