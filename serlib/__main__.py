@@ -295,8 +295,7 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: Path,
-    file: list[Path],
+    file: Annotated[list[Path], typer.Argument(metavar="[RUN] FILE|FOLDER ...")],
     timeline: Annotated[bool, typer.Option("--timeline", help="Answers along a long recording.")] = False,
     window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
     hop_s: Annotated[float | None, typer.Option(help="Seconds from answer to answer; default: 1, or less.")] = None,
@@ -307,10 +306,18 @@ def predict(
     ] = None,
     as_json: Json = False,
 ):
-    """Say what emotion a model hears in files, one row a file."""
-    from serlib.recognizer import Recognizer
+    """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
+    from serlib.recognizer import Recognizer, sound_files
+    from serlib.training.run import FILES, RELEASED
 
+    run = RELEASED
+    is_run = any((file[0] / name).is_file() for name in FILES)
+    if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
+        run, *file = file
+    if not file:
+        raise typer.BadParameter("name the files to listen to after the run")
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
+    file = sound_files(file)
     answers, failed = recognizer.predict_many(file)
     rows = [answer.to_dict() for answer in answers]
     lines = []
