@@ -280,7 +280,7 @@ def _refuse_empty(run, clips, scored, *, own):
     if own:
         raise SerlibError("no clip to score: the test role of the run holds nothing; choose a split that tests some")
     raise SerlibError(
-        f"no clip to score: the index holds {metrics.listed(clips['label'].value_counts())}, the model knows "
+        f"no clip to score: the index holds {metrics.listed(clips['label'].value_counts().index)}, the model knows "
         f"{metrics.listed(run.labels)}; choose a corpus that shares a label"
     )
 
