@@ -144,7 +144,7 @@ print("training:", ", ".join(sorted(set(who_speaks(table[train])))), "| test:", 
 # The folds leave out words; what is printed is the recall of the emotions, averaged. Where layers are equally good, as
 # on the synthesiser's tidy voices, the middle one is taken; on RAVDESS's actors it knew most.
 
-# %% tags=["trained"]
+# %% tags=["nbval-ignore-output"]
 inner = {}
 for layer, value in values.items():
     folds = GroupKFold(3).split(value[train], groups=table.text[train])
@@ -159,7 +159,7 @@ assert inner[best] > 2 / index.label.nunique(), "a layer should know more than c
 #
 # Now the test role is looked at, once: the chosen layer against the functionals of notebook 07, by the same probe.
 
-# %% tags=["trained"]
+# %% tags=["nbval-ignore-output"]
 by_hand = serlib.extract(index, "functionals").values
 for name, value in {f"layer {best} of {ENCODER}": values[best], "functionals": by_hand}.items():
     answers = probe.fit(value[train], table.label[train]).predict(value[test])
