@@ -56,7 +56,7 @@ from serlib.corpora import CORPORA, expected, kaggle, present
 from serlib.utils import shown
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -64,7 +64,7 @@ TEST_SHARE = 0.2  # how much of a table is set aside as a test at the end
 SEED = 0  # another seed sets other clips aside
 
 # %% [markdown]
-# Which corpus speaks here:
+# Which corpus we use:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -251,7 +251,7 @@ assert scores["with copies"] > 0.6 > 2 * scores["without"]
 # test may share.
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. The registry names each corpus with its licence and citation: free for research, never to be passed on from here.
 # 2. `download("tess")` does nothing, or all of it: resumed, checked, unpacked without surprises.

@@ -44,7 +44,7 @@ from serlib import audio, plots, widgets
 from serlib.features import pitch
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -55,7 +55,7 @@ ZOOM_S = 0.03  # a stretch so short that single periods of the voice are seen
 # %% [markdown]
 # ## What is there
 #
-# The index is a table with a row a clip. Which corpus speaks here, and what is known of its clips:
+# The index is a table with a row a clip. Which corpus we use, and what is known of its clips:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -202,8 +202,14 @@ widgets.scope(y, rate_hz, contours=True, label=MOVING, gain=gain, title=title)
 # %% [markdown]
 # ## Any clip
 #
-# The same for every clip of the corpus. Cover the first menu and let the class guess the voice, or the second one and
-# guess the emotion.
+# Let the class guess. Clips come in random order, without their emotion in title or colour; choose one, press *Reveal*,
+# and watch how the share of right guesses moves away from chance, with its interval.
+
+# %% tags=["nbval-ignore-output"]
+widgets.explorer(index, hide="label")
+
+# %% [markdown]
+# Or choose a clip yourself.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(index)
@@ -331,7 +337,7 @@ if CORPUS == "sample":
 # parameters meet the same trouble; notebook 05 measures it, notebook 07 asks what helps.
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. Counts by emotion and speaker show whether a corpus is balanced, and which combinations are missing.
 # 2. Stripes are the voice and their distance is its pitch, bright bands are formants, clouds are hissing, dark columns

@@ -46,7 +46,7 @@ from serlib.plots import page
 from serlib.utils import home, shown
 
 # %% [markdown]
-# Everything that can be turned is here; the first six must be those of notebook 04 to find its run.
+# All settings; the first six must be those of notebook 04 to find its run.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -108,9 +108,10 @@ plots.show(plots.recall_bars(found))
 # %% [markdown]
 # ## How sure are we?
 #
-# The test role is a sample; another one would give another figure. The bootstrap draws test roles like this one, again
-# and again. It draws whole speakers where there are at least five, since the clips of one voice stand or fall together;
-# with fewer speakers it draws words, and then the interval says nothing about other voices.
+# The test set is a sample; another one would give another figure. The *bootstrap* draws new test sets from this one,
+# with replacement, again and again (Efron 1979), and the middle 95 in 100 of their accuracies are the interval. It
+# draws whole speakers where there are at least five, since the clips of one voice stand or fall together; with fewer
+# speakers it draws words, and then the interval says nothing about other voices.
 
 # %% tags=["trained"]
 low, high = found.ci95["accuracy"]
@@ -128,8 +129,17 @@ plots.show(plots.reliability(found))
 
 # %% [markdown]
 # These confidences are calibrated: at the end of the training one *temperature*, by which all logits are divided, was
-# fitted to the validation role. It changes no answer, only how sure the model is of it (Guo et al. 2017). Validation
-# clips are few, so the temperature is a rough one, and the test role may want another.
+# fitted to the validation set. (A *logit* is a number of the last layer before softmax.) It changes no answer, only how
+# sure the model is of it (Guo et al. 2017). Validation clips are few, so the temperature is a rough one, and the test
+# role may want another.
+#
+# <details><summary>The formulas</summary>
+#
+# With the logits $z$, the temperature $T$, and bins $B$ of $n$ clips in all:
+#
+# $$p_k = \frac{e^{z_k / T}}{\sum_j e^{z_j / T}} \quad ECE = \sum_B \frac{n_B}{n} |acc_B - conf_B|$$
+#
+# </details>
 
 # %% tags=["trained"]
 if run.is_calibrated:
@@ -162,9 +172,13 @@ print(f"at the default threshold: answers {kept.coverage:.0%} of the clips, {kep
 
 # %% tags=["trained"]
 worst = errors(found, LISTEN)
-for clip in worst.itertuples():
-    print(f"meant {clip.label}, heard as {clip.predicted} ({clip.confidence:.0%}): {clip.speaker}, '{clip.text}'")
-    display(widgets.player(*audio.load(clip.speech)))
+clips = {
+    f"meant {clip.label}, heard as {clip.predicted} ({clip.confidence:.0%}): {clip.speaker}, '{clip.text}'": audio.load(
+        clip.speech
+    )
+    for clip in worst.itertuples()
+}
+display(widgets.players(clips))
 assert (worst.label != worst.predicted).all() and worst.confidence.is_monotonic_decreasing
 
 # %% [markdown]
@@ -315,7 +329,7 @@ for name in ("random", "speaker, 1st"):
     print(shown(page.write(judged[name], folder, history=runs[name].history)))
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. The matrix shows which emotions are taken for which; UAR keeps a rare emotion from being forgotten.
 # 2. An interval belongs to every accuracy, and it covers only what was drawn: words are not voices.

@@ -46,7 +46,7 @@ from serlib.features.normalisation import PER_SPEAKER, who_speaks
 from serlib.utils import home
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -55,7 +55,7 @@ EPOCHS = 10 if CORPUS == "sample" else None  # None: each recipe's own
 JOBS = 1 if CORPUS == "sample" else None  # trainings at the same time; None: one a core
 
 # %% [markdown]
-# Which corpus speaks here:
+# Which corpus we use:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -92,9 +92,9 @@ print(", ".join(spec.summary))
 # ## Voices that are not there
 #
 # With one voice to learn from, everything that this voice does looks like emotion. So the training role is changed:
-# longer and shorter vocal tracts, higher and lower voices, other levels and tempi. The label still holds; only Mixup
-# mixes the labels with the clips. This is what the frames of a clip look like under each change (a higher voice is a
-# column of its own, and no picture):
+# longer and shorter vocal tracts, higher and lower voices, other levels and tempi. The label still holds; only *mixup*
+# mixes two clips and their labels in one proportion (Zhang et al. 2017). This is what the frames of a clip look like
+# under each change (a higher voice is a column of its own, and no picture):
 
 # %%
 clip = index.iloc[0]
@@ -111,8 +111,9 @@ display(widgets.players(augment.examples(*audio.load(clip.speech), seed=0)))
 
 # %% [markdown]
 # Our own recipe is a committee of two. The first member describes eight changed copies of each clip by functionals, and
-# is one wide layer. The second one reads the changed frames themselves. Their answers are multiplied: where one is
-# unsure, the other decides.
+# is one wide layer. The second one reads the changed frames themselves with *convolutions* (small filters that slide
+# over them), a *GRU* (a smaller relative of the LSTM) and *attention* (a mean over the frames whose weights the network
+# computes). Their answers are multiplied: where one is unsure, the other decides.
 
 # %%
 ours = serlib.RECIPES["committee"]
@@ -224,7 +225,7 @@ for name, each in judged.items():
     assert len(spread) == index.speaker.nunique(), "a speaker was not left out"
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. Copies in an archive put the test into the training; the index drops them, and the audit counts what is left.
 # 2. Functionals keep how a clip moves: trends, spreads, rhythm, and what the voiced frames do.

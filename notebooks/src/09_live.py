@@ -41,7 +41,7 @@ from serlib import audio, plots, widgets
 from serlib.utils import home
 
 # %% [markdown]
-# Everything that can be turned is here; the first six must be those of notebook 04 to find its run.
+# All settings; the first six must be those of notebook 04 to find its run.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -184,7 +184,7 @@ print(mine[["label", "speaker", "text"]].to_string(index=False))
 # training.
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. Pieces of sound are collected and the last seconds asked about again and again; the delay is the piece, the way to
 #    the kernel, the features and the model.
