@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import os
 import shutil
 import stat
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -146,10 +148,12 @@ def link(name, mode=stat.S_IFLNK):
         (link("link.wav"), "link or a device"),
         (link("pipe.wav", stat.S_IFIFO), "link or a device"),
         (link("disk.wav", stat.S_IFBLK), "link or a device"),
+        (link("socket.wav", stat.S_IFSOCK), "link or a device"),
+        ("a\x1b[2Jb.wav", "no file may have"),
     ],
 )
 def test_dangerous_entries(home, clips, name, says):
-    by_browser(home, zipped({**clips, name: b"/etc/passwd"}))
+    by_browser(home, zipped({**clips, name: b"/etc/passwd", "link.wav/outside.wav": b"x"}))
     message = refused(corpora.download, "tess")
     assert says in message and "nothing was unpacked" in message
     assert left(home) == ["tess.zip"]
@@ -193,6 +197,8 @@ def test_unpack_replaces_nothing_but_its_own(home, clips):
 def test_bombs(home, monkeypatch):
     (home / "zeros.zip").write_bytes(zipped({"zeros.wav": bytes(30_000_000)}))
     assert "swell" in refused(archives.unpack, home / "zeros.zip", home / "to")
+    (home / "deep.zip").write_bytes(zipped({f"{n}/" * 40 + "zeros": bytes(2_000_000) for n in range(5)}))
+    assert "swell" in refused(archives.unpack, home / "deep.zip", home / "to")
     (home / "many.zip").write_bytes(zipped({f"{i}.wav": b"1" for i in range(20)}))
     monkeypatch.setattr(archives, "MAX_ENTRIES", 19)
     assert "20 entries" in refused(archives.unpack, home / "many.zip", home / "to")
@@ -267,3 +273,49 @@ def test_damage_never_passes_and_never_tracebacks(home, data):
         return
     for path in to.rglob("*.wav"):
         assert path.read_bytes() in (b"RIFF" * 20, bytes(range(100)), b"")
+
+
+def test_rights_in_an_archive_are_not_taken_over(home):
+    entry = link("a")
+    entry.external_attr = (stat.S_IFREG | 0o6777) << 16
+    (home / "x.zip").write_bytes(zipped({entry: b"x"}))
+    to = archives.unpack(home / "x.zip", home / "to")
+    assert not stat.S_IMODE((to / "a").stat().st_mode) & 0o7111
+
+
+def many(path, count):
+    """An archive whose list names as many files; only the first of them is there."""
+    name = b"%08d.wav"
+    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 0, 0, 0, 0, 0, 0, 12, 0) + name % 0
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0)
+    with open(path, "wb") as file:
+        file.write(local)
+        for first in range(0, count, 10_000):
+            file.write(b"".join(entry + name % n for n in range(first, min(first + 10_000, count))))
+        size = file.tell() - len(local)
+        file.write(struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, len(local)))
+        file.write(struct.pack("<4sLQL", b"PK\x06\x07", 0, len(local) + size, 1))
+        file.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0))
+    return path
+
+
+def test_a_million_entries_are_not_even_listed(home):
+    resource = pytest.importorskip("resource", reason="this system does not say how much memory was taken")
+    few = many(home / "few.zip", 1)
+    assert archives.unpack(few, home / "few").is_dir()
+    path = many(home / "many.zip", 1_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "many.zip" in refused(archives.unpack, path, home / "to")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+    assert not (home / "to").exists()
+
+
+def test_an_archive_that_lies_about_sizes(home):
+    """The list says one byte, the stream swells: it stops at what the list says, and the checksum tells."""
+    data = bytearray(zipped({"a.wav": bytes(50_000), "b": os.urandom(9000)}))
+    at = data.index(b"PK\x01\x02") + 24
+    for size in (1, 100, 2**31, 2**32 - 1):
+        data[at : at + 4] = struct.pack("<L", size)
+        (home / "x.zip").write_bytes(data)
+        assert "x.zip" in refused(archives.unpack, home / "x.zip", home / "to")
+        assert not (home / "to").exists()

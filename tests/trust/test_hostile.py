@@ -1,4 +1,4 @@
-"""Input that was made to do harm: archives, caches, models, runs, tables, file names.
+"""Input that was made to do harm: caches, models, runs, tables, file names; archives: tests/corpora/test_archives.py.
 
 `SERLIB_TRUST=1` (make trust) takes larger archives and many more examples.
 """
@@ -10,12 +10,8 @@ import csv
 import json
 import os
 import pickle
-import resource
 import shutil
-import stat
-import struct
 import unicodedata
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -27,7 +23,7 @@ from hypothesis import strategies as st
 
 import serlib
 from serlib import corpora
-from serlib.corpora import CORPORA, archives
+from serlib.corpora import CORPORA
 from serlib.training import run as runs
 from serlib.training.run import Run
 from serlib.utils import LABELS, SerlibError, for_spreadsheets
@@ -50,94 +46,6 @@ def refused(function, *arguments):
     said = str(error.value)
     assert is_one_line(said) and "Traceback" not in said and len(said) < 1000
     return said
-
-
-# ---------------------------------------------------------------- archives
-
-
-def zipped(path, entries):
-    """Write an archive of (name or ZipInfo, bytes)."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of double names
-        for name, data in entries:
-            archive.writestr(name, data)
-    return path
-
-
-def special(name, mode):
-    """An entry that is a link, a device or a program that runs as its owner."""
-    entry = zipfile.ZipInfo(name)
-    entry.external_attr = mode << 16
-    return entry
-
-
-@pytest.mark.parametrize(
-    "entries",
-    [
-        [("../out", b"x")],
-        [("a/../../out", b"x")],
-        [("a\\..\\..\\out", b"x")],
-        [("/out", b"x")],
-        [("C:\\out", b"x")],
-        [(special("out", stat.S_IFLNK | 0o777), b"/etc")],
-        [(special("d", stat.S_IFLNK | 0o777), b".."), ("d/out", b"x")],
-        [(special("out", stat.S_IFBLK | 0o666), b"")],
-        [(special("out", stat.S_IFSOCK | 0o666), b"")],
-        [("a.wav", b"x"), ("a.wav", b"y")],
-        [("a\x1b[2Jb", b"x")],
-        [(archives.MARKER, b"{}"), ("a", b"x")],
-        [("zeros", bytes(10_000_000))],
-        [(f"{n}/" * 40 + "zeros", bytes(2_000_000)) for n in range(5)],
-    ],
-)
-def test_an_archive_that_does_harm_is_refused_whole(tmp_path, entries):
-    path = zipped(tmp_path / "x.zip", [("good.wav", b"RIFF" * 100), *entries])
-    said = refused(archives.unpack, path, tmp_path / "in" / "to")
-    assert "x.zip" in said
-    assert [entry.name for entry in tmp_path.iterdir()] in (["x.zip"], ["x.zip", "in"], ["in", "x.zip"])
-    assert not list((tmp_path / "in").rglob("*")) if (tmp_path / "in").exists() else True
-
-
-def test_rights_in_an_archive_are_not_taken_over(tmp_path):
-    to = archives.unpack(zipped(tmp_path / "x.zip", [(special("a", stat.S_IFREG | 0o6777), b"x")]), tmp_path / "to")
-    assert not stat.S_IMODE((to / "a").stat().st_mode) & 0o7111
-
-
-def many(path, count):
-    """An archive whose list names as many files; only the first of them is there."""
-    name = b"%08d.wav"
-    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 0, 0, 0, 0, 0, 0, 12, 0) + name % 0
-    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0)
-    with open(path, "wb") as file:
-        file.write(local)
-        for first in range(0, count, 10_000):
-            file.write(b"".join(entry + name % n for n in range(first, min(first + 10_000, count))))
-        size = file.tell() - len(local)
-        file.write(struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, len(local)))
-        file.write(struct.pack("<4sLQL", b"PK\x06\x07", 0, len(local) + size, 1))
-        file.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0))
-    return path
-
-
-def test_a_million_entries_are_not_even_listed(tmp_path):
-    few = many(tmp_path / "few.zip", 1)
-    assert archives.unpack(few, tmp_path / "few").is_dir()
-    path = many(tmp_path / "many.zip", 5_000_000 if FULL else 1_000_000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert "many.zip" in refused(archives.unpack, path, tmp_path / "to")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
-    assert not (tmp_path / "to").exists()
-
-
-def test_an_archive_that_lies_about_sizes(tmp_path):
-    """The list says one byte, the stream swells: it stops at what the list says, and the checksum tells."""
-    data = bytearray(zipped(tmp_path / "x.zip", [("a.wav", bytes(50_000)), ("b", os.urandom(9000))]).read_bytes())
-    at = data.index(b"PK\x01\x02") + 24
-    for size in (1, 100, 2**31, 2**32 - 1):
-        data[at : at + 4] = struct.pack("<L", size)
-        (tmp_path / "x.zip").write_bytes(data)
-        assert "x.zip" in refused(archives.unpack, tmp_path / "x.zip", tmp_path / "to")
-        assert not (tmp_path / "to").exists()
 
 
 # ---------------------------------------------------------------- nothing is unpickled
