@@ -1,7 +1,7 @@
 """The first use of each term of the glossary in the notebooks, and whether it is linked.
 
-    python -m notebooks.terms            which first uses are not linked yet
-    python -m notebooks.terms --write    link them in notebooks/src
+python -m notebooks.terms            which first uses are not linked yet
+python -m notebooks.terms --write    link them in notebooks/src
 """
 
 import re
@@ -13,7 +13,9 @@ from notebooks import build
 GLOSSARY = build.CHECKOUT / "teaching" / "glossary.md"
 TARGET = "../teaching/glossary.md"
 #: In Markdown: what is no running text.
-NO_TEXT = re.compile(r"`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|!?\[[^\]]*\]\([^)]*\)|<[^>]+>|^#+ [^\n]*|^\|[^\n]*", re.DOTALL | re.MULTILINE)
+NO_TEXT = re.compile(
+    r"`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|!?\[[^\]]*\]\([^)]*\)|<[^>]+>|^#+ [^\n]*|^\|[^\n]*", re.DOTALL | re.MULTILINE
+)
 
 
 def terms(text=None):
@@ -48,7 +50,7 @@ def first_use(text, names):
 
     Returns
     -------
-    re.Match or None, and whether a link comes before it. Code, formulas, headings, tables and links are no running text.
+    re.Match or None. Code, formulas, headings, tables and links are no running text.
     """
     hidden = NO_TEXT.sub(lambda match: "\0" * len(match[0]), text)
     return pattern(names).search(hidden)
@@ -63,7 +65,9 @@ def linked(text, term):
 def missing():
     """(source, term) of each first use that is not linked, and (None, term) of each term that is used nowhere."""
     sources = build.sources()
-    cells = [(path, cell.source) for path in sources for cell in build.convert(path).cells if cell.cell_type == "markdown"]
+    cells = [
+        (path, cell.source) for path in sources for cell in build.convert(path).cells if cell.cell_type == "markdown"
+    ]
     faults = []
     for term, names in terms().items():
         for path, text in cells:

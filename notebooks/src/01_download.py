@@ -13,11 +13,12 @@
 # %% [markdown]
 # # 01 Download a corpus
 #
-# We get a corpus of emotional speech, make the table of its clips, and look for what is wrong with it.
+# We get a [corpus](../teaching/glossary.md#corpus) of [acted speech](../teaching/glossary.md#acted-speech), make the
+# table of its clips, and look for what is wrong with it.
 #
-# **Running time**: under half a minute on the sample corpus; a first download takes as long as your network does.
-# **Data**: TESS where it is present, otherwise the sample corpus, which needs no account and no network;
-# `SERLIB_CORPUS` chooses.
+# **Running time**: under half a minute on the [sample corpus](../teaching/glossary.md#sample-corpus); a first download
+# takes as long as your network does. **Data**: TESS where it is present, otherwise the sample corpus, which needs no
+# account and no network; `SERLIB_CORPUS` chooses.
 #
 # After this notebook you can
 #
@@ -246,9 +247,9 @@ for name, score in scores.items():
 assert scores["with copies"] > 0.6 > 2 * scores["without"]
 
 # %% [markdown]
-# A model that cannot hear looks good on the doubled archive. Every accuracy that was measured so tells about the copies
-# as much as about the model. The index drops them, and the audit of notebook 04 looks for what else a training and a
-# test may share.
+# A model that cannot hear looks good on the doubled archive. Every [accuracy](../teaching/glossary.md#accuracy) that
+# was measured so tells about the copies as much as about the model. The index drops them, and the
+# [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else a training and a test may share.
 
 # %% [markdown]
 # ## What you have learned

@@ -21,7 +21,7 @@
 #
 # After this notebook you can
 #
-# 1. compute MFCC from a wave by hand, and say what each of the six steps is for;
+# 1. compute [MFCC](../teaching/glossary.md#mfcc) from a wave by hand, and say what each of the six steps is for;
 # 2. hear what thirteen or forty coefficients keep of a voice;
 # 3. say why the published systems end up with forty numbers a clip, and what the mean over time throws away;
 # 4. name the other features that are used, and what each of them measures;
@@ -128,9 +128,10 @@ plots.show(plots.framing(padded, RATE_HZ, frame=FRAME, hop=HOP, first=max(0, lou
 # %% [markdown]
 # ## Step 2: a window
 #
-# A frame starts and ends in the middle of a swing. The Fourier transform takes these cuts for sound, and smears a click
-# over all frequencies. The Hann window fades the frame in and out; what a frame loses at its ends, its neighbours have
-# in their middle.
+# A frame starts and ends in the middle of a swing. The [Fourier transform](../teaching/glossary.md#fourier-transform)
+# takes these cuts for sound, and smears a click over all frequencies. The [Hann
+# window](../teaching/glossary.md#hann-window) fades the frame in and out; what a frame loses at its ends, its
+# neighbours have in their middle.
 
 # %%
 window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
@@ -167,8 +168,9 @@ check("librosa.stft", spectra.T, librosa.stft(y, n_fft=FRAME, hop_length=HOP), w
 power = np.abs(spectra) ** 2
 
 # %% [markdown]
-# The spectrum of our vowel is a comb within hills. The teeth are the harmonics of the voice, as far apart as its pitch;
-# the hills are the formants, the resonances of mouth and throat. MFCC are made to keep the hills and drop the comb.
+# The spectrum of our vowel is a comb within hills. The teeth are the [harmonics](../teaching/glossary.md#harmonic) of
+# the voice, as far apart as its pitch; the hills are the formants, the resonances of mouth and throat. MFCC are made to
+# keep the hills and drop the comb.
 
 # %%
 plots.show(plots.spectrum(librosa.power_to_db(power[loud], top_db=None), RATE_HZ, fmax_hz=5000))
@@ -206,8 +208,8 @@ in_hz, in_mel = np.linspace(low, high, 9), mel_to_hz(np.linspace(hz_to_mel(low),
 display(play(ladder(in_hz)), play(ladder(in_mel)))
 
 # %% [markdown]
-# This is Slaney's mel scale: straight below one kilohertz, logarithmic above. Listening tests from 1937 on stand behind
-# such scales, and librosa has the same numbers.
+# This is Slaney's [mel scale](../teaching/glossary.md#mel-scale): straight below one kilohertz, logarithmic above.
+# Listening tests from 1937 on stand behind such scales, and librosa has the same numbers.
 #
 # <details><summary>The formula</summary>
 #
@@ -262,9 +264,9 @@ plots.show(plots.bands(level_db[loud]))
 # %% [markdown]
 # ## Step 6: the cosine transform
 #
-# Neighbouring bands go up and down together, so many of these numbers say the same twice. The discrete cosine transform
-# compares the row of bands with cosines: number 0 is the level, number 1 half a swing from the lowest band to the
-# highest, and so on, ever finer.
+# Neighbouring bands go up and down together, so many of these numbers say the same twice. The discrete [cosine
+# transform](../teaching/glossary.md#cosine-transform) compares the row of bands with cosines: number 0 is the level,
+# number 1 half a swing from the lowest band to the highest, and so on, ever finer.
 #
 # <details><summary>The formula</summary>
 #
@@ -444,9 +446,9 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 # %% [markdown]
 # ## A bench to try it all
 #
-# Frame, hop, bands, coefficients: each is a choice. `explore.workings` goes all six steps with choices of one's own,
-# and back again. Its way back is ours but for one step: from bands to frequencies it goes by ratios, which is quicker
-# and comes closer in the quiet bands. Here with half our frames and bands:
+# Frame, [hop](../teaching/glossary.md#hop), bands, coefficients: each is a choice. `explore.workings` goes all six
+# steps with choices of one's own, and back again. Its way back is ours but for one step: from bands to frequencies it
+# goes by ratios, which is quicker and comes closer in the quiet bands. Here with half our frames and bands:
 
 # %%
 choice = serlib.FeatureSpec(rate_hz=RATE_HZ, frame=FRAME // 2, hop=HOP // 2, n_mels=N_MELS // 2, n_mfcc=FEW)
@@ -474,9 +476,9 @@ widgets.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", 
 # %% [markdown]
 # ## How they move: deltas
 #
-# A frame knows nothing of its neighbours. The *delta* is the slope of a straight line through nine frames, coefficient
-# by coefficient; *delta2* is the curvature of a parabola through them. At either end librosa lets the first and the
-# last line go on.
+# A frame knows nothing of its neighbours. The *[delta](../teaching/glossary.md#delta)* is the slope of a straight line
+# through nine frames, coefficient by coefficient; *delta2* is the curvature of a parabola through them. At either end
+# librosa lets the first and the last line go on.
 
 # %%
 steps = np.arange(-4, 5)
@@ -585,9 +587,9 @@ assert not sequences.values[0, sequences.lengths[0] :].any()
 # %% [markdown]
 # ## What the forty numbers know
 #
-# Before a model learns anything we look at its food. Forty dimensions are too many for a page; principal components
-# show the two in which the clips differ most. A point is a clip, the colour its emotion, the marker its speaker (where
-# there are few).
+# Before a model learns anything we look at its food. Forty dimensions are too many for a page; [principal
+# components](../teaching/glossary.md#principal-components) show the two in which the clips differ most. A point is a
+# clip, the colour its emotion, the marker its speaker (where there are few).
 
 # %%
 scaled = StandardScaler().fit_transform(features.values.astype(float))
@@ -629,7 +631,7 @@ assert np.mean(label[of_others] == label) < np.mean(label[nearest] == label)
 #    with each of them.
 # 2. Thirteen coefficients keep the words and whisper them; forty let the pitch of a high voice through.
 # 3. The mean over time makes every clip forty numbers long. It cannot tell a clip from itself backwards.
-# 4. Chroma, log-mel, contrast, tonnetz, RMS, zero crossings and f0 measure other sides of the same sound; deltas
-#    measure how they move.
+# 4. [Chroma](../teaching/glossary.md#chroma), [log-mel](../teaching/glossary.md#log-mel), contrast, tonnetz, RMS, zero
+#    crossings and f0 measure other sides of the same sound; deltas measure how they move.
 # 5. `serlib.extract` computes a table once and finds it again by content. Its rows are alike by emotion within a voice,
 #    and far less so from one voice to another.

@@ -23,7 +23,7 @@
 # 1. read the layers of the network and count its parameters by hand;
 # 2. say what each kind of split lets a model know about its test beforehand;
 # 3. train in plain Keras and with `serlib`, read the curves, and see a model overfit;
-# 4. stop a training and go on with it, without losing an epoch;
+# 4. stop a training and go on with it, without losing an [epoch](../teaching/glossary.md#epoch);
 # 5. open the folder that a training leaves and trust that the model in it answers as it did.
 
 # %% [markdown]
@@ -69,15 +69,17 @@ print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nu
 # %% [markdown]
 # ## The network, layer by layer
 #
-# Three of the five systems that this project re-creates feed the forty mean MFCC of notebook 03 to an LSTM, one after
-# the other, as if they were forty moments in time. They are not: the mean over time has thrown time away, and the
-# "sequence" runs from the coarse shape of the spectrum to its finest ripple. It works on TESS all the same, which says
-# more about TESS than about LSTMs.
+# Three of the five systems that this project re-creates feed the forty mean MFCC of notebook 03 to an
+# [LSTM](../teaching/glossary.md#lstm), one after the other, as if they were forty moments in time. They are not: the
+# mean over time has thrown time away, and the "sequence" runs from the coarse shape of the spectrum to its finest
+# ripple. It works on TESS all the same, which says more about TESS than about LSTMs.
 #
-# What the layers do: an *LSTM* reads the forty numbers one by one and carries a state along. *Dropout* sets a random
-# part of the numbers to zero at each step of the training, so that nothing relies on a single one. *Dense* is a
-# weighted sum for each of its units; *ReLU* then turns negative sums into zero. *Softmax* makes probabilities of the
-# last seven numbers: positive, and together one.
+# What the layers do: an *LSTM* reads the forty numbers one by one and carries a state along.
+# *[Dropout](../teaching/glossary.md#dropout)* sets a random part of the numbers to zero at each step of the training,
+# so that nothing relies on a single one. *Dense* is a weighted sum for each of its units;
+# *[ReLU](../teaching/glossary.md#relu)* then turns negative sums into zero.
+# *[Softmax](../teaching/glossary.md#softmax)* makes probabilities of the last seven numbers: positive, and together
+# one.
 
 # %%
 model = keras.Sequential(
@@ -112,7 +114,8 @@ plots.show(plots.gates())
 #
 # $$g = \tanh(W_g x + U_g h + b_g) \quad c' = f c + i g \quad h' = o \tanh(c')$$
 #
-# Softmax of the logits $z$, and the cross-entropy of the right label $y$:
+# Softmax of the [logits](../teaching/glossary.md#logit) $z$, and the
+# [cross-entropy](../teaching/glossary.md#cross-entropy) of the right label $y$:
 #
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}} \quad L = -\ln p_y$$
 #
@@ -132,7 +135,8 @@ assert by_hand == model.layers[1].count_params()
 # the other notebooks train the same thing. System C printed its number of parameters; ours must agree.
 #
 # Only on the sample corpus the settings are others. Its clips are few, so it gets smaller batches, more epochs and a
-# learning rate that falls to zero: a training that is stopped half-way ends somewhere else on every computer.
+# [learning rate](../teaching/glossary.md#learning-rate) that falls to zero: a training that is stopped half-way ends
+# somewhere else on every computer.
 
 # %%
 recipe = replace(serlib.RECIPES[RECIPE], keep=KEEP, **SETTINGS)
@@ -144,22 +148,25 @@ assert published_c.count_params() == 71_747
 # %% [markdown]
 # ## Who teaches, who tests
 #
-# Each clip gets one role. The *training set* (the role train) teaches the weights, the *validation set* is for every
-# choice that we make, and the *test set* is looked at once, at the end. A point of the picture is a clip.
+# Each clip gets one role. The *[training set](../teaching/glossary.md#training-set)* (the role train) teaches the
+# weights, the *[validation set](../teaching/glossary.md#validation-set)* is for every choice that we make, and the
+# *[test set](../teaching/glossary.md#test-set)* is looked at once, at the end. A point of the picture is a clip.
 
 # %%
 table = serlib.split(index, SPLIT, seed=SEED)
 plots.show(plots.roles(table))
 
 # %% [markdown]
-# Held-out voices look different: whole blocks are set aside, because one speaker's clips are alike.
+# A [speaker-independent](../teaching/glossary.md#speaker-independent) split looks different: whole blocks are set
+# aside, because one speaker's clips are alike.
 
 # %%
 plots.show(plots.roles(serlib.split(index, "speaker", seed=SEED)))
 
 # %% [markdown]
-# The audit counts what a split gives away: how many of the speakers and texts of the test role the model has met in
-# training. A random split gives away everything; only `speaker+text` keeps both secret.
+# The audit counts what a split gives away, its [leakage](../teaching/glossary.md#leakage): how many of the speakers and
+# texts of the test role the model has met in training. A [random split](../teaching/glossary.md#random-split) gives
+# away everything; only `speaker+text` keeps both secret.
 
 # %%
 kinds = ["published", "random", "text", "speaker", "speaker+text"]
@@ -189,9 +196,11 @@ print({role: values.shape for role, values in x.items()})
 
 # %% [markdown]
 # `compile` names the loss and the optimiser. *Cross-entropy* is minus the logarithm of the probability that the right
-# label gets. *Adam* changes the weights after each *batch* of clips; once through all of them is an *epoch*. Two
-# callbacks watch the validation loss: `EarlyStopping` ends the training when it has not fallen for some epochs and
-# brings the best weights back, `ModelCheckpoint` writes them to a file.
+# label gets. *[Adam](../teaching/glossary.md#adam)* changes the weights after each
+# *[batch](../teaching/glossary.md#batch)* of clips; once through all of them is an *epoch*. Two callbacks watch the
+# validation loss, which is called [early stopping](../teaching/glossary.md#early-stopping): `EarlyStopping` ends the
+# training when it has not fallen for some epochs and brings the best weights back, `ModelCheckpoint` writes them to a
+# file.
 
 # %% tags=["trained"]
 keras.utils.set_random_seed(SEED)
@@ -211,8 +220,8 @@ assert max(plain["val_accuracy"]) > 1 / len(order), "no better than guessing"
 # %% [markdown]
 # ## Overfitting
 #
-# *Overfitting* is learning by heart: the loss on the training set goes on falling while that on the validation set
-# rises. It takes little to see it: a few clips, many parameters, no dropout.
+# *[Overfitting](../teaching/glossary.md#overfitting)* is learning by heart: the loss on the training set goes on
+# falling while that on the validation set rises. It takes little to see it: a few clips, many parameters, no dropout.
 
 # %% tags=["trained"]
 keras.utils.set_random_seed(SEED)

@@ -22,7 +22,8 @@
 #
 # After this notebook you can
 #
-# 1. read a confusion matrix, and say why unweighted average recall (UAR) stands beside accuracy;
+# 1. read a [confusion matrix](../teaching/glossary.md#confusion-matrix), and say why unweighted average
+#    [recall](../teaching/glossary.md#recall) ([UAR](../teaching/glossary.md#uar)) stands beside accuracy;
 # 2. put an interval around an accuracy, and say what it covers and what it does not;
 # 3. check whether a model is as sure as it should be;
 # 4. listen to the errors, and let the model judge a file of your own;
@@ -101,6 +102,8 @@ assert found.accuracy > floor, "hardly better than guessing: something is broken
 
 # %% [markdown]
 # Recall of each emotion: of the clips that were meant so, how many were heard so.
+# ([Precision](../teaching/glossary.md#precision) goes the other way: of the clips that were heard so, how many were
+# meant so.)
 
 # %%
 plots.show(plots.recall_bars(found))
@@ -108,10 +111,10 @@ plots.show(plots.recall_bars(found))
 # %% [markdown]
 # ## How sure are we?
 #
-# The test set is a sample; another one would give another figure. The *bootstrap* draws new test sets from this one,
-# with replacement, again and again (Efron 1979), and the middle 95 in 100 of their accuracies are the interval. It
-# draws whole speakers where there are at least five, since the clips of one voice stand or fall together; with fewer
-# speakers it draws words, and then the interval says nothing about other voices.
+# The test set is a sample; another one would give another figure. The *[bootstrap](../teaching/glossary.md#bootstrap)*
+# draws new test sets from this one, with replacement, again and again (Efron 1979), and the middle 95 in 100 of their
+# accuracies are the interval. It draws whole speakers where there are at least five, since the clips of one voice stand
+# or fall together; with fewer speakers it draws words, and then the interval says nothing about other voices.
 
 # %% tags=["trained"]
 low, high = found.ci95["accuracy"]
@@ -122,16 +125,17 @@ assert low < found.accuracy < high or found.accuracy == high
 # ## Is it as sure as it should be?
 #
 # Of the answers that the model gives with a confidence of nine in ten, nine in ten should be right. The bars show what
-# is; the diagonal is what should be. The expected calibration error (ECE) is the mean distance between the two.
+# is; the diagonal is what should be. The expected [calibration](../teaching/glossary.md#calibration) error
+# ([ECE](../teaching/glossary.md#ece)) is the mean distance between the two.
 
 # %%
 plots.show(plots.reliability(found))
 
 # %% [markdown]
-# These confidences are calibrated: at the end of the training one *temperature*, by which all logits are divided, was
-# fitted to the validation set. (A *logit* is a number of the last layer before softmax.) It changes no answer, only how
-# sure the model is of it (Guo et al. 2017). Validation clips are few, so the temperature is a rough one, and the test
-# role may want another.
+# These confidences are calibrated: at the end of the training one *[temperature](../teaching/glossary.md#temperature)*,
+# by which all logits are divided, was fitted to the validation set. (A *logit* is a number of the last layer before
+# softmax.) It changes no answer, only how sure the model is of it (Guo et al. 2017). Validation clips are few, so the
+# temperature is a rough one, and the test role may want another.
 #
 # <details><summary>The formulas</summary>
 #
@@ -159,7 +163,8 @@ plots.show(plots.abstaining(found))
 
 # %% [markdown]
 # Where on this curve should a model stand? If its confidences can be believed, an answer below one half is more likely
-# wrong than right. That is the threshold of a `Recognizer`, unless it is told another one.
+# wrong than right. That is the [threshold](../teaching/glossary.md#threshold) of a `Recognizer`, unless it is told
+# another one.
 
 # %% tags=["trained"]
 kept = abstaining(found, thresholds=[run.threshold]).iloc[0]
@@ -182,9 +187,10 @@ display(widgets.players(clips))
 assert (worst.label != worst.predicted).all() and worst.confidence.is_monotonic_decreasing
 
 # %% [markdown]
-# What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down to the
-# level of the clip's own pauses: a stretch of time, a band of frequencies, or one in the other. Where the answer loses,
-# that piece spoke for it; where it gains, against it. It is the model that is explained here, not the emotion.
+# What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down
+# ([occlusion](../teaching/glossary.md#occlusion)) to the level of the clip's own pauses: a stretch of time, a band of
+# frequencies, or one in the other. Where the answer loses, that piece spoke for it; where it gains, against it. It is
+# the model that is explained here, not the emotion.
 
 # %% tags=["trained"]
 clip = (worst if len(worst) else found.predictions).iloc[0]
@@ -298,9 +304,10 @@ if CORPUS in ("sample", "tess"):
 plots.show(plots.confusion(judged["speaker, 1st"], title="The voice is new"))
 
 # %% [markdown]
-# Why does it fall? Look at what the network makes of the clips just before it answers. A point is a clip; neighbours on
-# the map are neighbours in the network's last layer. The voices that it was trained on form islands, as far as it has
-# learned to tell their emotions apart. Where does the new voice land?
+# Why does it fall? Look at what the network makes of the clips just before it answers, their
+# [embedding](../teaching/glossary.md#embedding), on a map made by [t-SNE](../teaching/glossary.md#t-sne). A point is a
+# clip; neighbours on the map are neighbours in the network's last layer. The voices that it was trained on form
+# islands, as far as it has learned to tell their emotions apart. Where does the new voice land?
 
 # %%
 inside = projection.last_layer(alone.model, serlib.extract(alone.split, alone.spec).values)

@@ -133,10 +133,10 @@ assert new.mean() < known.mean()
 # %% [markdown]
 # ## More than chance?
 #
-# Two recipes answered the same clips. Where both are right or both are wrong, nothing tells them apart; McNemar's test
-# looks at the clips that only one of them gets right (McNemar 1947). Its *p-value* says how likely a difference at
-# least as large would be if neither were better. It takes clips for independent, which those of one voice are not: a
-# small p is about this voice.
+# Two recipes answered the same clips. Where both are right or both are wrong, nothing tells them apart; [McNemar's
+# test](../teaching/glossary.md#mcnemars-test) looks at the clips that only one of them gets right (McNemar 1947). Its
+# *[p-value](../teaching/glossary.md#p-value)* says how likely a difference at least as large would be if neither were
+# better. It takes clips for independent, which those of one voice are not: a small p is about this voice.
 #
 # <details><summary>The formula</summary>
 #

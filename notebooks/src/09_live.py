@@ -188,7 +188,8 @@ print(mine[["label", "speaker", "text"]].to_string(index=False))
 #
 # 1. Pieces of sound are collected and the last seconds asked about again and again; the delay is the piece, the way to
 #    the kernel, the features and the model.
-# 2. Overlapping windows give a timeline; a threshold turns doubtful stretches into "unsure", at the price of coverage.
+# 2. Overlapping windows give a timeline; a threshold turns doubtful stretches into "unsure", at the price of
+#    [coverage](../teaching/glossary.md#coverage).
 # 3. The model knows the voices that it was trained on; its answers about yours are a guess until you have measured
 #    them on labelled takes of yours.
 # 4. Saved takes are a folder corpus: the same index, split, training and evaluation hold for them.
