@@ -9,6 +9,7 @@ from natsort import natsorted
 
 from serlib import audio
 from serlib.corpora.corpus import walk
+from serlib.evaluation import matching
 from serlib.features import normalisation
 from serlib.training import calibration, novelty
 from serlib.training.run import Run, example
@@ -66,7 +67,7 @@ class Recognizer:
     speaker : sequence of str or Path, optional
         Recordings, or folders of them, of whoever is to be recognised, in all moods about equally often. A run whose
         features are normalised by speaker needs them; of any other run they normalise the answers
-        (`serlib.features.normalisation.match`).
+        (`serlib.evaluation.matching.match`).
 
     Raises
     ------
@@ -228,15 +229,15 @@ class Recognizer:
             rows = np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis]
             self._voice = normalisation.statistics(rows)
         elif clips:
-            shares = normalisation.shares(self.run.split.label[self.run.split.role == "train"], self.labels)
-            self._offsets = normalisation.offsets([self._probabilities(*clip) for clip in clips], shares)
+            shares = matching.shares(self.run.split.label[self.run.split.role == "train"], self.labels)
+            self._offsets = matching.offsets([self._probabilities(*clip) for clip in clips], shares)
 
     def _probabilities(self, y, rate_hz):
         x = example(y, rate_hz, self.run.spec)
         if self._voice:
             x = normalisation.z_score(x, *self._voice)
         found = calibration.tempered(self._answer(x).numpy(), self.run.temperature)
-        return (found if self._offsets is None else normalisation.matched(found, self._offsets))[0]
+        return (found if self._offsets is None else matching.add_offsets(found, self._offsets))[0]
 
     def _told(self, y, rate_hz, name):
         probabilities = self._probabilities(y, rate_hz)

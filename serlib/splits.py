@@ -5,6 +5,8 @@ Each kind of split below takes one of these crutches away; `audit` counts the on
 """
 
 import math
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,16 @@ from serlib.utils import ROLES, UNKNOWN, SerlibError, shown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus")
+
+#: What is in one role as a whole; None where clips are drawn at random.
+GROUPS = {
+    "published": None,
+    "random": None,
+    "text": "text",
+    "speaker": "speaker",
+    "speaker+text": "speaker",
+    "corpus": "corpus",
+}
 
 #: With at least this many speakers in training, whole speakers can be spared for validation.
 SPEAKERS_TO_SPARE_ONE = 4
@@ -85,47 +97,38 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
     Taught in notebooks/04_lstm_train.
     """
-    if kind not in SPLIT_KINDS:
-        raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
-    if seed < 0:
-        raise SerlibError(f"The seed is {seed}; choose a whole number from 0.")
-    if test is not None and (kind in ("published", "random") or fold is not None):
-        other = f"fold {fold} is" if fold is not None else "clips are drawn at random"
-        raise SerlibError(f"Nobody can be named for the test role where {other}; leave out one of them.")
+    _check_request(kind, seed, fold, test)
     if kind == "corpus":
-        index = _shared_labels(index, test)
+        index = _shared_labels(index, _names(test))
     elif kind in ("speaker", "speaker+text") and test is not None:
-        index = _labels_of(index, test)
+        index = _labels_of(index, _names(test))
     _check_labels(index)
-    rng = np.random.default_rng(seed)
-    drawn_by = {"published": "random", "speaker+text": "speaker"}.get(kind, kind)
-    if drawn_by == "speaker" and test is None and fold is None:
+    group = GROUPS[kind]
+    if group == "speaker" and test is None and fold is None:
         fold = 0
     if fold is not None:
         folds = folds or default_folds(index, kind)
         if not 0 <= fold < folds:
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
-
-    if drawn_by == "random":
-        is_test = _random_test(index, seed=seed, fold=fold, folds=folds, share=test_share)
-    else:
-        is_test = _group_test(index, drawn_by, rng=rng, fold=fold, folds=folds, test=test, share=test_share)
-    dropped = np.zeros(len(index), bool)
+    rng = np.random.default_rng(seed)
+    part = _Part(fold, folds, test, test_share)
+    is_test = _random_test(index, part, seed=seed) if group is None else _group_test(index, group, part, rng=rng)
+    has_role = np.full(len(index), True)
     if kind == "speaker+text":
-        words = _group_test(index, "text", rng=rng, fold=None, folds=None, test=None, share=test_share)
-        is_test, dropped = is_test & words, is_test ^ words
+        has_test_text = _group_test(index, "text", _Part(share=test_share), rng=rng)
+        has_role = is_test == has_test_text
+        is_test = is_test & has_test_text
 
     role = np.where(is_test, "test", "train").astype(object)
     validation = "the test role"
     if kind != "published":
-        candidates = np.flatnonzero(~is_test & ~dropped)
-        chosen, validation = _shares(index.iloc[candidates], drawn_by, rng=rng, share=validation_share, seed=seed)
+        candidates = np.flatnonzero(~is_test & has_role)
+        chosen, validation = _validation(index.iloc[candidates], group, rng=rng, share=validation_share, seed=seed)
         role[candidates[chosen]] = "validation"
-    table = index.assign(role=role)[~dropped].reset_index(drop=True)
+    table = index.assign(role=role)[has_role].reset_index(drop=True)
     if kind != "published" and "digest" in table:
-        table = _copies_together(table, drop=drawn_by != "random")
+        table = _copies_together(table) if group is None else _without_copies(table)
     _check_roles(table, kind)
-    held_out = [] if drawn_by == "random" else sorted(set(group_keys(table, drawn_by)[table.role == "test"]))
     table.attrs = {
         **index.attrs,
         "split": {
@@ -134,11 +137,50 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
             "seed": seed,
             "fold": fold,
             "folds": folds,
-            "test": [str(name) for name in held_out] if len(held_out) <= 50 else [f"{len(held_out)} {drawn_by}s"],
+            "test": _held_out(table, group),
             "validation": validation,
         },
     }
     return table
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What becomes the test role: a fold of a cross-validation, the names given, or a share."""
+
+    fold: int | None = None
+    folds: int | None = None
+    test: object = None
+    share: float = 0.2
+
+
+def _check_request(kind, seed, fold, test):
+    """Raise a SerlibError where a split is asked for that does not exist."""
+    if kind not in SPLIT_KINDS:
+        raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
+    if seed < 0:
+        raise SerlibError(f"The seed is {seed}; choose a whole number from 0.")
+    if test is None:
+        return
+    if fold is not None:
+        raise SerlibError(f"Nobody can be named for the test role where fold {fold} is; leave out one of them.")
+    if GROUPS[kind] is None:
+        raise SerlibError(
+            "Nobody can be named for the test role where clips are drawn at random; leave out one of them."
+        )
+
+
+def _names(test):
+    """The names in `test`, which may be one."""
+    return [test] if isinstance(test, str) else [str(name) for name in test or []]
+
+
+def _held_out(table, group):
+    """Who is in the test role alone; many are counted."""
+    if group is None:
+        return []
+    names = sorted(set(group_keys(table, group)[table.role == "test"]))
+    return [str(name) for name in names] if len(names) <= 50 else [f"{len(names)} {group}s"]
 
 
 def folds(index, kind="speaker", *, seed=0, n=None, **options):
@@ -198,112 +240,132 @@ def group_keys(index, by):
     return index[by].to_numpy()
 
 
-def _copies_together(table, *, drop):
-    """No recording in two roles: its copies take the role of the first, or `drop` those outside of the strictest."""
-    if not drop:
-        return table.assign(role=table.groupby("digest", sort=False).role.transform("first"))
+def _copies_together(table):
+    """No recording in two roles: its copies take the role of the first."""
+    return table.assign(role=table.groupby("digest", sort=False).role.transform("first"))
+
+
+def _without_copies(table):
+    """No recording in two roles: of its copies those in the strictest role stay, test before validation."""
     rank = table.role.map(ROLES.index)
-    return table[rank == rank.groupby(table.digest).transform("max")].reset_index(drop=True)
+    strictest = rank.groupby(table.digest).transform("max")
+    return table[rank == strictest].reset_index(drop=True)
 
 
 def _draw(index, share, seed):
     """Positions of a share of the clips, drawn in proportion to the labels, and one of each label at least."""
-    share = max(index.label.nunique(), math.ceil(share * len(index)))
+    count = max(index.label.nunique(), math.ceil(share * len(index)))
     try:
-        _, chosen = train_test_split(np.arange(len(index)), test_size=share, stratify=index.label, random_state=seed)
+        _, chosen = train_test_split(np.arange(len(index)), test_size=count, stratify=index.label, random_state=seed)
     except ValueError as error:
         raise _too_few(index) from error
     return chosen
 
 
-def _random_test(index, *, seed, fold, folds, share):
-    is_test = np.zeros(len(index), bool)
-    if fold is None:
-        chosen = _draw(index, share, seed)
+def _random_test(index, part, *, seed):
+    """Which clips are in the test role where they are drawn at random, in proportion to the labels."""
+    if part.fold is None:
+        chosen = _draw(index, part.share, seed)
     else:
         most = index.label.value_counts().max()
-        if not 2 <= folds <= most:
-            raise SerlibError(f"{len(index)} clips cannot be parted into {folds} folds; choose from 2 to {most}.")
-        parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        chosen = list(parts.split(index, index.label))[fold][1]
-    is_test[chosen] = True
-    return is_test
+        if not 2 <= part.folds <= most:
+            raise SerlibError(f"{len(index)} clips cannot be parted into {part.folds} folds; choose from 2 to {most}.")
+        stratified = StratifiedKFold(part.folds, shuffle=True, random_state=seed)
+        chosen = list(stratified.split(index, index.label))[part.fold][1]
+    return np.isin(np.arange(len(index)), chosen)
 
 
-def _group_test(index, by, *, rng, fold, folds, test, share):
+def _group_test(index, by, part, *, rng):
+    """Which clips are in the test role where whole speakers, texts or corpora are."""
     keys = group_keys(index, by)
     names = list(dict.fromkeys(keys))  # in the natural order of the index
     if by == "speaker":
         names = natsorted(names)
     if len(names) < 2:
-        mend = f"add clips with another {by}"
-        if names[0].rpartition("/")[2] == UNKNOWN:
-            mend = "fill the column " + by + (", put the clips of each in a folder of their own" * (by == "speaker"))
-        raise SerlibError(
-            f"All {len(index)} clips have the {by} '{names[0]}', so no {by} can be held out; {mend}, or use --split "
-            "random."
-        )
-    if test is not None:
-        test = [test] if isinstance(test, str) else [str(name) for name in test]
+        raise _one_group(index, by, names[0])
+    if part.test is not None:
+        test = _names(part.test)
         unknown = [name for name in test if name not in names]
         if unknown:
             raise SerlibError(f"There is no {by} '{unknown[0]}'; choose from {', '.join(map(str, names[:30]))}.")
-    elif fold is not None:
-        if folds > len(names):
-            raise SerlibError(f"{len(names)} {by}s cannot be parted into {folds} folds; choose at most {len(names)}.")
-        order = names if by == "speaker" else [names[i] for i in rng.permutation(len(names))]
-        test = [order[i] for i in np.array_split(np.arange(len(order)), folds)[fold]]
+    elif part.fold is not None:
+        test = _fold_names(names, by, part, rng)
     else:
-        count = min(len(names) - 1, max(1, round(share * len(names))))
+        count = min(len(names) - 1, max(1, round(part.share * len(names))))
         test = [names[i] for i in rng.permutation(len(names))[:count]]
     if set(test) >= set(names):
         raise SerlibError(f"Every {by} is in the test role, so none is left for training; name fewer in test.")
     return np.isin(keys, list(test))
 
 
-def _shares(candidates, drawn_by, **options):
-    """Positions that become validation; by speaker each corpus gives its share, so that none vanishes from training."""
+def _fold_names(names, by, part, rng):
+    """The names in a fold: neighbours by speaker, drawn at random otherwise."""
+    if part.folds > len(names):
+        raise SerlibError(f"{len(names)} {by}s cannot be parted into {part.folds} folds; choose at most {len(names)}.")
+    order = names if by == "speaker" else [names[i] for i in rng.permutation(len(names))]
+    positions = np.array_split(np.arange(len(order)), part.folds)[part.fold]
+    return [order[i] for i in positions]
+
+
+def _one_group(index, by, name):
+    """The error for an index of one speaker, text or corpus."""
+    mend = f"add clips with another {by}"
+    if name.rpartition("/")[2] == UNKNOWN:
+        mend = f"fill the column {by}"
+        if by == "speaker":
+            mend += ", put the clips of each in a folder of their own"
+    return SerlibError(
+        f"All {len(index)} clips have the {by} '{name}', so no {by} can be held out; {mend}, or use --split random."
+    )
+
+
+def _validation(candidates, group, *, rng, share, seed):
+    """Positions among the candidates that become validation, and how they were drawn; where speakers or corpora are
+    held out each corpus gives its share, so that none vanishes from training."""
     corpora = candidates.corpus.to_numpy()
     names = list(dict.fromkeys(corpora))
-    if drawn_by not in ("speaker", "corpus") or len(names) == 1:
-        return _validation(candidates, drawn_by, **options)
-    parts = [np.flatnonzero(corpora == name) for name in names]
-    drawn = [_validation(candidates.iloc[part], drawn_by, **options) for part in parts]
-    how = ", ".join(f"{name}: {by}" for name, (_, by) in zip(names, drawn, strict=True))
-    return np.concatenate([part[chosen] for part, (chosen, _) in zip(parts, drawn, strict=True)]), how
+    if group not in ("speaker", "corpus") or len(names) == 1:
+        return _validation_of_one(candidates, group, rng=rng, share=share, seed=seed)
+    positions, ways = [], []
+    for name in names:
+        own = np.flatnonzero(corpora == name)
+        chosen, way = _validation_of_one(candidates.iloc[own], group, rng=rng, share=share, seed=seed)
+        positions.append(own[chosen])
+        ways.append(f"{name}: {way}")
+    return np.concatenate(positions), ", ".join(ways)
 
 
-def _validation(candidates, drawn_by, *, rng, share, seed):
-    """Positions among the candidates that become validation, and how they were drawn."""
+def _validation_of_one(candidates, group, *, rng, share, seed):
+    """Positions among candidates of one corpus: speakers where some can be spared, else texts, else clips."""
     speakers = natsorted(set(group_keys(candidates, "speaker")))
     texts = list(dict.fromkeys(candidates.text))
-    if drawn_by in ("speaker", "corpus") and len(speakers) >= SPEAKERS_TO_SPARE_ONE:
+    if group in ("speaker", "corpus") and len(speakers) >= SPEAKERS_TO_SPARE_ONE:
         by, names = "speaker", speakers
-    elif drawn_by != "random" and len(texts) >= TEXTS_TO_SPARE_ONE:
+    elif group is not None and len(texts) >= TEXTS_TO_SPARE_ONE:
         by, names = "text", texts
     else:
         return _draw(candidates, share, seed), "random clips"
-    picked = [names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]]
-    return np.flatnonzero(np.isin(group_keys(candidates, by), picked)), f"{by}s of their own"
+    count = max(1, round(share * len(names)))
+    chosen = [names[i] for i in rng.permutation(len(names))[:count]]
+    return np.flatnonzero(np.isin(group_keys(candidates, by), chosen)), f"{by}s of their own"
 
 
 def _shared_labels(index, test):
-    names = list(dict.fromkeys(index.corpus))
-    chosen = [test] if isinstance(test, str) else list(test or [])
-    if not chosen or len(names) < 2:
+    """Clips with a label that both the corpora to test on and the others have."""
+    if not test or index.corpus.nunique() < 2:
         raise SerlibError("A split by corpus needs two corpora or more and the name of the one to test on.")
-    inside = index.corpus.isin(chosen)
+    inside = index.corpus.isin(test)
     shared = set(index[inside].label) & set(index[~inside].label)
     return index[index.label.isin(shared)]
 
 
-def _labels_of(index, test):
+def _labels_of(index, speakers):
     """Clips with a label that the corpora of the named speakers have."""
-    named = np.isin(group_keys(index, "speaker"), [test] if isinstance(test, str) else list(map(str, test)))
+    named = np.isin(group_keys(index, "speaker"), speakers)
     if not named.any():  # the names are wrong, which is told later
         return index
-    theirs = index[index.corpus.isin(set(index.corpus[named]))]
-    return index[index.label.isin(set(theirs.label))]
+    own = index[index.corpus.isin(set(index.corpus[named]))]
+    return index[index.label.isin(set(own.label))]
 
 
 def _check_labels(index):
@@ -317,7 +379,7 @@ def _check_labels(index):
 
 def _check_roles(table, kind):
     wanted = set(table.label)
-    for role in ROLES[:: 2 if kind == "published" else 1]:
+    for role in ("train", "test") if kind == "published" else ROLES:
         present = set(table[table.role == role].label)
         if not present:
             raise SerlibError(f"The {kind} split leaves no clip for the role {role}; add clips or split otherwise.")
@@ -370,24 +432,23 @@ def audit(table, *, near=False, show=None):
 
     Taught in notebooks/04_lstm_train.
     """
-    found = []
     same_sound = _near_identical(table, show=show) if near else None
     present = [role for role in ROLES if (table.role == role).any()]
-    for first, second in [(a, b) for i, a in enumerate(present) for b in present[i + 1 :]]:
+    rows = []
+    for first, second in combinations(present, 2):
+        pair = f"{first} and {second}"
         one, two = table[table.role == first], table[table.role == second]
-        kinds = {
-            "speakers": (group_keys(one, "speaker"), group_keys(two, "speaker")),
-            "texts": (one.text, two.text),
-            **({"identical clips": (one.digest, two.digest)} if "digest" in table else {}),
-        }
-        for what, (a, b) in kinds.items():
+        keys = {"speakers": (group_keys(one, "speaker"), group_keys(two, "speaker")), "texts": (one.text, two.text)}
+        if "digest" in table:
+            keys["identical clips"] = (one.digest, two.digest)
+        for what, (a, b) in keys.items():
             shared = set(a) & set(b)
-            found.append((f"{first} and {second}", what, len(shared), len(set(b)), int(np.isin(b, list(shared)).sum())))
+            rows.append((pair, what, len(shared), len(set(b)), int(np.isin(b, list(shared)).sum())))
         if near:
-            pairs = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
-            count = pairs.b.nunique()
-            found.append((f"{first} and {second}", "near-identical clips", count, len(two), count))
-    return pd.DataFrame(found, columns=["roles", "what", "shared", "of", "clips"])
+            copies = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
+            count = copies.b.nunique()
+            rows.append((pair, "near-identical clips", count, len(two), count))
+    return pd.DataFrame(rows, columns=["roles", "what", "shared", "of", "clips"])
 
 
 def refuse_seen(split, protocol, table):

@@ -4,8 +4,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["attribution", "metrics", "similarity"],
+    submodules=["attribution", "matching", "metrics", "significance", "similarity"],
     submod_attrs={
-        "report": ["Report", "abstaining", "errors", "evaluate", "score"],
+        "significance": ["mcnemar"],
+        "report": ["Conditions", "Report", "abstaining", "errors", "evaluate", "score"],
     },
 )

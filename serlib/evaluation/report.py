@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
-from serlib.evaluation import metrics
-from serlib.splits import group_keys
+from serlib.evaluation import matching, metrics
+from serlib.features import normalisation
+from serlib.splits import group_keys, refuse_seen
 from serlib.training import calibration
 from serlib.utils import SerlibError
 
@@ -54,7 +55,7 @@ class Report:
         Where the clips come from.
     normalise : str
         How the model's features were normalised, of `serlib.models.recipe.NORMALISATIONS`; `matched`: its answers
-        were, by speaker (`serlib.features.normalisation.match`).
+        were, by speaker (`serlib.evaluation.matching.match`).
     ece_before : float or None
         Of the model's own confidences, before calibration; None where nothing was calibrated (the published protocol
         has no role for it).
@@ -84,8 +85,6 @@ class Report:
     @property
     def note(self):
         """What must be said beside every figure of this report; empty where there is nothing to say."""
-        from serlib.features import normalisation  # librosa is slow to load, and score() does not need it
-
         return normalisation.PER_SPEAKER if self.normalise in normalisation.OF_THE_SPEAKER else ""
 
     def to_json(self):
@@ -101,29 +100,43 @@ class Report:
         return _plain({**fields, **tables, "reliability": self.reliability.to_dict("records")})
 
 
-def score(
-    truth, probabilities, labels, *, speakers=None, texts=None, speech=None, digests=None, corpora=(),
-    resamples=1000, seed=0, split=None, protocol=None, left_out=None, normalise="none", uncalibrated=None,
-):  # fmt: skip
+@dataclasses.dataclass(frozen=True)
+class Conditions:
+    """What a figure means, as `Report` keeps it.
+
+    Attributes
+    ----------
+    split, protocol : str or None
+        How the clips were kept apart from the training, and what was chosen on what.
+    normalise : str
+        How features or answers were normalised.
+    left_out : dict of str -> int
+        Clips by label that were not scored.
+    """
+
+    split: str | None = None
+    protocol: str | None = None
+    normalise: str = "none"
+    left_out: dict = dataclasses.field(default_factory=dict)
+
+
+def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed=0):
     """Judge probabilities by the truth.
 
     Parameters
     ----------
-    truth : sequence of str [shape=(n,)]
+    clips : pd.DataFrame or sequence of str [shape=(n,)]
+        The clips with their true labels in the column `label`, and as far as they are known `speaker`, `text`, `speech`
+        (the file), `digest` and `corpus`; or the true labels alone. Without speakers or texts the bootstrap draws
+        clips.
     probabilities : np.ndarray [shape=(n, len(labels))]
         Each row sums to 1.
     labels : sequence of str
         In the order of the columns.
-    speakers, texts, speech, digests : sequence of str [shape=(n,)], optional
-        Who speaks, what is said, the file and its digest. Without speakers or texts the bootstrap draws clips.
-    corpora : sequence of str
-        Where the clips come from, for the record.
+    conditions : Conditions, optional
+        For the record.
     resamples, seed : int
         Of the bootstrap.
-    split, protocol, left_out, normalise
-        For the record, see `Report`.
-    uncalibrated : np.ndarray [shape=(n, len(labels))], optional
-        The probabilities before calibration, for their ECE.
 
     Returns
     -------
@@ -132,7 +145,7 @@ def score(
     Raises
     ------
     SerlibError
-        No clips; lengths that differ; labels outside the vocabulary; probabilities that are none.
+        No clips; labels outside the vocabulary; probabilities that are none.
 
     Notes
     -----
@@ -149,34 +162,36 @@ def score(
 
     Taught in notebooks/05_evaluate.
     """
-    labels, truth = [str(label) for label in labels], np.asarray(truth).astype(str)
+    if not isinstance(clips, pd.DataFrame):
+        clips = pd.DataFrame({"label": np.asarray(clips)})
+    conditions = conditions or Conditions()
+    labels = [str(label) for label in labels]
+    truth = clips["label"].to_numpy().astype(str)
     probabilities = metrics.checked(truth, probabilities, labels, reserved=(*COLUMNS, "digest", "p_label"))
     if resamples < 1:
         raise SerlibError(f"resamples is {resamples}, expected at least 1; 1000 is usual")
     true = pd.Index(labels).get_indexer(truth)
-    guess, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    present = np.unique(true)
-    names, texts = _column(speakers, len(truth), "speakers"), _column(texts, len(truth), "texts")
-    unit, groups = metrics.unit(names, texts)
-    if unit == "clip" and digests is not None:  # what several seeds answered to one clip is drawn together
-        groups = pd.factorize(_column(digests, len(truth), "digests"))[0]
+    guess = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
+    speakers = _column(clips, "speaker")
+    unit, groups = metrics.unit(speakers, _column(clips, "text"))
+    if unit == "clip" and "digest" in clips:  # what several seeds answered to one clip is drawn together
+        groups = pd.factorize(_column(clips, "digest"))[0]
     intervals = metrics.intervals(true, guess, groups, len(labels), resamples=resamples, seed=seed)
-    predictions = pd.DataFrame(
-        {"speech": _column(speech, len(truth), "speech"), "label": truth, "speaker": names, "text": texts}
-    )
-    if digests is not None:
-        predictions["digest"] = _column(digests, len(truth), "digests")
-    predictions["predicted"], predictions["confidence"] = np.array(labels)[guess], confidence
+    predictions = pd.DataFrame({name: _column(clips, name) for name in ("speech", "label", "speaker", "text")})
+    if "digest" in clips:
+        predictions["digest"] = _column(clips, "digest")
+    predictions["predicted"] = np.array(labels)[guess]
+    predictions["confidence"] = confidence
     predictions = pd.concat([predictions, pd.DataFrame(probabilities, columns=labels)], axis=1)
-    per_speaker, speaker_recall = metrics.by_speaker(true, guess, names, labels)
+    per_speaker, speaker_recall = metrics.by_speaker(true, guess, speakers, labels)
     ece, reliability = calibration.reliability(confidence, guess == true)
-    before = None if uncalibrated is None else calibration.reliability(np.max(uncalibrated, axis=1), guess == true)[0]
     return Report(
         accuracy=float(accuracy_score(true, guess)),
-        uar=float(recall_score(true, guess, labels=present, average="macro", zero_division=0)),
+        uar=float(recall_score(true, guess, labels=np.unique(true), average="macro", zero_division=0)),
         n_test=len(truth),
-        split=split,
-        protocol=protocol,
+        split=conditions.split,
+        protocol=conditions.protocol,
         labels=labels,
         confusion=confusion_matrix(true, guess, labels=range(len(labels))).tolist(),
         ci95={"accuracy": intervals[:, 0].tolist(), "uar": intervals[:, 1].tolist()},
@@ -188,10 +203,9 @@ def score(
         ece=ece,
         reliability=reliability,
         predictions=predictions,
-        left_out={str(label): int(n) for label, n in (left_out or {}).items()},
-        corpora=sorted({str(corpus) for corpus in corpora}),
-        normalise=normalise,
-        ece_before=before,
+        left_out={str(label): int(count) for label, count in conditions.left_out.items()},
+        corpora=sorted({str(corpus) for corpus in clips["corpus"]}) if "corpus" in clips else [],
+        normalise=conditions.normalise,
     )
 
 
@@ -209,12 +223,14 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
     match : bool
         Match the answers to all clips of each speaker, whatever their label, to the shares of training
-        (`serlib.features.normalisation.match`); the report says so. With another corpus this takes for granted that it
+        (`serlib.evaluation.matching.match`); the report says so. With another corpus this takes for granted that it
         holds the labels of the training, in about these shares.
     resamples, seed : int
         Of the bootstrap, see `score`.
-    jobs, show
-        Of `serlib.features.extract`.
+    jobs : int, optional
+        Workers that extract features.
+    show : bool, optional
+        A progress bar over the clips whose features are extracted.
 
     Returns
     -------
@@ -227,50 +243,59 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
 
     Taught in notebooks/05_evaluate.
     """
-    from serlib import splits
-    from serlib.features import normalisation  # librosa is slow to load, and score() does not need it
-
     own = index is None
-    table = run.split if own else index
-    asked = (table["role"] == "test" if own else table["label"].isin(list(run.labels))).to_numpy()
-    left_out = {} if own else table.loc[~asked, "label"].value_counts().to_dict()
-    if not asked.any():
-        raise SerlibError(
-            "no clip to score: the test role of the run holds nothing; choose a split that tests some"
-            if own
-            else f"no clip to score: the index holds {metrics.listed(left_out)}, the model knows "
-            f"{metrics.listed(run.labels)}; choose a corpus that shares a label"
-        )
-    if not allow_seen and not (own and run.protocol == "published"):
-        splits.refuse_seen(run.split, run.protocol, table[asked])
-    foreign = not own and not allow_seen and not set(table["corpus"]) & set(run.split["corpus"])
+    clips = run.split if own else index
+    scored = (clips["role"] == "test" if own else clips["label"].isin(list(run.labels))).to_numpy()
+    _refuse_empty(run, clips, scored, own=own)
+    chosen_on_test = own and run.protocol == "published"
+    if not allow_seen and not chosen_on_test:
+        refuse_seen(run.split, run.protocol, clips[scored])
+
     # All clips are asked for, not only those that are scored: their features are in the cache, and per-speaker
     # normalisation may not choose clips by their labels.
-    values, _ = normalisation.inputs(table, run.spec, run.normalise, jobs=jobs, show=show)
-    heard = asked if own or not match else np.full(len(table), True)
-    table, asked = table[heard].reset_index(drop=True), asked[heard]
-    answers, speakers = run.probabilities(values[heard], calibrated=False), group_keys(table, "speaker")
-    told, learned = calibration.tempered(answers, run.temperature), run.split.label[run.split.role == "train"]
+    values, _ = normalisation.inputs(clips, run.spec, run.normalise, jobs=jobs, show=show)
+    answered = np.full(len(clips), True) if match and not own else scored
+    answers = run.probabilities(values[answered], calibrated=False)
+    calibrated = calibration.tempered(answers, run.temperature)
+    speakers = group_keys(clips[answered], "speaker")
     if match:
-        told = normalisation.match(told, speakers, normalisation.shares(learned, run.labels))
-    told, answers, speakers, table = told[asked], answers[asked], speakers[asked], table[asked]
-    return score(
-        table["label"],
-        told,
-        run.labels,
-        speakers=speakers,
-        texts=table["text"],
-        speech=table["speech"],
-        digests=table.get("digest"),
-        corpora=table["corpus"].unique(),
-        resamples=resamples,
-        seed=seed,
-        split=run.kind if own else "corpus" if foreign else None,
-        protocol=run.protocol if own else "held-out" if foreign else None,  # who speaks in other clips is not known
-        left_out=left_out,
-        normalise="matched" if match else run.normalise,
-        uncalibrated=answers if run.is_calibrated and not match else None,
+        shares = matching.shares(run.split.label[run.split.role == "train"], run.labels)
+        calibrated = matching.match(calibrated, speakers, shares)
+
+    scored = scored[answered]
+    conditions = _conditions(run, clips, own=own, new=not allow_seen, match=match)
+    test_clips = clips[answered].assign(speaker=speakers)[scored]
+    report = score(test_clips, calibrated[scored], run.labels, conditions=conditions, resamples=resamples, seed=seed)
+    if match or not run.is_calibrated:
+        return report
+    right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
+    ece_before, _ = calibration.reliability(answers[scored].max(axis=1), right)
+    return dataclasses.replace(report, ece_before=ece_before)
+
+
+def _refuse_empty(run, clips, scored, *, own):
+    """Raise a SerlibError that says why there is nothing to score."""
+    if scored.any():
+        return
+    if own:
+        raise SerlibError("no clip to score: the test role of the run holds nothing; choose a split that tests some")
+    raise SerlibError(
+        f"no clip to score: the index holds {metrics.listed(clips['label'].value_counts())}, the model knows "
+        f"{metrics.listed(run.labels)}; choose a corpus that shares a label"
     )
+
+
+def _conditions(run, clips, *, own, new, match):
+    """What the figures of an evaluation mean."""
+    normalise = "matched" if match else run.normalise
+    if own:
+        return Conditions(run.kind, run.protocol, normalise)
+    unknown = clips["label"][~clips["label"].isin(list(run.labels))]
+    left_out = unknown.value_counts().to_dict()
+    foreign = new and not set(clips["corpus"]) & set(run.split["corpus"])
+    if foreign:
+        return Conditions("corpus", "held-out", normalise, left_out)
+    return Conditions(None, None, normalise, left_out)  # who speaks in other clips is not known
 
 
 def errors(report, n=20):
@@ -319,13 +344,11 @@ def abstaining(report, *, thresholds=None):
     return pd.DataFrame({"threshold": thresholds, "coverage": n / len(table), "accuracy": accuracy, "n": n})
 
 
-def _column(values, n, name):
-    """A column of n strings; empty ones where nothing is known."""
-    if values is None:
-        return np.full(n, "", dtype=object)
-    values = pd.Series(np.asarray(values), dtype=object)
-    if len(values) != n:
-        raise SerlibError(f"{name} holds {len(values)} entries for {n} clips; give one a clip")
+def _column(clips, name):
+    """A column of strings; empty ones where nothing is known."""
+    if name not in clips:
+        return np.full(len(clips), "", dtype=object)
+    values = clips[name].astype(object)
     return values.where(values.notna(), "").astype(str).to_numpy(dtype=object)
 
 

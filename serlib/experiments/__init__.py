@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["comparison", "searching", "trials"],
     submod_attrs={
-        "comparison": ["Comparison", "compare", "mcnemar"],
+        "comparison": ["Comparison", "compare"],
         "searching": ["search"],
         "trials": ["ANSWERS", "CLIP", "JUDGED", "Experiment", "Peer", "carry_out", "plan"],
     },

@@ -1,6 +1,5 @@
 """Several recipes under several splits, side by side: one table, and whether neighbours differ by more than chance."""
 
-import functools
 import json
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from serlib import evaluation
+from serlib.evaluation import matching
+from serlib.evaluation.significance import mcnemar
 from serlib.experiments import trials
 from serlib.features import normalisation
 from serlib.models.recipes import get
@@ -82,7 +82,7 @@ def compare(
         Instead of each recipe's.
     match : bool
         Where voices are new and have names, a second row for each recipe (`NAME+matched`): the same answers, matched
-        to the shares of training over all clips of each test speaker (`serlib.features.normalisation.match`).
+        to the shares of training over all clips of each test speaker (`serlib.evaluation.matching.match`).
     root : str or Path, optional
         Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
         interrupted one goes on from its last epoch.
@@ -108,58 +108,88 @@ def compare(
 
     Taught in notebooks/06_compare.
     """
-    systems = [each if isinstance(each, trials.Peer) else get(each) for each in recipes]
-    names, splits = [each.name for each in systems], list(dict.fromkeys(splits))
-    seeds = {name: list(dict.fromkeys(seeds.get(name, (0,)) if isinstance(seeds, dict) else seeds)) for name in names}
+    systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]
+    splits = list(dict.fromkeys(splits))
+    seeds = _seeds_of(systems, seeds)
+    names = [system.name for system in systems]
     if len(set(names)) < len(names) or not (names and splits and all(seeds.values())):
         raise SerlibError(
             f"recipes: {', '.join(names) or 'none'}; splits: {', '.join(splits) or 'none'}; seeds: {seeds}. "
             "Give one of each at least, and no two recipes of the same name."
         )
     root = Path(root or home() / "checkpoints" / "compare")
-    plan = trials.plan(index, systems, splits, folds=folds, seeds=seeds, epochs=epochs, root=root)
-    trials.carry_out(plan, jobs=jobs, show=show)
-    rows, neighbours, reports, named = [], [], {}, UNKNOWN not in set(index.speaker)
+    experiments = trials.plan(index, systems, splits, folds=folds, seeds=seeds, epochs=epochs, root=root)
+    trials.carry_out(experiments, jobs=jobs, show=show)
+
+    corpora = "+".join(dict.fromkeys(index.corpus))
+    speakers_are_known = UNKNOWN not in set(index.speaker)
+    rows, neighbours, reports = [], [], {}
     for split in splits:
-        found, each_seed = [], {}
-        for system, of_speaker in _told(systems, match and named and split.partition(":")[0] in NEW_VOICES):
-            theirs = [each for each in plan if (each.split, each.system.name) == (split, system.name)]
-            answers = [_matched(each) if of_speaker else each.answers() for each in theirs]
-            name, normalise = (system.name + MATCHED, "matched") if of_speaker else (system.name, system.normalise)
-            score = functools.partial(pooled, split=split, normalise=normalise)
-            by_seed = [
-                score([a for a, each in zip(answers, theirs, strict=True) if each.seed == seed])
-                for seed in seeds[system.name]
-            ]
-            report = by_seed[0] if len(by_seed) == 1 else score(answers)
-            reports[split, name], each_seed[name] = report, dict(zip(seeds[system.name], by_seed, strict=True))
-            row = _row(system, name, split, report, by_seed, [each.judged() for each in theirs])
-            found.append({"corpora": "+".join(dict.fromkeys(index.corpus)), **row})
-        found.sort(key=lambda row: -row["uar"])
-        rows += found
-        for better, worse in pairwise(row["recipe"] for row in found):
-            one, other = each_seed[better], each_seed[worse]
-            for seed in [seed for seed in one if seed in other][:1]:  # another seed may have another test role
-                test = mcnemar(one[seed], other[seed])
-                neighbours.append({"split": split, "better": better, "worse": worse, **test})
+        new_voices = split.partition(":")[0] in NEW_VOICES
+        entries = []
+        for system in systems:
+            own = [run for run in experiments if run.split == split and run.system.name == system.name]
+            entries.append(_entry(system, own, seeds[system.name], matched=False))
+            if match and new_voices and speakers_are_known and system.normalise != "speaker":
+                entries.append(_entry(system, own, seeds[system.name], matched=True))
+        entries.sort(key=lambda entry: -entry.report.uar)
+        rows += [{"corpora": corpora, **_row(entry)} for entry in entries]
+        reports |= {(split, entry.name): entry.report for entry in entries}
+        neighbours += [_neighbours(better, worse) for better, worse in pairwise(entries)]
+    neighbours = [row for row in neighbours if row]
     return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports)
 
 
-def _told(systems, match):
-    """Each system, and once more with its answers matched by speaker where its features are not normalised so."""
-    for system in systems:
-        yield system, False
-        if match and system.normalise != "speaker":
-            yield system, True
+def _seeds_of(systems, seeds):
+    """The seeds of each system by its name, each seed once."""
+    if not isinstance(seeds, dict):
+        seeds = {system.name: seeds for system in systems}
+    return {system.name: list(dict.fromkeys(seeds.get(system.name, (0,)))) for system in systems}
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What a system was worth under one split: of all seeds together, of each seed, and what its runs cost."""
+
+    system: object
+    name: str
+    split: str
+    report: evaluation.Report
+    by_seed: dict
+    costs: list
+
+
+def _entry(system, experiments, seeds, *, matched):
+    """Score the answers of one system under one split."""
+    split = experiments[0].split
+    answers = {}
+    for run in experiments:
+        answers.setdefault(run.seed, []).append(_matched(run) if matched else run.answers())
+    normalise = "matched" if matched else system.normalise
+    by_seed = {seed: pooled(answers[seed], split, normalise=normalise) for seed in seeds}
+    report = next(iter(by_seed.values()))
+    if len(by_seed) > 1:
+        report = pooled([run for parts in answers.values() for run in parts], split, normalise=normalise)
+    name = system.name + (MATCHED if matched else "")
+    return _Entry(system, name, split, report, by_seed, [run.judged() for run in experiments])
+
+
+def _neighbours(better, worse):
+    """McNemar between two entries on the first seed that both have: another seed may have another test role."""
+    for seed, report in better.by_seed.items():
+        if seed in worse.by_seed:
+            test = mcnemar(report, worse.by_seed[seed])
+            return {"split": better.split, "better": better.name, "worse": worse.name, **test}
+    return None
 
 
 def _matched(experiment):
     """The answers of a run, matched over all clips of each speaker to the shares of training."""
     answers, table = experiment.answers(), experiment.table
     labels = [column for column in answers.columns if column not in trials.CLIP]
-    shares = normalisation.shares(table.label[table.role == "train"], labels)
-    found = normalisation.match(answers[labels].to_numpy(), group_keys(answers, "speaker"), shares)
-    return answers.assign(**dict(zip(labels, found.T, strict=True)))
+    shares = matching.shares(table.label[table.role == "train"], labels)
+    matched = matching.match(answers[labels].to_numpy(), group_keys(answers, "speaker"), shares)
+    return answers.assign(**dict(zip(labels, matched.T, strict=True)))
 
 
 def pooled(answers, split, *, normalise="none"):
@@ -169,8 +199,10 @@ def pooled(answers, split, *, normalise="none"):
     ----------
     answers : sequence of pd.DataFrame
         Of `Experiment.answers`. A label that only some of the runs know has probability 0 in the others.
-    split, normalise : str
-        For the record.
+    split : str
+        Kind of the split.
+    normalise : str
+        As of a `Report`.
 
     Returns
     -------
@@ -178,11 +210,10 @@ def pooled(answers, split, *, normalise="none"):
     """
     table = pd.concat(answers, ignore_index=True)
     labels = ordered_labels(set(table.columns) - set(trials.CLIP))
-    return evaluation.score(
-        table.label, table[labels].fillna(0).to_numpy(), labels, speakers=group_keys(table, "speaker"),
-        texts=table.text, speech=table.speech, digests=table.digest, corpora=table.corpus.unique(), split=split,
-        protocol="published" if split == "published" else "held-out", normalise=normalise,
-    )  # fmt: skip
+    protocol = "published" if split == "published" else "held-out"
+    clips = table.assign(speaker=group_keys(table, "speaker"))
+    conditions = evaluation.Conditions(split, protocol, normalise)
+    return evaluation.score(clips, table[labels].fillna(0).to_numpy(), labels, conditions=conditions)
 
 
 def starred(table):
@@ -210,111 +241,64 @@ def readable(table):
     -------
     pd.DataFrame of str. A star marks the recipes that use the test speaker's unlabelled clips.
     """
-    rows = []
-    for row in table.to_dict("records"):
-        shares = {name: f"{100 * value:.1f}" for name, value in row.items() if isinstance(value, float)}
-        intervals = {n: f"{shares[n]} [{shares[n + '_low']}, {shares[n + '_high']}]" for n in ("accuracy", "uar")}
-        told = {
-            "corpus": row["corpora"],
-            "split": row["split"],
-            "recipe": row["recipe"] + (MARK if row["normalise"] in normalisation.OF_THE_SPEAKER else ""),
-            "reported %": _plain(100 * row["reported"], ".4g"),
-            "accuracy %": intervals["accuracy"],
-            "UAR %": intervals["uar"],
-            "UAR % by seed": f"{shares['uar_min']} to {shares['uar_max']}" if row["seeds"] > 1 else "one seed",
-            "weakest recall %": f"{row['weakest']} {100 * row['min_recall']:.0f}",
-            "test clips": str(row["clips"]),
-            "runs": str(row["runs"]),
-            "epochs": _plain(row["epochs"], ".0f"),
-            "parameters": _plain(row["parameters"], ",.0f"),
-            "training s": _plain(row["train_s"], ".0f"),
-            "ms a clip": _plain(row["ms_a_clip"], ".1f"),
-        }
-        rows.append(told)
-    return pd.DataFrame(rows)
+    return pd.DataFrame([_in_words(row) for row in table.to_dict("records")])
+
+
+def _in_words(row):
+    """One row of the table as people read it."""
+    percent = {name: f"{100 * value:.1f}" for name, value in row.items() if isinstance(value, float)}
+    mark = MARK if row["normalise"] in normalisation.OF_THE_SPEAKER else ""
+    return {
+        "corpus": row["corpora"],
+        "split": row["split"],
+        "recipe": row["recipe"] + mark,
+        "reported %": _plain(100 * row["reported"], ".4g"),
+        "accuracy %": f"{percent['accuracy']} [{percent['accuracy_low']}, {percent['accuracy_high']}]",
+        "UAR %": f"{percent['uar']} [{percent['uar_low']}, {percent['uar_high']}]",
+        "UAR % by seed": f"{percent['uar_min']} to {percent['uar_max']}" if row["seeds"] > 1 else "one seed",
+        "weakest recall %": f"{row['weakest']} {100 * row['min_recall']:.0f}",
+        "test clips": str(row["clips"]),
+        "runs": str(row["runs"]),
+        "epochs": _plain(row["epochs"], ".0f"),
+        "parameters": _plain(row["parameters"], ",.0f"),
+        "training s": _plain(row["train_s"], ".0f"),
+        "ms a clip": _plain(row["ms_a_clip"], ".1f"),
+    }
 
 
 def _plain(value, form):
     return "" if np.isnan(value) else format(value, form)
 
 
-def _row(system, name, split, report, by_seed, told):
+def _row(entry):
     """One row of the table."""
+    system, report = entry.system, entry.report
     recall = report.per_class["recall"].dropna()
-    cost = pd.DataFrame(told).reindex(columns=["epochs", "parameters", "train_s", "ms_a_clip"]).astype(float)
+    costs = pd.DataFrame(entry.costs).reindex(columns=["epochs", "parameters", "train_s", "ms_a_clip"]).astype(float)
+    is_authors_split = system.reported is not None and system.split == entry.split
     row = {
-        "split": split,
-        "recipe": name,
+        "split": entry.split,
+        "recipe": entry.name,
         "title": system.title,
         "normalise": report.normalise,
         "protocol": report.protocol,
-        "reported": np.nan if system.reported is None or system.split != split else system.reported,
+        "reported": system.reported if is_authors_split else np.nan,
     }
     for name in ("accuracy", "uar"):
-        seeds = [getattr(each, name) for each in by_seed]
-        row |= {name: getattr(report, name), f"{name}_low": report.ci95[name][0], f"{name}_high": report.ci95[name][1]}
-        row |= {f"{name}_min": min(seeds), f"{name}_max": max(seeds)}
+        low, high = report.ci95[name]
+        by_seed = [getattr(seed_report, name) for seed_report in entry.by_seed.values()]
+        row |= {name: getattr(report, name), f"{name}_low": low, f"{name}_high": high}
+        row |= {f"{name}_min": min(by_seed), f"{name}_max": max(by_seed)}
     return row | {
         "resampled_by": report.resampled_by,
         "min_recall": recall.min(),
         "weakest": recall.idxmin(),
         "classes": len(recall),
-        "clips": by_seed[0].n_test,
-        "seeds": len(by_seed),
-        "runs": len(told),
-        "epochs": cost["epochs"].median(),
-        "parameters": cost["parameters"].max(),
-        "train_s": cost["train_s"].mean(),
-        "ms_a_clip": cost["ms_a_clip"].min(),
-    }
-
-
-def mcnemar(a, b):
-    """Do two runs differ on the same clips by more than chance?
-
-    Parameters
-    ----------
-    a, b : Report
-        Of the same clips, in any order. Clips are matched by digest where both know it, else by file.
-
-    Returns
-    -------
-    dict: n, both (clips that both get right), only_a, only_b, neither, p_exact, p_mid.
-
-    Raises
-    ------
-    SerlibError
-        The clips differ.
-
-    Notes
-    -----
-    Only the clips on which one is right and the other wrong tell them apart. p_exact is the two-sided binomial test
-    (McNemar 1947), p_mid its less cautious mid-p version (Fagerland, Lydersen & Laake 2013, BMC Med. Res. Methodol.
-    13:91). Both take clips for independent, which those of one speaker are not: a small p with few speakers speaks
-    about these speakers only.
-
-    Taught in notebooks/05_evaluate.
-    """
-    one, two = a.predictions, b.predictions
-    by = next((k for k in ("digest", "speech") if all(k in t and t[k].is_unique for t in (one, two))), None)
-    if by is None:
-        raise SerlibError("the clips of the two reports cannot be matched: their files are not named, or named twice")
-    strangers = len(set(one[by]) ^ set(two[by]))
-    if strangers:
-        raise SerlibError(f"the two reports differ in {strangers} clips; compare runs scored on the same")
-    one, two = one.set_index(by), two.set_index(by).loc[one[by]]
-    if (one["label"] != two["label"]).any():
-        raise SerlibError("the two reports give the same clips different true labels; index the corpus again")
-    right, other = (one["label"] == one["predicted"]).to_numpy(), (two["label"] == two["predicted"]).to_numpy()
-    only_a, only_b = int((right & ~other).sum()), int((~right & other).sum())
-    less, discordant = min(only_a, only_b), only_a + only_b
-    tail, point = stats.binom.cdf(less, discordant, 0.5), stats.binom.pmf(less, discordant, 0.5)
-    return {
-        "n": len(one),
-        "both": int((right & other).sum()),
-        "only_a": only_a,
-        "only_b": only_b,
-        "neither": int((~right & ~other).sum()),
-        "p_exact": float(min(1.0, 2 * tail)),
-        "p_mid": float(min(1.0, 2 * tail - point)),
+        "clips": next(iter(entry.by_seed.values())).n_test,
+        "seeds": len(entry.by_seed),
+        "runs": len(entry.costs),
+        "epochs": costs["epochs"].median(),
+        "parameters": costs["parameters"].max(),
+        "train_s": costs["train_s"].mean(),
+        "ms_a_clip": costs["ms_a_clip"].min(),
     }

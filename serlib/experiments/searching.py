@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from serlib.models.recipe import Committee, Recipe, in_words
+from serlib.models.recipe import Committee, Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
-from serlib.training.run import content
+from serlib.training.state import content
 from serlib.utils import SerlibError, progress, shown
 
 #: Batch sizes of the usual space.
@@ -72,6 +72,16 @@ def usual_space(recipe):
     return space
 
 
+def _drawn_from(space):
+    """What tells one space from another: the recipe that it makes of one fixed draw, and the ranges it draws from."""
+    import optuna
+
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+    recipe = space(trial).to_dict()
+    ranges = {name: str(distribution) for name, distribution in trial.distributions.items()}
+    return json.loads(json.dumps({"recipe": recipe, "ranges": ranges}))
+
+
 def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_accuracy", jobs=None, show=None):
     """Try settings, each in a training of its own, and keep the best on the validation role.
 
@@ -128,13 +138,12 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     if metric not in ("val_accuracy", "val_loss"):
         raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
     known = table[table.role != "test"].reset_index(drop=True)
-    what = {"metric": metric, "seed": seed, "epochs": epochs, "clips": content(known)}
-    what["space"] = in_words(space)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
+        what = {"metric": metric, "seed": seed, "epochs": epochs, "clips": content(known), "space": _drawn_from(space)}
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(out / "journal.log"))),
             study_name="search",

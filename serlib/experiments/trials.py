@@ -20,7 +20,7 @@ from serlib.features.spec import extract
 from serlib.splits import SPLIT_KINDS, default_folds, group_keys
 from serlib.splits import split as give_roles
 from serlib.training.fitting import finished, fit
-from serlib.training.run import content
+from serlib.training.state import content
 from serlib.utils import SerlibError, atomic_path, import_tensorflow, ordered_labels, progress
 
 #: In the folder of a run: what it answered on its test role, and what it cost.

@@ -32,13 +32,13 @@ class Layer:
 
         from serlib.models import layers
 
-        own = getattr(layers, self.kind, None)
+        kind = getattr(layers, self.kind, None) or getattr(keras.layers, self.kind)
         args = [arg.make() if isinstance(arg, Layer) else arg for arg in self.args]
-        return (own or getattr(keras.layers, self.kind))(*args, **self.options)
+        return kind(*args, **self.options)
 
     def __str__(self):
-        told = [str(arg) for arg in self.args] + [f"{key}={value}" for key, value in self.options.items()]
-        return f"{self.kind}({', '.join(told)})"
+        arguments = [str(arg) for arg in self.args] + [f"{key}={value}" for key, value in self.options.items()]
+        return f"{self.kind}({', '.join(arguments)})"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Stack:
             x = part.make()(x)
         return x
 
-    def told(self):
+    def to_list(self):
         """The layers in words, as JSON can hold them."""
         return [str(part) for part in self.layers]
 
@@ -99,10 +99,13 @@ def stack(*parts):
 
     Examples
     --------
-    >>> stack(layer("LSTM", 64), dense(32, dropout=0.3)).told()
+    >>> stack(layer("LSTM", 64), dense(32, dropout=0.3)).to_list()
     ['LSTM(64)', 'Dense(32, activation=relu)', 'Dropout(0.3)']
     """
-    return Stack(tuple(one for part in parts for one in ((part,) if isinstance(part, Layer) else part)))
+    layers = []
+    for part in parts:
+        layers += [part] if isinstance(part, Layer) else part
+    return Stack(tuple(layers))
 
 
 def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, masked=True):

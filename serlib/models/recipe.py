@@ -1,9 +1,7 @@
 """What a recipe is: features, model and training settings that belong together, under one name."""
 
-import functools
-import hashlib
-import inspect
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,8 +9,8 @@ from serlib.augment import Copies
 from serlib.augment.frames import FeatureAugmentation, FrequencyWarp, Level, Transpose, lengths
 from serlib.features.spec import FeatureSpec, frames_of, summarise
 from serlib.features.spec import names as column_names
-from serlib.models.blocks import stack
-from serlib.utils import SerlibError
+from serlib.models.blocks import Stack, stack
+from serlib.utils import SerlibError, import_tensorflow
 
 #: How features are brought to one scale: not at all; by the statistics of the training role; each clip by its own; each
 #: speaker by all of that speaker's clips.
@@ -35,34 +33,38 @@ SCHEDULES = ("constant", "cosine")
 UNSCALED = (FrequencyWarp, Level, Transpose)
 
 
-def in_words(value):
-    """What JSON can hold of a builder or of a space of them: two that build otherwise differ, even of one name.
+def configuration(build, features):
+    """What a builder builds, as JSON can hold it: the same layers with the same settings give the same.
 
     Parameters
     ----------
-    value : object
-        A function is told by its name and a digest of its source, its defaults and what it closes over.
+    build : Stack or callable
+        As in `Recipe`.
+    features : FeatureSpec
+        What the model takes in.
 
     Returns
     -------
-    list, dict or str
+    list of str, or dict: the layers of a stack; of any other builder the Keras configuration of its model for two
+    labels, without the numbers that Keras puts behind names.
+
+    Examples
+    --------
+    >>> from serlib.features.spec import SPECS
+    >>> from serlib.models.blocks import dense
+    >>> configuration(stack(dense(8)), SPECS["mfcc40-mean"])
+    ['Dense(8, activation=relu)']
     """
-    for tell in ("told", "to_dict"):
-        if hasattr(value, tell):
-            return getattr(value, tell)()
-    if isinstance(value, functools.partial):
-        return [in_words(value.func), [in_words(one) for one in (*value.args, *sorted(value.keywords.items()))]]
-    if not inspect.isfunction(value):
-        return repr(value)
-    try:
-        source = inspect.getsource(value)
-    except (OSError, TypeError):
-        source = value.__code__.co_code.hex() + repr(value.__code__.co_consts)
-    defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items())
-    closed = (cell.cell_contents for cell in value.__closure__ or ())
-    held = [in_words(one) for one in (*closed, *defaults) if one is not value]
-    digest = hashlib.blake2b((source + json.dumps(held, default=repr)).encode(), digest_size=8)
-    return [value.__qualname__, digest.hexdigest()]
+    if isinstance(build, Stack):
+        return build.to_list()
+    import_tensorflow()
+    import keras
+
+    columns = len(column_names(features))
+    inputs = keras.Input((columns,) if features.summary else (features.frames, columns), name="features")
+    model = keras.Model(inputs, build(inputs, 2), name="model")
+    text = json.dumps(model.get_config(), sort_keys=True, default=str)
+    return json.loads(re.sub(r'_\d+"', '"', text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,12 +173,12 @@ class Recipe:
 
     def to_dict(self):
         """Everything as JSON can hold it; the model and the augmentations in words."""
-        told = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
+        settings = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
         return {
-            **told,
+            **settings,
             "plateau": list(self.plateau) if self.plateau else None,
             "augment": [one.to_dict() for one in self.augment],
-            "build": in_words(self.build),
+            "build": configuration(self.build, self.features),
             "features": self.features.to_dict(),
         }
 
@@ -252,8 +254,8 @@ class Committee(Recipe):
 
     def to_dict(self):
         """Everything as JSON can hold it."""
-        told = super().to_dict()
-        return {**told, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
+        own = super().to_dict()
+        return {**own, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
 
     def model(self, n_labels, *, shape, examples=None):
         """Build the members' models, untrained, and join them; parameters as for `Recipe.model`."""
@@ -261,13 +263,15 @@ class Committee(Recipe):
 
         models = []
         for member in self.members:
-            own, theirs = shape, examples
-            if member.features.summary:
-                own = (len(column_names(member.features)),)
-                if examples is not None:
-                    clips = zip(examples, lengths(examples), strict=True)
-                    theirs = np.stack([summarise(clip[:n], member.features) for clip, n in clips])
-            models.append(member.model(n_labels, shape=own, examples=theirs))
+            if not member.features.summary:
+                models.append(member.model(n_labels, shape=shape, examples=examples))
+                continue
+            summaries = None
+            if examples is not None:
+                clips = zip(examples, lengths(examples), strict=True)
+                summaries = np.stack([summarise(clip[:n], member.features) for clip, n in clips])
+            columns = len(column_names(member.features))
+            models.append(member.model(n_labels, shape=(columns,), examples=summaries))
         return self.join(models)
 
     def join(self, models):
@@ -287,14 +291,13 @@ class Committee(Recipe):
         from serlib.models import layers, pooling
 
         columns = column_names(self.features)
-        inputs, answers = keras.Input((self.features.frames, len(columns)), name="features"), []
+        inputs = keras.Input((self.features.frames, len(columns)), name="features")
+        answers = []
         for member, model in zip(self.members, models, strict=True):
-            summary = member.features.summary
-            x = (
-                pooling.Functionals(summary, columns.index("voiced"), name=f"{member.name}-functionals")(inputs)
-                if summary
-                else inputs
-            )
+            x = inputs
+            if member.features.summary:
+                name = f"{member.name}-functionals"
+                x = pooling.Functionals(member.features.summary, columns.index("voiced"), name=name)(inputs)
             answers.append(model(x))
         answer = layers.Committee(self.shares, name="probabilities")(answers)
         model = keras.Model(inputs, answer, name=self.name.replace("-", "_"))

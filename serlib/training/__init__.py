@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["calibration", "novelty", "run", "schedule"],
+    submodules=["calibration", "novelty", "run", "schedule", "state"],
     submod_attrs={
         "fitting": ["NotFinite", "fit"],
         "run": ["Run"],

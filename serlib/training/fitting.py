@@ -19,10 +19,23 @@ from serlib.models import recipes
 from serlib.models.recipe import Committee
 from serlib.splits import rows
 from serlib.training import novelty
-from serlib.training import run as keeping
 from serlib.training.run import read_info
-from serlib.training.schedule import draw, learning_rate, should_stop
-from serlib.utils import SerlibError, atomic_path, import_tensorflow, ordered_labels, progress
+from serlib.training.schedule import Examples, draw, learning_rate, should_stop
+from serlib.training.state import (
+    Outcome,
+    Training,
+    at_work,
+    check_begun,
+    finish,
+    last_state,
+    load_finished,
+    outcome,
+    refuse_other,
+    save_state,
+    throw_away,
+    write_plan,
+)
+from serlib.utils import SerlibError, atomic_path, import_tensorflow, progress
 
 
 class NotFinite(SerlibError):
@@ -74,50 +87,48 @@ def fit(
 
     Taught in notebooks/04_lstm_train.
     """
-    recipe, table = recipes.get(recipe), table.reset_index(drop=True)  # rows of the features are found by number
-    out = Path(out)
-    partial = out.with_name(out.name + ".partial")
-    each, epochs = epochs, recipe.epochs if epochs is None else epochs
-    if epochs < 1:
-        raise SerlibError(f"A training needs at least one epoch, not {epochs}.")
-    labels = ordered_labels(table.label)
-    plan = keeping.plan(recipe, table, labels, seed=seed, epochs=epochs)
+    training = Training(
+        recipe=recipes.get(recipe),
+        table=table.reset_index(drop=True),  # rows of the features are found by number
+        seed=seed,
+        epochs=recipes.get(recipe).epochs if epochs is None else epochs,
+        out=Path(out),
+    )
+    if training.epochs < 1:
+        raise SerlibError(f"A training needs at least one epoch, not {training.epochs}.")
     if overwrite:
-        for folder in (out, partial):
-            keeping.throw_away(folder)
-    if out.exists():
-        return keeping.finished(out, plan, resume)
-    begun = partial.exists()
-    with keeping.at_work(partial):
-        if out.exists():  # another process has finished it meanwhile
-            return keeping.finished(out, plan, resume)
+        throw_away(training.out)
+        throw_away(training.folder)
+    if training.out.exists():
+        return load_finished(training, resume=resume)
+    begun = training.folder.exists()
+    with at_work(training.folder):
+        if training.out.exists():  # another process has finished it meanwhile
+            return load_finished(training, resume=resume)
         if begun:
-            keeping.check_same_plan(partial, plan, resume)
-        given = {"seed": seed, "after_epoch": after_epoch, "jobs": jobs, "show": show}
-        if isinstance(recipe, Committee):
-            return _fit_members(recipe, table, labels, plan, partial, out, epochs=each, **given)
-        return _fit(recipe, table, labels, plan, partial, out, epochs=epochs, **given)
+            check_begun(training, resume=resume)
+        if isinstance(training.recipe, Committee):
+            return _fit_members(training, epochs=epochs, after_epoch=after_epoch, jobs=jobs, show=show)
+        return _fit(training, after_epoch=after_epoch, jobs=jobs, show=show)
 
 
-def _fit(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch, jobs, show):
+def _fit(training, *, after_epoch, jobs, show):
     """Train one model, epoch by epoch, from where the folder stands."""
+    recipe, seed, epochs = training.recipe, training.seed, training.epochs
     # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
-    extract_together(table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
-    x, y, copies, val_x, val_y = _examples(recipe, table, labels, jobs=jobs, show=show)
-    names = column_names(recipe.features)
+    extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
+    examples = _examples(training, jobs=jobs, show=show)
 
     import_tensorflow()
     import keras
 
     # Many models in one process look to TensorFlow like one that is traced too often, and it warns.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    keeping.write_plan(partial, plan, table)
+    write_plan(training)
     keras.utils.set_random_seed(seed)
-    history, model = keeping.last_state(partial)
+    history, model = last_state(training.folder)
     if model is None:
-        variable = x.ndim == 3 and recipe.features.frames is None
-        shape = (None, x.shape[2]) if variable else x.shape[1:]
-        model = recipe.model(len(labels), shape=shape, examples=np.concatenate([x, *copies]))
+        model = _untrained(training, examples)
     model.make_train_function()
     model.make_test_function()
     bar = progress(total=epochs, desc=f"{recipe.name}, seed {seed}", unit="epoch", show=show)
@@ -128,53 +139,66 @@ def _fit(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch
         model.optimizer.learning_rate = learning_rate(history, recipe, epochs)
         rng = np.random.default_rng([seed, epoch])
         _reseed(model, rng)
-        seen = _pass(model, model.train_function, recipe.batch_size, *draw(recipe, x, y, rng, names, copies))
-        held_out = _pass(model, model.test_function, recipe.batch_size, val_x, val_y)
-        row = {"epoch": epoch, **seen, **{f"val_{name}": value for name, value in held_out.items()}}
+        x, y, weights = draw(recipe, examples, rng)
+        row = {"epoch": epoch, **_pass(model, model.train_function, recipe.batch_size, x, y, weights)}
+        row |= _validate(model, recipe.batch_size, examples)
         if not np.isfinite(row["loss"]):
             raise NotFinite(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["seconds"] = round(time.perf_counter() - began, 3)
         history.append(row)
-        keeping.save_state(partial, model, history)
+        save_state(training.folder, model, history)
         if after_epoch:
             after_epoch(history)
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
         bar.update()
     bar.close()
-    model, epoch = keeping.kept(partial, recipe, history)
-    return keeping.finish(
-        partial, out, recipe, table, labels, history, plan, model=model, epoch=epoch, metrics=history[epoch - 1],
-        held_out=(val_x, val_y), learned=novelty.learn(table, jobs=jobs, show=show),
-    )  # fmt: skip
+    learned = novelty.learn(training.table, jobs=jobs, show=show)
+    return finish(training, outcome(training, history), (examples.val_x, examples.val_y), learned)
 
 
-def _fit_members(recipe, table, labels, plan, partial, out, *, seed, epochs, after_epoch, jobs, show):
+def _untrained(training, examples):
+    """The recipe's model with its first weights; it takes any number of frames where the features have no length."""
+    x = examples.x
+    shape = x.shape[1:]
+    if x.ndim == 3 and training.recipe.features.frames is None:
+        shape = (None, x.shape[2])
+    adapt_to = np.concatenate([x, *examples.copies])
+    return training.recipe.model(len(training.labels), shape=shape, examples=adapt_to)
+
+
+def _fit_members(training, *, epochs, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
-    keeping.write_plan(partial, plan, table)
-    specs = {recipe.features, novelty.SPEC, *(member.features for member in recipe.members)}
-    extract_together(table, specs, jobs=jobs, show=show)
-    members = [
-        fit(
-            member, table, out=partial / "members" / member.name, seed=seed, epochs=epochs, resume=True,
-            after_epoch=after_epoch, jobs=jobs, show=show,
+    write_plan(training)
+    specs = {training.recipe.features, novelty.SPEC, *(member.features for member in training.recipe.members)}
+    extract_together(training.table, specs, jobs=jobs, show=show)
+    members = []
+    for member in training.recipe.members:
+        run = fit(
+            member,
+            training.table,
+            out=training.folder / "members" / member.name,
+            seed=training.seed,
+            epochs=epochs,
+            resume=True,
+            after_epoch=after_epoch,
+            jobs=jobs,
+            show=show,
         )
-        for member in recipe.members
-    ]  # fmt: skip
-    model = recipe.join([run.model for run in members])
+        members.append(run)
     history = pd.concat([run.history.assign(member=run.info["recipe"]["name"]) for run in members], ignore_index=True)
     history["epoch"] = range(1, len(history) + 1)
-    with atomic_path(partial / "history.csv") as path:
+    with atomic_path(training.folder / "history.csv") as path:
         history.to_csv(path, index=False)
-    x, y, _, val_x, val_y = _examples(recipe, table, labels, jobs=jobs, show=show)
+    examples = _examples(training, jobs=jobs, show=show)
+    batch_size = training.recipe.batch_size
+    model = training.recipe.join([run.model for run in members])
     model.make_test_function()
-    metrics = _pass(model, model.test_function, recipe.batch_size, x, y)
-    held_out = _pass(model, model.test_function, recipe.batch_size, val_x, val_y)
-    metrics |= {f"val_{name}": value for name, value in held_out.items()}
-    return keeping.finish(
-        partial, out, recipe, table, labels, history.to_dict("records"), plan, model=model, epoch=len(history),
-        metrics=metrics, held_out=(val_x, val_y), learned=novelty.learn(table, jobs=jobs, show=show),
-    )  # fmt: skip
+    metrics = _pass(model, model.test_function, batch_size, examples.x, examples.y)
+    metrics |= _validate(model, batch_size, examples)
+    learned = novelty.learn(training.table, jobs=jobs, show=show)
+    joined = Outcome(model, len(history), metrics, history.seconds.sum())
+    return finish(training, joined, (examples.val_x, examples.val_y), learned)
 
 
 def finished(recipe, table, *, out, seed=0, epochs=None):
@@ -182,8 +206,14 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
 
     Parameters
     ----------
-    recipe, table, out, seed, epochs
-        As for `fit`.
+    recipe : str or Recipe
+    table : pd.DataFrame
+        From `serlib.split`.
+    out : str or Path
+        Folder of the run.
+    seed : int
+    epochs : int, optional
+        Instead of the recipe's.
 
     Returns
     -------
@@ -197,10 +227,8 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
     recipe, out = recipes.get(recipe), Path(out)
     if not out.exists():
         return False
-    epochs = recipe.epochs if epochs is None else epochs
-    keeping.compare(
-        read_info(out), keeping.plan(recipe, table, ordered_labels(table.label), seed=seed, epochs=epochs), out
-    )
+    training = Training(recipe, table, seed, recipe.epochs if epochs is None else epochs, out)
+    refuse_other(training, read_info(out), out)
     return True
 
 
@@ -217,8 +245,14 @@ def _pass(model, step, batch_size, x, y, weights=None):
         part = slice(first, first + batch_size)
         batch = x[part] if ends is None else x[part, : ends[part].max()]
         step(iter([(batch, y[part]) if weights is None else (batch, y[part], weights[part])]))
-    seen = model.get_metrics_result()
-    return {name: float(seen[name]) for name in ("loss", "accuracy")}
+    result = model.get_metrics_result()
+    return {name: float(result[name]) for name in ("loss", "accuracy")}
+
+
+def _validate(model, batch_size, examples):
+    """Loss and accuracy on the validation role, as `val_loss` and `val_accuracy`."""
+    result = _pass(model, model.test_function, batch_size, examples.val_x, examples.val_y)
+    return {f"val_{name}": value for name, value in result.items()}
 
 
 def _reseed(model, rng):
@@ -229,23 +263,39 @@ def _reseed(model, rng):
             variable.assign(rng.integers(2**31, size=variable.shape).astype(variable.dtype))
 
 
-def _examples(recipe, table, labels, *, jobs, show):
-    """Features and one-hot labels of the training role, features of its changed copies, and those of the validation
-    role."""
+def _examples(training, *, jobs, show):
+    """What the training role and the validation role have for the model.
+
+    Returns
+    -------
+    Examples
+    """
+    recipe, table = training.recipe, training.table
     values, voices = normalisation.inputs(table, recipe.features, recipe.normalise, jobs=jobs, show=show)
     train, validation = rows(table, "train"), rows(table, "validation")
-    position, one_hot = {label: i for i, label in enumerate(labels)}, np.eye(len(labels), dtype=np.float32)
-    y, val_y = (one_hot[part.label.map(position).to_numpy()] for part in (train, validation))
-    x, val_x = (np.asarray(values[part.index.to_numpy()]) for part in (train, validation))
+    x = np.asarray(values[train.index.to_numpy()])
     copies = []
     for change in recipe.augment:
-        if isinstance(change, augment.Copies):
-            # Of all clips, so that every split of a corpus finds them in the cache; only those of the training role
-            # are looked at.
-            for copy in augment.copies(table, recipe.features, change, jobs=jobs, show=show):
-                copy = copy[train.index.to_numpy()]
-                copies.append(normalisation.by_speaker(copy, train, voices) if voices else copy)
+        if not isinstance(change, augment.Copies):
+            continue
+        # Of all clips, so that every split of a corpus finds them in the cache; only those of the training role
+        # are looked at.
+        for copy in augment.copies(table, recipe.features, change, jobs=jobs, show=show):
+            copy = copy[train.index.to_numpy()]
+            copies.append(normalisation.by_speaker(copy, train, voices) if voices else copy)
     if copies and x.ndim == 3:  # stretched copies may be longer
         longest = max(part.shape[1] for part in (x, *copies))
-        x, *copies = (np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in (x, *copies))
-    return x, y, copies, val_x, val_y
+        x, *copies = [np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in (x, *copies)]
+    return Examples(
+        x=x,
+        y=_one_hot(train.label, training.labels),
+        copies=tuple(copies),
+        val_x=np.asarray(values[validation.index.to_numpy()]),
+        val_y=_one_hot(validation.label, training.labels),
+        columns=column_names(recipe.features),
+    )
+
+
+def _one_hot(label, labels):
+    """[shape=(clips, labels)], float32."""
+    return (label.to_numpy()[:, np.newaxis] == np.array(labels)).astype(np.float32)

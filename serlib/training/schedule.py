@@ -5,6 +5,8 @@ epoch draws from its own random generator, so that a training that was killed go
 happened.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 #: A lower validation loss must be lower by this much for `plateau` (the default of Keras's ReduceLROnPlateau).
@@ -29,7 +31,10 @@ def should_stop(history, recipe):
     history : list of dict with `val_loss`
     recipe : Recipe
     """
-    return bool(history) and bool(recipe.patience) and len(history) - 1 - best_epoch(history) >= recipe.patience
+    if not history or not recipe.patience:
+        return False
+    waited = len(history) - 1 - best_epoch(history)
+    return waited >= recipe.patience
 
 
 def learning_rate(history, recipe, epochs=None):
@@ -70,22 +75,42 @@ def learning_rate(history, recipe, epochs=None):
     return float(rate)
 
 
-def draw(recipe, x, y, rng, names, copies=()):
+@dataclass(frozen=True)
+class Examples:
+    """What a model learns from and what it is chosen by.
+
+    Attributes
+    ----------
+    x : np.ndarray [shape=(clips, ...)], float32
+        Features of the training role.
+    y : np.ndarray [shape=(clips, labels)], float32
+        Its labels, one-hot.
+    copies : tuple of np.ndarray [shape=(clips, ...)]
+        Features of changed copies of the same clips.
+    val_x, val_y : np.ndarray
+        Features and labels of the validation role.
+    columns : list of str
+        Names of the features' columns.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    copies: tuple = ()
+    val_x: np.ndarray = None
+    val_y: np.ndarray = None
+    columns: list = ()
+
+
+def draw(recipe, examples, rng):
     """What the model learns from in one epoch: the training role in a new order, changed as the recipe says.
 
     Parameters
     ----------
     recipe : Recipe
-    x : np.ndarray [shape=(clips, ...)], float32
-        Features.
-    y : np.ndarray [shape=(clips, labels)], float32
-        One-hot.
+    examples : Examples
+        Each clip is heard once, as it is or as one of its copies.
     rng : np.random.Generator
         Of this epoch.
-    names : list of str
-        Columns of the features.
-    copies : sequence of np.ndarray [shape=(clips, ...)], optional
-        Features of changed copies of the clips. Each clip is heard once, as it is or as one of its copies.
 
     Returns
     -------
@@ -94,7 +119,8 @@ def draw(recipe, x, y, rng, names, copies=()):
     weights : np.ndarray [shape=(clips,)] or None
         What each clip counts in the loss.
     """
-    rates = class_weights(y)
+    x, y, copies = examples.x, examples.y, examples.copies
+    weight_of_label = class_weights(y)
     order = balanced(y, rng) if recipe.balanced else rng.permutation(len(x))
     x, y = x[order], y[order]
     if len(copies):
@@ -103,8 +129,9 @@ def draw(recipe, x, y, rng, names, copies=()):
             x[version == number] = copy[order[version == number]]
     for change in recipe.augment:
         if callable(change):  # the others are the changed copies
-            x, y = change(x, y, rng, names)
-    return x, y, (y @ rates if recipe.class_weight else None)
+            x, y = change(x, y, rng, examples.columns)
+    weights = y @ weight_of_label if recipe.class_weight else None
+    return x, y, weights
 
 
 def class_weights(y):

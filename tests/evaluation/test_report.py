@@ -10,10 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from serlib.evaluation import matching
 from serlib.evaluation import report as evaluation
 from serlib.features import normalisation
 from serlib.training import calibration
 from serlib.utils import SerlibError
+
+
+def clips(truth, **columns):
+    """Clips by their true labels, and what else is known of them."""
+    return pd.DataFrame({"label": truth, **columns})
+
 
 LABELS = ["angry", "happy", "neutral", "sad"]
 
@@ -58,7 +65,7 @@ def test_figures_equal_scikit_learn_at_the_edges(data):
     true, guess = np.array(data.draw(pick)), np.array(data.draw(pick))
     speakers = [f"s{i}" for i in data.draw(st.lists(st.integers(0, 6), min_size=n, max_size=n))]
     truth, answered = np.array(labels)[true], np.array(labels)[guess]
-    report = evaluation.score(truth, np.eye(k)[guess], labels, speakers=speakers, resamples=20)
+    report = evaluation.score(clips(truth, speaker=speakers), np.eye(k)[guess], labels, resamples=20)
     assert report.accuracy == metrics.accuracy_score(truth, answered)
     present = sorted(set(truth))
     assert report.uar == pytest.approx(
@@ -85,7 +92,7 @@ def test_class_absent_and_class_never_answered():
 
 
 def test_one_clip():
-    report = evaluation.score(["sad"], [[0.1, 0.2, 0.3, 0.4]], LABELS, speakers=["me"], texts=["hello"])
+    report = evaluation.score(clips(["sad"], speaker=["me"], text=["hello"]), [[0.1, 0.2, 0.3, 0.4]], LABELS)
     assert (report.accuracy, report.uar, report.n_test, report.ci95["accuracy"]) == (1, 1, 1, [1, 1])
     assert report.resampled_by == "clip"
 
@@ -93,9 +100,9 @@ def test_one_clip():
 def test_what_is_resampled(truth):
     p = answers(truth)
     two, many = np.arange(200) % 2, np.arange(200) % 24
-    assert evaluation.score(truth, p, LABELS, speakers=many, texts=two).resampled_by == "speaker"
-    assert evaluation.score(truth, p, LABELS, speakers=two, texts=many).resampled_by == "text"
-    assert evaluation.score(truth, p, LABELS, speakers=two, texts=two).resampled_by == "clip"
+    assert evaluation.score(clips(truth, speaker=many, text=two), p, LABELS).resampled_by == "speaker"
+    assert evaluation.score(clips(truth, speaker=two, text=many), p, LABELS).resampled_by == "text"
+    assert evaluation.score(clips(truth, speaker=two, text=two), p, LABELS).resampled_by == "clip"
     assert evaluation.score(truth, p, LABELS).resampled_by == "clip"
 
 
@@ -112,7 +119,7 @@ def test_interval_holds_the_estimate_and_the_seed_decides_it(truth):
 
 def test_per_speaker(truth, rng):
     p, speakers = answers(truth, sure=1.0), rng.choice(["b", "a", "c"], 200)
-    report = evaluation.score(truth, p, LABELS, speakers=speakers)
+    report = evaluation.score(clips(truth, speaker=speakers), p, LABELS)
     guess = np.array(LABELS)[p.argmax(axis=1)]
     assert report.per_speaker.index.tolist() == ["a", "b", "c"]
     for name, row in report.per_speaker.iterrows():
@@ -125,13 +132,15 @@ def test_per_speaker(truth, rng):
 
 def test_speakers_that_are_not_known(truth):
     assert evaluation.score(truth, answers(truth), LABELS).per_speaker.empty
-    some = evaluation.score(truth, answers(truth), LABELS, speakers=[None, "a"] * 100)
+    some = evaluation.score(clips(truth, speaker=[None, "a"] * 100), answers(truth), LABELS)
     assert some.per_speaker.index.tolist() == ["", "a"]
 
 
 def test_predictions(truth):
     p = answers(truth).astype(np.float32)
-    table = evaluation.score(truth, p, LABELS, speech=[f"{i}.wav" for i in range(200)], digests=range(200)).predictions
+    table = evaluation.score(
+        clips(truth, speech=[f"{i}.wav" for i in range(200)], digest=range(200)), p, LABELS
+    ).predictions
     assert table.columns.tolist() == [
         "speech", "label", "speaker", "text", "digest", "predicted", "confidence", *LABELS,
     ]  # fmt: skip
@@ -161,16 +170,16 @@ def test_what_cannot_be_scored_is_refused(truth, probabilities, labels, says):
 
 
 def test_lengths_and_resamples_are_checked(truth):
-    with pytest.raises(SerlibError, match="speakers holds 3 entries for 200 clips"):
-        evaluation.score(truth, answers(truth), LABELS, speakers=["a"] * 3)
+    with pytest.raises(SerlibError, match="one row a clip"):
+        evaluation.score(clips(truth[:3], speaker=["a"] * 3), answers(truth), LABELS)
     with pytest.raises(SerlibError, match="resamples is 0"):
         evaluation.score(truth, answers(truth), LABELS, resamples=0)
 
 
 def test_to_json_is_plain(truth):
     report = evaluation.score(
-        truth, answers(truth), LABELS, speakers=["a", "b"] * 100, split="random", protocol="held-out",
-        left_out={"calm": np.int64(3)}, corpora=["tess", "tess"],
+        clips(truth, speaker=["a", "b"] * 100, corpus="tess"), answers(truth), LABELS,
+        conditions=evaluation.Conditions("random", "held-out", left_out={"calm": np.int64(3)}),
     )  # fmt: skip
     told = report.to_json()
     assert json.loads(json.dumps(told, allow_nan=False)) == told
@@ -187,7 +196,7 @@ def test_to_json_is_plain(truth):
 
 def test_errors_are_the_surest_mistakes():
     p = [[0.9, 0.1], [0.3, 0.7], [0.2, 0.8], [0.6, 0.4], [0.05, 0.95]]
-    report = evaluation.score(["a", "a", "a", "b", "b"], p, ["a", "b"], speech=list("vwxyz"))
+    report = evaluation.score(clips(["a", "a", "a", "b", "b"], speech=list("vwxyz")), p, ["a", "b"])
     table = evaluation.errors(report)
     assert table["speech"].tolist() == ["x", "w", "y"]
     assert table["p_label"].tolist() == pytest.approx([0.2, 0.3, 0.4])
@@ -348,8 +357,8 @@ def test_answers_are_matched_over_all_that_a_speaker_says(tiny_run):
     found = evaluation.evaluate(tiny_run, other, allow_seen=True, match=True, show=False)
     assert found.left_out == {"calm": 12} and found.note
     values, _ = normalisation.inputs(other, tiny_run.spec, tiny_run.normalise, show=False)
-    shares = normalisation.shares(tiny_run.split.label[tiny_run.split.role == "train"], tiny_run.labels)
-    expected = normalisation.match(tiny_run.probabilities(values), other.speaker, shares)[other.label != "calm"]
+    shares = matching.shares(tiny_run.split.label[tiny_run.split.role == "train"], tiny_run.labels)
+    expected = matching.match(tiny_run.probabilities(values), other.speaker, shares)[other.label != "calm"]
     np.testing.assert_allclose(found.predictions[tiny_run.labels], expected, atol=1e-6)
 
 
@@ -358,6 +367,6 @@ def test_what_several_seeds_answer_to_a_clip_is_drawn_together():
     rng = np.random.default_rng(0)
     truth, p = rng.choice(["happy", "sad"], 100), rng.dirichlet([1, 1], 100)
     digests = np.array([f"clip{i}" for i in range(100)])
-    once = evaluation.score(truth, p, ["happy", "sad"], digests=digests).ci95["accuracy"]
-    often = evaluation.score(np.tile(truth, 5), np.tile(p, (5, 1)), ["happy", "sad"], digests=np.tile(digests, 5))
+    once = evaluation.score(clips(truth, digest=digests), p, ["happy", "sad"]).ci95["accuracy"]
+    often = evaluation.score(clips(np.tile(truth, 5), digest=np.tile(digests, 5)), np.tile(p, (5, 1)), ["happy", "sad"])
     np.testing.assert_allclose(np.diff(often.ci95["accuracy"]), np.diff(once), atol=0.02)

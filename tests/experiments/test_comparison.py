@@ -15,11 +15,18 @@ from sklearn.linear_model import LogisticRegression
 
 from serlib import experiments
 from serlib.evaluation import report as evaluation
+from serlib.evaluation.significance import mcnemar
 from serlib.experiments import Peer, comparison, trials
 from serlib.experiments.comparison import compare
 from serlib.features import spec as features
 from serlib.training.run import Run
 from serlib.utils import SerlibError
+
+
+def clips(truth, **columns):
+    """Clips by their true labels, and what else is known of them."""
+    return pd.DataFrame({"label": truth, **columns})
+
 
 LABELS = ["angry", "happy", "neutral", "sad"]
 
@@ -49,11 +56,11 @@ def two_reports(only_a, only_b, *, both=10, neither=5):
     b = [1] * both + [0] * only_a + [1] * only_b + [0] * neither
     files = [f"{i}.wav" for i in range(len(a))]
     truth, p = ["x"] * len(a), [np.eye(2)[1 - np.array(right)] for right in (a, b)]
-    return [evaluation.score(truth, each, ["x", "y"], speech=files, resamples=5) for each in p]
+    return [evaluation.score(clips(truth, speech=files), each, ["x", "y"], resamples=5) for each in p]
 
 
 def test_mcnemar_counts_and_exact_p_value():
-    found = comparison.mcnemar(*two_reports(only_a=12, only_b=4))
+    found = mcnemar(*two_reports(only_a=12, only_b=4))
     assert (found["n"], found["both"], found["only_a"], found["only_b"], found["neither"]) == (31, 10, 12, 4, 5)
     assert found["p_exact"] == pytest.approx(stats.binomtest(4, 16).pvalue)
     assert found["p_exact"] == pytest.approx(0.076813, abs=1e-6)
@@ -63,34 +70,34 @@ def test_mcnemar_counts_and_exact_p_value():
 @given(st.integers(0, 30), st.integers(0, 30))
 @settings(max_examples=30, deadline=None)
 def test_mcnemar_exact_equals_scipy(only_a, only_b):
-    found = comparison.mcnemar(*two_reports(only_a, only_b))
+    found = mcnemar(*two_reports(only_a, only_b))
     theirs = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     assert found["p_exact"] == pytest.approx(theirs)
     assert 0 < found["p_mid"] <= found["p_exact"] <= 1
-    swapped = comparison.mcnemar(*two_reports(only_b, only_a))
+    swapped = mcnemar(*two_reports(only_b, only_a))
     assert swapped["p_mid"] == pytest.approx(found["p_mid"])
 
 
 def test_mcnemar_matches_clips_in_any_order_by_digest_first(truth):
     order = np.random.default_rng(1).permutation(200)
     a, b = answers(truth, sure=1.0), answers(truth, sure=1.0, seed=5)
-    one = evaluation.score(truth, a, LABELS, speech=[f"/here/{i}" for i in range(200)], digests=range(200))
-    two = evaluation.score(truth[order], b[order], LABELS, speech=[f"/there/{i}" for i in order], digests=order)
+    one = evaluation.score(clips(truth, speech=[f"/here/{i}" for i in range(200)], digest=range(200)), a, LABELS)
+    two = evaluation.score(clips(truth[order], speech=[f"/there/{i}" for i in order], digest=order), b[order], LABELS)
     right = (a.argmax(1) == np.searchsorted(LABELS, truth)), (b.argmax(1) == np.searchsorted(LABELS, truth))
-    found = comparison.mcnemar(one, two)
+    found = mcnemar(one, two)
     assert found["only_a"] == (right[0] & ~right[1]).sum() > 0
     assert found["only_b"] == (right[1] & ~right[0]).sum() > 0
 
 
 def test_mcnemar_refuses_other_clips(truth):
     p = answers(truth)
-    one = evaluation.score(truth, p, LABELS, speech=range(200))
+    one = evaluation.score(clips(truth, speech=range(200)), p, LABELS)
     with pytest.raises(SerlibError, match="differ in 2 clips"):
-        comparison.mcnemar(one, evaluation.score(truth, p, LABELS, speech=range(1, 201)))
+        mcnemar(one, evaluation.score(clips(truth, speech=range(1, 201)), p, LABELS))
     with pytest.raises(SerlibError, match="cannot be matched"):
-        comparison.mcnemar(evaluation.score(truth, p, LABELS), evaluation.score(truth, p, LABELS))
+        mcnemar(evaluation.score(truth, p, LABELS), evaluation.score(truth, p, LABELS))
     with pytest.raises(SerlibError, match="different true labels"):
-        comparison.mcnemar(one, evaluation.score(np.roll(truth, 1), p, LABELS, speech=range(200)))
+        mcnemar(one, evaluation.score(clips(np.roll(truth, 1), speech=range(200)), p, LABELS))
 
 
 # --- a comparison --------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from serlib.features import normalisation
-from serlib.utils import SerlibError
 
 
 def table_of(speakers, corpora=None):
@@ -90,39 +89,3 @@ def test_inputs_are_the_features_as_long_as_they_really_are(tone_index):
         rows = summary[(tone_index.speaker == speaker).to_numpy()]
         np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-4)
         np.testing.assert_allclose(rows.std(axis=0), 1, atol=1e-3)
-
-
-def test_each_speaker_s_answers_get_the_shares_of_training(rng):
-    p = rng.dirichlet([1, 2, 3], size=60)
-    p[20:, 0] *= 0.001  # the second voice hardly ever sounds like the first label
-    p /= p.sum(axis=1, keepdims=True)
-    who = np.repeat(["a", "b"], [20, 40])
-    shares = normalisation.shares(["x"] * 5 + ["y"] * 3 + ["z"] * 2, ["x", "y", "z"])
-    assert shares.tolist() == [0.5, 0.3, 0.2]
-    found = normalisation.match(p, who, shares)
-    np.testing.assert_allclose(found.sum(axis=1), 1)
-    for name in "ab":
-        np.testing.assert_allclose(found[who == name].mean(axis=0), shares, atol=1e-3)
-        moved = np.log(found[who == name]) - np.log(p[who == name])
-        np.testing.assert_allclose(np.ptp(moved - moved[:, :1], axis=0), 0, atol=1e-9)  # one offset a label
-    assert (p.argmax(axis=1)[20:] != 0).all() and (found.argmax(axis=1)[20:] == 0).any()
-    np.testing.assert_allclose(normalisation.match(p[::-1], who[::-1], shares)[::-1], found)
-
-
-def test_answers_that_have_the_shares_stay_as_they_are():
-    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
-    np.testing.assert_allclose(normalisation.match(p, ["a"] * 3, p.mean(axis=0)), p, atol=1e-6)
-
-
-def test_a_label_that_is_not_learned_from_is_not_answered():
-    shares = normalisation.shares(["x", "y"], ["x", "y", "z"])
-    assert shares[2] < 1e-6
-    found = normalisation.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]], ["a"] * 3, shares)
-    assert (found[:, 2] < 1e-4).all()
-
-
-def test_too_few_clips_say_nothing_of_a_speaker():
-    p = np.array([[0.05, 0.9, 0.05], [0.8, 0.1, 0.1]])
-    np.testing.assert_array_equal(normalisation.match(p, ["a", "a"], [0.4, 0.3, 0.3]), p)
-    with pytest.raises(SerlibError, match="not known who speaks"):
-        normalisation.match(p, ["folder/unknown"] * 2, [0.4, 0.3, 0.3])

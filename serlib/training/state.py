@@ -1,0 +1,310 @@
+"""A training on its way: its plan, its state after each epoch, and in the end the run folder.
+
+While a training goes on its folder is called `.partial`. A training that was killed finds there the last epoch that
+counts; whatever is half written does not count.
+"""
+
+import contextlib
+import functools
+import hashlib
+import json
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from serlib.models.recipe import Recipe
+from serlib.splits import rows
+from serlib.training import calibration
+from serlib.training.run import FORMAT, Run, load_model, machine, probe, read_info
+from serlib.training.schedule import best_epoch
+from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, ordered_labels, remove, shown
+
+#: What an epoch is judged by.
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+#: In the folder of a training while it goes on.
+LOCK = ".lock"
+
+#: What is only told about a recipe, and does not make another training of it.
+DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: what is trained, on what, and where it is kept.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    table : pd.DataFrame
+        From `serlib.split`, its rows numbered from 0.
+    seed, epochs : int
+    out : Path
+        Folder of the run.
+    """
+
+    recipe: Recipe
+    table: pd.DataFrame
+    seed: int
+    epochs: int
+    out: Path
+
+    @functools.cached_property
+    def labels(self):
+        """Labels in the order of the model's outputs."""
+        return ordered_labels(self.table.label)
+
+    @property
+    def folder(self):
+        """What the folder is called until the run is whole."""
+        return self.out.with_name(self.out.name + ".partial")
+
+    @functools.cached_property
+    def plan(self):
+        """What makes two trainings the same training, as JSON can hold it."""
+        if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
+            raise SerlibError(
+                "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
+                "serlib.split last of all."
+            )
+        return {
+            "recipe": self.recipe.to_dict(),
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "labels": self.labels,
+            "clips": content(self.table),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training ends with.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The one that is kept, of which `epoch`.
+    epoch : int
+    metrics : dict
+        loss, accuracy, val_loss, val_accuracy of this model.
+    seconds : float
+        That the epochs took.
+    """
+
+    model: object
+    epoch: int
+    metrics: dict
+    seconds: float
+
+
+def content(table):
+    """A digest of a table from `serlib.split`: the same clips, roles, labels, speakers and texts give the same one.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+
+    Returns
+    -------
+    str
+    """
+    columns = [table[name].astype(str) for name in ("digest", "role", "label", "corpus", "speaker", "text")]
+    lines = sorted("\t".join(row) for row in zip(*columns, strict=True))
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+
+
+def refuse_other(training, plan, folder):
+    """Raise a SerlibError that says what differs where a plan is not that of the training.
+
+    Parameters
+    ----------
+    training : Training
+    plan : dict
+        Of plan.json or run.json.
+    folder : Path
+        Where it was found.
+    """
+    expected = _settings(json.loads(json.dumps(training.plan)))
+    actual = _settings(plan)
+    for key, value in expected.items():
+        if actual.get(key) == value:
+            continue
+        what = "clips or roles" if key == "clips" else key
+        if key in ("epochs", "seed", "labels"):
+            what += f" ({actual.get(key)}, not {value})"
+        raise SerlibError(
+            f"{shown(folder)} has other {what}; choose another folder (--out), or replace it (train --overwrite; "
+            "fit(..., overwrite=True))."
+        )
+
+
+def _settings(plan):
+    """A plan without the descriptions of its recipe."""
+    return {**plan, "recipe": {key: value for key, value in plan["recipe"].items() if key not in DESCRIPTIONS}}
+
+
+def load_finished(training, *, resume):
+    """The run that stands in the folder of a training, provided that it is this training's and may be used again."""
+    if not resume:
+        raise SerlibError(
+            f"{shown(training.out)} exists already; choose another folder, resume it (--resume) or replace it "
+            "(--overwrite)."
+        )
+    refuse_other(training, read_info(training.out), training.out)
+    _tidy(training.out)  # killed after it had its name
+    return Run.load(training.out)
+
+
+def throw_away(folder):
+    """Remove a run, whole or begun; a SerlibError where a folder is neither."""
+    if not folder.exists():
+        return
+    names = {folder.name}
+    if folder.is_dir():
+        names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    begun = names <= {"split.csv"}  # killed before it had a plan
+    if not begun and not names & {"run.json", "plan.json"}:
+        raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def at_work(folder):
+    """One training at a time in a folder; nothing is left of one that failed before it had begun."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_fault(error, folder) from None
+    with alone(folder / LOCK, f"Another process is training in {shown(folder)}; wait for it."):
+        try:
+            yield
+        finally:
+            remove(folder / LOCK)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # an empty one
+
+
+def check_begun(training, *, resume):
+    """Refuse an interrupted training of another plan; throw away what was killed before it had begun."""
+    if not resume:
+        raise SerlibError(
+            f"{shown(training.folder)} holds an interrupted training; go on with it (--resume) or replace it "
+            "(--overwrite)."
+        )
+    try:
+        plan = json.loads((training.folder / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # killed before it had begun
+        for path in training.folder.iterdir():
+            if path.name != LOCK:
+                remove(path)
+        return
+    refuse_other(training, plan, training.folder)
+
+
+def write_plan(training):
+    """Begin: what is trained on what stands in the folder before the first epoch."""
+    for path in training.folder.glob(".partial-*"):  # of a killed training: nobody else writes here
+        remove(path)
+    with atomic_path(training.folder / "split.csv") as path:
+        training.table.to_csv(path, index=False)
+    with atomic_path(training.folder / "plan.json") as path:
+        path.write_text(json.dumps(training.plan, indent=1), encoding="utf-8")
+
+
+def _state_path(folder, epoch):
+    return folder / f"epoch-{epoch:04d}.keras"
+
+
+def save_state(folder, model, history):
+    """Keep the model with its optimiser after the last and the best epoch. The history is written last: an epoch
+    counts once it stands there."""
+    with atomic_path(_state_path(folder, len(history))) as path:
+        model.save(path)
+    with atomic_path(folder / "history.csv") as path:
+        pd.DataFrame(history).to_csv(path, index=False)
+    kept = {_state_path(folder, epoch) for epoch in (len(history), best_epoch(history) + 1)}
+    for path in set(folder.glob("epoch-*.keras")) - kept:
+        path.unlink()
+
+
+def last_state(folder):
+    """History and model of the last epoch that counts; an empty history and None before the first."""
+    if not (folder / "history.csv").is_file():
+        return [], None
+    history = pd.read_csv(folder / "history.csv", float_precision="round_trip").to_dict("records")
+    return history, load_model(_state_path(folder, len(history)), compiled=True)
+
+
+def outcome(training, history):
+    """The epoch that the recipe keeps, the last or the best one."""
+    epoch = len(history) if training.recipe.keep == "last" else best_epoch(history) + 1
+    model = load_model(_state_path(training.folder, epoch))
+    return Outcome(model, epoch, history[epoch - 1], sum(row["seconds"] for row in history))
+
+
+def finish(training, outcome, validation, learned):
+    """Make the run folder whole and give it its name.
+
+    Parameters
+    ----------
+    training : Training
+    outcome : Outcome
+    validation : tuple of np.ndarray
+        Features and one-hot labels of the validation role.
+    learned : dict
+        From `serlib.training.novelty.learn`.
+
+    Returns
+    -------
+    Run
+    """
+    folder, recipe, table = training.folder, training.recipe, training.table
+    with atomic_path(folder / "model.keras") as path:
+        outcome.model.save(path)
+    info = {
+        "format": FORMAT,
+        **training.plan,
+        "features": recipe.features.to_dict(),
+        "corpora": list(dict.fromkeys(table.corpus)),
+        "split": table.attrs["split"],
+        "counts": {role: len(rows(table, role)) for role in ROLES},
+        "parameters": outcome.model.count_params(),
+        "kept_epoch": outcome.epoch,
+        "seconds": round(outcome.seconds, 1),
+        "metrics": {name: round(float(outcome.metrics[name]), 6) for name in METRICS},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
+        },
+        "machine": machine(),
+        "calibration": _calibrated(training, outcome.model, validation),
+        "probes": probe(outcome.model, recipe.features, training.labels),
+        "domain": learned,
+    }
+    with atomic_path(folder / "run.json") as path:
+        path.write_text(json.dumps(info, indent=1), encoding="utf-8")
+    folder.rename(training.out)  # from here on it is a finished run; what follows only tidies up
+    _tidy(training.out)
+    return Run.load(training.out)
+
+
+def _calibrated(training, model, validation):
+    """Temperature and threshold from the validation role; none under the published protocol, where it is the test
+    role."""
+    if training.table.attrs["split"]["protocol"] == "published":
+        return dict(calibration.UNCHANGED)
+    x, y = validation
+    size = training.recipe.batch_size
+    answers = [model(x[first : first + size], training=False) for first in range(0, len(x), size)]
+    return calibration.fit(y.argmax(axis=1), np.concatenate(answers))
+
+
+def _tidy(out):
+    """Remove from a finished run what only its training needed, and what killed processes left in it."""
+    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", out / LOCK]:
+        remove(path)
