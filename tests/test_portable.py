@@ -9,14 +9,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def plain(command):
-    """A command as the README writes it: the Python of .venv, no options about how much is said."""
+    """A command as docs/windows.md writes it: the Python of .venv, no options about how much is said."""
     command = re.sub(r"\.venv[\\/](?:Scripts|bin)[\\/]python", "VENV", command.strip())
     command = re.sub(r"^(?:py|\"[^\"]+\") -m venv", "PYTHON -m venv", command)
     return " ".join(re.sub(r" -q+\b| --disable-pip-version-check| --durations\S*", "", command).split())
 
 
 def test_the_commands_without_make_are_those_that_make_runs():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "windows.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```bat\n(.*?)```", text, re.DOTALL)
     lines = block.strip().splitlines()
     made = ""
