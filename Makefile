@@ -10,6 +10,8 @@ PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Beginnings of notebook names: make run NOTEBOOKS="03 04", make notebooks NOTEBOOKS=05
 RUN    := $(or $(NOTEBOOKS),01 02 03 04 05)
 NBVAL  := $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600
+# Two at a time; what one file holds stays together, for it may share a model, a port or a notebook's kernel.
+TWO    := -n 2 --dist loadfile
 # make test leaves these markers out, make test-all runs them as well.
 LONG   := browser or trust or slow or real
 # What is marked `real` runs wherever the real corpora are.
@@ -46,12 +48,13 @@ run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_
 
 test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their committed outputs
 	@$(BIN)/ruff check .
-	$(PYTEST) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))"
-	$(NBVAL) $(SHORT)
+	$(PYTEST) $(TWO) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))"
+	$(NBVAL) $(TWO) $(SHORT)
 
 test-all: test .venv/site/installed  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
-	$(PYTEST) tests --durations=10 --durations-min=5 -m "($(LONG))$(REAL)"
-	$(NBVAL) $(filter-out $(SHORT),$(wildcard notebooks/*.ipynb))
+	$(PYTEST) tests/browser
+	$(PYTEST) $(TWO) tests --durations=10 --durations-min=5 -m "($(LONG)) and not browser$(REAL)"
+	$(NBVAL) $(TWO) $(filter-out $(SHORT),$(wildcard notebooks/*.ipynb))
 
 test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them
 	ONEDNN_MAX_CPU_ISA=SSE41 $(NBVAL) $(wildcard notebooks/0[45]_*.ipynb)
@@ -60,7 +63,7 @@ test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round
 test-lowest: env  ## the unit tests with the lowest versions that requirements.txt allows, in .venv/lowest
 	@$(BIN)/python -m venv --clear .venv/lowest
 	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct -r requirements.txt
-	.venv/lowest/bin/python -m pytest tests -m "not ($(LONG))"
+	.venv/lowest/bin/python -m pytest $(TWO) tests -m "not ($(LONG))"
 
 trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (test-all: some)
 	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 -m "trust$(REAL)"

@@ -1,5 +1,6 @@
 """Wave in, probabilities out: use a trained run on files, arrays and long recordings."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Answer:
         Duration of the clip.
     reason : str
         Why it is `unsure`, in words; otherwise empty.
+    note : str
+        What was odd about the file and was mended, in words; otherwise empty.
     """
 
     file: str
@@ -47,6 +50,7 @@ class Answer:
     probabilities: dict
     seconds: float
     reason: str = ""
+    note: str = ""
 
     def to_dict(self):
         """The answer as JSON can hold it."""
@@ -113,15 +117,18 @@ class Recognizer:
         longest_s = self._domain["longest_s"] - 0.01 if self._domain else WINDOW_S  # less, for pieces are rounded
         return min(WINDOW_S, longest_s, spec.offset_s + (spec.duration_s or 3.0))
 
-    def predict(self, sound, *, rate_hz=None):
+    def predict(self, sound, *, rate_hz=None, channel=None):
         """Answer for one clip.
 
         Parameters
         ----------
-        sound : str, Path or np.ndarray [shape=(n,) or (n, channels)]
-            A file in any format that `serlib.audio.load` reads, or samples (floats with full scale 1.0, or integers).
+        sound : str, Path, bytes, binary file, tuple or array
+            Whatever `serlib.audio.any_sound` takes: a file in any format, its bytes, an open file or upload,
+            `(rate_hz, y)`, samples of numpy or PyTorch (floats with full scale 1.0, or integers).
         rate_hz : int
-            Sampling rate of an array.
+            Sampling rate of an array that does not bring its own.
+        channel : int, optional
+            Only this channel, from 0; by default all are averaged.
 
         Returns
         -------
@@ -131,12 +138,24 @@ class Recognizer:
         ------
         SerlibError
             If the file is no sound, is silent, or holds values that are no numbers.
+
+        Examples
+        --------
+        >>> recognizer.predict("me.m4a")                                       # doctest: +SKIP
+        >>> recognizer.predict(upload.read())                                  # doctest: +SKIP
+        >>> recognizer.predict(torchaudio.load("me.wav"))                      # doctest: +SKIP
         """
-        name, y, rate_hz = self._heard(sound, rate_hz)
-        return self._told(y, rate_hz, name)
+        notes = []
+        name, y, rate_hz = self._heard(sound, rate_hz=rate_hz, channel=channel, notes=notes)
+        return self._told(y, rate_hz, name, "; ".join(notes))
 
     def predict_many(self, files):
         """Answer for several files; a bad file does not stop the others.
+
+        Parameters
+        ----------
+        files : str, Path, or list of what `predict` takes
+            A folder stands for the sound files below it, in natural order.
 
         Returns
         -------
@@ -144,11 +163,12 @@ class Recognizer:
         failed : list of dict with `file` and `reason`
         """
         answers, failed = [], []
-        for path in files:
+        for number, sound in enumerate(sound_files(files)):
             try:
-                answers.append(self.predict(path))
+                answers.append(self.predict(sound))
             except SerlibError as error:
-                failed.append({"file": str(path), "reason": str(error)})
+                named = isinstance(sound, str | os.PathLike)
+                failed.append({"file": str(sound) if named else f"number {number}", "reason": str(error)})
         return answers, failed
 
     def timeline(self, sound, *, rate_hz=None, window_s=None, hop_s=None):
@@ -167,7 +187,7 @@ class Recognizer:
         pd.DataFrame. One row a window: `start_s`, `end_s`, `label`, `confidence` and a column of probabilities for
         each label, and `reason`, why it is `unsure`. A window without sound is `unsure` with confidence 0.
         """
-        name, y, rate_hz = self._open(sound, rate_hz)
+        name, y, rate_hz = audio.any_sound(sound, rate_hz=rate_hz)
         if len(y) == 0:
             what = shown(name) if name else "The array"
             raise SerlibError(f"{what} holds no samples; record or choose another file.")
@@ -193,20 +213,13 @@ class Recognizer:
             )
         return pd.DataFrame(found)
 
-    def _heard(self, sound, rate_hz=None):
+    def _heard(self, sound, **options):
         """Name, samples and rate of what holds sound."""
-        name, y, rate_hz = self._open(sound, rate_hz)
+        name, y, rate_hz = audio.any_sound(sound, **options)
         fault = audio.fault(y, rate_hz)
         if fault:
             raise SerlibError(f"{shown(name) if name else 'The array'} {fault}; record or choose another clip.")
         return name, y, rate_hz
-
-    def _open(self, sound, rate_hz):
-        if isinstance(sound, (str, Path)):
-            return str(sound), *audio.load(sound)
-        if rate_hz is None:
-            raise SerlibError("An array needs its sampling rate: predict(y, rate_hz=16000).")
-        return "", audio.mono(sound), rate_hz
 
     def _know(self, speaker):
         """Take from the speaker's recordings what features or answers are normalised by."""
@@ -217,7 +230,7 @@ class Recognizer:
                 f"{shown(self.run.folder)} was trained with per-speaker normalisation: give recordings of whoever is "
                 "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
             )
-        clips = [self._heard(path)[1:] for path in _files(paths)]
+        clips = [self._heard(path)[1:] for path in sound_files(paths)]
         if clips and len(clips) < len(self.labels) and (not by_features or self.run.spec.summary):
             raise SerlibError(
                 f"{shown(paths[0])}: a voice is known by {len(self.labels)} recordings or more, in all moods, not by "
@@ -239,7 +252,7 @@ class Recognizer:
         found = calibration.tempered(self._answer(x).numpy(), self.run.temperature)
         return (found if self._offsets is None else matching.add_offsets(found, self._offsets))[0]
 
-    def _told(self, y, rate_hz, name):
+    def _told(self, y, rate_hz, name, note=""):
         probabilities = self._probabilities(y, rate_hz)
         best = int(probabilities.argmax())
         label, confidence = self.labels[best], float(probabilities[best])
@@ -248,15 +261,34 @@ class Recognizer:
             reason = f"the likeliest answer, {label}, has a confidence of {confidence:.2f}, below {self.threshold:.2f}"
         told = dict(zip(self.labels, np.round(probabilities, 6).tolist(), strict=True))
         seconds = round(len(y) / rate_hz, 3)
-        return Answer(name, UNSURE if reason else label, round(confidence, 6), told, seconds, reason)
+        return Answer(name, UNSURE if reason else label, round(confidence, 6), told, seconds, reason, note)
 
 
-def _files(paths):
-    """Sound files, among them those of folders."""
-    found = []
-    for path in map(Path, paths):
-        inside = natsorted(str(each) for each in walk(path, [])) if path.is_dir() else [path]
-        if not inside:
-            raise SerlibError(f"{shown(path)} holds no sound files; give recordings of the speaker.")
-        found += inside
-    return found
+def sound_files(sounds):
+    """Sounds, with the files of folders in their place.
+
+    Parameters
+    ----------
+    sounds : str, Path, or list of what holds sound
+        Of folders, all sound files below them are meant.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    SerlibError
+        A folder holds no sound files.
+    """
+    single = isinstance(sounds, str | os.PathLike | bytes) or hasattr(sounds, "read")
+    files = []
+    for sound in [sounds] if single else sounds:
+        if isinstance(sound, str | os.PathLike) and os.path.isdir(sound):
+            inside = natsorted(str(path) for path in walk(sound, []))
+            if not inside:
+                raise SerlibError(f"{shown(sound)} holds no sound files; name a folder of recordings.")
+            files += inside
+        else:
+            files.append(sound)
+    return files

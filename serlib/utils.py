@@ -34,8 +34,8 @@ def ordered_labels(labels):
     >>> ordered_labels(["sad", "zeal", "angry", "awe", "sad"])
     ['angry', 'sad', 'awe', 'zeal']
     """
-    found = {str(label) for label in labels}
-    return [name for name in LABELS if name in found] + sorted(found - set(LABELS))
+    names = {str(label) for label in labels}
+    return [name for name in LABELS if name in names] + sorted(names - set(LABELS))
 
 
 #: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
@@ -104,7 +104,7 @@ def one_line(text):
     >>> one_line("two\nlines")
     'two\\nlines'
     """
-    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def disk_fault(error, to):
@@ -176,10 +176,10 @@ def atomic_path(target):
     partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}") for _ in range(2))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for left in target.parent.glob(f".partial-????????-{glob.escape(target.name)}"):
+        for abandoned in target.parent.glob(f".partial-????????-{glob.escape(target.name)}"):
             with contextlib.suppress(OSError):  # another process was quicker
-                if time.time() - left.lstat().st_mtime > ABANDONED_S:
-                    remove(left)
+                if time.time() - abandoned.lstat().st_mtime > ABANDONED_S:
+                    remove(abandoned)
         yield partial
         if target.is_dir() and not target.is_symlink():
             os.rename(target, before)  # a folder that is removed piece by piece would be half a folder after a kill

@@ -79,9 +79,10 @@ def test_a_part_behind_the_end_is_empty_and_one_across_it_is_short(sine):
         (b"\x89PNG\r\n\x1a\n" + bytes(500), "is a PNG picture"),
         (b"\xff\xd8\xff\xe0" + bytes(500), "is a JPEG picture"),
         (b"PK\x03\x04" + bytes(500), "is a ZIP archive; unpack it first"),
-        (b"\x00\x00\x00\x20ftypM4A " + bytes(500), "ffmpeg -i"),
-        (b"\x1aE\xdf\xa3" + bytes(500), "ffmpeg -i"),
-        (bytes(range(256)) * 10, "is no sound file, or a damaged one"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
+        (b"\x00\x00\x00\x20ftypM4A " + bytes(500), "is a damaged recording in MP4 (M4A), or a part of it is missing"),
+        (b"\x1aE\xdf\xa3" + bytes(500), "is a damaged recording in WebM (Matroska)"),
+        (bytes(range(256)) * 10, "is no sound file that libsndfile or FFmpeg knows, or a damaged one"),
     ],
 )
 def test_what_is_no_sound_is_named_with_the_mend(tmp_path, content, says):
@@ -89,7 +90,7 @@ def test_what_is_no_sound_is_named_with_the_mend(tmp_path, content, says):
     path.write_bytes(content)
     with pytest.raises(SerlibError) as error:
         audio.load(path)
-    assert "clip.wav" in str(error.value) and says in str(error.value)
+    assert "clip.wav" in str(error.value) and says in str(error.value) and "delete" not in str(error.value)
 
 
 def test_missing_file_and_folder_are_named(tmp_path):
@@ -165,14 +166,14 @@ def test_a_file_that_is_not_the_one_that_was_indexed_is_refused(tmp_path, monkey
     path.write_bytes(data)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed since it was indexed; index the corpus again"):
         audio.checked(path, audio.digest(data + b"x"))
-    decode = audio._decode
+    decode = audio.reading._decode
 
-    def overwritten(*args):
+    def overwritten(*args, **options):
         path.write_bytes(data[:-2] + b"xx")
         os.utime(path, ns=(1, 1))
-        return decode(*args)
+        return decode(*args, **options)
 
-    monkeypatch.setattr(audio, "_decode", overwritten)
+    monkeypatch.setattr(audio.reading, "_decode", overwritten)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed"):
         audio.checked(path, audio.digest(data))
 
@@ -293,3 +294,89 @@ def test_the_odd_files_of_tess_are_read(real):
         assert rate_hz == native_hz
         assert audio.fault(y, rate_hz) is None
         assert 1 < len(y) / rate_hz < 4
+
+
+# ---------------------------------------------------------------- arrays, and whatever else holds sound
+
+
+def test_arrays_of_any_type_are_the_sound_of_the_file(sine):
+    y = (sine() * 32767).astype(np.int16)
+    expected = y / np.float32(32768)
+    same = [y, y.astype(np.int32) * 65536, y.astype(np.float64) / 32768, y[:, np.newaxis], y[np.newaxis], y[None, None]]
+    for array in same:
+        notes = []
+        np.testing.assert_allclose(audio.mono(array, notes=notes), expected, atol=1e-7)
+        assert notes == []
+    for array in (y.astype(np.float32), y.astype(np.int64), y.astype(np.int32), np.stack([y, y]).astype(np.float64)):
+        notes = []
+        np.testing.assert_allclose(audio.mono(array, notes=notes), expected, atol=1e-7)
+        assert notes == ["holds integers that were never scaled; divided by 32768"]
+
+
+def test_channels_come_first_or_last(rng):
+    y = rng.uniform(-0.5, 0.5, (3, 500)).astype(np.float32)
+    for array in (y, y.T):
+        np.testing.assert_allclose(audio.mono(array), y.mean(axis=0), atol=1e-7)
+        np.testing.assert_array_equal(audio.mono(array, channel=2), y[2])
+        with pytest.raises(SerlibError, match="has 3 channels; there is no channel 3"):
+            audio.mono(array, channel=3)
+
+
+@pytest.mark.parametrize("array", [np.array(["a", "b"]), np.zeros(5, complex), np.zeros((2, 3, 4)), np.zeros(9, bool)])
+def test_arrays_that_are_no_recording_are_refused(array):
+    with pytest.raises(SerlibError, match=r"holds no samples; expected floats|is no recording; expected"):
+        audio.mono(array)
+
+
+class Tensor:
+    """As much of a tensor of PyTorch as is needed: numpy cannot read one that belongs to a graph."""
+
+    def __init__(self, y):
+        self.y = y
+        self.ndim = y.ndim
+        self.attached = True
+
+    def detach(self):
+        tensor = Tensor(self.y)
+        tensor.attached = False
+        return tensor
+
+    def cpu(self):
+        return self
+
+    def float(self):
+        return self
+
+    def is_floating_point(self):
+        return True
+
+    def __array__(self, dtype=None, copy=None):
+        assert not self.attached
+        return self.y
+
+
+def test_whatever_holds_sound_is_opened(sine, tmp_path):
+    y = sine()
+    data = encoded(y, 16000, subtype="FLOAT")
+    path = tmp_path / "a.wav"
+    path.write_bytes(data)
+    written = io.BytesIO()
+    written.write(data)  # stands at its end
+    sources = [str(path), path, data, bytearray(data), memoryview(data), io.BytesIO(data), written]
+    sources += [(16000, y), (y, 16000), (np.int64(16000), np.stack([y, y])), (Tensor(y[np.newaxis]), 16000)]
+    sources += [{"array": y, "sampling_rate": 16000, "path": "x"}]
+    for source in sources:
+        _, found, rate_hz = audio.any_sound(source)
+        assert rate_hz == 16000
+        np.testing.assert_allclose(found, y, atol=1e-7)
+    with open(path, "rb") as file:
+        name, found, _ = audio.any_sound(file)
+    assert name == str(path) == audio.any_sound(path)[0] and len(found) == len(y)
+    for source, sentence in (
+        (y, "An array needs its sampling rate"),
+        ((y, 0), "The sampling rate is 0"),
+        (io.StringIO("text"), "was opened as text; open it with open"),
+        (b"", "The recording is empty"),
+    ):
+        with pytest.raises(SerlibError, match=sentence):
+            audio.any_sound(source)

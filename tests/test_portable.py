@@ -9,10 +9,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def plain(command):
-    """A command as docs/windows.md writes it: the Python of .venv, no options about how much is said."""
+    """A command as docs/windows.md writes it: the Python of .venv; how much is said, and how many run at once, left out."""
     command = re.sub(r"\.venv[\\/](?:Scripts|bin)[\\/]python", "VENV", command.strip())
     command = re.sub(r"^(?:py|\"[^\"]+\") -m venv", "PYTHON -m venv", command)
-    return " ".join(re.sub(r" -q+\b| --disable-pip-version-check| --durations\S*", "", command).split())
+    command = re.sub(r" -q+\b| --disable-pip-version-check| --durations\S*| -n 2 --dist loadfile", "", command)
+    return " ".join(command.split())
 
 
 def test_the_commands_without_make_are_those_that_make_runs():

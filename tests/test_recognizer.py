@@ -175,7 +175,7 @@ def test_per_speaker_answers_are_those_of_the_evaluation(voices_run, tmp_path):
 
 def test_recordings_of_the_speaker_that_cannot_be_used_are_named(voices_run, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SerlibError, match="empty holds no sound files; give recordings of the speaker"):
+    with pytest.raises(SerlibError, match="empty holds no sound files; name a folder of recordings"):
         Recognizer(voices_run, speaker=[tmp_path / "empty"])
     sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
     with pytest.raises(SerlibError, match=r"silent\.wav"):

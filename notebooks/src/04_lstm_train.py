@@ -291,26 +291,34 @@ plots.show(plots.curves(run.history, title=plots.honest("Training curves", CORPU
 
 
 # %%
-def pull_the_plug(history):
-    if len(history) == 3:
-        raise KeyboardInterrupt
+def until(epoch):
+    def pull_the_plug(history):
+        if len(history) == epoch:
+            raise KeyboardInterrupt
+
+    return pull_the_plug
 
 
 stopped = home() / "checkpoints" / f"{NAME}-{SPLIT}-stopped"
+partial = stopped.with_name(stopped.name + ".partial")
 try:
-    serlib.fit(recipe, table, out=stopped, seed=SEED, epochs=5, overwrite=True, after_epoch=pull_the_plug)
+    serlib.fit(recipe, table, out=stopped, seed=SEED, overwrite=True, after_epoch=until(3))
 except KeyboardInterrupt:
-    print(sorted(path.name for path in stopped.with_name(stopped.name + ".partial").iterdir()))
+    print(sorted(path.name for path in partial.iterdir()))
 
 # %% [markdown]
 # The checkpoint holds the weights, the state of the optimiser and of the dropout, so that the training goes on as if
-# nothing had happened: its five epochs are the first five of the training above, to the last digit.
+# nothing had happened. We let it go on to the fifth epoch: its five epochs are the first five of the training above, to
+# the last digit.
 
 # %% tags=["trained"]
-resumed = serlib.fit(recipe, table, out=stopped, seed=SEED, epochs=5, resume=True)
+try:
+    serlib.fit(recipe, table, out=stopped, seed=SEED, resume=True, after_epoch=until(5))
+except KeyboardInterrupt:
+    resumed = pd.read_csv(partial / "history.csv")
 measured = ["loss", "accuracy", "val_loss", "val_accuracy"]
-same = resumed.history[measured].equals(run.history[measured].head(5))
-print("epochs:", len(resumed.history), "- the same as without the stop:", same)
+same = resumed[measured].equals(run.history[measured].head(5))
+print("epochs:", len(resumed), "- the same as without the stop:", same)
 assert same
 
 # %% [markdown]

@@ -9,14 +9,8 @@ from pathlib import Path
 
 from natsort import natsort_keygen
 
+from serlib.audio import AUDIO_SUFFIXES
 from serlib.utils import home, one_line
-
-#: What may hold sound. A file with one of these suffixes is indexed or rejected with a reason; any other file
-#: (README.txt, .csv, .zip, Thumbs.db) is passed over.
-AUDIO_SUFFIXES = (
-    *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
-    *(".w64", ".rf64", ".m4a", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm"),
-)
 
 #: Other words for the labels of `serlib.utils.LABELS`, in lower case.
 SYNONYMS = {

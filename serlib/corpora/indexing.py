@@ -129,7 +129,7 @@ def _one(corpus, place, attrs, seen, *, keep, show):
     paths = [path for path, _ in clips]
     rows = []
     for (path, clip), facts in zip(clips, read_all(paths, desc=f"index {corpus.name}", show=show), strict=True):
-        digest, duration_s, rate_hz, fault = facts
+        digest, duration_s, rate_hz, fault, notes = facts
         if fault:
             rejected.append(rejection(path, fault))
             continue
@@ -140,7 +140,8 @@ def _one(corpus, place, attrs, seen, *, keep, show):
         if verdict != "new" and not keep:
             continue
         if remark:
-            attrs["repaired"].append({"file": printable(path), "what": remark})
+            notes = [remark, *notes]
+        attrs["repaired"] += [{"file": printable(path), "what": note} for note in notes]
         rows.append((str(path), clip.label, clip.speaker, clip.text, corpus.name, duration_s, rate_hz, digest))
     attrs["missing"] += _missing(corpus, {clip.name for _, clip in clips})
     return rows

@@ -4,10 +4,7 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from serlib import audio
-from serlib.audio import MOST_SAMPLES, blocks, file_digest, too_long
 from serlib.utils import SerlibError, progress, shown
 
 
@@ -26,8 +23,8 @@ def read_all(paths, *, desc="", show=None):
 
     Yields
     ------
-    (digest, duration_s, rate_hz, fault) for each file, in order; fault is None, or why it cannot be used, as the end
-    of a sentence that begins with the file's name.
+    (digest, duration_s, rate_hz, fault, notes) for each file, in order; fault is None, or why it cannot be used, and
+    notes say what is odd and was mended; each is the end of a sentence that begins with the file's name.
     """
     known = {}
     pool = ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2)))
@@ -42,34 +39,27 @@ def _read(path, known):
     try:
         str(path).encode()
         if not stat.S_ISREG(path.stat().st_mode):
-            return "", 0.0, 0, "is no ordinary file; delete it"
+            return "", 0.0, 0, "is no ordinary file; delete it", []
         with open(path, "rb", buffering=0) as file:
-            digest = file_digest(file)
+            digest = audio.file_digest(file)
             if digest not in known:  # a copy of a file needs no second look
                 known[digest] = _judge(file, path)
             return digest, *known[digest]
     except FileNotFoundError:
         what = "is a link that leads nowhere; delete it" if path.is_symlink() else "does not exist; check its path"
-        return "", 0.0, 0, what
+        return "", 0.0, 0, what, []
     except UnicodeEncodeError:
-        return "", 0.0, 0, "has a name that is not UTF-8; rename it"
+        return "", 0.0, 0, "has a name that is not UTF-8; rename it", []
     except (OSError, ValueError) as error:  # ValueError: a table names a path with a zero byte
         what = getattr(error, "strerror", None) or error
-        return "", 0.0, 0, f"cannot be read ({what}); mend that or delete it"
+        return "", 0.0, 0, f"cannot be read ({what}); mend that", []
     except Exception as error:  # whatever a decoder may come up with: one file does not stop the index
-        return "", 0.0, 0, f"cannot be decoded ({error}); delete it or download it again"
+        return "", 0.0, 0, f"cannot be decoded ({error}); download or copy it again", []
 
 
 def _judge(file, path):
-    """(duration_s, rate_hz, fault) of an open file; the extremes of its blocks tell whether it is silent or NaN."""
-    extremes, samples = [], 0
+    """(duration_s, rate_hz, fault, notes) of an open file."""
     try:
-        for block, rate_hz in blocks(file, path):
-            extremes += [block.min(), block.max()] if len(block) else []
-            samples += len(block)
-            if samples > MOST_SAMPLES:
-                raise SerlibError(too_long(path, rate_hz))
+        return audio.survey(file, path)
     except SerlibError as error:
-        return 0.0, 0, str(error).removeprefix(shown(path)).strip()
-    one = samples == len(block)
-    return samples / rate_hz, rate_hz, audio.fault(block, rate_hz) if one else audio.fault(np.array(extremes), 1)
+        return 0.0, 0, str(error).removeprefix(shown(path)).lstrip(", "), []

@@ -77,11 +77,11 @@ def answers(run, *, voice=None):
         values = [example(y, rate_hz, run.spec) for y in clips]
         if run.normalise == "speaker":
             values = [normalisation.z_score(value, *voice) for value in values]
-        found = np.empty((len(clips), len(run.labels)))
+        probabilities = np.empty((len(clips), len(run.labels)))
         for shape in {value.shape for value in values}:  # trimming leaves some with fewer frames
             alike = [i for i, value in enumerate(values) if value.shape == shape]
-            found[alike] = run.probabilities(np.concatenate([values[i] for i in alike]))
-        return found
+            probabilities[alike] = run.probabilities(np.concatenate([values[i] for i in alike]))
+        return probabilities
 
     return ask
 

@@ -92,8 +92,8 @@ def unit(speakers, texts):
         The group of each clip; None where each clip is its own.
     """
     for what, names in (("speaker", speakers), ("text", texts)):
-        codes, found = pd.factorize(names)
-        if len(found) >= MIN_GROUPS:
+        codes, names_of_groups = pd.factorize(names)
+        if len(names_of_groups) >= MIN_GROUPS:
             return what, codes
     return "clip", None
 
@@ -128,10 +128,10 @@ def intervals(true, guess, groups, k, *, resamples, seed):
     hits, support = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)
     recall = np.divide(hits, support, out=np.full(hits.shape, np.nan), where=support > 0)
     accuracy, uar = hits.sum(axis=1) / support.sum(axis=1), np.nanmean(recall, axis=1)
-    drawn = np.column_stack([accuracy, uar, recall])
-    known = ~np.isnan(drawn).all(axis=0)
+    figures = np.column_stack([accuracy, uar, recall])
+    defined = ~np.isnan(figures).all(axis=0)
     out = np.full((2, k + 2), np.nan)
-    out[:, known] = np.nanpercentile(drawn[:, known], [2.5, 97.5], axis=0)
+    out[:, defined] = np.nanpercentile(figures[:, defined], [2.5, 97.5], axis=0)
     return out
 
 
@@ -145,17 +145,17 @@ def by_class(true, guess, labels, intervals):
 
 def by_speaker(true, guess, names, labels):
     """Accuracy, UAR and n of each speaker; recall of each speaker and class. Empty where nobody is named."""
-    rows, recalls, found = [], [], natsorted(set(names)) if any(names) else []
-    for name in found:
+    rows, recalls, speakers = [], [], natsorted(set(names)) if any(names) else []
+    for name in speakers:
         of = names == name
         support, hits = (np.bincount(x, minlength=len(labels)) for x in (true[of], true[of & (true == guess)]))
         recall = np.divide(hits, support, out=np.full(len(labels), np.nan), where=support > 0)
         rows.append({"accuracy": hits.sum() / of.sum(), "uar": np.nanmean(recall), "n": int(of.sum())})
         recalls.append(recall)
-    found = pd.Index(found, name="speaker", dtype=object)
+    speakers = pd.Index(speakers, name="speaker", dtype=object)
     return (
-        pd.DataFrame(rows, index=found, columns=["accuracy", "uar", "n"]),
-        pd.DataFrame(np.array(recalls).reshape(-1, len(labels)), index=found, columns=labels),
+        pd.DataFrame(rows, index=speakers, columns=["accuracy", "uar", "n"]),
+        pd.DataFrame(np.array(recalls).reshape(-1, len(labels)), index=speakers, columns=labels),
     )
 
 

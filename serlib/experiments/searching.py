@@ -137,13 +137,19 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
         raise SerlibError("Under the published protocol validation is the test role; search with another split.")
     if metric not in ("val_accuracy", "val_loss"):
         raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
-    known = table[table.role != "test"].reset_index(drop=True)
+    visible = table[table.role != "test"].reset_index(drop=True)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        what = {"metric": metric, "seed": seed, "epochs": epochs, "clips": content(known), "space": _drawn_from(space)}
+        what = {
+            "metric": metric,
+            "seed": seed,
+            "epochs": epochs,
+            "clips": content(visible),
+            "space": _drawn_from(space),
+        }
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(out / "journal.log"))),
             study_name="search",
@@ -166,7 +172,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
                 recipe = space(trial)
                 try:
                     run = fit(
-                        recipe, known, out=out / f"trial-{number:03d}", seed=seed, epochs=epochs, resume=True,
+                        recipe, visible, out=out / f"trial-{number:03d}", seed=seed, epochs=epochs, resume=True,
                         jobs=jobs, show=show,
                     )  # fmt: skip
                     study.tell(trial, run.info["metrics"][metric])
@@ -175,10 +181,12 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
                 bar.update()
     finally:
         optuna.logging.set_verbosity(verbosity)
-    found = study.get_trials(states=over)[:trials]
-    told = [{"trial": number, "value": t.value, **t.params} for number, t in enumerate(found)]
-    if all(t.value is None for t in found):
+    over_trials = study.get_trials(states=over)[:trials]
+    rows = [{"trial": number, "value": t.value, **t.params} for number, t in enumerate(over_trials)]
+    if all(t.value is None for t in over_trials):
         raise SerlibError(f"No training in {shown(out)} came to an end; lower the learning rates of the space.")
-    best = (min if metric == "val_loss" else max)((t for t in found if t.value is not None), key=lambda t: t.value)
+    best = (min if metric == "val_loss" else max)(
+        (t for t in over_trials if t.value is not None), key=lambda t: t.value
+    )
     recipe = space(optuna.trial.FixedTrial(best.params))
-    return Search(recipe, float(best.value), dict(best.params), pd.DataFrame(told).astype({"value": float}))
+    return Search(recipe, float(best.value), dict(best.params), pd.DataFrame(rows).astype({"value": float}))

@@ -126,8 +126,8 @@ def summarise(rows, wanted, *, voiced=None):
 
     Taught in notebooks/03_mfcc.
     """
-    exact, found = np.asarray(rows, dtype=np.float64), {}
+    exact, columns = np.asarray(rows, dtype=np.float64), {}
     for names, compute in _GROUPS.items():
         if set(names) & set(wanted):
-            found |= compute(exact, voiced)
-    return np.concatenate([found[name] for name in wanted], dtype=np.float32)
+            columns |= compute(exact, voiced)
+    return np.concatenate([columns[name] for name in wanted], dtype=np.float32)

@@ -122,9 +122,9 @@ def distance_db(y, x, spec):
     band counts as just that far below it.
     """
     bands = dataclasses.replace(spec, kinds=("logmel",), summary=(), frames=None)
-    ours, theirs = (extract_clip(sound, spec.rate_hz, bands) for sound in (y, x))
-    floor = ours.max() - HEARD_DB
-    return float(np.sqrt(np.mean((np.maximum(ours, floor) - np.maximum(theirs, floor)) ** 2)))
+    one, other = (extract_clip(sound, spec.rate_hz, bands) for sound in (y, x))
+    floor = one.max() - HEARD_DB
+    return float(np.sqrt(np.mean((np.maximum(one, floor) - np.maximum(other, floor)) ** 2)))
 
 
 def pitch_kept(y, x, spec):
@@ -140,6 +140,6 @@ def pitch_kept(y, x, spec):
     float, from 0 to 1. NaN for silence.
     """
     f0 = dataclasses.replace(spec, kinds=("f0", "rms"), summary=(), frames=None)
-    (ours, loudness), (theirs, _) = (extract_clip(sound, spec.rate_hz, f0).T for sound in (y, x))
+    (first_f0, loudness), (other_f0, _) = (extract_clip(sound, spec.rate_hz, f0).T for sound in (y, x))
     loud = loudness > LOUD * loudness.max()
-    return float(np.mean(abs(np.log2(theirs[loud] / ours[loud])) < 1 / 12)) if loud.any() else float("nan")
+    return float(np.mean(abs(np.log2(other_f0[loud] / first_f0[loud])) < 1 / 12)) if loud.any() else float("nan")

@@ -78,7 +78,7 @@ def voices(values, table):
     return {name: statistics(np.asarray(values[who == name])) for name in dict.fromkeys(who)}
 
 
-def by_speaker(values, table, found):
+def by_speaker(values, table, statistics_of):
     """Z-score each clip with the statistics of its speaker.
 
     Parameters
@@ -87,7 +87,7 @@ def by_speaker(values, table, found):
         Features of `table`.
     table : pd.DataFrame
         With `speaker` and `corpus`.
-    found : dict
+    statistics_of : dict
         From `voices`, of these clips or of others of the same speakers.
 
     Returns
@@ -96,7 +96,7 @@ def by_speaker(values, table, found):
     """
     who, out = who_speaks(table), np.empty(values.shape, np.float32)
     for name in dict.fromkeys(who):
-        out[who == name] = z_score(np.asarray(values[who == name]), *found[name])
+        out[who == name] = z_score(np.asarray(values[who == name]), *statistics_of[name])
     return out
 
 
@@ -126,8 +126,8 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
         values = values[:, : extracted.lengths.max()]  # trimming leaves less than the files promise
     if normalise != "speaker":
         return values, None
-    found = voices(values, table)
-    return by_speaker(values, table, found), found
+    statistics_of = voices(values, table)
+    return by_speaker(values, table, statistics_of), statistics_of
 
 
 def who_speaks(table):

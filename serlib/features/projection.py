@@ -58,8 +58,8 @@ def map_points(values, *, method="pca", seed=0):
     if not np.isfinite(values).all():
         raise SerlibError("The features hold NaN or infinity; extract them again")
     scaled = StandardScaler().fit_transform(values)
-    wanted = 2 if method == "pca" else COMPONENTS
-    points = PCA(min(wanted, *scaled.shape), svd_solver="full").fit_transform(scaled)
+    components = 2 if method == "pca" else COMPONENTS
+    points = PCA(min(components, *scaled.shape), svd_solver="full").fit_transform(scaled)
     if method == "tsne":
         points = _tsne(points, seed)
     return points if points.shape[1] == 2 else np.pad(points, ((0, 0), (0, 1)))  # one column has one direction

@@ -34,8 +34,8 @@ class Functionals(keras.layers.Layer):
     def call(self, x):
         """[shape=(clips, frames, d)] in, [shape=(clips, len(wanted) * d)] out; zero frames at the end are padding."""
         real = real_frames(x)
-        found = _Frames(x, real).functionals(x[:, :, self.voiced] > 0.5)
-        return ops.concatenate([found[name] for name in self.wanted], axis=-1)
+        columns = _Frames(x, real).functionals(x[:, :, self.voiced] > 0.5)
+        return ops.concatenate([columns[name] for name in self.wanted], axis=-1)
 
     def compute_mask(self, x, previous_mask=None):
         """None: there are no frames any more."""
@@ -61,43 +61,43 @@ class _Frames:
         std = ops.sqrt(self.mean(ops.square(around)))
         scored = around / (std + functionals.TINY)[:, None]
         lowest, highest = (ops.min(self.filled(x, 1e30), axis=1), ops.max(self.filled(x, -1e30), axis=1))
-        found = {"mean": mean, "std": std, "min": lowest, "max": highest, "range": highest - lowest}
+        columns = {"mean": mean, "std": std, "min": lowest, "max": highest, "range": highest - lowest}
         levels = self.percentiles(x, (0.05, 0.25, 0.5, 0.75, 0.95))
-        found |= dict(zip(("p5", "p25", "median", "p75", "p95"), levels, strict=True))
+        columns |= dict(zip(("p5", "p25", "median", "p75", "p95"), levels, strict=True))
         # trends
         t = ops.cast(self.index, x.dtype)
         time = zero(((t - (n - 1) / 2) / n)[..., None], self.real)
         bow = zero(ops.square(time) - self.mean(ops.square(time))[:, None], self.real)
-        found["slope"] = ops.sum(time * around, axis=1) / ops.maximum(
+        columns["slope"] = ops.sum(time * around, axis=1) / ops.maximum(
             ops.sum(ops.square(time), axis=1), functionals.TINY
         )
-        found["curvature"] = ops.sum(bow * around, axis=1) / n
+        columns["curvature"] = ops.sum(bow * around, axis=1) / n
         third = ops.maximum(self.n // 3, 1)[:, None]
-        found["start"] = self.mean(x, self.index < third) - mean
-        found["end"] = self.mean(x, (self.index >= self.n[:, None] - third) & self.real) - mean
+        columns["start"] = self.mean(x, self.index < third) - mean
+        columns["end"] = self.mean(x, (self.index >= self.n[:, None] - third) & self.real) - mean
         # changes
         delta = self.gradient(x)
         delta2 = self.gradient(delta)
-        found["delta_std"], found["delta2_std"] = self.std(delta), self.std(delta2)
-        found["delta_p10"], found["delta_p90"] = self.percentiles(delta, (0.1, 0.9))
-        found["delta_abs"] = self.mean(ops.abs(delta))
+        columns["delta_std"], columns["delta2_std"] = self.std(delta), self.std(delta2)
+        columns["delta_p10"], columns["delta_p90"] = self.percentiles(delta, (0.1, 0.9))
+        columns["delta_abs"] = self.mean(ops.abs(delta))
         # shape
-        found["skew"] = self.mean(scored**3)
-        found["kurtosis"] = ops.minimum(self.mean(scored**4), functionals.KURTOSIS_LIMIT)
+        columns["skew"] = self.mean(scored**3)
+        columns["kurtosis"] = ops.minimum(self.mean(scored**4), functionals.KURTOSIS_LIMIT)
         sign = ops.sign(around)
         crossed = ops.cast(ops.not_equal(self.ahead(sign, 1), sign), x.dtype)
         inner = (self.index < self.n[:, None] - 1)[..., None]
-        found["crossings"] = ops.sum(ops.where(inner, crossed, 0.0), axis=1) / ops.maximum(n - 1, 1.0)
+        columns["crossings"] = ops.sum(ops.where(inner, crossed, 0.0), axis=1) / ops.maximum(n - 1, 1.0)
         # rhythm
         for lag in functionals.LAGS:
             pairs = ops.sum(self.ahead(scored, lag) * scored, axis=1)  # beyond the end scored is zero
-            found[f"repeat_{lag}"] = ops.where(n > lag, pairs / ops.maximum(n - lag, 1.0), 0.0)
+            columns[f"repeat_{lag}"] = ops.where(n > lag, pairs / ops.maximum(n - lag, 1.0), 0.0)
         # voice
         inside, outside = (self.enough(which & self.real) for which in (voiced, ~voiced))
-        found["voiced_mean"], found["voiced_std"] = self.mean(x, inside), self.std(x, inside)
-        found["unvoiced_mean"] = self.mean(x, outside)
-        found["voiced_contrast"] = found["voiced_mean"] - found["unvoiced_mean"]
-        return found
+        columns["voiced_mean"], columns["voiced_std"] = self.mean(x, inside), self.std(x, inside)
+        columns["unvoiced_mean"] = self.mean(x, outside)
+        columns["voiced_contrast"] = columns["voiced_mean"] - columns["unvoiced_mean"]
+        return columns
 
     def filled(self, x, value):
         """Padding set to a value."""

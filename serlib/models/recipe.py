@@ -142,16 +142,16 @@ class Recipe:
     reported: float | None = None
 
     def __post_init__(self):
-        for what, known in (
+        for what, choices in (
             ("normalise", NORMALISATIONS),
             ("loss", LOSSES),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("keep", ("last", "best")),
         ):
-            if getattr(self, what) not in known:
+            if getattr(self, what) not in choices:
                 raise SerlibError(
-                    f"The recipe {self.name} has {what} '{getattr(self, what)}'; choose one of {', '.join(known)}."
+                    f"The recipe {self.name} has {what} '{getattr(self, what)}'; choose one of {', '.join(choices)}."
                 )
         if self.normalise == "utterance" and self.features.summary:
             raise SerlibError(

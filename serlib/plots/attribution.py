@@ -12,7 +12,7 @@ FOR, AGAINST, OPACITY = "#ff961e", "#5aa0ff", 0.75
 
 
 @drawn
-def occlusion(y, rate_hz, found, *, answer="the answer", title="What drove the answer"):
+def occlusion(y, rate_hz, result, *, answer="the answer", title="What drove the answer"):
     """What an answer loses when a piece of the clip is occluded, over the clip's spectrogram.
 
     Parameters
@@ -20,7 +20,7 @@ def occlusion(y, rate_hz, found, *, answer="the answer", title="What drove the a
     y : np.ndarray [shape=(n,)]
         The clip.
     rate_hz : int
-    found : serlib.evaluation.attribution.Occlusion
+    result : serlib.evaluation.attribution.Occlusion
         Of that clip.
     answer : str
         Label of the answer that was asked about.
@@ -38,28 +38,28 @@ def occlusion(y, rate_hz, found, *, answer="the answer", title="What drove the a
     options = {"height_ratios": (1, 2.4), "width_ratios": (4, 1), "sharex": "col", "sharey": "row"}
     figure, ((over_time, corner), (map_, over_hz)) = panels(2, 2, size=(11, 5.8), **options)
     corner.set_visible(False)
-    top = librosa.hz_to_mel(found.edges_hz[-1])
+    top = librosa.hz_to_mel(result.edges_hz[-1])
     place = {"extent": (0, len(y) / rate_hz, 0, top), "interpolation": "nearest"}
     mels = librosa.feature.melspectrogram(
-        y=np.asarray(y, dtype=np.float32), sr=rate_hz, n_fft=1024, hop_length=256, fmax=found.edges_hz[-1]
+        y=np.asarray(y, dtype=np.float32), sr=rate_hz, n_fft=1024, hop_length=256, fmax=result.edges_hz[-1]
     )
     map_.imshow(librosa.power_to_db(mels, ref=np.max), cmap="gray", vmin=-80, vmax=20, **place)
-    largest = max(float(abs(found.pieces).max()), np.finfo(float).tiny)
-    share = (found.pieces / largest).T
+    largest = max(float(abs(result.pieces).max()), np.finfo(float).tiny)
+    share = (result.pieces / largest).T
     colours = np.where(share[..., np.newaxis] > 0, to_rgba(FOR), to_rgba(AGAINST))
     colours[..., 3] = OPACITY * abs(share)
     map_.imshow(colours, **place)
     map_.set_title(f"one piece, at most {_points(largest)}", fontsize=12, fontweight="normal")
-    ticks = [hz for hz in MEL_TICKS_HZ if hz < found.edges_hz[-1] + 1 and hz != 250]
+    ticks = [hz for hz in MEL_TICKS_HZ if hz < result.edges_hz[-1] + 1 and hz != 250]
     map_.set_yticks([librosa.hz_to_mel(hz) for hz in ticks], [str(hz) for hz in ticks])
     map_.set(xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)", xlim=(0, len(y) / rate_hz))
 
-    widths, heights = np.diff(found.edges_s), np.diff(librosa.hz_to_mel(found.edges_hz))
+    widths, heights = np.diff(result.edges_s), np.diff(librosa.hz_to_mel(result.edges_hz))
     look = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
-    shades = [FOR if value > 0 else AGAINST for value in found.windows]
-    over_time.bar(found.edges_s[:-1], 100 * found.windows, widths, color=shades, **look)
-    shades = [FOR if value > 0 else AGAINST for value in found.bands]
-    over_hz.barh(librosa.hz_to_mel(found.edges_hz[:-1]), 100 * found.bands, heights, color=shades, **look)
+    shades = [FOR if value > 0 else AGAINST for value in result.windows]
+    over_time.bar(result.edges_s[:-1], 100 * result.windows, widths, color=shades, **look)
+    shades = [FOR if value > 0 else AGAINST for value in result.bands]
+    over_hz.barh(librosa.hz_to_mel(result.edges_hz[:-1]), 100 * result.bands, heights, color=shades, **look)
     over_time.axhline(0, color=INK, linewidth=1)
     over_hz.axvline(0, color=INK, linewidth=1)
     over_time.set_ylabel("Loss\n(points)")
@@ -69,13 +69,13 @@ def occlusion(y, rate_hz, found, *, answer="the answer", title="What drove the a
     handles = [Patch(color=FOR, label="spoke for it"), Patch(color=AGAINST, label="spoke against it")]
     figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.99, 0.93))
     heading(figure, title)
-    when, where = (int(values.argmax()) for values in (found.windows, found.bands))
+    when, where = (int(values.argmax()) for values in (result.windows, result.bands))
     return described(
         figure,
-        f"{title}: {answer} has {found.probability:.0%}. It loses most without the window from "
-        f"{found.edges_s[when]:.2f} to {found.edges_s[when + 1]:.2f} s ({_points(found.windows[when])}) and without "
-        f"the band from {found.edges_hz[where]:.0f} to {found.edges_hz[where + 1]:.0f} Hz "
-        f"({_points(found.bands[where])}); one piece changes it by {_points(largest)} at most.",
+        f"{title}: {answer} has {result.probability:.0%}. It loses most without the window from "
+        f"{result.edges_s[when]:.2f} to {result.edges_s[when + 1]:.2f} s ({_points(result.windows[when])}) and without "
+        f"the band from {result.edges_hz[where]:.0f} to {result.edges_hz[where + 1]:.0f} Hz "
+        f"({_points(result.bands[where])}); one piece changes it by {_points(largest)} at most.",
     )
 
 

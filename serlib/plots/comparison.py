@@ -59,8 +59,8 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
             markersize=8, capsize=4, linewidth=2, label=split,
         )  # fmt: skip
         reported = np.array([100 * row["reported"] for _, row in there], dtype=float)
-        known = ~np.isnan(reported) & (metric == "accuracy")
-        ax.plot(reported[known], y[known], "|", **REPORTED)
+        is_reported = ~np.isnan(reported) & (metric == "accuracy")
+        ax.plot(reported[is_reported], y[is_reported], "|", **REPORTED)
     if metric == "accuracy" and table["reported"].notna().any():
         ax.plot([], [], "|", label="reported", **REPORTED)
     for y in range(len(order) - 1):
@@ -75,9 +75,11 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     if marked.any():
         ax.set_xlabel(f"{ax.get_xlabel()}\n{MARKED}")
-    told = []
+    sentences = []
     for split in splits:
         there = [name for name in reversed(order) if (name, split) in rows.index]
-        told.append(f"{split}: " + listed((name, f"{100 * rows.loc[(name, split)][metric]:.0f} %") for name in there))
-    text = f"{METRICS[metric]} of {len(order)} recipes with 95 % intervals by split; {'; '.join(told)}."
+        sentences.append(
+            f"{split}: " + listed((name, f"{100 * rows.loc[(name, split)][metric]:.0f} %") for name in there)
+        )
+    text = f"{METRICS[metric]} of {len(order)} recipes with 95 % intervals by split; {'; '.join(sentences)}."
     return described(out, text)

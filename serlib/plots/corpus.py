@@ -86,11 +86,11 @@ def _boxes(ax, table, value):
     for i, label in enumerate(labels):
         for j, speaker in enumerate(parts):
             of = (table["label"] == label) & (True if speaker is None else table["speaker"].astype(str) == speaker)
-            found = table.loc[of, value].dropna()
-            if found.empty:
+            values = table.loc[of, value].dropna()
+            if values.empty:
                 continue
             box = ax.boxplot(
-                found,
+                values,
                 positions=[i + (j - (len(parts) - 1) / 2) * width],
                 widths=0.85 * width,
                 whis=(5, 95),

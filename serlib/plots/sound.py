@@ -184,10 +184,10 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
     bottom.plot(np.arange(len(loudness_db)) * hop_s, loudness_db, color=colour(label) if label else MAIN)
     bottom.set(xlabel="Time (s)", ylabel="Loudness (dB)", xlim=(0, len(y) / rate_hz))
     bottom.grid(axis="y")
-    heard = voiced[np.isfinite(voiced)]
+    voiced_hz = voiced[np.isfinite(voiced)]
     pitch = "no voice"
-    if len(heard):
-        pitch = f"pitch {heard.min():.0f} to {heard.max():.0f} Hz, median {np.median(heard):.0f} Hz"
+    if len(voiced_hz):
+        pitch = f"pitch {voiced_hz.min():.0f} to {voiced_hz.max():.0f} Hz, median {np.median(voiced_hz):.0f} Hz"
     return described(
         figure,
         f"Mel spectrogram{f' of {label} speech' if label else ''} with the pitch contour on it and loudness below: "

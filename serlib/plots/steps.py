@@ -147,8 +147,8 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     """
     ax, out = canvas(ax, size=(10, 4))
     weights = np.asarray(weights)
-    hz, chosen = np.linspace(0, rate_hz / 2, weights.shape[1]), range(0, len(weights), every)
-    for i, shade in zip(chosen, _ramp(len(chosen)), strict=True):
+    hz, numbers = np.linspace(0, rate_hz / 2, weights.shape[1]), range(0, len(weights), every)
+    for i, shade in zip(numbers, _ramp(len(numbers)), strict=True):
         ax.plot(hz, weights[i], color=shade, linewidth=1.5)
     ax.set(
         title=title,
@@ -160,7 +160,7 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     centres = hz[weights.argmax(axis=1)]
     return described(
         out,
-        f"{len(chosen)} of {len(weights)} triangular mel filters; the first peaks at {centres[0]:.0f} Hz, the "
+        f"{len(numbers)} of {len(weights)} triangular mel filters; the first peaks at {centres[0]:.0f} Hz, the "
         f"last at {centres[-1]:.0f} Hz; they grow wider with frequency.",
     )
 

@@ -29,15 +29,15 @@ def curves(history, *, best="val_loss", validation="validation", title="Training
     table = pd.DataFrame(dict(history)).reset_index(drop=True)
     epoch = table["epoch"].to_numpy() if "epoch" in table else np.arange(1, len(table) + 1)
     figure, ((left, right),) = panels(1, 2, size=(12, 4.6))
-    chosen = None
+    best_row = None
     if best in table and table[best].notna().any():
-        chosen = int(table[best].idxmin() if "loss" in best else table[best].idxmax())
+        best_row = int(table[best].idxmin() if "loss" in best else table[best].idxmax())
     for ax, name, scale in ((left, "loss", 1), (right, "accuracy", 100)):
         for column, label, shade, style in ((name, "train", MAIN, "-"), (f"val_{name}", validation, SECOND, "--")):
             if column in table:
                 ax.plot(epoch, scale * table[column], style, color=shade, label=label, marker="o", markersize=4)
-        if chosen is not None:
-            ax.axvline(epoch[chosen], color=FAINT, linestyle=":", label=f"best epoch ({epoch[chosen]})")
+        if best_row is not None:
+            ax.axvline(epoch[best_row], color=FAINT, linestyle=":", label=f"best epoch ({epoch[best_row]})")
         ax.set(xlabel="Epoch", ylabel="Loss (cross-entropy)" if name == "loss" else "Accuracy (%)")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid()
@@ -45,5 +45,5 @@ def curves(history, *, best="val_loss", validation="validation", title="Training
     right.legend(loc="lower right")
     last = table.iloc[-1]
     ends = listed((c, f"{last[c]:.3f}") for c in ("loss", "accuracy", "val_loss", "val_accuracy") if c in table)
-    at = f"; best {best} in epoch {epoch[chosen]}" if chosen is not None else ""
+    at = f"; best {best} in epoch {epoch[best_row]}" if best_row is not None else ""
     return described(figure, f"Training curves over {len(table)} epochs; in the last: {ends}{at}.")

@@ -87,8 +87,8 @@ def fit_temperature(true, probabilities):
     target[np.arange(n), true] = (n + 1) / (n + 2)
 
     def surprise(log_temperature):
-        found = tempered(probabilities, np.exp(log_temperature))
-        return -(target * np.log(np.maximum(found, np.finfo(float).tiny))).sum(axis=1).mean()
+        probabilities_at = tempered(probabilities, np.exp(log_temperature))
+        return -(target * np.log(np.maximum(probabilities_at, np.finfo(float).tiny))).sum(axis=1).mean()
 
     return float(np.exp(minimize_scalar(surprise, bounds=np.log([COLDEST, HOTTEST]), method="bounded").x))
 

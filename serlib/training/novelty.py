@@ -58,17 +58,17 @@ def learn(table, *, jobs=None, show=None):
     from sklearn.covariance import LedoitWolf
 
     # Of all clips, so that every split of a corpus finds them in the cache; only the training role is looked at.
-    found, train = extract(table, SPEC, jobs=jobs, show=show), (table.role == "train").to_numpy()
-    points = _points(np.asarray(found.values[train], np.float64))
+    extracted, train = extract(table, SPEC, jobs=jobs, show=show), (table.role == "train").to_numpy()
+    points = _points(np.asarray(extracted.values[train], np.float64))
     mean, scale = normalisation.statistics(points)
     precision = LedoitWolf(assume_centered=True).fit((points - mean) / scale).precision_ / np.outer(scale, scale)
-    learned = {"mean": _short(mean), "precision": [_short(row) for row in precision]}
-    sound_s = found.lengths[train] * SPEC.hop / SPEC.rate_hz
+    domain = {"mean": _short(mean), "precision": [_short(row) for row in precision]}
+    sound_s = extracted.lengths[train] * SPEC.hop / SPEC.rate_hz
     return {
-        "limit": round(MARGIN * float(np.quantile(_distances(points, learned), 0.99)), 4),
+        "limit": round(MARGIN * float(np.quantile(_distances(points, domain), 0.99)), 4),
         "shortest_s": round(SHORTER * float(np.quantile(sound_s, 0.01)), 3),
         "longest_s": round(LONGER * float(table.duration_s[train].max()), 3),
-        **learned,
+        **domain,
     }
 
 

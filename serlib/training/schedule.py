@@ -166,8 +166,8 @@ def balanced(y, rng):
     """
     label = y.argmax(axis=1)
     groups = [np.flatnonzero(label == one) for one in rng.permutation(np.unique(label))]
-    drawn = []
+    positions = []
     for share, group in zip(np.array_split(np.arange(len(y)), len(groups)), groups, strict=True):
         rounds = -(-len(share) // len(group))
-        drawn.append(np.concatenate([rng.permutation(group) for _ in range(rounds)])[: len(share)])
-    return rng.permutation(np.concatenate(drawn))
+        positions.append(np.concatenate([rng.permutation(group) for _ in range(rounds)])[: len(share)])
+    return rng.permutation(np.concatenate(positions))

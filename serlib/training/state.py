@@ -54,6 +54,13 @@ class Training:
     epochs: int
     out: Path
 
+    def __post_init__(self):
+        if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
+            raise SerlibError(
+                "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
+                "serlib.split last of all."
+            )
+
     @functools.cached_property
     def labels(self):
         """Labels in the order of the model's outputs."""
@@ -67,11 +74,6 @@ class Training:
     @functools.cached_property
     def plan(self):
         """What makes two trainings the same training, as JSON can hold it."""
-        if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
-            raise SerlibError(
-                "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
-                "serlib.split last of all."
-            )
         return {
             "recipe": self.recipe.to_dict(),
             "epochs": self.epochs,

@@ -160,14 +160,14 @@ def stretches(timeline, duration_s):
     """
     middles = ((timeline.start_s + timeline.end_s) / 2).to_numpy()
     edges = [0.0, *(middles[1:] + middles[:-1]) / 2, duration_s]
-    found = []
+    pieces = []
     for start_s, end_s, label in zip(edges[:-1], edges[1:], timeline.label, strict=True):
-        if found and found[-1]["label"] == label:
-            found[-1]["end_s"] = end_s
+        if pieces and pieces[-1]["label"] == label:
+            pieces[-1]["end_s"] = end_s
         else:
             colour = FAINT if label == UNSURE else plots.colour(label)
-            found.append({"start_s": start_s, "end_s": end_s, "label": label, "colour": colour})
-    return found
+            pieces.append({"start_s": start_s, "end_s": end_s, "label": label, "colour": colour})
+    return pieces
 
 
 def _contours(y, rate_hz, fmax_hz):
@@ -182,8 +182,8 @@ def _contours(y, rate_hz, fmax_hz):
             ("pitch f0 (Hz)", PITCH, height_of(f0_hz.to_numpy(), fmax_hz)),
         )
     ]
-    heard = f0_hz.dropna()
-    pitch = f"pitch {heard.min():.0f} to {heard.max():.0f} Hz" if len(heard) else "no voice"
+    voiced_hz = f0_hz.dropna()
+    pitch = f"pitch {voiced_hz.min():.0f} to {voiced_hz.max():.0f} Hz" if len(voiced_hz) else "no voice"
     return lines, f" Over it pitch and energy: {pitch}."
 
 

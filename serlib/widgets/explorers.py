@@ -62,18 +62,18 @@ class Explorer(ipywidgets.VBox):
 
     def _load(self, _=None):
         """Show what the menus name; all of it, since the axes are common."""
-        found = {}
+        loaded = {}
         for number, menus in enumerate(self.menus):
             fault = ""
             try:
                 clip = find_clip(self._index, **{name: menu.value for name, menu in menus.items()})
-                found[number] = clip, *audio.load(clip.speech)
+                loaded[number] = clip, *audio.load(clip.speech)
             except SerlibError as missing:  # TESS lacks two
                 fault = escape(str(missing))
             self.says[number].value = fault
             self.scopes[number].layout.display = "none" if fault else None
-        shared = common([(y, rate_hz) for _, y, rate_hz in found.values()]) if found else {}
-        for number, (clip, y, rate_hz) in found.items():
+        shared = common([(y, rate_hz) for _, y, rate_hz in loaded.values()]) if loaded else {}
+        for number, (clip, y, rate_hz) in loaded.items():
             options = {"title": named(clip), "label": clip.label, "contours": True}
             self.scopes[number].load(y, rate_hz, **options, **shared)
 

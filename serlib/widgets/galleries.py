@@ -42,8 +42,8 @@ def confused(report, label, predicted, *, threshold=0.0, surest_first=True):
     Taught in notebooks/05_evaluate.
     """
     table = report.predictions
-    wanted = (table["label"] == label) & (table["predicted"] == predicted) & (table["confidence"] >= threshold)
-    return table[wanted].sort_values("confidence", ascending=not surest_first, kind="stable")
+    is_of_cell = (table["label"] == label) & (table["predicted"] == predicted) & (table["confidence"] >= threshold)
+    return table[is_of_cell].sort_values("confidence", ascending=not surest_first, kind="stable")
 
 
 def answered(report, threshold=0.0):
@@ -85,19 +85,19 @@ def abstained(report, threshold):
     )
 
 
-def drove(found):
+def drove(result):
     """What drove an answer, in a sentence.
 
     Parameters
     ----------
-    found : serlib.evaluation.attribution.Occlusion
+    result : serlib.evaluation.attribution.Occlusion
 
     Returns
     -------
     str
     """
     parts = []
-    for values, edges, unit in ((found.windows, found.edges_s, "s"), (found.bands, found.edges_hz, "Hz")):
+    for values, edges, unit in ((result.windows, result.edges_s, "s"), (result.bands, result.edges_hz, "Hz")):
         k = int(values.argmax())
         if values[k] >= LEAST:
             places = 2 if unit == "s" else 0
@@ -105,7 +105,7 @@ def drove(found):
             parts.append(f"{100 * values[k]:.0f} points without {span}")
     if not parts:
         return "No single stretch of time or frequency carries this answer: without any one of them it stays."
-    return f"Of its {100 * found.probability:.0f} points the answer loses {' and '.join(parts)}."
+    return f"Of its {100 * result.probability:.0f} points the answer loses {' and '.join(parts)}."
 
 
 class Confusion(anywidget.AnyWidget):
@@ -191,9 +191,9 @@ class Gallery(ipywidgets.VBox):
 
     def _list(self, _=None):
         """List the clips of the chosen cell and show the first, or the one that was shown if it is still there."""
-        meant, heard = (self._report.labels[k] for k in self.matrix.chosen)
-        found = confused(self._report, meant, heard, threshold=self.threshold.value, surest_first=self.order.value)
-        options = [(f"{row.confidence:.0%}  {row.speaker}: {row.text}", i) for i, row in found.iterrows()]
+        meant, answer = (self._report.labels[k] for k in self.matrix.chosen)
+        clips = confused(self._report, meant, answer, threshold=self.threshold.value, surest_first=self.order.value)
+        options = [(f"{row.confidence:.0%}  {row.speaker}: {row.text}", i) for i, row in clips.iterrows()]
         if list(self.clips.options) != options:
             self.clips.options = options
         if self.clips.value is None and options:
@@ -222,10 +222,10 @@ class Gallery(ipywidgets.VBox):
             y, rate_hz = audio.load(clip.speech)
             answer = self._report.labels.index(clip.predicted)
             self._found[row] = occlusion(answers(self._run, voice=self._voice(clip)), y, rate_hz, answer=answer)
-        found = self._found[row]
-        self.says.value = escape(drove(found))
-        if abs(found.pieces).max() >= LEAST:
-            self.scope.overlay = overlay_image(found.pieces)
+        result = self._found[row]
+        self.says.value = escape(drove(result))
+        if abs(result.pieces).max() >= LEAST:
+            self.scope.overlay = overlay_image(result.pieces)
 
     def _voice(self, clip):
         """Mean and scale of the speaker's features, where the run normalises by speaker."""

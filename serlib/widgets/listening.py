@@ -1,8 +1,8 @@
 """Speak to a model: the microphone of the browser, answers while one speaks, takes that are kept (`live`)."""
 
 import csv
+import dataclasses
 import io
-import tempfile
 import time
 from html import escape
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import traitlets
 
 from serlib import audio, plots
+from serlib.audio import AUDIO_SUFFIXES
 from serlib.corpora import folder as own
 from serlib.corpora.corpus import normal_label
 from serlib.utils import UNKNOWN, SerlibError, data_dir, disk_fault, shown
@@ -190,6 +191,8 @@ class Microphone(anywidget.AnyWidget):
         page's own time of the last sound that was heard, from which it computes its `latency_s`.
     latency_s : float
         From the end of that sound to the answer on the page.
+    accept : str
+        What the page's file dialog offers: every suffix that may hold sound.
     """
 
     _esm = Path(__file__).with_name("live.js")
@@ -198,6 +201,7 @@ class Microphone(anywidget.AnyWidget):
     recording = traitlets.Bool(False).tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
     latency_s = traitlets.Float(0.0).tag(sync=True)
+    accept = traitlets.Unicode(",".join(["audio/*", "video/*", *AUDIO_SUFFIXES])).tag(sync=True)
 
     def __init__(self, listener, on_take):
         super().__init__()
@@ -230,16 +234,14 @@ class Microphone(anywidget.AnyWidget):
 
     def _opened(self, name, data):
         recognizer = self._listener.recognizer
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "recording"  # the page's name for it may be none that a file can have
-            path.write_bytes(data)
-            try:
-                y, rate_hz = audio.load(path)
-                found = recognizer.predict(y, rate_hz=rate_hz)
-            except SerlibError as error:
-                return self._on_take(name, np.zeros(0, np.float32), None, str(error).replace(shown(path), name))
+        notes = []
+        try:
+            y, rate_hz = audio.decode(data, name=name, notes=notes)
+            found = recognizer.predict(y, rate_hz=rate_hz)
+        except SerlibError as error:
+            return self._on_take(name, np.zeros(0, np.float32), None, str(error).replace("The array", name))
         self._tell(found, None, final=True)
-        self._on_take(name, y, rate_hz, found)
+        self._on_take(name, y, rate_hz, dataclasses.replace(found, note="; ".join(notes)))
 
     def _tell(self, found, stamp, *, final=False):
         bars = [(label, share, plots.colour(label)) for label, share in found.probabilities.items()]
@@ -289,7 +291,9 @@ class Live(ipywidgets.VBox):
             self.says.value = escape(found or "Nothing was heard: is the right microphone chosen, and is it on?")
             return
         if found and found.reason:
-            self.says.value = escape(f"{found.label}: {found.reason}.")
+            self.says.value = escape(f"{found.label}: {found.reason}. ")
+        if found and found.note:
+            self.says.value += escape(f"{name} {found.note}.")
         name = f"{len(self._kept) + 1} {name}"
         told = f"{found.label}, {found.confidence:.0%}" if found else "no answer"
         self._kept.append((y, rate_hz, f"{name}: {told}"))

@@ -37,7 +37,7 @@ function render({ model, el }) {
   const level = make("span", "", meter);
   const decibels = make("span", "decibels", bar);
   const pick = make("label", "pick", bar, { text: "or drop a sound file here:" });
-  const file = make("input", "", pick, { type: "file", accept: "audio/*,.wav,.flac,.ogg,.mp3,.aiff" });
+  const file = make("input", "", pick, { type: "file", accept: model.get("accept") });
   const heard = make("div", "heard", root, { "aria-live": "polite" });
   const bars = make("div", "bars", root, { role: "list", "aria-label": "Probabilities" });
   const says = make("div", "says", root, { role: "status" });

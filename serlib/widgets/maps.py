@@ -159,7 +159,7 @@ def drawing_of(index, points, axes, title):
         A trace an emotion (with the rows of its clips as `customdata`), the entries of the legend, and the ring around
         the chosen clip.
     """
-    found = groups(index, points)
+    traces = groups(index, points)
     dots = [
         {
             "type": "scattergl",
@@ -174,13 +174,13 @@ def drawing_of(index, points, axes, title):
             "showlegend": False,
             "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "opacity": 0.8},
         }
-        for group in found
+        for group in traces
     ]
     nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
     legend = [  # entries of their own, since a group's would show the symbol of its first clip
         {**nowhere, "name": escape(name), "legendgroup": name, "marker": {"symbol": symbol, "color": shade, "size": 10}}
         for name, symbol, shade in (
-            *((group["label"], SYMBOLS[0], group["colour"]) for group in found),
+            *((group["label"], SYMBOLS[0], group["colour"]) for group in traces),
             *((speaker, symbol, INK) for speaker, symbol in symbols_of(index).items()),
         )
     ]

@@ -60,12 +60,12 @@ def workings(y, spec):
         }
 
 
-def told(found, spec):
+def told(steps, spec):
     """What is kept and what is lost, in a sentence or three.
 
     Parameters
     ----------
-    found : dict
+    steps : dict
         Of `workings`.
     spec : serlib.features.FeatureSpec
 
@@ -73,16 +73,16 @@ def told(found, spec):
     -------
     str
     """
-    numbers = spec.n_mfcc * len(found["mfcc"])
+    numbers = spec.n_mfcc * len(steps["mfcc"])
     text = (
-        f"{len(found['mfcc'])} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms, one every "
-        f"{1000 * spec.hop / spec.rate_hz:.0f} ms: {numbers} numbers for {len(found['copy'])} samples. "
-        f"The copy's mel spectrum is {found['distance_db']:.1f} dB from the clip's"
+        f"{len(steps['mfcc'])} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms, one every "
+        f"{1000 * spec.hop / spec.rate_hz:.0f} ms: {numbers} numbers for {len(steps['copy'])} samples. "
+        f"The copy's mel spectrum is {steps['distance_db']:.1f} dB from the clip's"
     )
-    if np.isfinite(found["pitch_kept"]):
-        text += f"; its pitch is right in {10 * found['pitch_kept']:.0f} of 10 loud frames"
-    if found["empty"]:
-        text += f". {found['empty']} of the {spec.n_mels} bands are so narrow that no frequency falls into them"
+    if np.isfinite(steps["pitch_kept"]):
+        text += f"; its pitch is right in {10 * steps['pitch_kept']:.0f} of 10 loud frames"
+    if steps["empty"]:
+        text += f". {steps['empty']} of the {spec.n_mels} bands are so narrow that no frequency falls into them"
     return f"{text}."
 
 
@@ -136,11 +136,11 @@ class Bench(ipywidgets.VBox):
     def draw(self):
         """Compute and show everything anew."""
         spec = self.spec
-        found = workings(self._y, spec)
-        self.picture.value = page(found, spec)
-        self.says.value = escape(told(found, spec))
+        steps = workings(self._y, spec)
+        self.picture.value = page(steps, spec)
+        self.says.value = escape(told(steps, spec))
         self.scope.load(
-            found["copy"], self._rate_hz, title=f"{self._title}, from {spec.n_mfcc} MFCC", label=self._label
+            steps["copy"], self._rate_hz, title=f"{self._title}, from {spec.n_mfcc} MFCC", label=self._label
         )
 
 
@@ -196,12 +196,12 @@ STYLE = """<style>
 </style>"""
 
 
-def page(found, spec):
+def page(steps, spec):
     """The spectrogram, the mel bands and the MFCC of a clip as HTML that needs no other file.
 
     Parameters
     ----------
-    found : dict
+    steps : dict
         Of `workings`.
     spec : serlib.features.FeatureSpec
 
@@ -209,7 +209,7 @@ def page(found, spec):
     -------
     str
     """
-    mfcc = found["mfcc"][:, 1:] if spec.n_mfcc > 1 else found["mfcc"]  # number 0 is the level and outshines the others
+    mfcc = steps["mfcc"][:, 1:] if spec.n_mfcc > 1 else steps["mfcc"]  # number 0 is the level and outshines the others
     bound = max(float(np.percentile(abs(mfcc), 98)), 1e-6)
     first = spec.n_mfcc - mfcc.shape[1]
     top_khz = spec.rate_hz / 2000
@@ -218,13 +218,13 @@ def page(found, spec):
     khz = [(k / top_khz, f"{k}") for k in range(0, int(top_khz) + 1, 2)]
     frames = f"of {len(mfcc)} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms"
     panels = [
-        _panel("power", "kHz", khz, _level_image(found["levels_db"]), level, f"Spectrogram {frames}"),
-        _panel("mels", "mel band", _counted(0, spec.n_mels), _level_image(found["bands_db"]), level,
+        _panel("power", "kHz", khz, _level_image(steps["levels_db"]), level, f"Spectrogram {frames}"),
+        _panel("mels", "mel band", _counted(0, spec.n_mels), _level_image(steps["bands_db"]), level,
                f"{spec.n_mels} mel bands {frames}"),
         _panel("cepstrum", "MFCC", _counted(first, spec.n_mfcc), _value_image(mfcc / bound), value,
                f"MFCC {first} to {spec.n_mfcc - 1} {frames}"),
     ]  # fmt: skip
-    seconds = len(found["copy"]) / spec.rate_hz
+    seconds = len(steps["copy"]) / spec.rate_hz
     ticks = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
     times = "".join(f'<i style="left: {100 * at:.1f}%">{text}</i>' for at, text in ticks)
     time = f'<div></div><div class="time">{times}<i class="name">Time (s)</i></div><div></div>'

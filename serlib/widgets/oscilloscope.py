@@ -193,14 +193,14 @@ def still(y, rate_hz, *, overlay=None, timeline=None, **options):
     return figure
 
 
-def _strip(ax, found):
+def _strip(ax, pieces):
     """Draw the stretches of a timeline below what is there; a name where there is room for it."""
     low, high = ax.get_ylim()
     ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])  # none beside the strip
     ax.set_ylim(low - 0.22 * (high - low), high)
-    for part in found:
+    for part in pieces:
         ax.axvspan(part["start_s"], part["end_s"], ymax=0.15, color=part["colour"], linewidth=0)
-        share = (part["end_s"] - part["start_s"]) / found[-1]["end_s"]
+        share = (part["end_s"] - part["start_s"]) / pieces[-1]["end_s"]
         if share > 0.015 * len(part["label"]):
             place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "center_baseline", "fontsize": 10}
             middle_s = (part["start_s"] + part["end_s"]) / 2

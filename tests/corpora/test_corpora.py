@@ -494,7 +494,7 @@ def test_bad_files_are_listed_once_with_the_reason_and_the_rest_goes_on(tmp_path
         "bar": "is empty",
         "base": "is text",
         "bath": "is cut short",
-        "bean": "is no sound file",
+        "bean": "is a damaged recording in WAV",
         "beg": "is silent",
         "bite": "holds NaN",
         "boat": "is shorter than",
@@ -611,10 +611,10 @@ def test_any_container_under_any_name(tmp_path, name, options):
     assert table.rate_hz.tolist() == [16000] and table.label.tolist() == ["happy"]
 
 
-def test_a_recording_that_libsndfile_cannot_read_names_the_mend(tmp_path):
+def test_a_recording_that_cannot_be_read_names_the_mend(tmp_path):
     data = tree(tmp_path, ["happy/good.wav"])
     (data / "happy/voice.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
-    assert "ffmpeg" in reasons(corpora.index("folder", data))["voice.m4a"]
+    assert reasons(corpora.index("folder", data))["voice.m4a"].endswith("or a part of it is missing; copy it again")
 
 
 def test_long_files_are_judged_in_blocks(tmp_path, monkeypatch):
@@ -627,7 +627,7 @@ def test_long_files_are_judged_in_blocks(tmp_path, monkeypatch):
     write(data / "sad/late.wav", np.append(np.zeros(23000), 0.1 * np.ones(1000)))
     plain = corpora.index("folder", data)
     assert plain.duration_s.tolist() == [3.0, 3.0]
-    monkeypatch.setattr(audio, "_BLOCK", 1000)
+    monkeypatch.setattr(audio.containers, "_BLOCK", 1000)
     table = corpora.index("folder", data)
     pd.testing.assert_frame_equal(table, plain)
     assert table.attrs == plain.attrs
@@ -645,7 +645,7 @@ def test_an_hour_of_sound_takes_no_memory(tmp_path):
         sound.write(np.full(8000, 1000, np.int16))
     reading._read(path, {})
     tracemalloc.start()
-    digest, duration_s, rate_hz, fault = reading._read(path, {})
+    digest, duration_s, rate_hz, fault, _ = reading._read(path, {})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (duration_s, rate_hz, fault) == (3601.0, 8000, None) and len(digest) == 32

@@ -149,6 +149,7 @@ def test_no_clip_is_silent_clipped_or_clicks(waves):
             assert abs(y.mean()) < 1e-3
 
 
+@pytest.mark.slow
 def test_emotions_are_ordered_as_in_the_literature(waves):
     def pitch(y):
         f0, voiced, _ = librosa.pyin(y, fmin=80, fmax=600, sr=22050, frame_length=1024, hop_length=512)

@@ -187,6 +187,7 @@ def test_a_model_of_frames_takes_clips_of_any_length(frames_recipe, tone_table, 
     assert run.probabilities(long).shape == (2, 7)
 
 
+@pytest.mark.slow
 def test_killed_training_resumes(tone_corpus, home, tmp_path):
     """SIGKILL, as the machine does when memory runs out: what stands is used, nothing half-written is."""
     folder = tone_corpus(tmp_path / "tones", words=6)

@@ -164,10 +164,11 @@ def wrong_suffix(rng, y, rate_hz):
 
 
 def cut(rng, y, rate_hz):
-    """Ends at any byte. Ogg and MP3 do not say how long they are meant to be."""
+    """Ends at any byte. Ogg and MP3 do not say how long they are meant to be; a tenth of a second may be missing."""
     data, suffix, (format, *_) = _container(rng, y, rate_hz)
     keep = int(rng.integers(0, len(data)))
-    told = format not in ("OGG", "MP3") and keep < 0.98 * len(data)
+    missing = 1 - keep / len(data)
+    told = format not in ("OGG", "MP3") and missing > 0.02 and missing * len(y) / rate_hz > 0.11
     return suffix, data[:keep], (BAD if told or keep < 64 else EITHER,)
 
 
@@ -230,9 +231,11 @@ def beyond_measure(rng, y, rate_hz):
 
 
 def full_scale_of_integers(rng, y, rate_hz):
-    """A float file whose samples were never divided by 32768."""
-    y = y * np.float32(32768)
-    return ".wav", encoded(y, rate_hz, subtype="FLOAT"), (GOOD, y, 0.01)
+    """A float file whose samples were never divided by 32768: certain where they are whole numbers, else refused."""
+    whole = np.round(y * 32768)
+    if rng.random() < 0.5:
+        return ".wav", encoded(whole, rate_hz, subtype="FLOAT"), (GOOD, whole / 32768, 0.01)
+    return ".wav", encoded(whole * 0.99, rate_hz, subtype="FLOAT"), (BAD,)
 
 
 def silent(rng, y, rate_hz):

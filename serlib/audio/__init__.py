@@ -1,0 +1,13 @@
+"""Sound in: any file, upload or array to mono float32; resample, trim, find the voice, cut windows."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["containers", "reading", "waveform"],
+    submod_attrs={
+        "containers": ["AUDIO_SUFFIXES", "HIGHEST_HZ", "LOWEST_HZ", "channels", "file_digest", "opened"],
+        "reading": ["any_sound", "checked", "decode", "digest", "fault", "full_scale", "load", "mono", "survey"],
+        "waveform": ["mean_power", "resample", "trim", "voice_activity", "windows"],
+    },
+)

@@ -1,0 +1,450 @@
+"""From a file of any container to mono samples, or one sentence that says what the file is.
+
+libsndfile decodes what it knows; anything else goes through PyAV, which carries FFmpeg.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+
+import numpy as np
+
+from serlib.utils import SerlibError, shown
+
+#: Outside of these rates a header is wrong; telephones have 8000 Hz, studios up to 192000 Hz.
+LOWEST_HZ, HIGHEST_HZ = 2_000, 768_000
+#: What is decoded at once at most, 2 GiB of memory: three hours at 48 kHz. A small file can promise years of silence.
+MOST_SAMPLES = 2**29
+#: How much of the sound that a header promises may be missing: 1 %, or this long; the rest is used with a note.
+SLACK_S = 0.1
+
+#: What may hold sound. A file with one of these suffixes is indexed or rejected with a reason; any other file
+#: (README.txt, .csv, .zip, Thumbs.db) is passed over.
+AUDIO_SUFFIXES = (
+    *(".wav", ".wave", ".w64", ".rf64", ".bwf", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".voc", ".sph"),
+    *(".flac", ".wv", ".tta", ".ape", ".tak", ".shn", ".ogg", ".oga", ".ogv", ".opus", ".spx", ".mp3", ".mp2", ".mpga"),
+    *(".m4a", ".m4b", ".m4p", ".m4r", ".m4v", ".mp4", ".mov", ".qt", ".3gp", ".3gpp", ".3g2", ".aac", ".adts", ".latm"),
+    *(".webm", ".weba", ".mkv", ".mka", ".wma", ".wmv", ".asf", ".avi", ".flv", ".f4v", ".mpg", ".mpeg", ".vob"),
+    *(".m2ts", ".mts", ".ac3", ".eac3", ".ec3", ".dts", ".amr", ".awb", ".gsm", ".g722", ".g726", ".dss", ".ds2"),
+    *(".qcp", ".ra", ".rm", ".rmvb", ".sox", ".mxf", ".mpc", ".oma", ".dsf", ".dff"),
+)
+
+# Formats that FFmpeg may take a file for. Not all that it knows: a playlist would make it fetch other files, a picture
+# or a text holds no sound.
+_DEMUXERS = (
+    *("aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi", "caf", "dsf", "dss", "dts", "dtshd"),
+    *("eac3", "flac", "flv", "gsm", "iff", "ircam", "latm", "loas", "matroska", "mlp", "mov", "mp3", "mpc", "mpc8"),
+    *("mpeg", "mpegts", "mxf", "nistsphere", "nut", "ogg", "oma", "qcp", "rm", "shn", "sox", "swf", "tak", "truehd"),
+    *("tta", "voc", "w64", "wav", "wsd", "wv", "xwma"),
+)
+# Formats of a single codec without a header, which only the file's name can tell.
+_HEADERLESS = {".g722": "g722", ".g726": "g726"}
+# Formats whose header says how long the sound is, rather than FFmpeg guessing it from the bit rate.
+_DECLARE_LENGTH = ("mov", "matroska", "wav", "flac", "flv", "rm", "wv", "tta", "ape", "tak", "caf")
+
+# What is no sound though its name says so, and the mend. Keys are (offset in the file, first bytes).
+_ELSEWHERE = "move it out of the recordings"
+_LOOKALIKES = {
+    (0, b"\x89PNG"): ("is a PNG picture", _ELSEWHERE),
+    (0, b"\xff\xd8\xff"): ("is a JPEG picture", _ELSEWHERE),
+    (0, b"GIF8"): ("is a GIF picture", _ELSEWHERE),
+    (0, b"%PDF"): ("is a PDF document", _ELSEWHERE),
+    (0, b"PK\x03\x04"): ("is a ZIP archive", "unpack it first"),
+    (0, b"\x1f\x8b"): ("is a gzip archive", "unpack it first"),
+    (0, b"version https://git-lfs"): ("is a Git LFS pointer, not the recording itself", "run `git lfs pull`"),
+}
+# What holds sound, so that a file which cannot be read must be damaged.
+_CONTAINERS = {
+    (0, (b"RIFF", b"RIFX", b"RF64")): "WAV",
+    (0, b"FORM"): "AIFF",
+    (0, b"fLaC"): "FLAC",
+    (0, b"OggS"): "Ogg",
+    (0, b"caff"): "CAF",
+    (4, b"ftyp"): "MP4 (M4A)",
+    (0, b"\x1aE\xdf\xa3"): "WebM (Matroska)",
+    (0, b"0&\xb2u"): "WMA",
+    (0, b"#!AMR"): "AMR",
+    (0, (b"\xff\xf1", b"\xff\xf9")): "AAC",
+    (0, (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")): "MP3",
+}
+
+# libsndfile's log, where a chunk promises more bytes than the file has: "data : 60000 (should be 956)". Of W64 it
+# compares the whole ("riff", in small letters), of RF64 the number of samples.
+_CUT_SHORT = re.compile(
+    r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(?P<promised>\d+) \(should be (?P<held>\d+)\)"
+    r"|Calculated frame count (?P<frames>\d+) does not match value from 'ds64' chunk of (?P<all_frames>\d+)",
+    re.MULTILINE,
+)
+# Of FLAC without a length libsndfile says that it has 2^63 - 1 samples.
+_UNKNOWN = 2**62
+_BLOCK = 2**20
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Open a file for reading its bytes, unbuffered; SerlibError names what is missing or locked, and the mend."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):  # a pipe would keep us waiting
+            raise SerlibError(f"{shown(path)} is no ordinary file; expected a sound file")
+        with open(path, "rb", buffering=0) as file:
+            yield file
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        why = f"cannot be read ({getattr(error, 'strerror', None) or error}); check its permissions"
+        if isinstance(error, FileNotFoundError):
+            why = "does not exist; check the path, or index the corpus again"
+        elif isinstance(error, IsADirectoryError):
+            why = "is a folder; expected a sound file"
+        raise SerlibError(f"{shown(path)} {why}") from None
+
+
+def file_digest(file):
+    """BLAKE2b of an open file's bytes, 32 hex digits; the file stands at its beginning again."""
+    digest = hashlib.blake2b(digest_size=16)
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=None):
+    """Decode an open file piece by piece: an hour of sound takes no more memory than a minute.
+
+    Parameters
+    ----------
+    file : binary file
+        On a disk: libsndfile reads it itself, without calling back into Python.
+    name : str or Path
+        What messages call it.
+    offset_s, duration_s : float, optional
+        Only this part; what lies behind the end is empty.
+    channel : int, optional
+        Only this channel, from 0; by default all are averaged.
+    notes : list, optional
+        Gets a sentence for what is odd about the file and does not keep it from being used.
+
+    Yields
+    ------
+    (np.ndarray [shape=(n,)], int)
+        Mono samples, float32, and their rate in Hz; at least once. Full scale is 1.0, unless the file holds floats
+        that were never scaled (`unscaled`).
+
+    Raises
+    ------
+    SerlibError
+        The file is no sound, is cut short, or lasts longer than memory can hold. That it is cut short may show at the
+        end only.
+    """
+    notes = [] if notes is None else notes
+    if _ends_within_a_page(file):
+        raise SerlibError(_cut_short(name, "its last page is not whole"))
+    with _libsndfile(file, name) or _ffmpeg(file, name) as sound:
+        sound.check(notes)
+        rate_hz = sound.rate_hz
+        start = int(offset_s * rate_hz)
+        length = None if duration_s is None else int(duration_s * rate_hz)
+        if sound.frames is not None:  # rounding as in librosa.load, so that the same samples are read
+            start = min(start, sound.frames)
+            length = sound.frames - start if length is None else min(length, sound.frames - start)
+        if (length or 0) > MOST_SAMPLES:
+            raise SerlibError(too_long(name, rate_hz))
+        held = 0
+        for frames in sound.read(start, length):
+            held += len(frames)
+            if held > MOST_SAMPLES:
+                raise SerlibError(too_long(name, rate_hz))
+            yield _one_channel(frames, name, channel), rate_hz
+        sound.check_length(held, start, length)
+
+
+def samples_of(file, name, **part):
+    """The samples of an open file in one array.
+
+    Parameters
+    ----------
+    file, name, **part
+        As in `blocks`.
+
+    Returns
+    -------
+    y : np.ndarray [shape=(n,)]
+        float32.
+    rate_hz : int
+    """
+    samples = bytearray()  # grows in place, where arrays that are put together would take twice the memory
+    for block, rate_hz in blocks(file, name, **part):  # noqa: B007  the rate of them all
+        samples += block.data
+    return np.frombuffer(samples, np.float32) if samples else np.zeros(0, np.float32), rate_hz
+
+
+def channels(file, name):
+    """How many channels an open file has."""
+    with _libsndfile(file, name) or _ffmpeg(file, name) as sound:
+        return sound.channels
+
+
+def too_long(name, rate_hz):
+    """The sentence for a recording of more than MOST_SAMPLES."""
+    hours = MOST_SAMPLES / rate_hz / 3600
+    return f"{shown(name)} lasts longer than {hours:.1f} h, which is more than memory should hold; cut it into pieces"
+
+
+class _Sound:
+    """A file that is open for decoding: `rate_hz`, `channels`, `frames` (None where nothing tells how many)."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def check(self, notes):
+        """Refuse a header that cannot be true, and a file that is much shorter than its header says."""
+        if not LOWEST_HZ <= self.rate_hz <= HIGHEST_HZ:
+            raise SerlibError(
+                f"{shown(self.name)} says it has {self.rate_hz} samples per second; expected {LOWEST_HZ} to "
+                f"{HIGHEST_HZ}; its header is damaged: download it or record it again"
+            )
+
+    def _missing_s(self, held_s, promised_s):
+        """Seconds of sound that are promised and not there; SerlibError where they are more than a little."""
+        if promised_s - held_s > max(SLACK_S, 0.01 * promised_s):
+            raise SerlibError(_cut_short(self.name, f"only {held_s / promised_s:.0%} of the sound is there"))
+        return promised_s - held_s
+
+
+class _Sndfile(_Sound):
+    """What libsndfile reads."""
+
+    def __init__(self, sound, name):
+        super().__init__(name)
+        self._sound = sound
+        self.rate_hz, self.channels = sound.samplerate, sound.channels
+        self.frames = sound.frames if sound.frames < _UNKNOWN else None
+        # soundfile looks up where it is after each read, which the end of a FLAC without a length does not bear.
+        sound.seekable = lambda: False
+
+    def close(self):
+        self._sound.close()
+
+    def check(self, notes):
+        super().check(notes)
+        for line in _CUT_SHORT.finditer(self._sound.extra_info):
+            held, promised = int(line["held"] or line["frames"]), int(line["promised"] or line["all_frames"])
+            if self._sound.format in ("W64", "RF64") or not _placeholder(promised):
+                held_s = self.frames / self.rate_hz
+                missing_s = self._missing_s(held_s, held_s * promised / max(held, 1))
+                if missing_s > 0:
+                    notes.append(f"ends {1000 * missing_s:.3g} ms before its header says; used as it is")
+
+    def read(self, start, length):
+        import soundfile
+
+        step, held = max(1, _BLOCK // self.channels), 0
+        length = _UNKNOWN if length is None else length
+        try:
+            while start > 0:  # a damaged file may be read through, but not from the middle
+                start -= len(self._sound.read(min(step, start), dtype="float32")) or start
+            while held < length or not held:
+                wanted = min(step, length - held)
+                frames = self._sound.read(wanted, dtype="float32", always_2d=True)
+                held += len(frames)
+                yield frames
+                if len(frames) < step:
+                    break
+        except (soundfile.LibsndfileError, RuntimeError):
+            where = f"after {held / self.rate_hz:.1f} s" if held else "from its beginning"
+            raise SerlibError(f"{shown(self.name)} is damaged {where}; download or copy it again") from None
+
+    def check_length(self, held, start, length):
+        # MP3 and Ogg promise a length too, give or take their padding.
+        if self.frames is not None and held < 0.99 * length - 2304:
+            raise SerlibError(_cut_short(self.name, f"only {held / length:.0%} of the sound is there"))
+
+
+def _libsndfile(file, name):
+    """The file as libsndfile reads it; None where it does not."""
+    import soundfile
+
+    if os.path.splitext(str(name))[1].lower() in _HEADERLESS:
+        return None
+    file.seek(0)
+    try:
+        sound = soundfile.SoundFile(file.fileno(), closefd=False)
+    except (soundfile.LibsndfileError, ValueError, RuntimeError, MemoryError):
+        return None
+    if not sound.frames and os.fstat(file.fileno()).st_size > 200:
+        # A recorder that streams to a pipe writes 0 for the length: libsndfile believes it, FFmpeg reads on.
+        sound.close()
+        return None
+    return _Sndfile(sound, name)
+
+
+def _ends_within_a_page(file):
+    """Whether a file is Ogg and ends before its last page does. A page is at most 65,307 bytes long."""
+    file.seek(0)
+    if file.read(4) != b"OggS":
+        return False
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 65307))
+    end = file.read()
+    page = end[end.rfind(b"OggS") :]
+    segments = page[26] if len(page) > 26 else 255
+    return len(page) < 27 + segments + sum(page[27 : 27 + segments])
+
+
+def _placeholder(promised):
+    """Whether a number of bytes is what recorders write that stream to a pipe and so do not know the length.
+
+    sox, eSpeak NG and arecord write 2^31 less something, FFmpeg and others 2^32 - 1 or less a header.
+    """
+    return 0x7FFF0000 <= promised <= 0x80000000 or 0xFFFF0000 <= promised <= 0xFFFFFFFF
+
+
+class _Ffmpeg(_Sound):
+    """What FFmpeg reads, by way of PyAV."""
+
+    def __init__(self, container, name):
+        super().__init__(name)
+        self._container = container
+        self._stream = container.streams.best("audio")
+        if self._stream is None:
+            raise SerlibError(f"{shown(name)} has no track of sound; record it again with sound, or {_ELSEWHERE}")
+        codec = self._stream.codec_context
+        if codec is None:
+            raise SerlibError(
+                f"{shown(name)} holds sound in a codec for which there is no decoder, or is copy-protected; save it "
+                "as WAV with the program that made it"
+            )
+        self.rate_hz, self.channels, self.frames = codec.sample_rate, codec.channels, None
+        self._codec = codec.name
+
+    def close(self):
+        self._container.close()
+
+    def read(self, start, length):
+        import av
+
+        packets = damaged = held = 0
+        demuxed = self._container.demux(self._stream)
+        while length is None or held < length:
+            try:
+                packet = next(demuxed)
+            except StopIteration:
+                break
+            except av.error.FFmpegError:  # the file ends within a packet
+                break
+            packets += 1
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError:  # the next packet may be whole
+                damaged += 1
+                continue
+            for frame in decoded:
+                if frame.sample_rate != self.rate_hz:
+                    raise SerlibError(f"{shown(self.name)} changes its sampling rate on the way; save it as WAV")
+                frames = _samples(frame)[start:]
+                start = max(0, start - frame.samples)
+                frames = frames if length is None else frames[: length - held]
+                held += len(frames)
+                if len(frames):
+                    yield frames
+        if damaged > max(1, 0.01 * packets) or (damaged and not held and not start):
+            raise SerlibError(
+                f"{shown(self.name)} is damaged: {damaged} of {packets} packets of its codec ({self._codec}) cannot "
+                "be decoded; copy it again, or save it as WAV with the program that made it"
+            )
+        if not held:
+            yield np.zeros((0, self.channels), np.float32)
+
+    def check_length(self, held, start, length):
+        promised_s = self._declared_s()
+        if promised_s is not None and length is None:
+            self._missing_s((start + held) / self.rate_hz, promised_s)
+
+    def _declared_s(self):
+        """Seconds of sound that the header promises; None where it promises none."""
+        if self._container.format.name.split(",")[0] not in _DECLARE_LENGTH:
+            return None
+        if self._codec.startswith("pcm") and self._stream.frames:
+            return self._stream.frames / self.rate_hz
+        if self._stream.duration:
+            return float(self._stream.duration * self._stream.time_base)
+        if self._container.duration and len(self._container.streams) == 1:  # pictures may last longer than the sound
+            return self._container.duration / 1e6
+        return None
+
+
+class _Seekable:
+    """A file for PyAV: where a damaged header sends it before the beginning it says so, rather than raising."""
+
+    def __init__(self, file):
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
+def _ffmpeg(file, name):
+    """The file as FFmpeg reads it; SerlibError says what the file is where it does not."""
+    try:
+        import av
+    except ImportError:
+        raise SerlibError(_unread(file, name, mend="run `pip install av`, with which serlib reads it")) from None
+    file.seek(0)
+    headerless = _HEADERLESS.get(os.path.splitext(str(name))[1].lower())
+    options = {} if headerless else {"format_whitelist": ",".join(_DEMUXERS)}
+    try:
+        container = av.open(_Seekable(file), format=headerless, options=options, metadata_errors="replace")
+        return _Ffmpeg(container, name)
+    except (av.error.FFmpegError, ValueError, OSError, IndexError):  # what PyAV says of damaged headers
+        raise SerlibError(_unread(file, name)) from None
+
+
+def _samples(frame):
+    """Samples of a frame of PyAV [shape=(n, channels)], float32, full scale 1.0 (of floats: as they are)."""
+    y = frame.to_ndarray()
+    y = y.T if frame.format.is_planar else y.reshape(frame.samples, -1)
+    if not np.issubdtype(y.dtype, np.integer):
+        return y.astype(np.float32)
+    half = 2.0 ** (8 * y.dtype.itemsize - 1)
+    return (y / half - (y.dtype == np.uint8)).astype(np.float32)
+
+
+def _one_channel(frames, name, channel):
+    if channel is None:
+        return frames.mean(axis=1) if frames.shape[1] > 1 else frames[:, 0].copy()
+    if not 0 <= channel < frames.shape[1]:
+        raise SerlibError(f"{shown(name)} has {frames.shape[1]} channels; there is no channel {channel} (from 0)")
+    return frames[:, channel].copy()
+
+
+def _cut_short(name, why):
+    return f"{shown(name)} is cut short: {why}; download or copy it again"
+
+
+def _unread(file, name, *, mend=None):
+    """What a file is that cannot be read as sound, and the mend."""
+    file.seek(0)
+    head = file.read(512)
+    if not head:
+        return f"{shown(name)} is empty (0 bytes); download or record it again"
+    for (at, magic), (what, otherwise) in _LOOKALIKES.items():
+        if head[at:].startswith(magic):
+            return f"{shown(name)} {what}; {otherwise}"
+    for (at, magic), what in _CONTAINERS.items():
+        if head[at:].startswith(magic):
+            if mend:
+                return f"{shown(name)} is a recording in {what}, which libsndfile cannot read; {mend}"
+            return f"{shown(name)} is a damaged recording in {what}, or a part of it is missing; copy it again"
+    if not any(byte < 9 or 13 < byte < 32 for byte in head):
+        return f"{shown(name)} is text, no sound; {_ELSEWHERE}"
+    unknown = "is no sound file that libsndfile or FFmpeg knows, or a damaged one"
+    return f"{shown(name)} {unknown}; {mend or 'save it as WAV with the program that made it, or ' + _ELSEWHERE}"

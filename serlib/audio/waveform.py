@@ -1,0 +1,143 @@
+"""What is done to a waveform before its features: resample, trim, find the voice, cut windows."""
+
+import numpy as np
+
+from serlib.utils import SerlibError
+
+
+def resample(y, *, from_hz, to_hz):
+    """Change the sampling rate with soxr's high quality filter, as `librosa.resample` does.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    from_hz, to_hz : int
+
+    Returns
+    -------
+    np.ndarray [shape=(ceil(n * to_hz / from_hz),)], float32
+    """
+    import soxr
+
+    y = np.asarray(y, dtype=np.float32)
+    if from_hz == to_hz or len(y) == 0:
+        return y
+    length = int(np.ceil(len(y) * (float(to_hz) / from_hz)))
+    out = soxr.resample(y, from_hz, to_hz, quality="HQ")[:length]
+    return out if len(out) == length else np.concatenate([out, np.zeros(length - len(out), dtype=np.float32)])
+
+
+def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
+    """Cut leading and trailing silence, as `librosa.effects.trim` does.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform, float32, full scale 1.0.
+    rate_hz : int
+        Samples per second.
+    top_db : float
+        What lies this far below the loudest frame counts as silence, in dB.
+    frame_s, hop_s : float
+        Length of the frames whose loudness is measured and the step between them, in seconds; the defaults are
+        librosa's 2048 and 512 samples at 22050 Hz.
+
+    Returns
+    -------
+    np.ndarray [shape=(m,)], m <= n. A clip that is all silence comes back whole.
+
+    Taught in notebooks/02_eda.
+    """
+    heard, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    frames = np.flatnonzero(heard)
+    return y[frames[0] * hop : (frames[-1] + 1) * hop] if len(frames) else y
+
+
+def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 22050, hop_s=512 / 22050):
+    """Find where somebody speaks, by loudness, as `librosa.effects.split` does.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    rate_hz : int
+    top_db : float
+        What lies this far below the loudest frame counts as a pause, in dB.
+    bridge_s : float
+        Pauses up to this length belong to the speech around them (the closure of a plosive takes 0.1 s); 0 keeps
+        every pause, as librosa does.
+    frame_s, hop_s : float
+        As in `trim`.
+
+    Returns
+    -------
+    np.ndarray [shape=(intervals, 2)], int64. First sample of each interval and the one after its last.
+
+    Taught in notebooks/02_eda.
+    """
+    heard, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard, [0]])))
+    intervals = np.minimum(edges.reshape(-1, 2) * hop, len(y)).astype(np.int64)
+    intervals = intervals[intervals[:, 0] < intervals[:, 1]]  # the last frame may be centred on the very end
+    if not len(intervals):
+        return intervals
+    apart = intervals[1:, 0] - intervals[:-1, 1] > bridge_s * rate_hz
+    return np.column_stack([intervals[np.r_[True, apart], 0], intervals[np.r_[apart, True], 1]])
+
+
+def _heard(y, rate_hz, top_db, frame_s, hop_s):
+    """Which frames are louder than the loudest one less top_db, and the hop in samples."""
+    frame, hop = max(2, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
+    power = mean_power(y, frame=frame, hop=hop)
+    loudest = max(power.max(initial=0.0), 1e-10)  # librosa's floor: amplitude 1e-5
+    return np.maximum(power, 1e-10) > loudest * 10 ** (-top_db / 10), hop
+
+
+def mean_power(y, *, frame, hop):
+    """Mean square of each frame, centred on multiples of the hop, zeros outside the clip.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    frame, hop : int
+        In samples.
+
+    Returns
+    -------
+    np.ndarray [shape=(frames,)], float64. Running sums: the cost does not depend on the frame's length.
+    """
+    half = frame // 2
+    sums = np.zeros(len(y) + 2 * half + 1)
+    np.cumsum(np.square(y, dtype=np.float64), out=sums[half + 1 : half + 1 + len(y)])
+    sums[half + 1 + len(y) :] = sums[half + len(y)]
+    starts = np.arange(0, len(y) + 2 * half - frame + 1, hop)
+    return (sums[starts + frame] - sums[starts]) / frame
+
+
+def windows(y, *, rate_hz, window_s, hop_s):
+    """Cut a long recording into overlapping windows of one length.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    rate_hz : int
+    window_s, hop_s : float
+        Length of a window and the step between windows, in seconds.
+
+    Returns
+    -------
+    starts_s : np.ndarray [shape=(windows,)], float64
+        Where each window starts, in seconds.
+    pieces : list of np.ndarray
+        Views into `y`. No sample is left out: where the steps do not come out even, one more window ends at the
+        end. A recording shorter than one window is one piece, as short as it is.
+
+    Taught in notebooks/09_live.
+    """
+    window, hop = round(window_s * rate_hz), round(hop_s * rate_hz)
+    if window < 1 or hop < 1:
+        raise SerlibError(f"windows of {window_s} s every {hop_s} s cannot be cut; both must be longer than a sample")
+    if hop > window:
+        raise SerlibError(f"windows of {window_s} s every {hop_s} s leave gaps; the step must not exceed the window")
+    last = max(0, len(y) - window)
+    starts = np.union1d(np.arange(0, last + 1, hop), last)
+    return starts / rate_hz, [y[start : start + window] for start in starts]
