@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def plain(command):
-    """A command as docs/windows.md writes it: the Python of .venv; how much is said, and how many run at once, left out."""
+    """A command of docs/windows.md: the Python of .venv; how much is said, and how many run at once, left out."""
     command = re.sub(r"\.venv[\\/](?:Scripts|bin)[\\/]python", "VENV", command.strip())
     command = re.sub(r"^(?:py|\"[^\"]+\") -m venv", "PYTHON -m venv", command)
     command = re.sub(r" -q+\b| --disable-pip-version-check| --durations\S*| -n 2 --dist loadfile", "", command)
