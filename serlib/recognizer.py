@@ -13,7 +13,7 @@ from serlib.corpora.corpus import walk
 from serlib.evaluation import matching
 from serlib.features import normalisation
 from serlib.training import calibration, novelty
-from serlib.training.run import Run, example
+from serlib.training.run import RELEASED, Run, example
 from serlib.utils import SerlibError, import_tensorflow, shown
 
 #: What is answered where the model abstains.
@@ -62,8 +62,9 @@ class Recognizer:
 
     Parameters
     ----------
-    run : str, Path or Run
-        The folder of a run; its probes are checked.
+    run : str, Path or Run, optional
+        The folder of a run; its probes are checked. Default: the model that comes with this package, which has heard 33
+        people (`serlib/pretrained/README.md` says what it can do and what not).
     threshold : float, optional
         Below this confidence the answer is `unsure`, and so it is where the sound does not resemble what the model
         learned from (`serlib.training.novelty`). Default: the run's own, one half where it is calibrated
@@ -80,7 +81,7 @@ class Recognizer:
 
     Examples
     --------
-    >>> recognizer = Recognizer("checkpoints/lstm-256")        # doctest: +SKIP
+    >>> recognizer = Recognizer()                              # doctest: +SKIP
     >>> recognizer.predict("me.wav").label                     # doctest: +SKIP
     'happy'
 
@@ -92,7 +93,7 @@ class Recognizer:
     Taught in notebooks/05_evaluate.
     """
 
-    def __init__(self, run, *, threshold=None, speaker=None):
+    def __init__(self, run=RELEASED, *, threshold=None, speaker=None):
         self.run = run if isinstance(run, Run) else Run.load(run)
         tf = import_tensorflow()
         self.threshold = self.run.threshold if threshold is None else threshold

@@ -11,6 +11,7 @@ import soundfile as sf
 from typer.testing import CliRunner
 
 from serlib import __main__
+from serlib.utils import LABELS
 
 
 @pytest.fixture
@@ -130,6 +131,11 @@ def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     assert answer["label"] in answer["probabilities"] and answer["reason"] == ""
 
     sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    code, out, _ = call("predict", clip, "--json")  # the model that comes with the package
+    assert code == 0 and set(json.loads(out)["probabilities"]) == set(LABELS) - {"calm", "boredom"}
+    code, out, _ = call("predict", folder, "--json")
+    assert code == 0 and len(json.loads(out)["predictions"]) == 84
+
     code, out, err = call("predict", run, clip, tmp_path / "silent.wav", clip, "--timeline", "--json")
     told = json.loads(out)
     assert code == 1 and "silent.wav" in err and "Traceback" not in err

@@ -331,6 +331,12 @@ def abstaining(report, *, thresholds=None):
     -----
     The risk-coverage curve of El-Yaniv & Wiener 2010, JMLR 11, with accuracy for risk.
 
+    Examples
+    --------
+    >>> report = score(["sad", "sad"], [[0.9, 0.1], [0.4, 0.6]], ["sad", "happy"])
+    >>> abstaining(report, thresholds=[0, 0.7]).values.tolist()  # threshold, coverage, accuracy, n
+    [[0.0, 1.0, 0.5, 2.0], [0.7, 0.5, 1.0, 1.0]]
+
     Taught in notebooks/05_evaluate.
     """
     thresholds = np.linspace(0, 1, 101) if thresholds is None else np.asarray(thresholds, dtype=float)

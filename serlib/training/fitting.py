@@ -50,6 +50,7 @@ def fit(
     Parameters
     ----------
     recipe : str or Recipe
+        By name in `serlib.RECIPES`, or itself.
     table : pd.DataFrame
         From `serlib.split`. Only the roles train and validation are looked at (under the published protocol the
         validation role is the test role).
@@ -69,11 +70,14 @@ def fit(
     after_epoch : callable, optional
         Called with the history (a list with a dict an epoch) whenever an epoch is saved, to draw or to stop.
     jobs : int, optional
-        Workers that extract features.
+        Workers that extract features; default: one a core.
+    show : bool, optional
+        Progress bars over clips and epochs.
 
     Returns
     -------
     Run
+        The finished run, loaded from its folder.
 
     Raises
     ------
