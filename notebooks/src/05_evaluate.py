@@ -177,13 +177,9 @@ print(f"at the default threshold: answers {kept.coverage:.0%} of the clips, {kep
 
 # %% tags=["trained"]
 worst = errors(found, LISTEN)
-clips = {
-    f"meant {clip.label}, heard as {clip.predicted} ({clip.confidence:.0%}): {clip.speaker}, '{clip.text}'": audio.load(
-        clip.speech
-    )
-    for clip in worst.itertuples()
-}
-display(widgets.players(clips))
+for clip in worst.itertuples():
+    print(f"meant {clip.label}, heard as {clip.predicted} ({clip.confidence:.0%}): {clip.speaker}, '{clip.text}'")
+    display(widgets.player(*audio.load(clip.speech)))
 assert (worst.label != worst.predicted).all() and worst.confidence.is_monotonic_decreasing
 
 # %% [markdown]
