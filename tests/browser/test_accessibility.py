@@ -90,17 +90,6 @@ def test_the_page_does_not_know_the_label_before_reveal(opened):
     assert label in counts and len(set(counts.values())) == 1, counts  # as often as any other: on the buttons
 
 
-def test_the_keyboard_plays_a_clip_of_the_gallery(opened):
-    gallery = opened.cell(4)
-    gallery.locator(".serlib-confusion button:not([disabled])").first.focus()
-    opened.page.keyboard.press("Enter")
-    opened.page.wait_for_timeout(500)
-    gallery.locator(".stage").focus()
-    opened.page.keyboard.press(" ")
-    opened.until("gallery.scope.playing")
-    opened.page.keyboard.press(" ")
-
-
 def test_the_keyboard_plays_a_clip_of_the_map(opened):
     opened.page.locator(".serlib-map").focus()
     for key in ("ArrowUp", "Enter"):
