@@ -118,7 +118,7 @@ for name in sorted(set(group))[:4]:
     rows = group == name
     clips = index[rows]
     if CORPUS != "ravdess":
-        clips = clips.drop(columns="speaker")  # one voice: its clips are drawn by text
+        clips = clips.drop(columns="speaker")  # a group of one voice: the interval is drawn over words
     reports[name] = serlib.score(clips, answers[rows], labels)
 for name, report in reports.items():
     low, high = report.ci95["uar"]
