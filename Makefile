@@ -71,7 +71,7 @@ trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile in
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) notebooks
 
-app: env  ## speak to the newest model in the browser, no code (SERLIB_RUN=checkpoints/mine make app: to that one)
+app: env  ## speak to a model in the browser, no code (SERLIB_RUN=checkpoints/mine make app: to that one)
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python app/serve.py
 
 notebooks: env  ## rebuild notebooks/*.ipynb from notebooks/src, executed on the sample corpus

@@ -1,4 +1,4 @@
-"""Serve the live page (`make app`): find a model, or train one in sight of whoever waits, then start voila."""
+"""Serve the live page (`make app`): check the model, then start voila."""
 
 import os
 import subprocess

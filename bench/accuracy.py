@@ -25,6 +25,7 @@ import peer
 from serlib import corpora, experiments, plots
 from serlib.evaluation.similarity import likeness
 from serlib.experiments.comparison import MARKED, MATCHED, compare, readable
+from serlib.experiments.people import RESULTS
 from serlib.features import SPECS, extract
 from serlib.features.normalisation import who_speaks
 from serlib.models.recipes import RECIPES
@@ -167,6 +168,22 @@ def page(sections, root):
     )
 
 
+def shipped(table):
+    """What `serlib.experiments.people` reads: the figures of the page, as they stand there."""
+    joined = table.corpora.str.replace(r"[ ,]+", "+", regex=True)
+    columns = {"corpus": joined, "split": table.split, "recipe": table.recipe}
+    for name, value in (
+        ("accuracy", table.accuracy),
+        ("uar", table.uar),
+        ("uar_low", table.uar_low),
+        ("uar_high", table.uar_high),
+    ):
+        columns[name] = (100 * value).map("{:.1f}".format)
+    columns["weakest"] = table.weakest
+    columns["weakest_recall"] = (100 * table.min_recall).round().astype(int)
+    return pd.DataFrame({**columns, "test_clips": table.clips, "runs": table.runs})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", nargs="*", help="tess FOLDER ravdess FOLDER; default: what is present")
@@ -180,7 +197,7 @@ def main():
     folders = folders or {name: corpora.find(name) for name in ("tess", "ravdess") if corpora.present(name)}
     if not folders:
         parser.exit(message="neither TESS nor RAVDESS is here; see python -m serlib download\n")
-    sections, root = [], home() / "checkpoints" / "accuracy"
+    sections, tables, root = [], [], home() / "checkpoints" / "accuracy"
     for names, splits in PLAN.items():
         if not set(names) <= set(folders):
             continue
@@ -195,12 +212,15 @@ def main():
             print(readable(found[-1].table).to_string(index=False), flush=True)
             args.out.write_text(page([*sections, section(names, found)], root), encoding="utf-8")
         sections += [section(names, found) + alike(names, index)] if found else []
+        tables += [each.table for each in found]
         args.out.write_text(page(sections, root), encoding="utf-8")
         if names == ("tess",) and found:
             table = pd.concat([each.table for each in found])
             trained = table[~table.recipe.str.endswith(MATCHED)]
             figure = plots.recipes_compared(trained, title="TESS: who is in the test?")
             args.out.with_suffix(".png").write_bytes(plots.png(figure))
+    if tables:
+        shipped(pd.concat(tables, ignore_index=True)).to_csv(RESULTS, index=False)
     print(f"\n{args.out}")
 
 

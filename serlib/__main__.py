@@ -3,6 +3,8 @@
 Exit codes: 0 done; 1 the data or the request is at fault, with one plain sentence; 2 usage.
 """
 
+import functools
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from serlib.utils import SerlibError, atomic_path, cluster, for_spreadsheets, home, one_line, ordered_labels, shown
+from serlib.utils import UNKNOWN, SerlibError, cluster, home, one_line, ordered_labels, shown
 
 app = typer.Typer(
     name="serlib",
@@ -26,8 +28,66 @@ Corpora = Annotated[
     typer.Argument(metavar="CORPUS [DIR] ...", help="A corpus and its folder, once or more; no DIR: it is looked for."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
+Split = "published, random, text, speaker, speaker+text, corpus, given (folders or a column say it) or column:NAME."
 Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
 Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do the work.")]
+
+
+def own_recordings(command):
+    """Give a command the options of `serlib.corpora.Reading`; it gets them together, as `reading`.
+
+    Parameters
+    ----------
+    command : callable with an argument `reading`
+
+    Returns
+    -------
+    callable
+    """
+    text = {
+        "pattern": (str, 'Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
+        "label_level": (int, "Own recordings: the level of folders that names the labels, from 1."),
+        "columns": (list[str], "Own recordings: which heading of a table is meant, such as label=emotion."),
+        "labels": (list[str], "Labels that become one, such as happy=joy,excited; may be repeated."),
+        "drop": (list[str], "Labels to leave out; may be repeated."),
+    }
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[kind | None, typer.Option(help=help)],
+        )
+        for name, (kind, help) in text.items()
+    ]
+    songs = Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")]
+    options.append(inspect.Parameter("songs", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=songs))
+    known = inspect.signature(command).parameters.values()
+    plain = [parameter for parameter in known if parameter.name != "reading"]
+
+    @functools.wraps(command)
+    def run(**values):
+        reading = {option.name: values.pop(option.name) for option in options}
+        return command(**values, reading=_reading(reading))
+
+    run.__signature__ = inspect.Signature([*plain, *options])
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*plain, *options)}
+    return run
+
+
+def _reading(options):
+    """What the options say, in the form that `serlib.index` takes."""
+    reading = {name: options[name] for name in ("pattern", "label_level", "songs") if options[name]}
+    for name in ("columns", "labels"):
+        pairs = [text.partition("=") for text in options[name] or []]
+        if any(not (one and equal and other) for one, equal, other in pairs):
+            example = "label=emotion" if name == "columns" else "happy=joy,excited"
+            raise SerlibError(f"--{name} is {' '.join(options[name])}; write it like --{name} {example}")
+        if pairs:
+            reading[name] = {one.strip(): other.strip() for one, _, other in pairs}
+    if options["drop"]:
+        reading["drop"] = tuple(word for text in options["drop"] for word in text.split(","))
+    return reading
 
 
 def main():
@@ -92,37 +152,63 @@ def download(
 
 
 @app.command()
+@own_recordings
 def index(
     corpus: Corpora,
-    out: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the table to this CSV file, or the folder of --to.")] = None,
+    to: Annotated[str | None, typer.Option(help="audformat, csv or hf (Hugging Face): the form of --out.")] = None,
     as_json: Json = False,
+    reading=None,
 ):
-    """List the clips of a corpus; what was rejected, repaired, double, missing."""
-    table = _index(corpus)
+    """List the clips of a corpus; what was understood, rejected, repaired, double, missing."""
+    from serlib.corpora import export
+
+    table = _index(corpus, reading)
+    if to and not out:
+        raise SerlibError("--to needs --out: the folder (or CSV file) to write")
     if out:
-        with atomic_path(out) as path:
-            for_spreadsheets(table).to_csv(path, index=False)
+        export.write(table, out, to=to or "csv")
     labels = ordered_labels(table.label)
     told = {
         "clips": len(table),
         "speakers": table.speaker.value_counts(sort=False).to_dict(),
         "texts": table.text.nunique(),
         "labels": table.label.value_counts()[labels].to_dict(),
-        **{key: table.attrs[key] for key in ("rejected", "repaired", "duplicates", "missing")},
+        **table.attrs,
     }
     counts = table.groupby(["label", "speaker"], sort=False).size().unstack(fill_value=0).loc[labels]
     counts = counts.rename_axis(index=None, columns=None)
     if counts.shape[1] > 8:
         counts = counts.sum(axis=1).to_frame("clips")
-    lines = [f"{len(table)} clips, {len(told['speakers'])} speakers, {told['texts']} texts", "", counts.to_string(), ""]
-    lines += [f"rejected: {row['file']} {row['reason']}" for row in told["rejected"]]
-    lines += [f"repaired: {row['file']} {row['what']}" for row in told["repaired"]]
+    known = {name: len(set(table[name]) - {UNKNOWN}) for name in ("speaker", "text")}
+    sizes = [f"{count} {name}s" if count else f"{name}s unknown" for name, count in known.items()]
+    nobody = (table.speaker == UNKNOWN).sum()
+    lines = [", ".join([f"{len(table)} clips", *sizes]), *table.attrs["notes"]]
+    lines += [f"the speaker of {nobody} clips is unknown"] if 0 < nobody < len(table) else []
+    lines += ["", counts.to_string(), "", *_grouped("rejected", told["rejected"], "reason")]
+    lines += _grouped("repaired", told["repaired"], "what")
     lines += [f"{told['duplicates']} duplicates left out"] if told["duplicates"] else []
+    lines += [f"dropped: {count} clips labelled {label}" for label, count in told["dropped"].items()]
     lines += [f"missing: {name}" for name in told["missing"]]
     _tell(told, as_json, *lines)
 
 
+def _grouped(word, rows, reason, most=3):
+    """A line for each row, or one for all that have the same reason where they are many."""
+    files = {}
+    for row in rows:
+        files.setdefault(row[reason], []).append(row["file"])
+    lines = []
+    for what, names in files.items():
+        if len(names) > most:
+            lines.append(f"{word}: {len(names)} files, {names[0]} first: each {what}")
+        else:
+            lines += [f"{word}: {name} {what}" for name in names]
+    return lines
+
+
 @app.command()
+@own_recordings
 def features(
     corpus: Corpora,
     features: Annotated[str, typer.Option(help="Name of a feature specification.")] = "mfcc40-mean",
@@ -130,13 +216,14 @@ def features(
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
+    reading=None,
 ):
     """Extract features of every clip into a memory-mapped array; resumes."""
     from serlib.features.spec import SPECS, extract
 
     if features not in SPECS:
         raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(SPECS)}.")
-    table = _index(corpus)
+    table = _index(corpus, reading)
     with cluster(scheduler):
         found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
     told = {
@@ -150,12 +237,15 @@ def features(
 
 
 @app.command()
+@own_recordings
 def train(
     recipe: str,
     corpus: Corpora,
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    split: Annotated[str, typer.Option(help="published, random, text, speaker, speaker+text or corpus.")] = "speaker",
-    test: Annotated[list[str] | None, typer.Option(help="Speaker, text or corpus to test on; may be repeated.")] = None,
+    split: Annotated[str, typer.Option(help=Split)] = "speaker",
+    test: Annotated[
+        list[str] | None, typer.Option(help="Speaker, text, corpus ... to test on; may be repeated.")
+    ] = None,
     fold: Annotated[int | None, typer.Option(help="Part of a cross-validation, from 0.")] = None,
     folds: Annotated[int | None, typer.Option(help="Parts of the cross-validation.")] = None,
     seed: int = 0,
@@ -165,6 +255,7 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands there.")] = False,
     jobs: Jobs = None,
     as_json: Json = False,
+    reading=None,
 ):
     """Train a recipe and report it on its test role, once."""
     from serlib.evaluation.report import evaluate as judge
@@ -175,32 +266,36 @@ def train(
     recipe = get(recipe, features=features)  # a wrong name should not wait for the index
     theirs = split == recipe.split  # split as its authors did, the shares are theirs
     shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if theirs else {}
-    table = give_roles(_index(corpus), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
+    table = give_roles(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
     run = fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
-    _report(run, judge(run), home() / "reports" / out.name, as_json)
+    _report(run, judge(run), home() / "reports" / out.name, as_json, notes=table.attrs["notes"])
 
 
 @app.command()
+@own_recordings
 def evaluate(
     run: Path,
     corpus: Annotated[list[str] | None, typer.Argument(metavar="[CORPUS [DIR]] ...")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder of the report; default: reports/RUN.")] = None,
+    allow_seen: Annotated[bool, typer.Option("--allow-seen", help="Score clips of the training, too.")] = False,
     as_json: Json = False,
+    reading=None,
 ):
     """Judge a run on its own test role, or on another corpus."""
     from serlib.evaluation.report import evaluate as judge
     from serlib.training.run import Run
 
     loaded = Run.load(run)
-    table = _index(corpus) if corpus else None
+    table = _index(corpus, reading) if corpus else None
     name = run.resolve().name + ("-on-" + "-".join(dict.fromkeys(table.corpus)) if corpus else "")
-    _report(loaded, judge(loaded, table), report or home() / "reports" / name, as_json)
+    folder = report or home() / "reports" / name
+    judged = judge(loaded, table, allow_seen=allow_seen)
+    _report(loaded, judged, folder, as_json, index=table, notes=table.attrs["notes"] if corpus else ())
 
 
 @app.command()
 def predict(
-    run: Path,
-    file: list[Path],
+    file: Annotated[list[Path], typer.Argument(metavar="[RUN] FILE|FOLDER ...")],
     timeline: Annotated[bool, typer.Option("--timeline", help="Answers along a long recording.")] = False,
     window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
     hop_s: Annotated[float | None, typer.Option(help="Seconds from answer to answer; default: 1, or less.")] = None,
@@ -209,17 +304,35 @@ def predict(
         list[Path] | None,
         typer.Option(help="Recordings (or a folder) of who speaks, in all moods: normalises by speaker; repeatable."),
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file, row by row; resumes.")] = None,
+    channels: Annotated[str, typer.Option(help="average, or split: a row for each channel (with --out).")] = "average",
     as_json: Json = False,
 ):
-    """Say what emotion a model hears in files, one row a file."""
-    from serlib.recognizer import Recognizer
+    """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
+    from serlib.recognizer import Recognizer, sound_files, write_answers
+    from serlib.training.run import FILES, RELEASED
 
+    if (timeline and out) or (channels != "average" and not out):
+        raise typer.BadParameter("--out takes no --timeline, and --channels split needs --out")
+    run = RELEASED
+    is_run = any((file[0] / name).is_file() for name in FILES)
+    if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
+        run, *file = file
+    if not file:
+        raise typer.BadParameter("name the files to listen to after the run")
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
+    if out:
+        counts = write_answers(recognizer, file, out, channels=channels)
+        line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
+        _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
+        raise typer.Exit(1 if counts["failed"] else 0)
+    file = sound_files(file)
     answers, failed = recognizer.predict_many(file)
     rows = [answer.to_dict() for answer in answers]
     lines = []
     for row in rows:
-        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {row['reason']}".rstrip())
+        remarks = "; ".join(filter(None, [row["reason"], row["note"]]))
+        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {remarks}".rstrip())
         if timeline:
             row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
             lines += [
@@ -231,6 +344,25 @@ def predict(
     _tell(told, as_json, *lines)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    run: Path,
+    to: Annotated[str, typer.Option(help="onnx or litert.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The file; default: model.onnx or model.tflite in the run.")] = None,
+    as_json: Json = False,
+):
+    """Write a run as one file that answers without serlib; it is compared with the run on its own clips."""
+    from serlib.training.exporting import export as write
+    from serlib.training.run import Run
+
+    written = write(Run.load(run), out, to=to)
+    on = f"{written.clips} of its clips" if written.clips else "its probes, for its clips are not here"
+    answer = {"file": shown(written.path), "to": to, "input_shape": list(written.input_shape), "clips": written.clips}
+    answer["difference"] = written.difference
+    line = f"{answer['file']}: differs from the run by {written.difference:.1e} at most, on {on}"
+    _tell(answer, as_json, line)
 
 
 class _Lists(typer.core.TyperCommand):
@@ -253,14 +385,15 @@ class _Lists(typer.core.TyperCommand):
 
 
 @app.command(cls=_Lists)
+@own_recordings
 def compare(
     corpus: Corpora,
     recipes: Annotated[list[str] | None, typer.Option(help="Names of recipes; default: all.")] = None,
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Kinds of split; default: published, random, text, speaker. Names after a colon are left out in turn: "
-            "speaker:tess/OAF,tess/YAF or corpus:ravdess."
+            help="Kinds of split; default: published, random, text, speaker, as far as they can be made. Names after "
+            "a colon are left out in turn: speaker:tess/OAF,tess/YAF or corpus:ravdess."
         ),
     ] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="Parts of each cross-validation.")] = None,
@@ -270,6 +403,7 @@ def compare(
     jobs: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
+    reading=None,
 ):
     """Train recipes under several splits, judge each run once, and put them side by side; resumes."""
     from serlib.experiments import comparison
@@ -277,13 +411,14 @@ def compare(
     from serlib.plots.page import write_comparison
 
     chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
-    table, splits = _index(corpus), split or comparison.KINDS
+    table = _index(corpus, reading)
     options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
     with cluster(scheduler):
-        found = comparison.compare(table, chosen, splits=splits, match=True, **options)
+        found = comparison.compare(table, chosen, splits=split, match=True, **options)
     page = write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
     neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
-    lines = [comparison.readable(found.table).to_string(index=False)]
+    lines = [f"left out: {name}, {why}" for name, why in found.left_out.items()]
+    lines += [comparison.readable(found.table).to_string(index=False)]
     lines += [comparison.MARKED] if comparison.starred(found.table).any() else []
     lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
     lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
@@ -291,6 +426,7 @@ def compare(
 
 
 @app.command()
+@own_recordings
 def search(
     recipe: str,
     corpus: Corpora,
@@ -302,13 +438,14 @@ def search(
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
+    reading=None,
 ):
     """Search for a learning rate and a batch size on the validation role alone; resumes."""
     from serlib.experiments import searching
     from serlib.splits import split as give_roles
 
     space = searching.usual_space(recipe)  # a wrong name should not wait for the index
-    table = give_roles(_index(corpus), split, seed=seed)
+    table = give_roles(_index(corpus, reading), split, seed=seed)
     name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
     out = out or home() / "checkpoints" / "search" / name
     with cluster(scheduler):
@@ -318,8 +455,8 @@ def search(
     _tell({**found.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")
 
 
-def _index(tokens):
-    """The index of `CORPUS [DIR] CORPUS [DIR] ...`."""
+def _index(tokens, reading=None):
+    """The index of `CORPUS [DIR] CORPUS [DIR] ...`; a SerlibError where it holds no clip."""
     from serlib import corpora
 
     names, folders = [], []
@@ -331,22 +468,41 @@ def _index(tokens):
             folders[-1] = Path(token)
         else:
             raise SerlibError(f"There is no corpus '{token}'; choose one of {', '.join(corpora.CORPORA)}.")
-    return corpora.index(names, folders)
+    table = corpora.index(names, folders, **(reading or {}))
+    if table.empty:
+        rejected = table.attrs["rejected"]
+        why = f"{rejected[0]['file']} {rejected[0]['reason']}" if rejected else "every label is dropped"
+        raise SerlibError(f"No clip of {' and '.join(names)} can be used ({len(rejected)} files are rejected): {why}")
+    return table
 
 
-def _report(run, report, folder, as_json):
+def _report(run, report, folder, as_json, *, index=None, notes=()):
+    """Write a report and print it; beside the figure stands whom and what was held out."""
     from serlib.plots import page as reports
+    from serlib.splits import against, held_out
 
     page = reports.write(report, folder, history=run.history)
-    told = {**report.to_json(), "run": shown(run.folder), "report": shown(page)}
+    if index is None:
+        title = f"{report.split} split ({report.protocol})"
+        sentences = held_out(run.split)
+    else:
+        title = f"on {' and '.join(report.corpora)}"
+        sentences = against(run.split, index[index.label.isin(run.labels)])
+        sentences += [
+            f"left out: {n} clips labelled {label}, which it does not know" for label, n in report.left_out.items()
+        ]
+    told = {**report.to_json(), "held_out": sentences, "notes": list(notes)}
+    told |= {"run": shown(run.folder), "report": shown(page)}
     interval = "accuracy {:.1%} [{:.1%}, {:.1%}]  UAR {:.1%} [{:.1%}, {:.1%}]".format(
         report.accuracy, *report.ci95["accuracy"], report.uar, *report.ci95["uar"]
     )
     _tell(
         told,
         as_json,
-        f"{run.info['recipe']['name']}, {report.split} split ({report.protocol}), {report.n_test} test clips",
+        *notes,
+        f"{run.info['recipe']['name']}, {title}, {report.n_test} test clips",
         f"{interval}  (95 %, resampled by {report.resampled_by})",
+        *sentences,
         *([report.note] if report.note else []),
         f"run {told['run']}, report {told['report']}",
     )

@@ -17,10 +17,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from serlib import audio
 from serlib.features.spec import FeatureSpec, extract
-from serlib.utils import ROLES, UNKNOWN, SerlibError, shown
+from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, shown
 
 #: Kinds of split, from the kindest to the most honest one.
-SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus")
+SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
+
+#: The column of the index that holds a given split.
+GIVEN = "part"
 
 #: What is in one role as a whole; None where clips are drawn at random.
 GROUPS = {
@@ -30,6 +33,7 @@ GROUPS = {
     "speaker": "speaker",
     "speaker+text": "speaker",
     "corpus": "corpus",
+    "given": "given",
 }
 
 #: With at least this many speakers in training, whole speakers can be spared for validation.
@@ -62,6 +66,11 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
           names, its copies outside of the test role are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
+        - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
+        - `column:NAME`: no value of that column (a site, a microphone) in two roles.
+
+        Clips whose speaker, text or column is not known can be on both sides of such a split unseen: they are left
+        out and counted in `.attrs["split"]["left_out"]`.
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
@@ -95,15 +104,27 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead. Where
     speakers of several corpora train together, each corpus gives its share.
 
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(8)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(corpus="mine")
+    >>> table = split(index, "speaker", test=["b"])
+    >>> sorted(set(zip(table.role, table.speaker)))
+    [('test', 'b'), ('train', 'a'), ('validation', 'a')]
+    >>> table.attrs["split"]["validation"]
+    'texts of their own'
+
     Taught in notebooks/04_lstm_train.
     """
     _check_request(kind, seed, fold, test)
+    index = clip_table(index)
     if kind == "corpus":
         index = _shared_labels(index, _names(test))
     elif kind in ("speaker", "speaker+text") and test is not None:
         index = _labels_of(index, _names(test))
+    index, left_out = _known(index, kind)
     _check_labels(index)
-    group = GROUPS[kind]
+    group = GROUPS.get(kind, kind.partition(":")[2])
     if group == "speaker" and test is None and fold is None:
         fold = 0
     if fold is not None:
@@ -112,7 +133,12 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
     rng = np.random.default_rng(seed)
     part = _Part(fold, folds, test, test_share)
-    is_test = _random_test(index, part, seed=seed) if group is None else _group_test(index, group, part, rng=rng)
+    if kind == "given":
+        is_test = (index[GIVEN] == _tested_part(index)).to_numpy()
+    elif group is None:
+        is_test = _random_test(index, part, seed=seed)
+    else:
+        is_test = _group_test(index, group, part, rng=rng)
     has_role = np.full(len(index), True)
     if kind == "speaker+text":
         has_test_text = _group_test(index, "text", _Part(share=test_share), rng=rng)
@@ -121,7 +147,10 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
     role = np.where(is_test, "test", "train").astype(object)
     validation = "the test role"
-    if kind != "published":
+    if kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
+        role[(index[GIVEN] == "validation").to_numpy()] = "validation"
+        validation = "given"
+    elif kind != "published":
         candidates = np.flatnonzero(~is_test & has_role)
         chosen, validation = _validation(index.iloc[candidates], group, rng=rng, share=validation_share, seed=seed)
         role[candidates[chosen]] = "validation"
@@ -139,6 +168,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
             "folds": folds,
             "test": _held_out(table, group),
             "validation": validation,
+            "left_out": left_out,
         },
     }
     return table
@@ -156,15 +186,18 @@ class _Part:
 
 def _check_request(kind, seed, fold, test):
     """Raise a SerlibError where a split is asked for that does not exist."""
-    if kind not in SPLIT_KINDS:
-        raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
+    first, _, column = kind.partition(":")
+    if first not in SPLIT_KINDS or (first == "column") != bool(column):
+        raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}:NAME.")
+    if kind == "given" and (test is not None or fold is not None):
+        raise SerlibError("A given split says itself what is tested on; leave out test and fold.")
     if seed < 0:
         raise SerlibError(f"The seed is {seed}; choose a whole number from 0.")
     if test is None:
         return
     if fold is not None:
         raise SerlibError(f"Nobody can be named for the test role where fold {fold} is; leave out one of them.")
-    if GROUPS[kind] is None:
+    if GROUPS.get(kind, column) is None:
         raise SerlibError(
             "Nobody can be named for the test role where clips are drawn at random; leave out one of them."
         )
@@ -177,7 +210,7 @@ def _names(test):
 
 def _held_out(table, group):
     """Who is in the test role alone; many are counted."""
-    if group is None:
+    if group in (None, "given"):
         return []
     names = sorted(set(group_keys(table, group)[table.role == "test"]))
     return [str(name) for name in names] if len(names) <= 50 else [f"{len(names)} {group}s"]
@@ -188,8 +221,12 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Parameters
     ----------
-    index, kind, seed
-        As for `split`.
+    index : pd.DataFrame
+        From `serlib.index`.
+    kind : str
+        Kind of split, of `SPLIT_KINDS`.
+    seed : int
+        What is drawn at random is drawn from this seed.
     n : int, optional
         Number of folds; default: one a speaker (`speaker`, at most six), five otherwise.
     options
@@ -197,7 +234,8 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Returns
     -------
-    list of pd.DataFrame. In every kind but `speaker+text` each clip is in the test role once.
+    list of pd.DataFrame
+        In every kind but `speaker+text` each clip is in the test role once.
 
     Taught in notebooks/05_evaluate.
     """
@@ -208,8 +246,14 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 def default_folds(index, kind):
     """Number of parts of a cross-validation: one a speaker up to six where speakers are held out, otherwise five."""
     if kind in ("speaker", "speaker+text"):
-        return max(2, min(SPEAKER_FOLDS, len(set(group_keys(index, "speaker")))))
+        return max(2, min(SPEAKER_FOLDS, len(speakers(index))))
     return FOLDS
+
+
+def speakers(index):
+    """The names of the known speakers, in natural order; `unknown` alone where nobody is known."""
+    names = set(group_keys(index, "speaker"))
+    return natsorted({name for name in names if name.rpartition("/")[2] != UNKNOWN} or names)
 
 
 def rows(table, role):
@@ -238,6 +282,130 @@ def group_keys(index, by):
     if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
     return index[by].to_numpy()
+
+
+def held_out(table):
+    """Whom and what a split holds out, by name: the sentences that belong beside its figure.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From `split`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> clips = {"label": ["happy", "sad"] * 9, "speaker": ["ann"] * 6 + ["bob"] * 6 + ["cy"] * 6, "text": "unknown"}
+    >>> table = split(pd.DataFrame({**clips, "corpus": "folder"}), "speaker", test=["ann"])
+    >>> held_out(table)[0]
+    'tested on 6 clips of the speaker ann; trained on 10 clips of the speakers bob, cy; validation: 2 random clips'
+    """
+    kind = table.attrs["split"]["kind"]
+    parts = {role: table[table.role == role] for role in ROLES}
+    by = _held_by(kind)
+    words = [f"tested on {len(parts['test'])} clips{_of(parts['test'], by)}"]
+    words.append(f"trained on {len(parts['train'])} clips{_of(parts['train'], by)}")
+    if len(parts["validation"]):
+        how = table.attrs["split"]["validation"]
+        words.append(f"validation: {len(parts['validation'])} {how if how == 'random clips' else f'clips, {how}'}")
+    sentences = ["; ".join(words), *_shared(parts["test"], table[table.role != "test"], kind)]
+    left_out = table.attrs["split"].get("left_out") or {}
+    sentences += [f"left out: {count} clips whose {what} is unknown" for what, count in left_out.items()]
+    return sentences
+
+
+def against(split, index):
+    """Whom a run is judged on that was trained on other clips.
+
+    Parameters
+    ----------
+    split : pd.DataFrame
+        The clips of the run, with their roles.
+    index : pd.DataFrame
+        The clips that it is judged on.
+
+    Returns
+    -------
+    list of str
+    """
+    names = ", ".join(dict.fromkeys(index.corpus))
+    sentences = [f"tested on {len(index)} clips of {names}{_of(index, 'speaker')}"]
+    trained = split[split.role != "test"]
+    both = sorted(set(index.corpus) & set(trained.corpus))
+    sentences.append(
+        f"trained on {len(trained)} clips of {', '.join(dict.fromkeys(trained.corpus))}{_of(trained, 'speaker')}"
+    )
+    if both:
+        one, other = (table[table.corpus.isin(both)] for table in (index, trained))
+        sentences += _shared(one, other, "")
+    return sentences
+
+
+def _held_by(kind):
+    """The column whose values are held out; the speakers where none is."""
+    return {"text": "text", "corpus": "corpus"}.get(kind, kind.partition(":")[2] or "speaker")
+
+
+def _of(part, by):
+    names = natsorted(set(map(str, group_keys(part, by))) - {UNKNOWN, ""})
+    if not names:
+        return f" of unknown {by}s"
+    shown = ", ".join(names[:12]) + (f" ... ({len(names)})" if len(names) > 12 else "")
+    return f" of the {by}{'s' * (len(names) > 1)} {shown}"
+
+
+def _shared(test, others, kind):
+    """Whether the voices of the test are in the training, where the split does not exclude it."""
+    if kind in ("speaker", "speaker+text"):
+        return []
+    names = set(group_keys(test, "speaker"))
+    known = {name for name in names if name.rpartition("/")[2] != UNKNOWN}
+    if not known:
+        return ["who speaks is unknown: the test's voices may all be in the training"]
+    shared = known & set(group_keys(others, "speaker"))
+    if shared:
+        return [f"{len(shared)} of the {len(known)} test speakers are in the training, too"]
+    return ["no test speaker is in the training" + (", as far as they are known" if known < names else "")]
+
+
+def _known(index, kind):
+    """The clips whose group is known, and how many are left out for want of what; all of them where none is known."""
+    columns = {"speaker": ["speaker"], "text": ["text"], "speaker+text": ["speaker", "text"], "given": [GIVEN]}
+    columns = columns.get(kind, [kind.partition(":")[2]] if kind.startswith("column:") else [])
+    for column in columns:
+        if column not in index:
+            raise SerlibError(_no_column(index, column))
+    left_out = {}
+    for column in columns:
+        unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
+        unknown |= index[column].isna()
+        if unknown.any() and not unknown.all():
+            left_out[column] = int(unknown.sum())
+            index = index[~unknown]
+    return index, left_out
+
+
+def _no_column(index, column):
+    if column == GIVEN:
+        return (
+            "There is no given split: expected folders such as train and test, or a column 'split' in the table; "
+            "choose another --split."
+        )
+    extra = [name for name in index.columns if name not in ("speech", "label", "duration_s", "rate_hz", "digest")]
+    return f"The index has no column '{column}'; choose one of {', '.join(extra)}."
+
+
+def _tested_part(index):
+    """The given part that is tested on: test, or validation where there is no test."""
+    parts = set(index[GIVEN])
+    if "train" not in parts or not parts & {"test", "validation"}:
+        named = ", ".join(sorted(map(str, parts)))
+        raise SerlibError(f"The given split has the parts {named}; expected train and test (and validation).")
+    return "test" if "test" in parts else "validation"
 
 
 def _copies_together(table):
@@ -337,14 +505,13 @@ def _validation(candidates, group, *, rng, share, seed):
 
 def _validation_of_one(candidates, group, *, rng, share, seed):
     """Positions among candidates of one corpus: speakers where some can be spared, else texts, else clips."""
-    speakers = natsorted(set(group_keys(candidates, "speaker")))
-    texts = list(dict.fromkeys(candidates.text))
-    if group in ("speaker", "corpus") and len(speakers) >= SPEAKERS_TO_SPARE_ONE:
-        by, names = "speaker", speakers
-    elif group is not None and len(texts) >= TEXTS_TO_SPARE_ONE:
-        by, names = "text", texts
-    else:
-        return _draw(candidates, share, seed), "random clips"
+    by = "speaker" if group in ("speaker", "corpus", "given") else group
+    names = [] if by in (None, "text") else natsorted(set(group_keys(candidates, by)))
+    if len(names) < SPEAKERS_TO_SPARE_ONE:
+        by = "text"
+        names = list(dict.fromkeys(candidates.text))
+        if group is None or len(names) < TEXTS_TO_SPARE_ONE:
+            return _draw(candidates, share, seed), "random clips"
     count = max(1, round(share * len(names)))
     chosen = [names[i] for i in rng.permutation(len(names))[:count]]
     return np.flatnonzero(np.isin(group_keys(candidates, by), chosen)), f"{by}s of their own"
@@ -395,7 +562,7 @@ def _too_few(index):
     counts = index.label.value_counts()
     return SerlibError(
         f"The label '{counts.idxmin()}' has {counts.min()} of {len(index)} clips, too few for train, validation and "
-        "test; add clips with that label or leave it out."
+        f"test; add clips with that label or leave it out (--drop {counts.idxmin()})."
     )
 
 
@@ -476,7 +643,7 @@ def refuse_seen(split, protocol, table):
         raise SerlibError(
             f"{seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
             "clips that the run was trained or validated on; give others, or no index for its own test role, "
-            "or ask for it with allow_seen=True"
+            "or ask for it with --allow-seen (in Python allow_seen=True)"
         )
 
 

@@ -11,6 +11,7 @@ import soundfile as sf
 from typer.testing import CliRunner
 
 from serlib import __main__
+from serlib.utils import LABELS
 
 
 @pytest.fixture
@@ -130,6 +131,11 @@ def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     assert answer["label"] in answer["probabilities"] and answer["reason"] == ""
 
     sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    code, out, _ = call("predict", clip, "--json")  # the model that comes with the package
+    assert code == 0 and set(json.loads(out)["probabilities"]) == set(LABELS) - {"calm", "boredom"}
+    code, out, _ = call("predict", folder, "--json")
+    assert code == 0 and len(json.loads(out)["predictions"]) == 84
+
     code, out, err = call("predict", run, clip, tmp_path / "silent.wav", clip, "--timeline", "--json")
     told = json.loads(out)
     assert code == 1 and "silent.wav" in err and "Traceback" not in err
@@ -222,3 +228,15 @@ def test_what_cannot_be_done_gets_one_sentence(call, tone_corpus, tmp_path, word
     assert err.count("\n") == 1
     code, out, _ = call(*[fill.get(word, word) for word in words], "--json")
     assert code == 1 and said in json.loads(out)["error"]
+
+
+def test_predict_writes_a_table_for_a_folder(call, tiny_run, tmp_path):
+    folder = os.path.dirname(tiny_run.split.speech[0])
+    out = tmp_path / "answers.csv"
+    code, said, _ = call("predict", tiny_run.folder, folder, "--out", out, "--json")
+    files = [name for name in os.listdir(folder) if name.endswith(".wav")]
+    assert code == 0 and json.loads(said)["answered"] == len(files)
+    assert len(out.read_text().splitlines()) == len(files) + 1
+    code, said, _ = call("predict", tiny_run.folder, folder, "--out", out)
+    assert code == 0 and said.startswith(f"0 answers, 0 files with an error, {len(files)} rows were there")
+    assert call("predict", tiny_run.folder, folder, "--channels", "split")[0] == 2

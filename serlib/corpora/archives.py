@@ -42,6 +42,9 @@ _DAMAGED = (
 class BadArchive(SerlibError):
     """The archive itself is at fault: damaged, or made to do harm. To unpack it again is of no use."""
 
+    def __init__(self, archive, what):
+        super().__init__(f"{shown(archive)} {what}; nothing was unpacked, download it again")
+
 
 def download(corpus, *, source=None, to=None, show=None, force=False, keep_archive=False):
     """Get a corpus, unless it is there.
@@ -84,6 +87,8 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
 
     Taught in notebooks/01_download.
     """
+    if show is None:
+        show = os.environ.get("SERLIB_PROGRESS", "1") != "0"
     entry = registry.entry(corpus)
     target = (data_dir() / corpus if to is None else Path(to)).expanduser().absolute()
     part = target.with_name(f".{target.name}.part")
@@ -173,7 +178,7 @@ def _install(entry, archive, part, target, *, show):
         if not _holds(entry, work):
             others = [name for name, other in registry.CORPORA.items() if not other.scan and _holds(other, work)]
             holds = f"holds {others[0]}" if others else "holds no file of it"
-            raise BadArchive(f"{shown(archive)} is not {entry.title} ({holds}) and was not unpacked; get another one")
+            raise BadArchive(archive, f"is not {entry.title}: it {holds}")
     except BadArchive:
         remove(part)
         raise
@@ -231,8 +236,7 @@ def unpack(archive, to, *, show=None):
     except SerlibError as error:
         fault = error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        name = ascii(Path(error.filename).name[:80])
-        fault = BadArchive(f"{shown(archive)} holds {name} twice, as a file and as a folder; download it again")
+        fault = BadArchive(archive, f"holds {Path(error.filename).name[:80]!a} twice, as a file and as a folder")
     except OSError as error:
         # bz2 says "invalid data" and a seek to nowhere "invalid argument": the archive's fault, not the disk's
         fault = _damaged(archive, error) if error.errno in (None, errno.EINVAL) else disk_fault(error, to)
@@ -264,10 +268,7 @@ def _check_list(archive):
     with open(archive, "rb") as file:
         end = zipfile._EndRecData(file)  # what ZipFile itself goes by
     if end and end[zipfile._ECD_SIZE] > MAX_LIST_BYTES:
-        raise BadArchive(
-            f"{shown(archive)} lists more files than any archive of speech holds (the list has "
-            f"{_mb(end[zipfile._ECD_SIZE])}); nothing was unpacked, get it from the corpus's own page"
-        )
+        raise BadArchive(archive, f"lists more files ({_mb(end[zipfile._ECD_SIZE])} of names) than speech has")
 
 
 def _checked(opened, archive):
@@ -276,10 +277,8 @@ def _checked(opened, archive):
     size = sum(entry.file_size for entry in entries)
     packed = max(archive.stat().st_size, 1)
     if len(entries) > MAX_ENTRIES or size > MAX_BYTES or size > MAX_RATIO * packed:
-        raise BadArchive(
-            f"{shown(archive)} holds {len(entries)} entries that swell from {_mb(packed)} to {_mb(size)}: no archive "
-            "of speech does; nothing was unpacked, get it from the corpus's own page"
-        )
+        what = f"holds {len(entries)} entries that swell from {_mb(packed)} to {_mb(size)}: no archive of speech does"
+        raise BadArchive(archive, what)
     names = set()
     for entry in entries:
         entry.filename = entry.orig_filename.replace("\\", "/")  # Windows takes both for a separator
@@ -287,13 +286,10 @@ def _checked(opened, archive):
         name = str(PurePosixPath(entry.filename)).casefold()
         fault = "is there twice" if name in names and not entry.is_dir() else _fault(entry)
         if fault:
-            raise BadArchive(
-                f"The entry {entry.orig_filename[:80]!a} of {shown(archive)} {fault}; nothing was unpacked, "
-                "get it from the corpus's own page"
-            )
+            raise BadArchive(archive, f"holds the entry {entry.orig_filename[:80]!a}, which {fault}")
         names.add(name)
     if all(entry.is_dir() for entry in entries):
-        raise BadArchive(f"{shown(archive)} holds no files; download it again")
+        raise BadArchive(archive, "holds no files")
     return entries
 
 
@@ -315,10 +311,8 @@ def _fault(entry):
 
 def _damaged(archive, error):
     what = " ".join(str(error).split())[:100] or type(error).__name__
-    return BadArchive(
-        f"{shown(archive)} is damaged ({what}), or a network that wants a sign-in sent its own page; download it again"
-    )
+    return BadArchive(archive, f"is damaged ({what}), or a network that wants a sign-in sent its own page")
 
 
 def _mb(size):
-    return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e9:.3g} GB"
+    return f"{size / 1e6:.3g} MB"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,25 +11,11 @@ from natsort import natsort_keygen
 from serlib.audio import AUDIO_SUFFIXES
 from serlib.utils import home, one_line
 
-#: Other words for the labels of `serlib.utils.LABELS`, in lower case.
-SYNONYMS = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "afraid": "fear",
-    "scared": "fear",
-    "anxiety": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "surprise": "ps",
-    "surprised": "ps",
-    "pleasant surprise": "ps",
-    "pleasant surprised": "ps",
-    "pleasantly surprised": "ps",
-    "sadness": "sad",
-    "calmness": "calm",
-    "bored": "boredom",
-}
+#: What stands in a cell where nobody knows, in lower case.
+MISSING = ("", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unk")
+
+# What a file manager adds to the name of a copy: "x (1)", "x - Copy", "x - Kopie (2)", "x copy 2".
+_COPY = re.compile(r"( \(\d+\)|( -)? (copy|kopie|copie|copia|kopia)( \d+| \(\d+\))?)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -48,6 +33,10 @@ class Clip:
         however the folders of a copy are spelled.
     repaired : str
         What was odd and how it was read, "" where nothing was.
+    origin : str
+        The line of the table that names it, "" where none does.
+    extra : dict
+        More columns of the index; `part` is the role of a given split.
     """
 
     label: str
@@ -56,6 +45,37 @@ class Clip:
     name: str
     folder: str = ""
     repaired: str = ""
+    origin: str = ""
+    extra: dict = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a corpus shall be read, where its own names do not say it or where something else is wanted.
+
+    Attributes
+    ----------
+    pattern : str, optional
+        Own recordings: where label and speaker stand in the path below the folder, such as `{speaker}/{label}/*` or
+        `{speaker}_{label}_*.wav`; any other name in braces becomes a column.
+    label_level : int, optional
+        Own recordings: the level of folders that names the labels, 1 at the top.
+    columns : dict of str -> str
+        Own recordings: column of the index -> heading of the table, such as {"label": "emotion"}.
+    labels : dict of str -> list of str
+        New label -> labels that become it, such as {"happy": ["joy", "excited"]}.
+    drop : sequence of str
+        Labels whose clips are left out.
+    songs : bool
+        RAVDESS: the songs, too.
+    """
+
+    pattern: str | None = None
+    label_level: int | None = None
+    columns: dict = field(default_factory=dict)
+    labels: dict = field(default_factory=dict)
+    drop: tuple = ()
+    songs: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,12 +107,16 @@ class Corpus:
         Reads the file name (and its folder's); None where that is no name of this corpus. Never raises, opens nothing.
     refuse : callable, Path -> str or None
         Why a file that belongs to the corpus is no clip of speech ("is song, not speech"); None where it does not.
-    sentences : callable, Path -> dict, or None
-        Reads the corpus's own table of what is said: name of a clip -> sentence. It replaces the code of the sentence
-        that stands in the file name.
-    scan : callable, (Path, list) -> list of (Path, Clip)
-        Replaces the walk over the folder where file names do not say everything (`folder`); appends to the list what
-        it rejects, as {"file", "reason"}.
+    details : callable, Path -> dict, or None
+        Reads the corpus's own tables: name of a clip -> {"label", "speaker", "text", "extra"}, as far as they are known
+        there. It has the last word over the file name.
+    song : callable, Path -> Clip or None
+        As `parse`, for songs.
+    scan : callable, (Path, list, list, Reading) -> list of (Path, Clip)
+        Replaces the walk over the folder where file names do not say everything (`folder`); appends to the first list
+        what it rejects, as {"file", "reason"}, and to the second how it understood the folder.
+    distinct : bool
+        Nobody else names files like this: recognised wherever they lie.
     kaggle : str or None
         Owner and name of the data set on Kaggle.
     zenodo : Deposit or None
@@ -127,7 +151,8 @@ class Corpus:
     example: str
     parse: Callable
     refuse: Callable = lambda path: None
-    sentences: Callable | None = None
+    details: Callable | None = None
+    song: Callable | None = None
     scan: Callable | None = None
     kaggle: str | None = None
     zenodo: Deposit | None = None
@@ -136,6 +161,7 @@ class Corpus:
     labels: dict = field(default_factory=dict, hash=False)
     names: Callable | None = None
     synthetic: bool = False
+    distinct: bool = True
     caveat: str = ""
 
     @property
@@ -153,16 +179,26 @@ class Corpus:
 natural = natsort_keygen()
 
 
-def normal_label(word):
-    """A label as a person writes it, in the one vocabulary: lower case, synonyms of `LABELS` replaced.
+def missing(cell):
+    """Whether a cell says that something is not known.
 
     Examples
     --------
-    >>> normal_label(" Pleasant_Surprise"), normal_label("Anger"), normal_label("Excited")
-    ('ps', 'angry', 'excited')
+    >>> missing("N/A"), missing(" ? "), missing("nancy")
+    (True, True, False)
     """
-    word = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", word)).strip().lower()
-    return SYNONYMS.get(word, word)
+    return cell.strip().lower() in MISSING
+
+
+def without_copy_mark(path):
+    """The name that a copy had before a file manager marked it.
+
+    Examples
+    --------
+    >>> without_copy_mark(Path("03a01Fa (1).wav")).name, without_copy_mark(Path("x - Copy.wav")).name
+    ('03a01Fa.wav', 'x.wav')
+    """
+    return path.with_name((_COPY.sub("", path.stem) or path.stem) + path.suffix)
 
 
 def printable(path):

@@ -1,40 +1,34 @@
-"""Own recordings: one folder a label, or a table `speech,label[,speaker,text]`."""
+"""Own recordings: folders of labels and speakers, a pattern, or a table."""
 
-import csv
-import io
 import os
+import re
+import unicodedata
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from serlib.corpora.corpus import Clip, Corpus, normal_label, printable, rejection, walk
-from serlib.utils import FORMULA, LABELS, UNKNOWN, SerlibError
-
-#: Tables that are looked for in the folder, in this order.
-TABLES = ("index.csv", "metadata.csv")
-
-#: Other headings for the columns of a table.
-COLUMNS = {"path": "speech", "file": "speech", "filename": "speech", "wav": "speech", "emotion": "label"}
-
-# Folders that part a collection by something else than who speaks.
-_NO_SPEAKERS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "wav", "audio", "data")
+from serlib.corpora import levels, tables
+from serlib.corpora.corpus import Clip, Corpus, missing, printable, rejection, walk
+from serlib.corpora.words import is_emotion, normal_label
+from serlib.utils import UNKNOWN, SerlibError, one_line
 
 
-def scan(root, rejected):
+def scan(root, rejected, notes, reading):
     """List own recordings with their labels.
 
-    A table (`index.csv` or `metadata.csv` in the folder, or any CSV given as `root`) comes first; its relative paths
-    start at its own folder and must stay inside; absolute paths are taken as they are. Without a table the folders
-    say it: `label/clip.wav`, `label/speaker/clip.wav` or `speaker/label/clip.wav`, where the level that holds most of
-    the words in `LABELS` (or their synonyms) is the label. Other labels are kept, in lower case.
-
-    A split by speaker needs speakers: a column `speaker`, or a folder for each.
+    A table comes first (`tables.TABLES` in the folder, an audformat database, parquet, or any table given as `root`);
+    its relative paths start at its own folder and must stay inside. A table that names no labels, beside folders that
+    do, is passed over. Without a table the folders say it (`levels.plan`), or the pattern of the reading.
 
     Parameters
     ----------
     root : Path
-        A folder or a CSV file.
+        A folder or a table.
     rejected : list
         Gets {"file", "reason"} for what cannot be used.
+    notes : list
+        Gets how folder or table were understood, a sentence each.
+    reading : Reading
 
     Returns
     -------
@@ -43,20 +37,37 @@ def scan(root, rejected):
     Raises
     ------
     SerlibError
-        There is no such folder, or the table lacks a column.
+        There is no such folder, or it can be understood in more than one way; the sentence says how to settle it.
 
-    Taught in notebooks/01_download.
+    Taught in docs/own_recordings.md.
     """
     root = Path(os.path.abspath(root))
-    if os.path.isfile(root) and root.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return _from_table(root, rejected)
+    if os.path.isfile(root) and tables.is_table(root):
+        clips = tables.read([root], rejected, notes, columns=reading.columns)
+        if clips is None:
+            raise SerlibError(tables.refusal(root))
+        return one_spelling(clips, notes)
     if not os.path.isdir(root):
-        what = "is no folder and no CSV file" if os.path.exists(root) else "does not exist"
+        what = "is no folder and no table" if os.path.exists(root) else "does not exist"
         raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
-    for name in TABLES:
-        if os.path.isfile(root / name):
-            return _from_table(root / name, rejected)
-    return _from_folders(root, rejected)
+    lists = [] if reading.pattern or reading.label_level else tables.find(root)
+    if lists:
+        clips = tables.read(lists, rejected, notes, columns=reading.columns)
+        if clips is not None:
+            return one_spelling(clips, notes)
+    paths = list(walk(root, rejected))
+    if lists and not paths:
+        raise SerlibError(tables.refusal(lists[0]))
+    try:
+        clips = _by_pattern(root, paths, rejected, notes, reading.pattern) if reading.pattern else None
+        clips = _by_level(root, paths, rejected, notes, reading.label_level) if clips is None else clips
+    except SerlibError as error:
+        if lists:
+            raise SerlibError(tables.refusal(lists[0])) from error
+        raise
+    if lists:
+        notes.append(f"{lists[0].name} names no labels; the folders do")
+    return one_spelling(clips, notes)
 
 
 def parse(path):
@@ -65,92 +76,111 @@ def parse(path):
     return Clip(label, UNKNOWN, UNKNOWN, path.stem) if label else None
 
 
-def _from_folders(root, rejected):
-    files = [(path, path.relative_to(root).parts[:-1]) for path in walk(root, rejected)]
-    known = Counter(i for _, parts in files for i, part in enumerate(parts) if normal_label(part) in LABELS)
-    level = max(known, key=lambda i: (known[i], -i), default=0)
-    found = []
-    for path, parts in files:
-        label = normal_label(parts[level]) if level < len(parts) else ""
+def _by_level(root, paths, rejected, notes, label_level):
+    parts = [path.relative_to(root).parts for path in paths]
+    if not paths:
+        return []
+    plan = levels.plan(parts, root=printable(root), label_level=label_level)
+    given = {path[plan.part - 1] for path in parts if len(path) > plan.part > 0}
+    clips = []
+    for path, names in zip(paths, parts, strict=True):
+        label = normal_label(_folder(names, plan.label))
         if not label:
-            rejected.append(rejection(path, "lies in no folder that names its label; move it into one"))
+            rejected.append(rejection(path, f"lies in no folder that names its label ({levels.ordinal(plan.label)})"))
             continue
-        beside = parts[level + 1 : level + 2] or parts[:level][-1:]
-        speaker = next((part for part in beside if part.lower() not in _NO_SPEAKERS), UNKNOWN)
-        found.append((path, Clip(label, speaker, UNKNOWN, path.relative_to(root).as_posix())))
-    return found
+        speaker = _folder(names, plan.speaker)
+        part = levels.role(_folder(names, plan.part), given)
+        extra = {"part": part} if part else {}
+        clips.append((path, Clip(label, _known(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
+    notes += _understood(plan, clips)
+    return clips
 
 
-def _from_table(table, rejected):
-    found = []
-    for line, row in _rows(table):
-        speech, label = row.get("speech") or "", normal_label(row.get("label") or "")
-        if "\\" in speech and not os.path.lexists(table.parent / speech):
-            speech = speech.replace("\\", "/")  # a table written on Windows
-        path = Path(os.path.normpath(table.parent / speech))
-        if not speech.strip():
-            rejected.append(rejection(table, f"names no file in line {line}; fill it in"))
-        elif not label:
-            rejected.append(rejection(path, f"has no label in line {line} of {table.name}; fill it in"))
-        elif not os.path.isabs(speech) and not path.is_relative_to(table.parent):
-            rejected.append(rejection(path, f"lies outside the folder of {table.name}; write its absolute path there"))
+def _folder(names, level):
+    return names[level - 1] if 0 < level < len(names) else ""
+
+
+def _known(value):
+    return UNKNOWN if missing(value) else value
+
+
+def _understood(plan, clips):
+    labels = list(dict.fromkeys(clip.label for _, clip in clips))
+    notes = [f"labels from the {levels.ordinal(plan.label)} folder: {levels.shortened(labels, 12)}"]
+    if labels and not any(map(is_emotion, labels)):
+        notes[0] += " (no emotion word that is known)"
+    speakers = list(dict.fromkeys(clip.speaker for _, clip in clips if clip.speaker != UNKNOWN))
+    if speakers:
+        notes.append(f"speakers from the {levels.ordinal(plan.speaker)} folder: {levels.shortened(speakers, 12)}")
+    else:
+        notes.append("speakers unknown: no folder names them")
+    parts = list(dict.fromkeys(clip.extra["part"] for _, clip in clips if "part" in clip.extra))
+    if parts:
+        notes.append(f"a given split from the {levels.ordinal(plan.part)} folder: {', '.join(parts)} (--split given)")
+    return notes
+
+
+def _by_pattern(root, paths, rejected, notes, pattern):
+    regex = levels.compiled(pattern)
+    matches = []
+    for path in paths:
+        match = regex.fullmatch(unicodedata.normalize("NFC", path.relative_to(root).as_posix()))
+        if match:
+            matches.append((path, match.groupdict()))
         else:
-            speaker, text = ((row.get(column) or "").strip() or UNKNOWN for column in ("speaker", "text"))
-            found.append((path, Clip(label, speaker, text, path.as_posix())))
-    return found
+            rejected.append(rejection(path, f'does not fit the pattern "{pattern}"'))
+    if paths and not matches:
+        example = one_line(paths[0].relative_to(root).as_posix())
+        raise SerlibError(f'No file of {printable(root)} fits the pattern "{pattern}", for example {example}')
+    parts = {names.get("part") for _, names in matches}
+    clips = []
+    for path, names in matches:
+        extra = {name: value for name, value in names.items() if name not in levels.FIELDS}
+        if "part" in extra:
+            extra["part"] = levels.role(extra["part"], parts) or extra["part"]
+        speaker, text = (_known(names.get(name, "")) for name in ("speaker", "text"))
+        name = path.relative_to(root).as_posix()
+        clips.append((path, Clip(normal_label(names["label"]), speaker, text, name, extra=extra)))
+    for name in regex.groupindex:
+        values = dict.fromkeys(getattr(clip, name) if name in levels.FIELDS else clip.extra[name] for _, clip in clips)
+        notes.append(f"{name} from the pattern: {levels.shortened(list(values), 12)}")
+    return clips
 
 
-def _rows(table):
-    """(line, dict of plain text) for each row of a CSV: no cell is taken for a number, a formula or a missing value."""
-    try:
-        data = table.read_bytes()
-    except OSError as error:
-        raise SerlibError(f"{printable(table)} cannot be read ({error.strerror}); mend its permissions") from None
-    content = _decoded(data)
-    separator = max(",;\t", key=content.split("\n", 1)[0].count)
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, skipinitialspace=True)
-    try:
-        heading = next(reader, [])
-        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise SerlibError(f"{printable(table)} is no CSV in line {reader.line_num} ({error}); save it again") from None
-    columns = [COLUMNS.get(cell.strip().lower(), cell.strip().lower()) for cell in heading]
-    if not {"speech", "label"} <= set(columns):
-        has = ", ".join(heading) or "none"
-        raise SerlibError(f"{printable(table)} has the columns {has}; expected speech,label[,speaker,text]")
-    if not lines:
-        raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
-    return [(line, dict(zip(columns, map(_unquoted, cells), strict=False))) for line, cells in lines]
-
-
-def heading(data):
-    """The columns that the first line of a comma-separated table names.
+def one_spelling(clips, notes):
+    """One name for each speaker: Anna and anna, 1, 01 and 1.0, composed and decomposed letters are one person.
 
     Parameters
     ----------
-    data : bytes
-        Of its file.
+    clips : list of (Path, Clip)
+    notes : list
+        Gets a sentence for each person who had more than one name.
 
     Returns
     -------
-    list of str
+    list of (Path, Clip); the commonest spelling stays.
     """
-    return [cell.strip().lower() for cell in _decoded(data).split("\n", 1)[0].split(",")]
+    spellings = {}
+    for _, clip in clips:
+        spellings.setdefault(speaker_key(clip.speaker), Counter())[clip.speaker] += 1
+    chosen = {key: names.most_common(1)[0][0] for key, names in spellings.items()}
+    for key, names in spellings.items():
+        if len(names) > 1:
+            notes.append(f"{' and '.join(map(one_line, names))} are one speaker, called {one_line(chosen[key])}")
+    return [(path, replace(clip, speaker=chosen[speaker_key(clip.speaker)])) for path, clip in clips]
 
 
-def _unquoted(cell):
-    """Without the ' that keeps a spreadsheet from running a text (`serlib.utils.for_spreadsheets`)."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+def speaker_key(name):
+    """What two spellings of one person's name have in common.
 
-
-def _decoded(data):
-    """Text of a file that says nothing of its encoding: UTF-8, UTF-16 where it begins so, else Latin-1."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    Examples
+    --------
+    >>> speaker_key("Anna_M") == speaker_key("anna m"), speaker_key("s01") == speaker_key("S1"), speaker_key("1.0")
+    (True, True, '1')
+    """
+    name = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
+    name = re.sub(r"^(\d+)\.0+$", r"\1", name)
+    return re.sub(r"\d+", lambda digits: str(int(digits[0])), name)
 
 
 CORPUS = Corpus(

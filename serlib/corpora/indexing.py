@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from natsort import natsorted
 
-from serlib.corpora.corpus import natural, printable, rejection, walk
+from serlib.corpora.corpus import Reading, natural, printable, rejection, walk, without_copy_mark
 from serlib.corpora.reading import read_all
-from serlib.corpora.registry import entry, find, misfit
-from serlib.utils import SerlibError
+from serlib.corpora.registry import entry, find, misfit, refuse_known
+from serlib.corpora.words import normal_label
+from serlib.utils import SerlibError, ordered_labels
 
 #: Columns of the index and their types.
 COLUMNS = {
@@ -27,7 +29,7 @@ COLUMNS = {
 MISSING_NAMED = 100
 
 
-def index(corpus, folder=None, *, duplicates="drop", show=None):
+def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     """Make the table of a corpus's clips.
 
     Every file is read once: a digest of its bytes, its length, its rate, and whether it can be used. A file that
@@ -46,20 +48,26 @@ def index(corpus, folder=None, *, duplicates="drop", show=None):
         has such a pair), and are reported in `repaired`. `keep`: all copies stay.
     show : bool, optional
         Progress bar.
+    reading
+        How own recordings shall be read, and other labels than their own: what `serlib.corpora.Reading` takes
+        (pattern, label_level, columns, labels, drop, songs).
 
     Returns
     -------
     pd.DataFrame
         One row a clip with the columns `speech` (absolute path), `label`, `speaker`, `text`, `corpus`, `duration_s`,
         `rate_hz` and `digest` (BLAKE2b of the file's bytes, 32 hex digits), sorted naturally by the path that each
-        clip should have in its corpus: the same order however folders are called. `attrs` holds, ready for JSON,
-        `rejected` (list of {"file", "reason"}), `repaired` (list of {"file", "what"}), `duplicates` (how many copies
-        were found) and `missing` (names of clips that the corpus should have, or one line if they are many).
+        clip should have in its corpus: the same order however folders are called. More columns follow where a table or
+        a pattern has more; `part` is the role of a given split. `attrs` holds, ready for JSON, `rejected` (list of
+        {"file", "reason"}), `repaired` (list of {"file", "what"}), `duplicates` (how many copies were found),
+        `missing` (names of clips that the corpus should have, or one line if they are many), `notes` (how the folders
+        of own recordings were understood, a sentence each) and `dropped` (label -> clips left out on request).
 
     Raises
     ------
     SerlibError
-        There is no such corpus or folder, or the folder holds none of its clips; the message says what it holds.
+        There is no such corpus or folder, or the folder holds none of its clips; the message says what it holds. Own
+        recordings can be understood in more than one way; the message says how to settle it.
 
     Examples
     --------
@@ -77,14 +85,65 @@ def index(corpus, folder=None, *, duplicates="drop", show=None):
         folders *= len(names)
     if not names or len(names) != len(folders):
         raise SerlibError(f"{len(names)} corpora and {len(folders)} folders were given; give a folder for each")
+    try:
+        reading = Reading(**reading)
+    except TypeError as error:
+        raise SerlibError(f"index: {error}; choose from {', '.join(Reading.__dataclass_fields__)}") from None
     places = [find(name) if place is None else Path(place) for name, place in zip(names, folders, strict=True)]
-    rows, attrs = [], {"rejected": [], "repaired": [], "duplicates": 0, "missing": []}
+    rows, attrs = [], {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
     seen = {"bytes": {}, "names": {}}
+    labels = Labels(reading)
     for name, place in zip(names, places, strict=True):
-        rows += _one(entry(name), place, attrs, seen, keep=duplicates == "keep", show=show)
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+        clips = _clips(entry(name), place, attrs, reading)
+        rows += _rows(entry(name), labels.wanted(clips), attrs, seen, keep=duplicates == "keep", show=show)
+    labels.check()
+    attrs["dropped"] = labels.dropped
+    extras = {name: str for row in rows for name in row if name not in COLUMNS}
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *extras]).fillna(dict.fromkeys(extras, ""))
+    table = table.astype({**COLUMNS, **extras})
     table.attrs = attrs
     return table
+
+
+class Labels:
+    """Labels under other names, and labels that are left out.
+
+    Parameters
+    ----------
+    reading : Reading
+        With `labels` and `drop`.
+    """
+
+    def __init__(self, reading):
+        self.new = {normal_label(old): new for new, olds in reading.labels.items() for old in _listed(olds)}
+        self.drop = {normal_label(label) for label in _listed(reading.drop)}
+        self.there = set()
+        self.seen = set()
+        self.dropped = {}
+
+    def wanted(self, clips):
+        """The (path, clip) that stay, with their new labels."""
+        stay = []
+        for path, clip in clips:
+            label = self.new.get(clip.label, clip.label)
+            self.there.add(clip.label)
+            self.seen |= {clip.label, label}
+            if {clip.label, label} & self.drop:
+                self.dropped[label] = self.dropped.get(label, 0) + 1
+            else:
+                stay.append((path, replace(clip, label=label)))
+        return stay
+
+    def check(self):
+        """Raise a SerlibError where a label was named that no clip has."""
+        unknown = natsorted((set(self.new) | self.drop) - self.seen)
+        if unknown:
+            there = ", ".join(ordered_labels(self.there)) or "none"
+            raise SerlibError(f"No clip has the label '{unknown[0]}'; the labels are {there}")
+
+
+def _listed(names):
+    return names.split(",") if isinstance(names, str) else names
 
 
 def expected(table):
@@ -118,13 +177,29 @@ def expected(table):
     return table.astype({"found": "Int64", "expected": "Int64"})
 
 
-def _one(corpus, place, attrs, seen, *, keep, show):
+def _clips(corpus, place, attrs, reading):
+    """The clips that a folder lists, not yet opened, in the order of the table."""
+    rejected = attrs["rejected"]
+    own = [name for name in ("pattern", "label_level", "columns") if getattr(reading, name)]
+    if corpus.scan:
+        if not own:
+            refuse_known(place)
+        before = len(rejected)
+        clips = corpus.scan(place, rejected, attrs["notes"], reading)
+        if not clips:
+            bad = rejected[before:]
+            raise SerlibError(none_usable(place, bad) if bad else misfit(corpus, place))
+    elif own:
+        option = own[0].replace("_", "-")
+        raise SerlibError(f"--{option} is for own recordings (folder); {corpus.name} has names of its own")
+    else:
+        clips = _scan(corpus, place, rejected, songs=reading.songs)
+    return sorted(clips, key=_order)
+
+
+def _rows(corpus, clips, attrs, seen, *, keep, show):
     """Rows of one corpus; what was odd goes into attrs."""
     rejected = attrs["rejected"]
-    clips = corpus.scan(place, rejected) if corpus.scan else _scan(corpus, place, rejected)
-    if not clips and corpus.scan:
-        raise SerlibError(misfit(corpus, place) if not rejected else _all_rejected(place, rejected))
-    clips = sorted(clips, key=_order)
     listed = set(corpus.names()) if corpus.names else set()
     paths = [path for path, _ in clips]
     rows = []
@@ -142,7 +217,9 @@ def _one(corpus, place, attrs, seen, *, keep, show):
         if remark:
             notes = [remark, *notes]
         attrs["repaired"] += [{"file": printable(path), "what": note} for note in notes]
-        rows.append((str(path), clip.label, clip.speaker, clip.text, corpus.name, duration_s, rate_hz, digest))
+        extra = {name: value for name, value in clip.extra.items() if name not in COLUMNS}
+        values = (str(path), clip.label, clip.speaker, clip.text, corpus.name, duration_s, rate_hz, digest)
+        rows.append({**dict(zip(COLUMNS, values, strict=True)), **extra})
     attrs["missing"] += _missing(corpus, {clip.name for _, clip in clips})
     return rows
 
@@ -153,7 +230,13 @@ def _compare(corpus, path, clip, digest, seen, listed):
     if first is not path:
         if (clip.label, clip.speaker, clip.text) != (other.label, other.speaker, other.text):
             says = f"{other.speaker} {other.label} {other.text}"
-            return "wrong", f"is the same recording as {printable(first)} ({says}); delete one of them"
+            if first == path and clip.origin:
+                here = f"{other.origin} says {says}, {clip.origin} {clip.speaker} {clip.label} {clip.text}"
+                return "wrong", f"is the same recording under two names: {here}; keep one of them"
+            return "wrong", (
+                f"({clip.speaker} {clip.label} {clip.text}) is the same recording as {printable(first)} ({says}); "
+                "delete one of them"
+            )
         if (corpus.name, clip.name) in seen["names"] or not {clip.name, other.name} <= listed:
             return "copy", ""
     second = seen["names"].setdefault((corpus.name, clip.name), path)
@@ -164,29 +247,53 @@ def _compare(corpus, path, clip, digest, seen, listed):
     return "new", clip.repaired
 
 
-def _scan(corpus, place, rejected):
+def _scan(corpus, place, rejected, *, songs):
     """Sound files of a folder with what their names say; the others are rejected."""
+    if songs and not corpus.song:
+        raise SerlibError(f"{corpus.name} has no songs; leave out --songs")
     files = list(walk(place, rejected)) if place.is_dir() else []
-    clips = [(path, clip) for path in files if (clip := corpus.parse(path))]
+    clips, others = [], []
+    for path in files:
+        name = path if corpus.parse(path) else without_copy_mark(path)
+        clip = corpus.parse(name) or (corpus.song(name) if songs else None)
+        if clip:
+            clips.append((path, clip))
+        else:
+            others.append(path)
     if not clips:
         raise SerlibError(misfit(corpus, place, files))
-    known = {path for path, _ in clips}
-    if corpus.sentences:
-        texts = corpus.sentences(place)
-        clips = [(path, replace(clip, text=texts.get(clip.name, clip.text))) for path, clip in clips]
     unlike = f"is not named like a clip of {corpus.name} ({corpus.example}); rename it or move it elsewhere"
-    rejected += [rejection(path, corpus.refuse(path) or unlike) for path in files if path not in known]
+    rejected += [rejection(path, corpus.refuse(path) or unlike) for path in others]
+    if corpus.details:
+        details = corpus.details(place)
+        clips = [(path, replace(clip, **details.get(clip.name, {}))) for path, clip in clips]
+        fault = f"has no label in the tables of {corpus.name}"
+        rejected += [rejection(path, fault) for path, clip in clips if not clip.label]
+        clips = [(path, clip) for path, clip in clips if clip.label]
     return clips
 
 
 def _order(pair):
     path, clip = pair
-    return natural(f"{clip.folder}/{clip.name}"), natural(str(path)), str(path)
+    marked = without_copy_mark(path) != path  # a copy comes after what it is a copy of
+    return natural(f"{clip.folder}/{clip.name}"), marked, natural(str(path)), str(path)
 
 
-def _all_rejected(place, rejected):
+def none_usable(place, rejected):
+    """The sentence for a folder or table of which nothing can be used.
+
+    Parameters
+    ----------
+    place : Path
+    rejected : list of {"file", "reason"}
+
+    Returns
+    -------
+    str
+    """
     first = rejected[0]
-    return f"No recording in {printable(place)} can be used: {first['file']} {first['reason']}"
+    one = "1 file is" if len(rejected) == 1 else f"{len(rejected)} files are"
+    return f"No recording in {printable(place)} can be used ({one} rejected): {first['file']} {first['reason']}"
 
 
 def _missing(corpus, found):

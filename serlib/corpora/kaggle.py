@@ -106,7 +106,7 @@ def credentials(*, strict=False):
         return Credentials(warning=str(error))
 
 
-def fetch(corpus, folder, *, show=None):
+def fetch(corpus, folder, *, show):
     """Download the archive of a corpus, from where an earlier try of the same archive stopped.
 
     Parameters
@@ -114,7 +114,7 @@ def fetch(corpus, folder, *, show=None):
     corpus : serlib.corpora.Corpus
     folder : Path
         Where the archive is written. What an interruption leaves there is used by the next call.
-    show : bool, optional
+    show : bool
         Progress bar.
 
     Returns
@@ -213,8 +213,6 @@ def _client(login):
 @contextlib.contextmanager
 def _only_the_bar(show):
     """Of what the clients print only the progress bar stays, on standard error; nothing where no bar is wanted."""
-    if show is None:
-        show = os.environ.get("SERLIB_PROGRESS", "1") != "0"
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),

@@ -28,7 +28,7 @@ def parse(path):
     Returns
     -------
     Clip or None
-        The text is the number of the sentence; `sentences` knows its words.
+        The text is the number of the sentence; `details` knows its words.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def parse(path):
     return Clip(EMOTIONS[emotion], speaker, number, f"{speaker}_{emotion}_{number}", "samples")
 
 
-def sentences(root):
+def details(root):
     """What each clip says, from `data.tsv` beside the folder `samples`.
 
     Parameters
@@ -56,8 +56,8 @@ def sentences(root):
 
     Returns
     -------
-    dict of str -> str
-        Name of a clip, without suffix -> sentence as it is written; {} where there is no `data.tsv`.
+    dict of str -> dict
+        Name of a clip, without suffix -> {"text": sentence as it is written}; {} where there is no `data.tsv`.
     """
     texts = {}
     for table in tables(root, "data.tsv"):
@@ -66,7 +66,7 @@ def sentences(root):
                 name = (row.get("file_id") or "").strip().removesuffix(".wav")
                 text = (row.get("raw_text") or "").strip()
                 if name and text:
-                    texts[name] = text
+                    texts[name] = {"text": text}
     return texts
 
 
@@ -79,7 +79,7 @@ CORPUS = Corpus(
     "https://aclanthology.org/2024.lrec-main.1059",
     example="KS0_happiness_12.wav",
     parse=parse,
-    sentences=sentences,
+    details=details,
     speakers=SPEAKERS,
     texts=90,
     # Recordings that listeners did not recognise were left out.

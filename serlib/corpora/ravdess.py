@@ -1,4 +1,4 @@
-"""RAVDESS: 24 actors say two sentences in eight emotions (its songs and videos are left aside)."""
+"""RAVDESS: 24 actors say two sentences in eight emotions (its videos are left aside, its songs unless asked for)."""
 
 import itertools
 import re
@@ -21,7 +21,7 @@ SPEAKERS = tuple(f"{actor:02d}" for actor in range(1, 25))
 
 # modality-channel-emotion-intensity-statement-repetition-actor
 _FILE = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)", re.ASCII)
-_AUDIO, _SPEECH, _NEUTRAL, _STRONG = "03", "01", "01", "02"
+_AUDIO, _SPEECH, _SONG, _NEUTRAL, _STRONG = "03", "01", "02", "01", "02"
 
 
 def _fields(path):
@@ -64,10 +64,19 @@ def refuse(path):
     if modality != _AUDIO:
         return "is video; expected audio only (03-...)"
     if channel != _SPEECH:
-        return "is song; expected speech (03-01-...)"
+        return "is song; expected speech (03-01-...), or say --songs"
     if emotion == _NEUTRAL and intensity == _STRONG:
         return "is named neutral with strong intensity, which RAVDESS does not have; check its name"
     return None
+
+
+def song(path):
+    """Read the file name of a song, such as `03-02-06-01-02-01-12.wav`; None where it is none."""
+    fields = _fields(path)
+    if not fields or fields[:2] != (_AUDIO, _SONG):
+        return None
+    _, _, emotion, _, statement, _, actor = fields
+    return Clip(EMOTIONS[emotion], actor, STATEMENTS[statement], path.stem, f"Actor_{actor}", extra={"channel": "song"})
 
 
 def names():
@@ -86,6 +95,7 @@ CORPUS = Corpus(
     example="03-01-06-01-02-01-12.wav",
     parse=parse,
     refuse=refuse,
+    song=song,
     kaggle="uwrfkaggler/ravdess-emotional-speech-audio",
     zenodo=Deposit("10.5281/zenodo.1188976", "Audio_Speech_Actors_01-24.zip", "bc696df654c87fed845eb13823edef8a"),
     speakers=SPEAKERS,

@@ -7,12 +7,19 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from serlib.corpora import cremad, emodb, folder, nemo, ravdess, sample, savee, tess
+from serlib.corpora import cremad, emodb, folder, nemo, published, ravdess, sample, savee, tables, tess
 from serlib.corpora.corpus import printable, walk
 from serlib.utils import SerlibError, data_dir, home, one_line
 
-#: Name -> Corpus.
-CORPORA = {module.CORPUS.name: module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo, folder)}
+#: Name -> Corpus; own recordings last.
+CORPORA = {
+    corpus.name: corpus
+    for corpus in (
+        *(module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo)),
+        *published.ROWS,
+        folder.CORPUS,
+    )
+}
 
 #: Where a Kaggle kernel mounts the data sets that were added to it.
 KAGGLE_INPUT = Path("/kaggle/input")
@@ -149,6 +156,37 @@ def misfit(corpus, place, files=None):
     )
 
 
+def refuse_known(place):
+    """Raise a SerlibError where a folder that was given as own recordings holds corpora that are known.
+
+    Their file names say more than their folders, which are those of actors in most. Most files must be named like them.
+
+    Parameters
+    ----------
+    place : Path
+    """
+    if not os.path.isdir(place) or tables.find(Path(place)):
+        return
+    files = list(walk(place, [], limit=_LOOK))
+    holds = {}
+    for name, corpus in CORPORA.items():
+        if corpus.scan or corpus.synthetic:
+            continue
+        fits = [file for file in files if _plainly(corpus, file)]
+        if len(fits) >= (1 if corpus.distinct else (corpus.clips or 1000) / 5):
+            holds[name] = fits
+    if sum(map(len, holds.values())) < 0.8 * max(1, len(files)):
+        return
+    called = " and ".join(f"{CORPORA[name].title} ({len(fits)} of {len(files)} files)" for name, fits in holds.items())
+    folders = {name: os.path.commonpath([file.parent for file in fits]) for name, fits in holds.items()}
+    folders = {name: place if len(holds) == 1 else folder for name, folder in folders.items()}
+    words = " ".join(f"{name} {shlex.quote(printable(folder))}" for name, folder in folders.items())
+    raise SerlibError(
+        f"{printable(place)} holds {called}, whose file names say more than their folders; run: python -m serlib index "
+        f'{words} - or say how own recordings are laid out, such as --pattern "{{label}}/*"'
+    )
+
+
 def _mend(corpus):
     if corpus.scan:
         return "put your recordings there, one folder a label, or name their folder: python -m serlib index folder DIR"
@@ -162,12 +200,17 @@ def _fits(corpus, path):
     return corpus.parse(path) is not None or corpus.refuse(path) is not None
 
 
+def _plainly(corpus, path):
+    clip = corpus.parse(path)
+    return corpus.refuse(path) is not None if clip is None else not clip.repaired
+
+
 def _holds(corpus, place):
     """Whether a folder holds at least one clip of a corpus."""
     if not os.path.isdir(place):
         return False
     if corpus.scan:
-        return any((place / name).is_file() for name in folder.TABLES) or any(walk(place, [], limit=_LOOK))
+        return bool(tables.find(place)) or any(walk(place, [], limit=_LOOK))
     return any(corpus.parse(path) for path in walk(place, [], limit=_LOOK))
 
 

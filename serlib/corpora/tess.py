@@ -2,7 +2,8 @@
 
 import re
 
-from serlib.corpora.corpus import SYNONYMS, Clip, Corpus, normal_label
+from serlib.corpora.corpus import Clip, Corpus
+from serlib.corpora.words import normal_label
 
 #: The target words (Northwestern University Auditory Test No. 6), one of them in each clip.
 WORDS = tuple(
@@ -23,7 +24,9 @@ WORDS = tuple(
 SPEAKERS = ("OAF", "YAF")
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad")
 
-_SAID = "|".join(sorted({*EMOTIONS, *(word.replace(" ", "_") for word in SYNONYMS)}, key=len, reverse=True))
+# Copies of the corpus spell some emotions in their own way.
+_SPELLINGS = ("anger", "disgusted", "fearful", "happiness", "pleasant_surprise", "pleasant_surprised", "surprise")
+_SAID = "|".join(sorted((*EMOTIONS, *_SPELLINGS, "surprised", "sadness"), key=len, reverse=True))
 # OA_bite_neutral lacks the F of its speaker in every copy of the corpus.
 _FILE = re.compile(rf"(OA|YA)(F?)_([a-z]+)_({_SAID})", re.ASCII | re.IGNORECASE)
 # OAF_Fear, YAF_pleasant_surprised: the Kaggle archive spells its folders in its own way.

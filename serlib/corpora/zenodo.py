@@ -1,13 +1,12 @@
 """Corpora from Zenodo, by their DOI: no account, the very bytes that were published (`pooch` checks the MD5)."""
 
 import logging
-import os
 from pathlib import Path
 
 from serlib.utils import SerlibError, disk_fault
 
 
-def fetch(corpus, folder, *, show=None):
+def fetch(corpus, folder, *, show):
     """Download the archive of a corpus.
 
     Parameters
@@ -15,7 +14,7 @@ def fetch(corpus, folder, *, show=None):
     corpus : serlib.corpora.Corpus
     folder : Path
         Where the archive is written.
-    show : bool, optional
+    show : bool
         Progress bar.
 
     Returns
@@ -30,8 +29,6 @@ def fetch(corpus, folder, *, show=None):
     import pooch
     import requests
 
-    if show is None:
-        show = os.environ.get("SERLIB_PROGRESS", "1") != "0"
     deposit = corpus.zenodo
     where = f"https://doi.org/{deposit.doi}"
     pooch.get_logger().setLevel(logging.WARNING)

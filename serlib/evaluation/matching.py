@@ -48,6 +48,12 @@ def match(probabilities, who, shares):
        probabilities", Neural Computation 14(1), 2002, with the shares known and the offsets sought by scaling rows and
        columns in turn: R. Sinkhorn, P. Knopp, Pacific Journal of Mathematics 21(2), 1967.
 
+    Examples
+    --------
+    >>> answers = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]]  # always the first label
+    >>> match(answers, ["anna"] * 4, [0.5, 0.5]).argmax(axis=1).tolist()
+    [0, 0, 1, 1]
+
     Taught in notebooks/07_generalize.
     """
     probabilities = np.asarray(probabilities)

@@ -29,6 +29,16 @@ def mcnemar(a, b):
     13:91). Both take clips for independent, which those of one speaker are not: a small p with few speakers speaks
     about these speakers only.
 
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from serlib.evaluation.report import score
+    >>> clips = pd.DataFrame({"label": ["sad"] * 8, "speech": list("abcdefgh")})
+    >>> always = score(clips, [[0.9, 0.1]] * 8, ["sad", "happy"])
+    >>> never = score(clips, [[0.1, 0.9]] * 8, ["sad", "happy"])
+    >>> mcnemar(always, never)["p_exact"]
+    0.0078125
+
     Taught in notebooks/05_evaluate.
     """
     key = _clip_key(a.predictions, b.predictions)

@@ -4,9 +4,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["comparison", "searching", "trials"],
+    submodules=["comparison", "people", "searching", "trials"],
     submod_attrs={
         "comparison": ["Comparison", "compare"],
+        "people": ["on_people"],
         "searching": ["search"],
         "trials": ["ANSWERS", "CLIP", "JUDGED", "Experiment", "Peer", "carry_out", "plan"],
     },

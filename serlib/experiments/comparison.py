@@ -46,20 +46,24 @@ class Comparison:
         what `mcnemar(better, worse)` says.
     reports : dict of (split, recipe) -> Report
         Of all answers of all folds and seeds together.
+    left_out : dict of str -> str
+        Usual splits that this index cannot be given, and why.
     """
 
     table: pd.DataFrame
     neighbours: pd.DataFrame
     reports: dict
+    left_out: dict
 
     def to_json(self):
         """The two tables as plain Python values; what is undefined is None."""
         named = {"rows": self.table, "neighbours": self.neighbours}
-        return {name: json.loads(table.to_json(orient="records")) for name, table in named.items()}
+        tables = {name: json.loads(table.to_json(orient="records")) for name, table in named.items()}
+        return {**tables, "left_out": self.left_out}
 
 
 def compare(
-    index, recipes, *, splits=KINDS, folds=None, seeds=(0,), epochs=None, match=False, root=None, jobs=None, show=None
+    index, recipes, *, splits=None, folds=None, seeds=(0,), epochs=None, match=False, root=None, jobs=None, show=None
 ):
     """Train every recipe under every split, judge each run once on its test role, and put the figures side by side.
 
@@ -69,10 +73,11 @@ def compare(
         From `serlib.index`, of one corpus or several.
     recipes : sequence of str, Recipe or Peer
         Recipes, by name or themselves, and what else shall answer the same test roles.
-    splits : sequence of str
-        Kinds of split. Who is held out may be named after a colon; each name is then left out in turn:
-        `speaker:tess/OAF,tess/YAF` trains on the other speaker of TESS and on all other corpora of the index,
-        `corpus:ravdess` on all corpora but RAVDESS. `corpus` alone leaves out each corpus in turn.
+    splits : sequence of str, optional
+        Kinds of split; default: those of `KINDS` that can be made. Who is held out may be named after a colon; each
+        name is then left out in turn: `speaker:tess/OAF,tess/YAF` trains on the other speaker of TESS and on all other
+        corpora of the index, `corpus:ravdess` on all corpora but RAVDESS. `corpus` alone leaves out each corpus in
+        turn.
     folds : int or dict of str -> int, optional
         Parts of the cross-validation, of all splits or of each; by speaker at most one a speaker, so that a large
         number is leave-one-speaker-out. Default: by speaker as `serlib.folds` does, the others are split once.
@@ -109,7 +114,8 @@ def compare(
     Taught in notebooks/06_compare.
     """
     systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]
-    splits = list(dict.fromkeys(splits))
+    usual = splits is None
+    splits = list(dict.fromkeys(splits or KINDS))
     seeds = _seeds_of(systems, seeds)
     names = [system.name for system in systems]
     if len(set(names)) < len(names) or not (names and splits and all(seeds.values())):
@@ -118,7 +124,10 @@ def compare(
             "Give one of each at least, and no two recipes of the same name."
         )
     root = Path(root or home() / "checkpoints" / "compare")
-    experiments = trials.plan(index, systems, splits, folds=folds, seeds=seeds, epochs=epochs, root=root)
+    options = {"folds": folds, "seeds": seeds, "epochs": epochs, "root": root}
+    left_out = _impossible(index, systems, splits, options) if usual else {}
+    splits = [split for split in splits if split not in left_out]
+    experiments = trials.plan(index, systems, splits, **options)
     trials.carry_out(experiments, jobs=jobs, show=show)
 
     corpora = "+".join(dict.fromkeys(index.corpus))
@@ -137,7 +146,7 @@ def compare(
         reports |= {(split, entry.name): entry.report for entry in entries}
         neighbours += [_neighbours(better, worse) for better, worse in pairwise(entries)]
     neighbours = [row for row in neighbours if row]
-    return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports)
+    return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports, left_out)
 
 
 def _seeds_of(systems, seeds):
@@ -192,6 +201,19 @@ def _matched(experiment):
     return answers.assign(**dict(zip(labels, matched.T, strict=True)))
 
 
+def _impossible(index, systems, splits, options):
+    """The splits that an index cannot be given, and why; raises the last reason where none can be made."""
+    left_out = {}
+    for split in splits:
+        try:
+            trials.plan(index, systems, [split], **options)
+        except SerlibError as error:
+            left_out[split] = str(error)
+    if len(left_out) == len(splits):
+        raise SerlibError(left_out[splits[-1]])
+    return left_out
+
+
 def pooled(answers, split, *, normalise="none"):
     """Score the answers of several runs together.
 
@@ -202,7 +224,7 @@ def pooled(answers, split, *, normalise="none"):
     split : str
         Kind of the split.
     normalise : str
-        As of a `Report`.
+        How features or answers were normalised, of `serlib.models.recipe.NORMALISATIONS`, or `matched`.
 
     Returns
     -------

@@ -17,7 +17,7 @@ import pandas as pd
 
 from serlib.evaluation.report import evaluate
 from serlib.features.spec import extract
-from serlib.splits import SPLIT_KINDS, default_folds, group_keys
+from serlib.splits import SPLIT_KINDS, default_folds, speakers
 from serlib.splits import split as give_roles
 from serlib.training.fitting import finished, fit
 from serlib.training.state import content
@@ -49,8 +49,10 @@ class Peer:
         with a column of probabilities for each label.
     normalise : str
         `speaker` where it uses the test speaker's unlabelled clips.
-    reported, split
-        As of a Recipe.
+    reported : float, optional
+        The accuracy that its authors reported, from 0 to 1.
+    split : str
+        The kind of split that they used.
     """
 
     name: str
@@ -112,8 +114,16 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
 
     Parameters
     ----------
-    index, splits, folds, epochs, root
-        As for `serlib.experiments.comparison.compare`.
+    index : pd.DataFrame
+        From `serlib.index`.
+    splits : sequence of str
+        Kinds of split, as `speaker` or `speaker:tess/OAF,tess/YAF`.
+    folds : int or dict of str -> int, optional
+        Parts of the cross-validation, of all splits or of each.
+    epochs : int, optional
+        Instead of each recipe's.
+    root : Path
+        Folder of the runs.
     systems : sequence of Recipe or Peer
     seeds : dict of str -> sequence of int
         By the names of the systems.
@@ -124,11 +134,11 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
     """
     corpora, experiments = "+".join(dict.fromkeys(index.corpus)), []
     for seed, split in product(dict.fromkeys(chain(*seeds.values())), splits):
-        kind = split.partition(":")[0]
+        kind = split if split.startswith("column:") else split.partition(":")[0]
         for part, options in _parts(index, split, folds):
             table = give_roles(index, kind, seed=seed, **options)
             for system in (system for system in systems if seed in seeds[system.name]):
-                out = Path(root) / f"{corpora}-{system.name}-{kind}{part}-seed{seed}"
+                out = Path(root) / f"{corpora}-{system.name}-{kind.replace(':', '-')}{part}-seed{seed}"
                 experiments.append(Experiment(system, split, seed, table, out, epochs))
     return experiments
 
@@ -138,7 +148,7 @@ def _parts(index, split, folds):
     kind, _, named = split.partition(":")
     if kind not in SPLIT_KINDS:
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
-    names = [name for name in named.split(",") if name]
+    names = [name for name in named.split(",") if name] if kind != "column" else []
     if names and kind in ("published", "random"):
         raise SerlibError(f"'{split}': nobody can be named where the clips are split at random; say {kind}.")
     if kind == "corpus" and not names:
@@ -147,8 +157,8 @@ def _parts(index, split, folds):
         return [("-" + name.replace("/", "_"), {"test": [name]}) for name in names]
     n = folds.get(split) if isinstance(folds, dict) else folds
     if kind in ("speaker", "speaker+text"):
-        speakers = len(set(group_keys(index, "speaker")))
-        n = min(n or default_folds(index, kind), speakers) if speakers > 1 else None  # of one, splits tells why not
+        count = len(speakers(index))
+        n = min(n or default_folds(index, kind), count) if count > 1 else None  # of one, splits tells why not
     return [(f"-{fold + 1}of{n}", {"fold": fold, "folds": n}) for fold in range(n)] if n else [("", {})]
 
 

@@ -4,7 +4,17 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["cache", "functionals", "inverse", "normalisation", "pitch", "projection", "spectral"],
+    submodules=[
+        "cache",
+        "encoder",
+        "functionals",
+        "inverse",
+        "normalisation",
+        "pitch",
+        "projection",
+        "spectral",
+        "weights",
+    ],
     submod_attrs={
         "spec": [
             "FEATURES_VERSION",

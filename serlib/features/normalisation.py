@@ -110,8 +110,10 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
     spec : FeatureSpec
     normalise : str
         Of `serlib.models.recipe.NORMALISATIONS`; all but `speaker` are layers of the model and change nothing here.
-    jobs, show
-        Of `serlib.features.extract`.
+    jobs : int, optional
+        Workers that extract features; default: one a core.
+    show : bool, optional
+        A progress bar over the clips.
 
     Returns
     -------

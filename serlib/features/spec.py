@@ -11,9 +11,9 @@ import numpy as np
 
 from serlib import audio
 from serlib.audio import file_digest
-from serlib.features import cache, functionals, pitch, spectral
+from serlib.features import cache, functionals, pitch, spectral, weights
 from serlib.features.functionals import FUNCTIONALS, OF_THE_VOICE
-from serlib.utils import SerlibError, data_dir, shown
+from serlib.utils import SerlibError, clip_table, data_dir, import_tensorflow, shown
 
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this.
 FEATURES_VERSION = 1
@@ -21,8 +21,12 @@ FEATURES_VERSION = 1
 #: What librosa computes from each frame, in the order of its documentation.
 LIBROSA_KINDS = ("mfcc", "delta", "delta2", "chroma", "logmel", "contrast", "tonnetz", "rms", "zcr", "f0")
 
-#: What can be computed from each frame; the last two by `serlib.features.pitch.frames`.
-KINDS = (*LIBROSA_KINDS, "pitch", "voiced")
+#: What can be computed from each frame; pitch and voiced by `serlib.features.pitch.frames`, whisper (what Whisper
+#: hears) and states (what its encoder makes of it) by `serlib.features.encoder`.
+KINDS = (*LIBROSA_KINDS, "pitch", "voiced", "whisper", "states")
+
+#: Whisper's own frames, for the kind `whisper`; a state stands for two of them.
+WHISPER = {"rate_hz": 16000, "frame": 400, "hop": 160, "n_mels": 80}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,16 @@ class FeatureSpec:
         Says nothing where there is a summary: statistics are over the frames that a clip has.
     trim_db : float, optional
         Cut what lies this far below the loudest at both ends (`audio.trim`), after offset and duration.
+    encoder : str, optional
+        Name or file of an encoder (`serlib.features.weights`), whose states are the features; `kinds` is then
+        `("states",)`, and rate, frame and hop are the encoder's.
+    layers : tuple of int
+        The layers of the encoder whose states are taken, side by side.
+
+    Examples
+    --------
+    >>> FeatureSpec(encoder="whisper-tiny", layers=(2,), summary=("mean", "std")).kinds
+    ('states',)
 
     Taught in notebooks/03_mfcc.
     """
@@ -69,20 +83,32 @@ class FeatureSpec:
     duration_s: float | None = None
     frames: int | None = None
     trim_db: float | None = None
+    encoder: str | None = None
+    layers: tuple = ()
 
     def __post_init__(self):
-        for field, cast in (("kinds", tuple), ("summary", tuple), ("fmin_hz", float), ("offset_s", float)):
+        if self.encoder is not None:
+            for field, value in {**WHISPER, "hop": 2 * WHISPER["hop"], "kinds": ("states",)}.items():
+                object.__setattr__(self, field, value)
+        casts = (("kinds", tuple), ("summary", tuple), ("layers", tuple), ("fmin_hz", float), ("offset_s", float))
+        for field, cast in casts:
             object.__setattr__(self, field, cast(getattr(self, field)))
         for field in ("fmax_hz", "duration_s", "trim_db"):
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, float(getattr(self, field)))
         top_hz = self.fmax_hz or self.rate_hz / 2
         known = ", ".join(FUNCTIONALS)
+        heard = {field: getattr(self, field) for field in WHISPER}
         for wrong, expected in (
             (not self.kinds or set(self.kinds) - set(KINDS), f"kinds must be some of {', '.join(KINDS)}"),
             (len(set(self.kinds)) < len(self.kinds), "kinds must not repeat"),
             (set(self.summary) - set(FUNCTIONALS), f"summary must be some of {known}"),
             (set(self.summary) & set(OF_THE_VOICE) and "voiced" not in self.kinds, "its summary needs the kind voiced"),
+            ("states" in self.kinds and not self.encoder, "its states need an encoder"),
+            (bool(self.encoder) != bool(self.layers), "encoder and layers go together"),
+            (any(layer < 0 for layer in self.layers), "layers count from 0"),
+            ("whisper" in self.kinds and heard != WHISPER, f"the kind whisper needs {WHISPER}"),
+            ("whisper" in self.kinds and len(self.kinds) > 1, "the kind whisper stands alone"),
             (self.rate_hz < audio.LOWEST_HZ, f"rate_hz must be at least {audio.LOWEST_HZ}"),
             (self.frame < 16 or self.frame % 2, "frame must be even and at least 16 samples"),
             (not 1 <= self.hop <= self.frame, "hop must be between 1 and frame"),
@@ -105,6 +131,8 @@ class FeatureSpec:
     def to_dict(self):
         """Plain values, for JSON."""
         plain = dataclasses.asdict(self)
+        if self.encoder is None:  # what was trained before there were encoders keeps its name
+            del plain["encoder"], plain["layers"]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
     @classmethod
@@ -127,6 +155,9 @@ SPECS = {
     "mfcc-frames": FeatureSpec(kinds=("mfcc", "delta", "delta2"), duration_s=4, trim_db=30),
     # 87 frames, 2.02 s: system E.
     "logmel-128x87": FeatureSpec(kinds=("logmel",), duration_s=2.02, frames=87),
+    # Whisper's log-mel, and what its first three blocks make of it.
+    "whisper-frames": FeatureSpec(kinds=("whisper",), duration_s=15, **WHISPER),
+    "whisper-states": FeatureSpec(encoder="whisper-tiny", layers=(1, 2, 3), summary=("mean", "std"), duration_s=15),
     # What this project's own recipe hears: spectrum, loudness, noise and pitch, by all functionals but the extremes.
     "functionals": FeatureSpec(
         rate_hz=16000,
@@ -157,9 +188,19 @@ def names(spec):
         "logmel": range(spec.n_mels),
         "contrast": range(len(spectral.contrast_bands(spec.rate_hz, spec.frame))),
         "tonnetz": ("fifth_x", "fifth_y", "minor_x", "minor_y", "major_x", "major_y"),
+        "whisper": range(spec.n_mels),
+        "states": _state_names(spec),
     }
     columns = [f"{kind}_{label}" if label != "" else kind for kind in spec.kinds for label in labels.get(kind, ("",))]
     return [f"{column}_{statistic}" for statistic in spec.summary for column in columns] or columns
+
+
+def _state_names(spec):
+    """Layer and column of every state; of a file that is no encoder nothing, and extraction will say so."""
+    if not spec.encoder:
+        return ()
+    width = weights.width(spec.encoder)
+    return [f"{layer}_{column}" for layer in sorted(spec.layers) for column in range(width)]
 
 
 def extract_clip(y, rate_hz, spec):
@@ -187,6 +228,12 @@ def extract_clip(y, rate_hz, spec):
     ------
     SerlibError
         The clip holds no samples, or NaN.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal(22050).astype(np.float32)
+    >>> extract_clip(noise, 22050, FeatureSpec(n_mfcc=13)).shape  # a second: 44 frames
+    (44, 13)
 
     Taught in notebooks/03_mfcc.
     """
@@ -271,6 +318,7 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     -------
     list of Features, in the order of `specs`
     """
+    index = clip_table(index, needs=("speech",))
     if not len(index):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
     specs = [_named(spec) for spec in specs]
@@ -354,13 +402,26 @@ def _compute(y, rate_hz, spec, *, name="The clip"):
     y = audio.resample(y, from_hz=rate_hz, to_hz=spec.rate_hz)
     if spec.trim_db is not None:
         y = audio.trim(y, rate_hz=spec.rate_hz, top_db=spec.trim_db)
-    found = spectral.kinds(y, spec)
+    found = {}
+    if set(LIBROSA_KINDS) & set(spec.kinds):
+        found |= spectral.kinds(y, spec)
     if {"pitch", "voiced"} & set(spec.kinds):
         found |= pitch.frames(y, spec.rate_hz, hop=spec.hop)
+    if {"whisper", "states"} & set(spec.kinds):
+        found |= _heard_by_whisper(y, spec)
     rows = np.concatenate([found[kind] for kind in spec.kinds], axis=1, dtype=np.float32)
     if spec.summary:
         return summarise(rows, spec), len(rows)
     return rows[: spec.frames], min(len(rows), spec.frames or len(rows))
+
+
+def _heard_by_whisper(y, spec):
+    import_tensorflow()  # in silence, before Keras does
+    from serlib.features import encoder
+
+    if spec.encoder:
+        return {"states": encoder.states(y, spec.encoder, spec.layers)}
+    return {"whisper": encoder.log_mel(y)}
 
 
 def frames_of(spec):

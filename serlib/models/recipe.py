@@ -39,7 +39,7 @@ def configuration(build, features):
     Parameters
     ----------
     build : Stack or callable
-        As in `Recipe`.
+        `build(x, n_labels)`, from symbolic features to symbolic probabilities.
     features : FeatureSpec
         What the model takes in.
 

@@ -102,6 +102,24 @@ _COMMITTEE = Committee(
     split="speaker",
 )
 
+# Chosen on the same speakers of RAVDESS: a frozen encoder's states are z-scored and weighed by one linear layer.
+_WHISPER_LINEAR = Recipe(
+    name="whisper-linear",
+    title="Ours: states of a frozen Whisper, one linear layer",
+    source="this project; states of Whisper tiny's first three blocks (Radford et al. 2022), which stay as they are",
+    features=SPECS["whisper-states"],
+    normalise="training",
+    build=stack(layer("Dropout", 0.5)),
+    label_smoothing=0.1,
+    optimizer="adamw",
+    weight_decay=0.05,
+    schedule="cosine",
+    epochs=40,
+    batch_size=32,
+    balanced=True,
+    split="speaker",
+)
+
 #: Name -> Recipe: the published systems, then hybrids of them, then the project's own.
 RECIPES = {
     recipe.name: recipe
@@ -203,6 +221,7 @@ RECIPES = {
         _FUNCTIONALS,
         _CONV_GRU,
         _COMMITTEE,
+        _WHISPER_LINEAR,
         replace(_FUNCTIONALS, name="functionals-speaker", title="Ours, z-scored by speaker", normalise="speaker"),
     )
 }

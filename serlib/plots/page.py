@@ -39,6 +39,14 @@ READINGS = {
         "The model was trained on other corpora: new voices, new words, other rooms and microphones, other tasks for "
         "the actors. This is closest to use in the field, and usually much lower than any figure within a corpus."
     ),
+    "given": (
+        "The roles were given with the data. Whether the voices of the test are in the training is said where the "
+        "split was made; where they are, expect less for a new voice."
+    ),
+    "column": (
+        "No value of one column of the index (such as a site or a microphone) was in training and test. Voices and "
+        "words may be in both, so expect less for a new voice."
+    ),
 }
 UNKNOWN = "How these clips were kept apart from the training is not known, so the figure may be far too high."
 
@@ -95,12 +103,16 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
         ],
         certain=report.ci95["accuracy"][0] == report.ci95["accuracy"][1],
         drawn=DRAWN[report.resampled_by],
-        reading=READINGS.get("published" if report.protocol == "published" else report.split, UNKNOWN),
+        reading=READINGS.get("published" if report.protocol == "published" else _kind(report.split), UNKNOWN),
         present=int((report.per_class["support"] > 0).sum()),
         sections=_sections(report, shown, n_errors),
     )
     _put(folder / "report.html", page)
     return folder / "report.html"
+
+
+def _kind(split):
+    return (split or "").partition(":")[0]
 
 
 def write_comparison(found, folder, *, title="Recipes side by side"):
@@ -151,7 +163,7 @@ def write_comparison(found, folder, *, title="Recipes side by side"):
     page = _template("comparison").render(
         title=title,
         recipes=table["recipe"].str.removesuffix(MATCHED).nunique(),
-        splits={name: READINGS[kind] for name, kind in kinds.items()},
+        splits={name: READINGS[_kind(kind)] for name, kind in kinds.items()},
         corpora=sorted({name for names in table["corpora"] for name in names.split("+")}),
         seeds=table["seeds"].max(),
         drawn=sorted(set(table["resampled_by"])),

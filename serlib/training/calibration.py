@@ -115,6 +115,12 @@ def reliability(confidence, correct, *, bins=BINS):
     -----
     Guo, Pleiss, Sun & Weinberger 2017, On Calibration of Modern Neural Networks, ICML.
 
+    Examples
+    --------
+    >>> ece, table = reliability([0.9, 0.9, 0.9, 0.9], [True, True, True, False])
+    >>> round(ece, 2)
+    0.15
+
     Taught in notebooks/05_evaluate.
     """
     confidence, correct = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)

@@ -35,7 +35,7 @@ from serlib.training.state import (
     throw_away,
     write_plan,
 )
-from serlib.utils import SerlibError, atomic_path, import_tensorflow, progress
+from serlib.utils import SerlibError, atomic_path, clip_table, import_tensorflow, progress
 
 
 class NotFinite(SerlibError):
@@ -50,6 +50,7 @@ def fit(
     Parameters
     ----------
     recipe : str or Recipe
+        By name in `serlib.RECIPES`, or itself.
     table : pd.DataFrame
         From `serlib.split`. Only the roles train and validation are looked at (under the published protocol the
         validation role is the test role).
@@ -69,11 +70,14 @@ def fit(
     after_epoch : callable, optional
         Called with the history (a list with a dict an epoch) whenever an epoch is saved, to draw or to stop.
     jobs : int, optional
-        Workers that extract features.
+        Workers that extract features; default: one a core.
+    show : bool, optional
+        Progress bars over clips and epochs.
 
     Returns
     -------
     Run
+        The finished run, loaded from its folder.
 
     Raises
     ------
@@ -87,6 +91,7 @@ def fit(
 
     Taught in notebooks/04_lstm_train.
     """
+    table = clip_table(table, needs=("speech", "label", "role"))
     training = Training(
         recipe=recipes.get(recipe),
         table=table.reset_index(drop=True),  # rows of the features are found by number

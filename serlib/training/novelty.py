@@ -45,8 +45,10 @@ def learn(table, *, jobs=None, show=None):
     ----------
     table : pd.DataFrame
         From `serlib.split`.
-    jobs, show
-        Of `serlib.features.extract`.
+    jobs : int, optional
+        Workers that extract features; default: one a core.
+    show : bool, optional
+        A progress bar over the clips.
 
     Returns
     -------

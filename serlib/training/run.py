@@ -31,6 +31,9 @@ from serlib.utils import ROLES, SerlibError, import_tensorflow, shown
 
 FILES = ("model.keras", "run.json", "split.csv", "history.csv")
 
+#: The run that comes with this package: a model that has heard people.
+RELEASED = Path(__file__).parents[1] / "pretrained"
+
 #: A `.keras` file is a ZIP archive of these.
 MODEL_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 
@@ -302,7 +305,8 @@ def load_model(path, *, compiled=False):
     import_tensorflow()
     import keras
 
-    from serlib.models import layers, pooling  # noqa: F401  Keras finds our layers once they are registered
+    from serlib.features import encoder  # noqa: F401  Keras finds our layers once they are registered
+    from serlib.models import layers, pooling  # noqa: F401
 
     try:
         with zipfile.ZipFile(path) as archive:

@@ -57,6 +57,12 @@ def learning_rate(history, recipe, epochs=None):
     -----
     The rules are those of `keras.optimizers.schedules.CosineDecay`, a step an epoch (Loshchilov & Hutter 2017, ICLR),
     and of `keras.callbacks.ReduceLROnPlateau`.
+
+    Examples
+    --------
+    >>> from serlib.models.recipes import get
+    >>> learning_rate([{"val_loss": 2.0}] * 30, get("conv-gru"), 40) / get("conv-gru").learning_rate  # 30 of 40 epochs
+    0.1464...
     """
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
@@ -145,6 +151,11 @@ def class_weights(y):
     Returns
     -------
     np.ndarray [shape=(labels,)], float32; 0 for a label without clips.
+
+    Examples
+    --------
+    >>> class_weights(np.array([[1, 0], [1, 0], [1, 0], [0, 1]])).round(2).tolist()
+    [0.67..., 2.0]
     """
     counts = y.sum(axis=0, dtype=np.float64)
     return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0).astype(np.float32)

@@ -5,15 +5,13 @@ from html import escape
 
 import ipywidgets
 
-from serlib import corpora, splits
+from serlib import corpora
 from serlib.features.normalisation import who_speaks
 from serlib.recognizer import Recognizer
-from serlib.training.fitting import fit
-from serlib.utils import UNKNOWN, SerlibError, home, shown
+from serlib.training.run import RELEASED
+from serlib.utils import UNKNOWN, shown
 from serlib.widgets.listening import Live
 
-#: What is trained where nobody has trained anything: of our recipes the one that knows a new voice best.
-RECIPE = "functionals"
 #: Where the slider for "unsure" begins.
 THRESHOLD = 0.5
 
@@ -30,13 +28,13 @@ The model listens to how you speak, not to what you say. A sound file will do as
 
 
 def ready(run=None):
-    """A model that answers: the one that is asked for, the newest that there is, or a new one.
+    """A model that answers: the one that is asked for, or the one that comes with this package.
 
     Parameters
     ----------
     run : str or Path, optional
-        Folder of a run; default: `SERLIB_RUN`, or the newest run in `checkpoints` that answers for any voice. Where
-        there is none, `checkpoints/app` is trained on the corpus that is there: on a fresh checkout the sample corpus.
+        Folder of a run; default: `SERLIB_RUN`, or the released model, which has heard 33 people. Of the runs in
+        `checkpoints` none is taken unasked: most have heard fewer, some nobody but a synthesiser.
 
     Returns
     -------
@@ -47,20 +45,7 @@ def ready(run=None):
     SerlibError
         The run that is asked for cannot be used.
     """
-    run = run or os.environ.get("SERLIB_RUN")
-    if run:
-        return Recognizer(run)
-    checkpoints = home() / "checkpoints"
-    found = [path.parent for path in checkpoints.glob("*/run.json")]
-    for folder in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
-        try:
-            return Recognizer(folder)
-        except SerlibError:  # it was left by another version, say, or must know the speaker first
-            continue
-    name = corpora.default()
-    print(f"No model has been trained here yet: one is now, in a minute or two. {corpora.notice(name)}", flush=True)
-    table = splits.split(corpora.index(name), "random", seed=0)
-    return Recognizer(fit(RECIPE, table, out=checkpoints / "app", resume=True))
+    return Recognizer(run or os.environ.get("SERLIB_RUN") or RELEASED)
 
 
 def learned(run):

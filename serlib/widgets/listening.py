@@ -14,8 +14,9 @@ import traitlets
 
 from serlib import audio, plots
 from serlib.audio import AUDIO_SUFFIXES
+from serlib.corpora import Reading, tables
 from serlib.corpora import folder as own
-from serlib.corpora.corpus import normal_label
+from serlib.corpora.words import normal_label
 from serlib.utils import UNKNOWN, SerlibError, data_dir, disk_fault, shown
 from serlib.widgets.oscilloscope import Scope
 from serlib.widgets.playing import common_gain
@@ -156,7 +157,7 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
         if not written:
             table.unlink(missing_ok=True)  # an empty one names nothing
         rows = [] if written else [COLUMNS, *_listed(folder)]
-        if written and own.heading(written) != COLUMNS:
+        if written and tables.heading(written) != COLUMNS:
             raise SerlibError(f"{shown(table)} has other columns than {','.join(COLUMNS)}; save takes elsewhere")
         number = 1
         while (path := here / f"{speaker}_{label}_{number:03d}.wav").exists():
@@ -174,7 +175,7 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
 def _listed(folder):
     """The recordings of a folder as rows of its table."""
     top = folder.absolute()
-    for path, clip in own.scan(folder, []):
+    for path, clip in own.scan(folder, [], [], Reading()):
         said = ("" if each == UNKNOWN else each for each in (clip.speaker, clip.text))
         yield [path.relative_to(top).as_posix() if path.is_relative_to(top) else path, clip.label, *said]
 

@@ -1,52 +1,32 @@
 """serlib.widgets.apps: the model that the live page takes, and what the page says of it."""
 
-import os
 import shutil
 from dataclasses import replace
 
 import pytest
 
 from serlib import widgets
-from serlib.models import recipes
+from serlib.training.run import RELEASED
 from serlib.utils import SerlibError
-from serlib.widgets.apps import RECIPE, THRESHOLD
+from serlib.widgets.apps import THRESHOLD
 
 
-@pytest.fixture
-def checkout(home, live_run, voices_run, monkeypatch):
-    """A home with two runs, the newer of which must know the speaker first."""
+def test_the_released_model_unless_another_is_asked_for(home, live_run, monkeypatch):
     monkeypatch.delenv("SERLIB_RUN", raising=False)
-    for age, run in ((100, live_run), (0, voices_run)):
-        folder = home / "checkpoints" / run.folder.name
-        shutil.copytree(run.folder, folder)
-        os.utime(folder, (folder.stat().st_mtime - age,) * 2)
-    (home / "checkpoints" / "killed.partial").mkdir()
-    return home
-
-
-def test_the_newest_run_that_answers_for_anybody(checkout, live_run, monkeypatch):
-    assert widgets.ready().run.folder == checkout / "checkpoints" / live_run.folder.name
+    shutil.copytree(live_run.folder, home / "checkpoints" / "newest")  # knows fewer people, so it is not taken
+    released = widgets.ready()
+    assert released.run.folder == RELEASED
+    assert "5921 recordings of 33 voices" in widgets.learned(released.run)
+    assert "never heard a human being" not in widgets.learned(released.run)
     assert widgets.ready(live_run.folder).run.folder == live_run.folder
     monkeypatch.setenv("SERLIB_RUN", str(live_run.folder))
     assert widgets.ready().run.folder == live_run.folder
 
 
-def test_the_run_that_was_asked_for_is_missing(checkout, monkeypatch):
-    monkeypatch.setenv("SERLIB_RUN", str(checkout / "nothing"))
+def test_the_run_that_was_asked_for_is_missing(home, monkeypatch):
+    monkeypatch.setenv("SERLIB_RUN", str(home / "nothing"))
     with pytest.raises(SerlibError, match="nothing is not a finished run"):
         widgets.ready()
-
-
-def test_without_a_run_one_is_trained_and_then_kept(home, tiny_recipe, tone_corpus, monkeypatch, capsys):
-    monkeypatch.delenv("SERLIB_RUN", raising=False)
-    monkeypatch.setenv("SERLIB_CORPUS", "tess")
-    tone_corpus(home / "data" / "tess", words=6)
-    monkeypatch.setitem(recipes.RECIPES, RECIPE, replace(tiny_recipe, epochs=2))
-    trained = widgets.ready()
-    assert trained.run.folder == home / "checkpoints" / "app"
-    assert "No model has been trained here yet" in capsys.readouterr().out
-    assert widgets.ready().run.folder == trained.run.folder
-    assert not capsys.readouterr().out
 
 
 def test_what_it_has_learned_from(live_run):

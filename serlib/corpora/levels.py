@@ -1,0 +1,367 @@
+"""What the folders of own recordings mean: which level names the labels, which the speakers, which neither.
+
+Every file is looked at with its whole path. A level is read only where its values leave no doubt: emotion words name
+labels, `train` and `test` parts of a data set, `Actor_01` speakers. Everything else is asked for in one sentence.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+
+from natsort import natsorted
+
+from serlib.corpora.words import is_emotion, normal_label, spelling
+from serlib.utils import ROLES, SerlibError, one_line
+
+#: Folders that part a collection by something else than who speaks or what is felt, with or without a number behind.
+PARTS = frozenset(
+    """
+    train training test testing tests eval evaluation val valid validation dev devel development fold split set subset
+    part session sess ses take takes rep repetition trial batch chunk block disc disk cd vol volume day week clip clips
+    audio audios wav wavs wave waves mp3 flac ogg sound sounds speech voices recording recordings record records data
+    dataset database corpus raw processed clean cleaned original originals augmented aug file files media download
+    downloads archive mono stereo left right 16k 16khz 44k 48k new old misc all copy backup
+    """.split()  # noqa: SIM905
+)
+
+#: Folders of one gender, age, strength, room, microphone, manner or language: more than one person may be in each.
+CONDITIONS = frozenset(
+    """
+    male female males females man woman men women m f boy girl boys girls child children kid kids adult adults young
+    elderly low medium high normal strong weak mild intense faible fort indoor outdoor kitchen office home studio car
+    street room lab quiet noise noisy phone telephone mobile smartphone iphone android laptop desktop mic microphone
+    headset webcam acted natural spontaneous scripted improvised impro script read english mandarin chinese german
+    french italian spanish polish turkish greek persian urdu bangla hindi arabic japanese korean russian portuguese
+    dutch en zh de fr it es pl tr ru
+    """.split()  # noqa: SIM905
+)
+
+#: Words for the roles of a given split.
+ROLE_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "devel", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "tests"), "test"),
+    **dict.fromkeys(("eval", "evaluation"), "evaluation"),
+}
+
+#: Emotion words that are given names as well: alone they make no level of labels.
+GIVEN_NAMES = frozenset(("joy", "ira", "gioia", "felice", "alegria", "mutlu"))
+
+_PERSON = re.compile(
+    r"(actor|actress|speaker|spkr?|subject|subj|sub|participant|person|voice|user|patient|client|student|child|sprecher"
+    r"|sprecherin|locuteur|hablante) ?\w*\d\w*"
+)
+_NUMBER = re.compile(r"\d+|[^\W\d_]{1,3} ?\d{1,5}[a-z]?")
+_DATE = re.compile(r"(19|20)\d\d( ?\d\d){0,2}")
+
+#: Names of the columns that a pattern fills by itself; any other name in braces becomes a column of its own.
+FIELDS = ("label", "speaker", "text")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of folders.
+
+    Attributes
+    ----------
+    number : int
+        1 is the folder below the root.
+    values : tuple of str
+        Its different folders, in natural order.
+    kind : str
+        `label` (emotion words), `part`, `condition`, `date` (none of which is a person), `person` (Actor_01), `number`
+        (0011, s01: no label, maybe a person), `clip` (one folder a file), `open` (any other words).
+    """
+
+    number: int
+    values: tuple
+    kind: str
+
+    def __str__(self):
+        return f"{ordinal(self.number)} folder: {shortened(self.values)}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which level holds what; 0 where none does. `part` is the level of a given split."""
+
+    label: int
+    speaker: int = 0
+    part: int = 0
+
+
+def ordinal(number):
+    """1st, 2nd, 3rd, 4th ..."""
+    return f"{number}{({1: 'st', 2: 'nd', 3: 'rd'}).get(number, 'th')}"
+
+
+def shortened(values, most=4):
+    """The first few of many values, for a sentence.
+
+    Examples
+    --------
+    >>> shortened(["a", "b", "c"], most=2)
+    'a, b ... (3)'
+    """
+    values = list(values)
+    text = ", ".join(one_line(str(value)) for value in values[:most])
+    return text if len(values) <= most else f"{text} ... ({len(values)})"
+
+
+def tree_of(folders):
+    """The levels of a tree.
+
+    Parameters
+    ----------
+    folders : list of tuple of str
+        For each file the folders from the root down to it.
+
+    Returns
+    -------
+    list of Level
+    """
+    depth = max(map(len, folders), default=0)
+    tree = []
+    for i in range(depth):
+        values = [parts[i] for parts in folders if len(parts) > i]
+        distinct = tuple(natsorted(set(values)))
+        tree.append(Level(i + 1, distinct, _kind(distinct, len(values))))
+    return tree
+
+
+def _kind(values, n_files):
+    words = [spelling(value) for value in values]
+    emotions = [word for word in words if is_emotion(word)]
+    if len(emotions) == len(words) or len(set(emotions) - GIVEN_NAMES) >= 2:
+        return "label"
+    if emotions and len(emotions) >= len(words) / 2 and not set(emotions) <= GIVEN_NAMES:
+        return "label"
+    parts = [word for word in words if _stem(word) in PARTS]
+    if len(parts) == len(words) or any(_stem(word) in ROLE_WORDS for word in parts):
+        return "part"
+    if all(_stem(word) in PARTS | CONDITIONS for word in words):
+        return "condition"
+    if all(_PERSON.fullmatch(word) for word in words):
+        return "person"
+    if all(_DATE.fullmatch(word) for word in words):
+        return "date"
+    if n_files >= 6 and len(words) == n_files:
+        return "clip"
+    if all(_NUMBER.fullmatch(word) for word in words):
+        return "number"
+    return "open"
+
+
+def _stem(word):
+    return re.sub(r" ?\d*$", "", word) or word
+
+
+def plan(paths, *, root, label_level=None):
+    """Decide which level names labels, which speakers and which a given split.
+
+    Parameters
+    ----------
+    paths : list of tuple of str
+        For each file the folders below the root, then its name.
+    root : str
+        The root as messages show it.
+    label_level : int, optional
+        The level that names the labels, from 1 at the top.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    SerlibError
+        More than one level can be meant, or none; the sentence shows the levels and the option that settles it.
+
+    Examples
+    --------
+    >>> plan([("0011", "Angry", "train", "1.wav"), ("0012", "Sad", "test", "2.wav")], root="esd")
+    Plan(label=2, speaker=1, part=3)
+    """
+    tree = tree_of([path[:-1] for path in paths])
+    label = _label_level(tree, paths, root) if label_level is None else label_level
+    if not 1 <= label <= len(tree):
+        raise SerlibError(f"{root} has {len(tree)} levels of folders, so --label-level cannot be {label}")
+    speaker = _speaker_level(tree, label, root)
+    part = next((level.number for level in tree if level.number != label and _roles(level)), 0)
+    return Plan(label, speaker, part)
+
+
+def _roles(level):
+    return level.kind == "part" and any(_stem(spelling(value)) in ROLE_WORDS for value in level.values)
+
+
+def _label_level(tree, paths, root):
+    candidates = [level for level in tree if level.kind == "label"]
+    if len(candidates) > 1:  # Angry/angry_takes is one label, happy/sad is not
+        full = [level for level in candidates if all(map(is_emotion, level.values))]
+        candidates = full if len(full) == 1 else candidates
+    if len(candidates) > 1 and all(_same_label(path, candidates) for path in paths):
+        candidates = candidates[-1:]
+    if len(candidates) == 1:
+        return candidates[0].number
+    open_levels = [level for level in tree if level.kind == "open" and (len(level.values) > 1 or len(tree) == 1)]
+    hint = _name_hint(paths)
+    if not candidates and len(open_levels) == 1 and not hint:
+        return open_levels[0].number
+    if hint:
+        raise SerlibError(
+            f"No folder of {root} names a label, but names such as {one_line(hint[1])} do; if so, say "
+            f'--pattern "{hint[0]}"{_shown(tree)}'
+        )
+    possible = candidates or open_levels
+    if not possible:
+        raise SerlibError(
+            f"No folder of {root} names a label{_shown(tree)}; put each label into a folder of its own, or say where "
+            'label and speaker stand, such as --pattern "{speaker}_{label}_*.wav"'
+        )
+    numbers = " or ".join(str(level.number) for level in possible)
+    raise SerlibError(
+        f"More than one level of folders in {root} may name the labels{_shown(tree)}; say --label-level {numbers}, or "
+        f'name all that they hold: --pattern "{_pattern(tree, possible[-1].number, possible[0].number)}"'
+    )
+
+
+def _same_label(path, candidates):
+    labels = {normal_label(path[level.number - 1]) for level in candidates if level.number < len(path)}
+    return len(labels) <= 1
+
+
+def _speaker_level(tree, label, root):
+    others = [
+        level for level in tree if level.number != label and level.kind not in ("part", "condition", "date", "clip")
+    ]
+    persons = [level for level in others if level.kind == "person"]
+    several = [level for level in others if len(level.values) > 1]
+    if len(persons) == 1:
+        return persons[0].number
+    if len(several) == 1:
+        return several[0].number
+    if several:
+        raise SerlibError(
+            f"More than one level of folders in {root} may name the speakers{_shown(tree)}; say which, such as "
+            f'--pattern "{_pattern(tree, label, several[0].number)}", or that none does: --pattern '
+            f'"{_pattern(tree, label, 0)}"'
+        )
+    below = [level.number for level in others if level.number == label + 1]
+    return below[0] if below else 0
+
+
+def _shown(tree):
+    return f" ({'; '.join(map(str, tree))})" if tree else ""
+
+
+def _pattern(tree, label, speaker):
+    names = {label: "{label}", speaker: "{speaker}"}
+    return "/".join([*(names.get(level.number, "*") for level in tree), "*"])
+
+
+def _name_hint(paths):
+    """(pattern, example) where most names of files or of their folders hold an emotion word beside another word."""
+    for place in (-1, -2):
+        patterns = Counter()
+        examples = {}
+        labels = set()
+        for path in islice(paths, 2000):
+            if len(path) < -place:
+                continue
+            name = path[place]
+            tokens = re.split(r"([_\-\s.]+)", name.rsplit(".", 1)[0] if place == -1 else name)
+            felt = [i for i, token in enumerate(tokens) if is_emotion(token) and not token.isdigit()]
+            if len(felt) != 1 or len(tokens) == 1:
+                continue
+            labels.add(normal_label(tokens[felt[0]]))
+            pattern = _token_pattern(tokens, felt[0]) + ("*" if place == -1 else "/*")
+            pattern = re.sub(r"\*+$", "*", pattern)
+            patterns[pattern] += 1
+            examples.setdefault(pattern, name)
+        total = min(len(paths), 2000)
+        if patterns and len(labels) > 1:
+            best, count = patterns.most_common(1)[0]
+            if count >= total / 2:
+                return best, examples[best]
+    return None
+
+
+def _token_pattern(tokens, felt):
+    """`anna_happy_01` -> `{speaker}_{label}_*`."""
+    pattern = ""
+    named = False
+    for i, token in enumerate(tokens):
+        if i % 2:  # what stands between two tokens
+            pattern += token
+        elif i == felt:
+            pattern += "{label}"
+        elif not named and not (token.isdigit() and i > felt):
+            pattern += "{speaker}"
+            named = True
+        else:
+            return pattern + "*" if i > felt else pattern + "*" + "".join(tokens[i + 1 : felt : 2][-1:]) + "{label}*"
+    return pattern
+
+
+def role(value, values):
+    """The role that a folder or cell of a given split names: train, validation, test; "" where it names none.
+
+    `evaluation` is the test role, or validation where a `test` stands beside it (ESD).
+
+    Examples
+    --------
+    >>> role("evaluation", ["train", "evaluation", "test"]), role("Eval", ["train", "Eval"]), role("x", ["x"])
+    ('validation', 'test', '')
+    """
+    named = ROLE_WORDS.get(_stem(spelling(str(value))), "")
+    if named == "evaluation":
+        beside = {ROLE_WORDS.get(_stem(spelling(str(other)))) for other in values}
+        return "validation" if "test" in beside else "test"
+    return named if named in ROLES else ""
+
+
+def compiled(pattern):
+    """A pattern such as `{speaker}/{label}/*` as a regular expression over the path below the root.
+
+    `{NAME}` is one folder name or a part of it, `*` anything but a slash, `**` anything. A pattern without a slash is
+    for the file name alone, in any folder. The suffix of the file may be left out.
+
+    Parameters
+    ----------
+    pattern : str
+
+    Returns
+    -------
+    re.Pattern, with a group for each name.
+
+    Raises
+    ------
+    SerlibError
+        It has no `{label}`, or a name twice.
+
+    Examples
+    --------
+    >>> compiled("{speaker}_{label}_*.wav").fullmatch("day1/anna_happy_01.wav")["label"]
+    'happy'
+    """
+    pieces = re.split(r"(\{[^{}]*\}|\*\*/?|\*)", pattern.strip().strip("/"))
+    names = []
+    regex = ""
+    for piece in pieces:
+        if piece.startswith("{") and piece.endswith("}"):
+            name = piece[1:-1].strip()
+            if not re.fullmatch(r"[^\W\d]\w*", name) or name in names:
+                raise SerlibError(
+                    f'The pattern "{pattern}" names {piece} twice or oddly; write each name once, in letters'
+                )
+            names.append(name)
+            regex += f"(?P<{name}>[^/]+?)"
+        elif piece == "**/":
+            regex += "(?:.*/)?"
+        else:
+            regex += {"**": ".*", "*": "[^/]*"}.get(piece, re.escape(piece))
+    if "label" not in names:
+        raise SerlibError(f'The pattern "{pattern}" has no {{label}}; an example is "{{speaker}}/{{label}}/*"')
+    return re.compile(("" if "/" in pattern.strip("/") else "(?:.*/)?") + regex + r"(?:\.[^./]+)?", re.DOTALL)

@@ -1,0 +1,382 @@
+"""Tables that list recordings: CSV of many makers, Hugging Face metadata and parquet, audformat, nkululeko."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from natsort import natsorted
+
+from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, missing, printable, rejection
+from serlib.corpora.levels import role
+from serlib.corpora.words import normal_label, spelling
+from serlib.utils import FORMULA, UNKNOWN, SerlibError, atomic_path, data_dir, one_line
+
+#: Tables that are looked for in a folder (and in its folders, one a part of the data set), in this order.
+TABLES = ("index.csv", "metadata.csv", "metadata.jsonl")
+
+#: Column of the index -> headings that people write for it, in order of preference.
+HEADINGS = {
+    "speech": "speech path file file_name filename file_path filepath filepaths audio audio_path audio_file "
+    "audio_filepath wav wav_path wav_file wave recording uri",
+    "label": "label labels emotion emotions emo emotion_label class category target",
+    "speaker": "speaker speaker_id speakerid spk spk_id actor actor_id subject subject_id participant participant_id "
+    "client_id user_id talker person",
+    "text": "text sentence transcript transcription utterance word",
+    "part": "role split subset set partition part",
+}
+
+_START, _END = ("start", "start_s", "begin"), ("end", "end_s", "stop")
+_ZERO = re.compile(r"(0 days ?)?[0:.]*|nat|nan|none", re.IGNORECASE)
+
+
+@dataclass
+class Rows:
+    """What one table holds.
+
+    Attributes
+    ----------
+    table : Path
+    heading : list of str
+    lines : list of (int, dict)
+        Line number and heading -> plain text; no cell is taken for a number, a formula or a missing value.
+    part : str
+        The role that its name or folder gives it (train/metadata.csv), "" where it gives none.
+    """
+
+    table: Path
+    heading: list
+    lines: list = field(default_factory=list)
+    part: str = ""
+
+
+def find(root):
+    """The tables of a folder: its own, or one in each of its folders; [] where there is none.
+
+    Parameters
+    ----------
+    root : Path
+
+    Returns
+    -------
+    list of Path
+    """
+    if (root / "db.yaml").is_file():
+        return natsorted(path for path in root.glob("db.*") if path.suffix in (".csv", ".parquet"))
+    for name in TABLES:
+        places = [root / name] if (root / name).is_file() else natsorted(root.glob(f"*/{name}"))
+        if places:
+            return places
+    return natsorted([*root.glob("*.parquet"), *root.glob("data/*.parquet")])
+
+
+def is_table(path):
+    """Whether a file is a table that `read` understands, by its suffix."""
+    return path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl", ".parquet")
+
+
+def read(tables, rejected, notes, *, columns):
+    """The clips that tables list.
+
+    Parameters
+    ----------
+    tables : list of Path
+    rejected, notes : list
+        Get what cannot be used, and how the table was understood.
+    columns : dict
+        Column of the index -> heading, where the table has more than one for it.
+
+    Returns
+    -------
+    list of (Path, Clip); None where no table has a column for the labels.
+
+    Raises
+    ------
+    SerlibError
+        A table cannot be read, lists nothing, or has two columns for one thing.
+    """
+    beside = len({path.parent for path in tables}) == 1
+    parts = [re.split(r"[^a-z]+", (path.name if beside else path.parent.name).lower()) for path in tables]
+    every = [word for words in parts for word in words]
+    sheets = []
+    for path, words in zip(tables, parts, strict=True):
+        named = [role(word, every) for word in words]
+        sheets.append(_sheet(path, part=next(filter(None, named), "")))
+    audformat = (tables[0].parent / "db.yaml").is_file()
+    sheets = _joined(sheets) if audformat else sheets
+    clips = []
+    labelled = False
+    for sheet in sheets:
+        chosen = _columns(sheet, columns)
+        if not {"speech", "label"} <= set(chosen):
+            continue
+        labelled = True
+        clips += _clips(sheet, chosen, rejected, notes)
+    return clips if labelled else None
+
+
+def heading(data):
+    """The columns that the first line of a comma-separated table names.
+
+    Parameters
+    ----------
+    data : bytes
+        Of its file.
+
+    Returns
+    -------
+    list of str
+    """
+    return [cell.strip().lower() for cell in _decoded(data).split("\n", 1)[0].split(",")]
+
+
+def refusal(table):
+    """The sentence for a table without the columns that are needed."""
+    sheet = _sheet(table)
+    has = ", ".join(sheet.heading) or "none"
+    hint = ""
+    if any(cell.lower().endswith(AUDIO_SUFFIXES) for cell in sheet.heading):
+        hint = "; its first line must name the columns"
+    return f"{printable(table)} has the columns {one_line(has)}; expected speech,label[,speaker,text]{hint}"
+
+
+def _columns(sheet, wanted):
+    """Column of the index -> heading of the table."""
+    names = {spelling(name).replace(" ", "_"): name for name in reversed(sheet.heading)}
+    chosen = {}
+    for column, known in HEADINGS.items():
+        if column in wanted:
+            if wanted[column] not in sheet.heading:
+                raise SerlibError(
+                    f"{printable(sheet.table)} has no column '{wanted[column]}'; choose from {', '.join(sheet.heading)}"
+                )
+            chosen[column] = wanted[column]
+            continue
+        present = [names[name] for name in known.split() if name in names]
+        if len(present) > 1 and column in ("label", "speaker"):
+            present = _not_the_same(sheet, column, present)
+        if present:
+            chosen[column] = present[0]
+    return chosen
+
+
+def _not_the_same(sheet, column, present):
+    """Of several headings for one thing the readable one, where they say the same; else the user decides."""
+    pairs = {tuple(row.get(name, "") for name in present) for _, row in sheet.lines}
+    sizes = [len({pair[i] for pair in pairs}) for i in range(len(present))]
+    if any(size != len(pairs) for size in sizes):
+        both = " and ".join(one_line(name) for name in present)
+        raise SerlibError(
+            f"{printable(sheet.table)} has the columns {both}, which may both be the {column}; "
+            f"say which: --columns {column}={one_line(present[0])}"
+        )
+    codes = [all(re.fullmatch(r"[\d.]*", pair[i]) for pair in pairs) for i in range(len(present))]
+    return [name for name, code in zip(present, codes, strict=True) if not code] or present
+
+
+def _clips(sheet, chosen, rejected, notes):
+    table = sheet.table
+    extras = [name for name in sheet.heading if name not in chosen.values() and name]
+    parts = {row.get(chosen.get("part"), "") for _, row in sheet.lines}
+    clips = []
+    moved = 0
+    if not sheet.lines:
+        raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
+    for line, row in sheet.lines:
+        speech = row.get(chosen["speech"], "")
+        label = row.get(chosen["label"], "")
+        if not speech:
+            rejected.append(rejection(table, f"names no file in line {line}; fill it in"))
+            continue
+        path, fault = _locate(speech, table)
+        if not fault and missing(label):
+            fault = f"has no label in line {line} of {table.name}; fill it in"
+        if not fault and _is_segment(row):
+            fault = f"is cut by start and end in line {line} of {table.name}; cut it into files of its own"
+        if fault:
+            rejected.append(rejection(path, fault))
+            continue
+        moved += path != _direct(speech, table)
+        extra = {spelling(name).replace(" ", "_"): row.get(name, "") for name in extras}
+        part = row.get(chosen.get("part"), "")
+        extra["part"] = (role(part, parts) or part) if part else sheet.part
+        speaker, text = (row.get(chosen.get(column), "") for column in ("speaker", "text"))
+        clips.append(
+            (
+                path,
+                Clip(
+                    normal_label(label),
+                    UNKNOWN if missing(speaker) else speaker,
+                    UNKNOWN if missing(text) else text,
+                    path.as_posix(),
+                    origin=f"line {line} of {table.name}",
+                    extra={name: value for name, value in extra.items() if value},
+                ),
+            )
+        )
+    said = ", ".join(f"{column} from {one_line(name)}" for column, name in chosen.items())
+    notes.append(f"{table.name}: {said}")
+    if moved:
+        notes.append(
+            f"{moved} paths of {table.name} lead nowhere; the files were found below {printable(table.parent)}"
+        )
+    return clips
+
+
+def _is_segment(row):
+    cells = {spelling(name): value for name, value in row.items() if name}
+    start = next((cells[name] for name in _START if name in cells), "")
+    return any(name in cells for name in _END) and not _ZERO.fullmatch(start)
+
+
+def _direct(speech, table):
+    """The path that a row names."""
+    if speech.lower().startswith("file://"):
+        speech = unquote(urlsplit(speech).path)
+    return Path(os.path.normpath(table.parent / os.path.expanduser(speech)))
+
+
+def _locate(speech, table):
+    """Where the file of a row is, and why it cannot be used ("" where it can)."""
+    folder = table.parent
+    outside = f"lies outside the folder of {table.name}; write its absolute path there"
+    if re.match(r"(?!file:)[a-z][a-z0-9+]+://", speech, re.IGNORECASE):
+        return folder / speech, f"is an address; download it and write its path into {table.name}"
+    direct = _direct(speech, table)
+    inside = re.match(r"/|~|file:|[a-z]:", speech, re.IGNORECASE) or direct.is_relative_to(folder)
+    if os.path.lexists(direct):
+        return direct, "" if inside else outside
+    # A table of another computer or working folder: the longest end of the path that is there.
+    pieces = [piece for piece in re.split(r"[/\\]+", speech) if piece not in ("", ".", "..")]
+    for i in range(len(pieces)):
+        end = folder.joinpath(*pieces[i:])
+        names = [end, *(end.with_name(end.name + suffix) for suffix in AUDIO_SUFFIXES if not end.suffix)]
+        for path in names:
+            if os.path.lexists(path):
+                return path, ""
+    return direct, "" if inside else outside
+
+
+def _sheet(path, *, part=""):
+    if path.suffix == ".parquet":
+        return _from_parquet(path, part)
+    try:
+        content = _decoded(path.read_bytes())
+    except OSError as error:
+        raise SerlibError(f"{printable(path)} cannot be read ({error.strerror}); mend its permissions") from None
+    sheet = _from_json(path, content) if path.suffix == ".jsonl" else _from_csv(path, content)
+    sheet.part = part
+    return sheet
+
+
+def _from_csv(path, content):
+    first = next((line for line in content.split("\n") if line.strip() and not line.startswith("#")), "")
+    told = re.fullmatch(r"sep=(.)", first.strip(), re.IGNORECASE)  # what Excel writes
+    second = content.partition("sep=")[2].partition("\n")[2] if told else ""
+    separator = told[1] if told else max(",;\t|", key=first.count)
+    reader = csv.reader(
+        io.StringIO(second if told else content, newline=""), delimiter=separator, skipinitialspace=True
+    )
+    rows = []
+    try:
+        for cells in reader:
+            cells = [cell.strip() for cell in cells]
+            if any(cells) and not cells[0].startswith("#"):
+                rows.append((reader.line_num + bool(told), cells))
+    except csv.Error as error:
+        raise SerlibError(f"{printable(path)} is no CSV in line {reader.line_num} ({error}); save it again") from None
+    sheet = Rows(path, rows[0][1] if rows else [])
+    for line, cells in rows[1:]:
+        sheet.lines.append((line, dict(zip(sheet.heading, map(_unquoted, cells), strict=False))))
+    return sheet
+
+
+def _from_json(path, content):
+    sheet = Rows(path, [])
+    for line, text in enumerate(content.splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            row = {str(name): "" if value is None else str(value) for name, value in json.loads(text).items()}
+        except (ValueError, AttributeError):
+            raise SerlibError(f"{printable(path)} holds no JSON object in line {line}; save it again") from None
+        sheet.heading += [name for name in row if name not in sheet.heading]
+        sheet.lines.append((line, row))
+    return sheet
+
+
+def _from_parquet(path, part):
+    """Rows of a parquet file; sounds that it holds are written into `data/parquet` and named by their path."""
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise SerlibError(f"{printable(path)} is parquet, which needs one more package: pip install pyarrow") from None
+    try:
+        table = parquet.ParquetFile(path)
+        features = json.loads((table.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise SerlibError(f"{printable(path)} is no parquet file ({error}); download it again") from None
+    features = features.get("info", {}).get("features", {})
+    place = data_dir() / "parquet" / f"{path.stem}-{hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()}"
+    sheet = Rows(path, [field.name for field in table.schema_arrow], part=part)
+    for batch in table.iter_batches(batch_size=256):
+        for row in batch.to_pylist():
+            number = len(sheet.lines) + 1
+            cells = {}
+            for name, value in row.items():
+                names = features.get(name, {}).get("names") if isinstance(features.get(name), dict) else None
+                if isinstance(value, dict) and "bytes" in value:
+                    value = _sound_file(place, number, value)
+                elif names and isinstance(value, int) and 0 <= value < len(names):
+                    value = names[value]
+                cells[name] = "" if value is None else str(value).strip()
+            sheet.lines.append((number, cells))
+    return sheet
+
+
+def _sound_file(place, number, sound):
+    name = Path(sound.get("path") or "clip.wav").name
+    path = place / f"{number:06d}-{name}"
+    data = sound["bytes"]
+    if data is None:
+        return sound.get("path") or ""
+    if not path.is_file() or path.stat().st_size != len(data):
+        with atomic_path(path) as partial:
+            partial.write_bytes(data)
+    return str(path)
+
+
+def _joined(sheets):
+    """The tables of an audformat database as one: what they say of each file, side by side."""
+    rows, heading = {}, []
+    for sheet in sheets:
+        if "file" not in sheet.heading:
+            continue
+        heading += [name for name in sheet.heading if name not in heading]
+        for _, row in sheet.lines:
+            known = rows.setdefault(row.get("file", ""), {"part": ""})
+            known.update({name: value for name, value in row.items() if value})
+            known["part"] = known["part"] or sheet.part
+    joined = Rows(sheets[0].table.with_name("db.yaml"), [*heading, *(["part"] if "part" not in heading else [])])
+    joined.lines = list(enumerate(rows.values(), 1))
+    return [joined]
+
+
+def _unquoted(cell):
+    """Without the ' that keeps a spreadsheet from running a text (`serlib.utils.for_spreadsheets`)."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+
+
+def _decoded(data):
+    """Text of a file that says nothing of its encoding: UTF-8, UTF-16 where it begins so, else Latin-1."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

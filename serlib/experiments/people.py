@@ -1,0 +1,57 @@
+"""What the recipes reach on people, as measured: the figures beside those of the sample corpus.
+
+`results.csv` is written by bench/accuracy.py together with RESULTS.md and ships with the package.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from serlib.utils import SerlibError
+
+#: Written by bench/accuracy.py.
+RESULTS = Path(__file__).with_name("results.csv")
+
+
+def on_people(recipes=None, *, splits=("random", "speaker")):
+    """UAR of recipes on the real corpora.
+
+    Parameters
+    ----------
+    recipes : sequence of str, optional
+        Default: all that were measured.
+    splits : sequence of str
+        Of `serlib.splits.SPLIT_KINDS`.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `recipe`, and one for each corpus and split: the UAR in per cent, `-` where it was not measured.
+
+    Raises
+    ------
+    SerlibError
+        A recipe was not measured at all.
+
+    Examples
+    --------
+    >>> on_people(["lstm-256"]).columns[0]
+    'recipe'
+
+    Taught in notebooks/08_transfer.
+    """
+    table = pd.read_csv(RESULTS)
+    recipes = list(dict.fromkeys(table.recipe)) if recipes is None else list(recipes)
+    missing = [name for name in recipes if name not in set(table.recipe)]
+    if missing:
+        raise SerlibError(f"{', '.join(missing)} was not measured on people; choose of {', '.join(set(table.recipe))}.")
+    table = table[table.recipe.isin(recipes) & table.split.isin(splits)]
+    places = {f"{row.corpus}, {row.split}": (row.corpus, row.split) for row in table.itertuples()}
+    rows = []
+    for name in recipes:
+        row = {"recipe": name}
+        for title, (corpus, split) in places.items():
+            one = table[(table.recipe == name) & (table.corpus == corpus) & (table.split == split)]
+            row[title] = f"{one.uar.iloc[0]:.1f}" if len(one) else "-"
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,236 @@
+"""Whisper's encoder, in the open: it has heard 680,000 hours of speech, and its states know much of voices.
+
+`log_mel` computes what it hears, `WhisperEncoder` is the network, `load` gives it its weights. It turns every 20 ms of
+sound into a vector. Speech recognition needs the last states; emotions are in the middle ones, so that the blocks above
+need not be computed (A. Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision",
+arXiv:2212.04356).
+
+Taught in notebooks/08_transfer.
+"""
+
+import functools
+import threading
+
+import keras
+import numpy as np
+from keras import ops
+
+from serlib.features import weights
+
+#: Whisper's front end: samples a second, samples a frame, samples between frames, mel bands.
+RATE_HZ, FRAME, HOP, MELS = 16000, 400, 160, 80
+#: It was trained on 30 s, so it knows this many places in time.
+POSITIONS = 1500
+#: Columns of an attention head, in every Whisper.
+HEAD = 64
+#: One encoder is made once, also where several threads ask for it.
+_LOCK = threading.Lock()
+
+
+@functools.lru_cache(maxsize=1)
+def _mel_bands():
+    import librosa
+
+    return librosa.filters.mel(sr=RATE_HZ, n_fft=FRAME, n_mels=MELS)
+
+
+def log_mel(y):
+    """What Whisper hears of a clip, without its padding to 30 s.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform at 16 kHz, full scale 1.0.
+
+    Returns
+    -------
+    np.ndarray [shape=(n // 160, 80)], float32, at least one frame
+        Powers of ten of the power in each mel band, at most 8 below the loudest, brought to about -1 to 1.
+
+    Examples
+    --------
+    >>> log_mel(np.zeros(16000, np.float32)).shape
+    (100, 80)
+
+    Taught in notebooks/08_transfer.
+    """
+    import librosa
+
+    spectrum = librosa.stft(np.asarray(y, np.float32), n_fft=FRAME, hop_length=HOP, pad_mode="reflect")
+    power = np.abs(spectrum[:, : max(spectrum.shape[1] - 1, 1)]) ** 2
+    levels = np.log10(np.maximum(_mel_bands() @ power, 1e-10))
+    levels = np.maximum(levels, levels.max() - 8.0)
+    return ((levels + 4.0) / 4.0).T.astype(np.float32)
+
+
+def positions(n, width):
+    """Sines and cosines that tell n places in time apart, from fast to slow ones [shape=(n, width)], float32."""
+    rates = np.exp(-np.log(10000.0) / (width // 2 - 1) * np.arange(width // 2))
+    angles = np.arange(n)[:, np.newaxis] * rates
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1, dtype=np.float32)
+
+
+@keras.saving.register_keras_serializable(package="serlib")
+class WhisperEncoder(keras.layers.Layer):
+    """The encoder of Whisper: two convolutions, the place in time, then blocks of attention and a small network.
+
+    Its weights have the names of openai/whisper's `model.safetensors`, and Keras's shapes.
+
+    Parameters
+    ----------
+    layers : sequence of int
+        The states that are handed on side by side: 0 is what enters the first block, n what leaves block n, and one
+        more than there are blocks what leaves the last normalisation. Blocks above the highest are not computed.
+    width, blocks : int
+        384 and 4 for tiny, 512 and 6 for base, 768 and 12 for small.
+    source : str, optional
+        The encoder of `serlib.features.weights` that this one was tuned from: a saved model holds what was changed.
+    """
+
+    def __init__(self, layers, *, width=384, blocks=4, source=None, **options):
+        super().__init__(**options)
+        self.supports_masking = True
+        self.layers, self.width, self.blocks, self.source = sorted(layers), width, blocks, source
+
+    def get_config(self):
+        """What `__init__` takes."""
+        own = {"layers": self.layers, "width": self.width, "blocks": self.blocks, "source": self.source}
+        return {**super().get_config(), **own}
+
+    def build(self, input_shape):
+        """A variable for every name of `weights.shapes`."""
+        shapes = weights.shapes(self.layers, width=self.width, blocks=self.blocks)
+        self.w = {name: self.add_weight(name=name.replace(".", "_"), shape=shape) for name, shape in shapes.items()}
+
+    def call(self, x):
+        """[shape=(clips, frames, 80)] in, [shape=(clips, frames / 2, layers * width)] out; zero frames are padding."""
+        real = ops.any(ops.not_equal(x, 0), axis=-1)
+        x = ops.gelu(self.convolution(x, "conv1", step=1), approximate=False)
+        x = ops.where(real[..., None], x, 0.0)
+        x = ops.gelu(self.convolution(x, "conv2", step=2), approximate=False)
+        x = x + ops.convert_to_tensor(positions(POSITIONS, self.width))[: ops.shape(x)[1]]
+        states = [x]
+        for n in range(min(self.layers[-1], self.blocks)):
+            x = x + self.attention(self.norm(x, f"layers.{n}.self_attn_layer_norm"), real[:, ::2], n)
+            hidden = self.dense(self.norm(x, f"layers.{n}.final_layer_norm"), f"layers.{n}.fc1")
+            x = x + self.dense(ops.gelu(hidden, approximate=False), f"layers.{n}.fc2")
+            states.append(x)
+        if self.layers[-1] > self.blocks:
+            states.append(self.norm(x, "layer_norm"))
+        return ops.concatenate([states[n] for n in self.layers], axis=-1)
+
+    def convolution(self, x, name, *, step):
+        """Three neighbouring frames become one; from one to the next it goes `step` frames."""
+        x = ops.pad(x, ((0, 0), (1, 1), (0, 0)))
+        return ops.conv(x, self.w[f"{name}.weight"], strides=step, padding="valid") + self.w[f"{name}.bias"]
+
+    def attention(self, x, real, n):
+        """Each state takes over something of the real states of its clip, most of those that match its question."""
+        q, k, v = (self.heads(self.dense(x, f"layers.{n}.self_attn.{part}_proj")) for part in "qkv")
+        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2))) / HEAD**0.5
+        scores = ops.where(real[:, None, None, :], scores, -1e9)
+        mixed = ops.transpose(ops.matmul(ops.softmax(scores, axis=-1), v), (0, 2, 1, 3))
+        mixed = ops.reshape(mixed, (-1, ops.shape(x)[1], self.width))
+        return self.dense(mixed, f"layers.{n}.self_attn.out_proj")
+
+    def heads(self, x):
+        """[shape=(clips, states, width)] to [shape=(clips, heads, states, 64)]."""
+        x = ops.reshape(x, (-1, ops.shape(x)[1], self.width // HEAD, HEAD))
+        return ops.transpose(x, (0, 2, 1, 3))
+
+    def dense(self, x, name):
+        """A weighted sum of the columns."""
+        x = ops.matmul(x, self.w[f"{name}.weight"])
+        return x + self.w[f"{name}.bias"] if f"{name}.bias" in self.w else x
+
+    def norm(self, x, name):
+        """Each state to mean 0 and variance 1 over its columns, then scaled and moved."""
+        mean, variance = ops.moments(x, axes=-1, keepdims=True)
+        return (x - mean) * ops.rsqrt(variance + 1e-5) * self.w[f"{name}.weight"] + self.w[f"{name}.bias"]
+
+    def compute_mask(self, x, previous_mask=None):
+        """Which states are real: one for two frames."""
+        return ops.any(ops.not_equal(x, 0), axis=-1)[:, ::2]
+
+    def compute_output_shape(self, input_shape):
+        """(clips, half as many states as frames, columns of all layers)."""
+        frames = input_shape[1]
+        return (input_shape[0], None if frames is None else (frames + 1) // 2, len(self.layers) * self.width)
+
+    def set(self, values):
+        """Give every variable its values, by name."""
+        for name, variable in self.w.items():
+            variable.assign(values[name])
+
+    def save_own_variables(self, store):
+        """One byte a weight (`weights.pack`), or how many steps it is away from its source."""
+        values = {name: ops.convert_to_numpy(variable) for name, variable in self.w.items()}
+        source = weights.find(self.source, self.layers)[0] if self.source else None
+        for name, array in weights.pack(values, source).items():
+            store[name] = array
+
+    def load_own_variables(self, store):
+        """The weights as numbers again."""
+        source = weights.find(self.source, self.layers)[0] if self.source else None
+        names = store.keys()
+        self.set(weights.unpack({name: np.asarray(store[name]) for name in names}, source))
+
+
+def load(name, layers, **options):
+    """The encoder with the weights of a name of `weights.ENCODERS` (or of a file).
+
+    Parameters
+    ----------
+    name : str
+    layers : sequence of int
+        As for `WhisperEncoder`.
+
+    Returns
+    -------
+    WhisperEncoder, built
+
+    Raises
+    ------
+    SerlibError
+        The weights cannot be found, or have other shapes.
+
+    Taught in notebooks/08_transfer.
+    """
+    values, width, blocks = weights.find(name, layers)
+    encoder = WhisperEncoder(layers, width=width, blocks=blocks, source=name, **options)
+    encoder.build((None, None, MELS))
+    encoder.built = True
+    encoder.set(values)
+    return encoder
+
+
+@functools.lru_cache(maxsize=4)
+def _frozen(name, layers):
+    encoder = load(name, layers)
+    if keras.backend.backend() != "tensorflow":
+        return encoder
+    import tensorflow as tf
+
+    return tf.function(encoder, input_signature=[tf.TensorSpec((1, None, MELS), tf.float32)])
+
+
+def states(y, name, layers):
+    """The states of the frozen encoder for one clip.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        Mono waveform at 16 kHz, full scale 1.0; at most 30 s of it are heard.
+    name, layers
+        As for `load`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n // 320, layers * width)], float32, rounded up
+
+    Taught in notebooks/08_transfer.
+    """
+    with _LOCK:
+        encoder = _frozen(name, tuple(layers))
+    frames = log_mel(y)[: 2 * POSITIONS]
+    return ops.convert_to_numpy(encoder(ops.convert_to_tensor(frames[np.newaxis])))[0]

@@ -1,0 +1,248 @@
+"""Weights of encoders: where they are found, how they are read, and how they are kept small.
+
+An encoder is named (`whisper-tiny`), a folder or a file. The first blocks of `whisper-tiny` come with this package; of
+the others a `model.safetensors` of openai/whisper-* may lie in `data/encoders/NAME.safetensors`, or else the preset of
+KerasHub is downloaded once, without an account.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from serlib.utils import SerlibError, data_dir, shown
+
+#: Name -> preset of KerasHub, its width, its blocks. All are multilingual but those that end in `.en`.
+ENCODERS = {
+    f"whisper-{size}{suffix}": (f"keras/whisper/keras/whisper_{size}_{'en' if suffix else 'multi'}", width, blocks)
+    for size, width, blocks in (("tiny", 384, 4), ("base", 512, 6), ("small", 768, 12), ("medium", 1024, 24))
+    for suffix in ("", ".en")
+}
+
+#: The blocks of whisper-tiny that come with this package.
+SHIPPED = Path(__file__).parents[1] / "pretrained" / "whisper-tiny.safetensors"
+SHIPPED_BLOCKS = 3
+
+#: Ends the name of what a packed weight is multiplied by.
+SCALE = ".scale"
+
+
+def shapes(layers, *, width, blocks):
+    """Name -> shape of every weight that the states of some layers need.
+
+    Parameters
+    ----------
+    layers : sequence of int
+    width, blocks : int
+        As for `serlib.features.encoder.WhisperEncoder`.
+
+    Returns
+    -------
+    dict of str -> tuple. Kernels of convolutions are (frames, columns in, columns out), others (columns in, out).
+    """
+    d, highest = width, max(layers)
+    needed = {"conv1.weight": (3, 80, d), "conv1.bias": (d,), "conv2.weight": (3, d, d), "conv2.bias": (d,)}
+    for n in range(min(highest, blocks)):
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            needed[f"layers.{n}.self_attn.{part}.weight"] = (d, d)
+        for part in ("q_proj", "v_proj", "out_proj"):  # a bias of the keys would not change the attention
+            needed[f"layers.{n}.self_attn.{part}.bias"] = (d,)
+        needed |= {f"layers.{n}.fc1.weight": (d, 4 * d), f"layers.{n}.fc1.bias": (4 * d,)}
+        needed |= {f"layers.{n}.fc2.weight": (4 * d, d), f"layers.{n}.fc2.bias": (d,)}
+        for norm in ("self_attn_layer_norm", "final_layer_norm"):
+            needed |= {f"layers.{n}.{norm}.weight": (d,), f"layers.{n}.{norm}.bias": (d,)}
+    if highest > blocks:
+        needed |= {"layer_norm.weight": (d,), "layer_norm.bias": (d,)}
+    return needed
+
+
+def pack(values, source=None):
+    """Matrices as one byte a weight with a factor for each output column, the rest in half precision.
+
+    Parameters
+    ----------
+    values : dict of str -> np.ndarray
+    source : dict of str -> np.ndarray, optional
+        Of the encoder that was tuned to these values. Then the bytes count steps away from it, most of them few, which
+        a ZIP archive shortens.
+
+    Returns
+    -------
+    dict of str -> np.ndarray, int8 or float16, and float32 for the factors, named NAME.scale
+    """
+    packed = {}
+    for name, value in values.items():
+        start = np.zeros_like(value) if source is None else source[name]
+        if value.ndim == 1:
+            packed[name] = (value - start).astype(np.float16)
+            continue
+        largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
+        scale = np.maximum(largest / 127, np.finfo(np.float32).tiny).astype(np.float32)
+        packed[name] = np.clip(np.round((value - start) / scale), -127, 127).astype(np.int8)
+        packed[name + SCALE] = scale
+    return packed
+
+
+def unpack(packed, source=None):
+    """What `pack` was given, to half a step [dict of str -> np.ndarray, float32]."""
+    values = {}
+    for name, array in packed.items():
+        if name.endswith(SCALE):
+            continue
+        value = array.astype(np.float32) * packed.get(name + SCALE, np.float32(1))
+        values[name] = value if source is None else value + source[name]
+    return values
+
+
+def find(name, layers):
+    """The weights of an encoder as far as they are needed.
+
+    Parameters
+    ----------
+    name : str
+        Of `ENCODERS`, or the path of a `.safetensors` file, or of a folder with one or with a preset of KerasHub.
+    layers : sequence of int
+
+    Returns
+    -------
+    values : dict of str -> np.ndarray, float32
+    width, blocks : int
+
+    Raises
+    ------
+    SerlibError
+    """
+    if name == "whisper-tiny" and max(layers) <= SHIPPED_BLOCKS:
+        values, (_, width, blocks) = unpack(_tensors(SHIPPED)), ENCODERS[name]
+    else:
+        values = read(_place(name))
+        width = len(values["conv1.bias"])
+        blocks = 1 + max((int(key.split(".")[1]) for key in values if key.startswith("layers.")), default=-1)
+    needed = shapes(layers, width=width, blocks=blocks)
+    for key, shape in needed.items():
+        if key not in values or values[key].shape != shape:
+            what = f"has the shape {values[key].shape}" if key in values else "is missing"
+            raise SerlibError(f"The encoder {name} cannot give layer {max(layers)}: {key} {what}, expected {shape}.")
+    return {key: values[key] for key in needed}, width, blocks
+
+
+@functools.lru_cache(maxsize=16)
+def width(name):
+    """Columns of the states of an encoder."""
+    return ENCODERS[name][1] if name in ENCODERS else len(read(_place(name))["conv1.bias"])
+
+
+def _place(name):
+    """File or folder of an encoder; downloaded where it must be."""
+    if name not in ENCODERS:
+        if Path(name).exists():
+            return Path(name)
+        raise SerlibError(
+            f"There is no encoder '{name}'; choose one of {', '.join(ENCODERS)}, or give a model.safetensors."
+        )
+    here = data_dir() / "encoders" / f"{name}.safetensors"
+    if here.is_file():
+        return here
+    import kagglehub
+
+    preset = ENCODERS[name][0]
+    try:
+        return Path(kagglehub.model_download(preset))
+    except Exception as error:  # the client raises many types: no network, refused, no room
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SerlibError(
+            f"The encoder {name} could not be downloaded ({preset}: {reason}); check the network, or put the "
+            f"model.safetensors of openai/{name} at {shown(here)}."
+        ) from error
+
+
+def read(path):
+    """Weights of a whole encoder, in Keras's shapes and by the names of `shapes`.
+
+    Parameters
+    ----------
+    path : Path
+        A `.safetensors` file of openai/whisper-*, a folder with one, or a folder with a preset of KerasHub.
+
+    Returns
+    -------
+    dict of str -> np.ndarray, float32
+
+    Raises
+    ------
+    SerlibError
+        It is neither.
+    """
+    path = Path(path)
+    file = path / "model.safetensors" if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        return _from_keras_hub(path)
+    values = {}
+    for key, array in _tensors(file).items():
+        name = key.removeprefix("model.").removeprefix("encoder.")
+        if key.startswith("model.decoder.") or name.startswith("embed_positions"):
+            continue
+        array = array.astype(np.float32)
+        if name.startswith("conv") and array.ndim == 3:
+            array = array.transpose(2, 1, 0)
+        array = array.T if array.ndim == 2 else array
+        values[name] = np.ascontiguousarray(array)  # the order of a transposed one would be lost in a file
+    if "conv1.bias" not in values:
+        raise SerlibError(f"{shown(file)} holds no encoder of Whisper; expected model.safetensors of openai/whisper-*.")
+    return values
+
+
+#: What KerasHub calls the parts of a block -> what openai does.
+_KERAS_HUB = {
+    "_self_attention_layer/query_dense": "self_attn.q_proj",
+    "_self_attention_layer/key_dense": "self_attn.k_proj",
+    "_self_attention_layer/value_dense": "self_attn.v_proj",
+    "_self_attention_layer/output_dense": "self_attn.out_proj",
+    "_self_attention_layer_norm": "self_attn_layer_norm",
+    "_feedforward_intermediate_dense": "fc1",
+    "_feedforward_output_dense": "fc2",
+    "_feedforward_layer_norm": "final_layer_norm",
+}
+
+
+def _from_keras_hub(folder):
+    """Weights of a preset of KerasHub; its decoder is left aside."""
+    import h5py
+
+    file = folder / "model.weights.h5"
+    parts = {"conv1d": "conv1", "conv1d_1": "conv2", "layer_normalization": "layer_norm"}
+    values = {}
+    try:
+        with h5py.File(file) as store:
+            layers = store["layers"]
+            blocks = sum(name.startswith("whisper_encoder") for name in layers)
+            for n in range(blocks):
+                block = "whisper_encoder" if n == 0 else f"whisper_encoder_{n}"
+                parts |= {f"{block}/{theirs}": f"layers.{n}.{ours}" for theirs, ours in _KERAS_HUB.items()}
+            for theirs, ours in parts.items():
+                arrays = layers[f"{theirs}/vars"]
+                for number, end in enumerate(("weight", "bias")[: len(arrays)]):
+                    array = np.asarray(arrays[str(number)], np.float32)
+                    values[f"{ours}.{end}"] = _flat(array, ours, end)
+    except (OSError, KeyError) as error:
+        raise SerlibError(f"{shown(file)} holds no Whisper of KerasHub ({error}); download it again.") from error
+    return values
+
+
+def _flat(array, name, end):
+    """Heads side by side: KerasHub keeps them on an axis of their own."""
+    if "self_attn." not in name:
+        return array
+    if end == "bias":
+        return array.reshape(-1)
+    return array.reshape(-1, array.shape[-1]) if name.endswith("out_proj") else array.reshape(len(array), -1)
+
+
+def _tensors(file):
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download it again.") from error

@@ -1,0 +1,338 @@
+"""Own recordings from folder to index and back: tables of many makers, spellings, labels, given splits, formats."""
+
+import json
+import shutil
+import unicodedata
+from pathlib import Path
+
+import audformat
+import pandas as pd
+import pytest
+
+from serlib import corpora, splits
+from serlib.corpora import export
+from serlib.utils import SerlibError
+from tests.corpora.test_corpora import reasons, tree, wav
+
+
+def own(folder, names, table=None, *, name="t.csv", **options):
+    """Index of clips with these names, and of a table beside them."""
+    tree(folder, names)
+    if table is not None:
+        (folder / name).write_text(table, encoding="utf-8")
+        folder = folder / name
+    return corpora.index("folder", folder, **options)
+
+
+NAMES = ["0.wav", "1.wav", "2.wav", "3.wav"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Path,Emotions",
+        "file_name,label",
+        "file_path,emotion",
+        "filepath,emotion",
+        "audio,label",
+        "speech , label",
+        "WAV,Class",
+    ],
+)
+@pytest.mark.parametrize("row", ["{},{}", " {} , {} ", '"{}","{}"', "./{},{}", "{}\t,{}"])
+def test_headings_and_cells_that_people_write(tmp_path, head, row):
+    rows = [row.format(name, "happy" if i % 2 else "sad") for i, name in enumerate(NAMES)]
+    table = own(tmp_path, NAMES, "\n".join([head, *rows]))
+    assert table.label.tolist() == ["sad", "happy", "sad", "happy"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nspeech;label;actor\n0.wav;sad;x\n1.wav;joy;y\n",
+        "# made by hand\nspeech|label|speaker_id\n0.wav|sad|x\n# a comment\n1.wav|joy|y\n",
+        "speech\tlabel\tspk\n0.wav\tsad\tx\n\n1.wav\tjoy\ty\n",
+        "\ufefffile,speaker,gender,emotion\n0.wav,x,male,sad\n1.wav,y,female,joy\n",
+    ],
+)
+def test_dialects(tmp_path, text):
+    table = own(tmp_path, NAMES[:2], text)
+    assert table.label.tolist() == ["sad", "happy"] and table.speaker.tolist() == ["x", "y"]
+
+
+def test_more_columns_stay(tmp_path):
+    table = own(tmp_path, NAMES[:2], "file,emotion,Site,split\n0.wav,sad,lab,Train\n1.wav,joy,home,eval\n")
+    assert table.site.tolist() == ["lab", "home"] and table.part.tolist() == ["train", "test"]
+
+
+def test_paths_of_another_computer_are_found_by_their_end(tmp_path):
+    rows = (
+        f"speech,label\nD:\\set\\a\\0.wav,sad\n/elsewhere/a/1.wav,joy\nfile://{tmp_path}/a/2.wav,sad\n3,joy\n"
+    )
+    tree(tmp_path, [f"a/{name}" for name in NAMES[:3]])
+    table = own(tmp_path, ["3.wav"], rows + "https://x.org/4.wav,sad\n../5.wav,sad\n")
+    assert [Path(path).name for path in table.speech] == ["3.wav", *NAMES[:3]] and len(table) == 4
+    assert any("lead nowhere" in note for note in table.attrs["notes"])
+    assert "is an address" in reasons(table)["4.wav"] and "outside" in reasons(table)["5.wav"]
+
+
+def test_two_columns_for_one_thing_are_asked_for(tmp_path):
+    text = "file,emotion,label\n0.wav,sad,1\n1.wav,sad,2\n"
+    with pytest.raises(SerlibError, match=r"columns label and emotion.*--columns label=label"):
+        own(tmp_path, NAMES[:2], text)
+    assert own(tmp_path, NAMES[:2], text, columns={"label": "emotion"}).label.tolist() == ["sad", "sad"]
+    same = own(tmp_path, NAMES[:2], "file,label,emotion\n0.wav,1,sad\n1.wav,2,joy\n")
+    assert same.label.tolist() == ["sad", "happy"]  # numbers for the same words
+    with pytest.raises(SerlibError, match="no column 'mood'; choose from file"):
+        own(tmp_path, NAMES[:2], text, columns={"label": "mood"})
+
+
+def test_cut_recordings_and_doubled_rows_are_rejected(tmp_path):
+    table = own(
+        tmp_path, NAMES[:3], "file,start,end,emotion\n0.wav,0 days,,sad\n1.wav,0 days 00:00:02,,joy\n2.wav,0.0,,sad\n"
+    )
+    assert len(table) == 2 and "cut it into files" in reasons(table)["1.wav"]
+    table = own(tmp_path, NAMES[:1], "speech,label\n0.wav,sad\n0.wav,joy\n")
+    assert "line 2 of t.csv says unknown sad unknown, line 3 of t.csv unknown happy" in reasons(table)["0.wav"]
+
+
+def test_a_foreign_table_beside_label_folders(tmp_path):
+    tree(tmp_path, ["happy/1.wav", "sad/2.wav"])
+    (tmp_path / "metadata.csv").write_text("file_name,transcription\nhappy/1.wav,hello\n")
+    table = corpora.index("folder", tmp_path)
+    assert table.label.tolist() == ["happy", "sad"] and "metadata.csv names no labels" in table.attrs["notes"][-1]
+
+
+def test_what_was_understood_is_noted(tmp_path):
+    names = [
+        f"{s}/{e}/{p}/{i}.wav"
+        for s in ("0011", "0012")
+        for e in ("Angry", "Sad")
+        for p in ("train", "test")
+        for i in "ab"
+    ]
+    for i, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(wav(i))
+    table = corpora.index("folder", tmp_path)
+    assert table.attrs["notes"] == [
+        "labels from the 2nd folder: angry, sad",
+        "speakers from the 1st folder: 0011, 0012",
+        "a given split from the 3rd folder: test, train (--split given)",
+    ]
+    assert set(table.part) == {"train", "test"}
+    plain = corpora.index("folder", tree(tmp_path / "x", ["rude/1.wav", "polite/2.wav"])).attrs["notes"]
+    assert "no emotion word" in plain[0] and plain[1] == "speakers unknown: no folder names them"
+
+
+@pytest.mark.parametrize(
+    ("layout", "names", "command"),
+    [
+        ("RAVDESS", ["Actor_01/03-01-05-01-01-01-01.wav", "Actor_02/03-01-04-01-01-01-02.wav"], "index ravdess"),
+        ("TESS", ["OAF_angry/OAF_back_angry.wav", "YAF_sad/YAF_bar_sad.wav"], "index tess"),
+        ("EMOVO", ["f1/gio-f1-b1.wav", "m1/tri-m1-b1.wav"], "index emovo"),
+        ("nEMO", ["samples/WR0_surprised_64.wav", "samples/EB0_anger_1.wav"], "index nemo"),
+        ("IEMOCAP", ["Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"], "index iemocap"),
+        ("ESD", ["0011/Angry/0011_000351.wav", "0012/Sad/0012_001051.wav"], "index esd"),
+    ],
+)
+def test_a_known_corpus_given_as_own_recordings_is_named(tmp_path, layout, names, command):
+    with pytest.raises(SerlibError, match=f"{layout}.*{command} .*--pattern"):
+        corpora.index("folder", tree(tmp_path, names))
+
+
+def test_the_combined_kaggle_set_is_named_with_a_folder_each(tmp_path):
+    tree(tmp_path, ["Crema/1001_DFA_ANG_XX.wav", "Ravdess/Actor_01/03-01-05-01-01-01-01.wav", "Savee/DC_a01.wav"])
+    with pytest.raises(SerlibError, match=r"ravdess \S*Ravdess\S* cremad \S*Crema savee \S*Savee"):
+        corpora.index("folder", tmp_path)
+    assert corpora.index("folder", tmp_path, pattern="{label}/**").label.nunique() == 3
+
+
+def test_one_person_in_two_spellings(tmp_path):
+    names = ["Anna", "anna", "1", "01", "1.0", "Zoë", unicodedata.normalize("NFD", "Zoë"), "NA", "?", "nan", ""]
+    files = [f"{i}.wav" for i in range(len(names))]
+    rows = [
+        f"{file},{'sad' if i % 2 else 'happy'},{name}" for i, (file, name) in enumerate(zip(files, names, strict=True))
+    ]
+    table = own(tmp_path, files, "\n".join(["speech,label,speaker", *rows]))
+    assert table.speaker.nunique() == 4 and (table.speaker == "unknown").sum() == 4
+    notes = [note for note in table.attrs["notes"] if "are one speaker" in note]
+    assert len(notes) == 3 and "Anna and anna are one speaker, called Anna" in notes
+
+
+def test_labels_are_merged_and_dropped(tmp_path):
+    names = ["joy/1.wav", "excited/2.wav", "other/3.wav", "sad/4.wav"]
+    table = own(tmp_path, names, labels={"happy": "joy,excited"}, drop=("other",))
+    assert sorted(table.label) == ["happy", "happy", "sad"] and table.attrs["dropped"] == {"other": 1}
+    assert sorted(own(tmp_path, names, labels={"joy": ["happy"]}).label) == ["excited", "joy", "other", "sad"]
+    for options in ({"labels": {"happy": ["zeal"]}}, {"drop": ["zeal"]}):
+        with pytest.raises(
+            SerlibError, match="No clip has the label 'zeal'; the labels are happy, sad, excited, other"
+        ):
+            own(tmp_path, names, **options)
+    with pytest.raises(SerlibError, match="choose from pattern, label_level"):
+        own(tmp_path, names, nonsense=1)
+
+
+def test_patterns_are_for_own_recordings(tmp_path):
+    table = own(tmp_path, ["lab/anna_hap_1.wav", "home/bob_sad_2.wav"], pattern="{site}/{speaker}_{label}_*")
+    assert table.label.tolist() == ["sad", "happy"] and table.site.tolist() == ["home", "lab"]
+    assert table.speaker.tolist() == ["bob", "anna"]
+    with pytest.raises(SerlibError, match=r"No file of .* fits the pattern"):
+        own(tmp_path, [], pattern="{speaker}/{label}/x/*")
+    with pytest.raises(SerlibError, match="--pattern is for own recordings"):
+        corpora.index("emodb", tree(tmp_path / "e", ["03a01Fa.wav"]), pattern="{label}/*")
+
+
+# -------------------------------------------------------------------------------------------------------- given splits
+
+
+def clips(**columns):
+    n = 24
+    table = {"label": ["happy", "sad"] * (n // 2), "speaker": "unknown", "text": "unknown", "corpus": "folder"}
+    return pd.DataFrame({**table, **columns}, index=range(n))
+
+
+def test_clips_of_nobody_never_stand_on_either_side(tmp_path):
+    table = splits.split(clips(speaker=["ann"] * 8 + ["bob"] * 8 + ["unknown"] * 8), "speaker", test=["ann"])
+    assert len(table) == 16 and "unknown" not in set(table.speaker)
+    assert table.attrs["split"]["left_out"] == {"speaker": 8}
+    assert "left out: 8 clips whose speaker is unknown" in splits.held_out(table)
+    assert len(splits.folds(clips(speaker=["ann"] * 8 + ["bob"] * 8 + ["unknown"] * 8))) == 2
+    with pytest.raises(SerlibError, match="speaker 'unknown'"):
+        splits.split(clips(), "speaker")
+    table = splits.split(clips(text=["a", "b", "c", "d"] * 4 + ["unknown"] * 8), "text")
+    assert len(table) == 16 and table.attrs["split"]["left_out"] == {"text": 8}
+
+
+def test_a_given_split_is_kept():
+    parts = ["train"] * 12 + ["validation"] * 6 + ["test"] * 6
+    table = splits.split(clips(part=parts), "given")
+    assert table.role.tolist() == parts
+    assert "who speaks is unknown" in splits.held_out(table)[1]
+    table = splits.split(clips(part=["train"] * 18 + ["test"] * 6, speaker=["a", "a", "b", "b", "c", "d"] * 4), "given")
+    assert (table.role[18:] == "test").all() and set(table.role[:18]) == {"train", "validation"}
+    assert "4 of the 4 test speakers are in the training, too" in splits.held_out(table)
+    table = splits.split(clips(part=["train"] * 18 + ["validation"] * 6), "given")
+    assert (table.role == "test").sum() == 6
+    table = splits.split(clips(part=["train"] * 12 + ["test"] * 6 + [""] * 6), "given")
+    assert len(table) == 18 and table.attrs["split"]["left_out"] == {"part": 6}
+    with pytest.raises(SerlibError, match="no given split"):
+        splits.split(clips(), "given")
+    with pytest.raises(SerlibError, match="expected train and test"):
+        splits.split(clips(part="train"), "given")
+
+
+def test_any_column_can_be_held_out():
+    table = splits.split(clips(site=["lab"] * 8 + ["home"] * 8 + ["car"] * 8), "column:site", test=["car"])
+    assert set(table.site[table.role == "test"]) == {"car"} and "car" not in set(table.site[table.role != "test"])
+    assert "tested on 8 clips of the site car; trained on" in splits.held_out(table)[0]
+    assert (
+        len(
+            {
+                tuple(part.site[part.role == "test"])
+                for part in splits.folds(clips(site=list("abcd") * 6), "column:site", n=4)
+            }
+        )
+        == 4
+    )
+    with pytest.raises(SerlibError, match="no column 'room'; choose one of"):
+        splits.split(clips(), "column:room")
+    with pytest.raises(SerlibError, match="no kind of split"):
+        splits.split(clips(), "column")
+
+
+# ------------------------------------------------------------------------------------------------------- other formats
+
+
+@pytest.fixture
+def table(tmp_path):
+    names = ["anna/happy/1.wav", "anna/sad/2.wav", "bob/happy/3.wav", "bob/sad/4, x.wav"]
+    return corpora.index("folder", tree(tmp_path / "own", names))
+
+
+def same(one, other):
+    columns = ["label", "speaker", "text", "digest"]
+    return one[columns].sort_values("digest").values.tolist() == other[columns].sort_values("digest").values.tolist()
+
+
+def test_an_index_as_csv_is_read_back(tmp_path, table):
+    assert same(table, corpora.index("folder", export.write(table, tmp_path / "t.csv")))
+
+
+def test_an_index_as_audformat_is_read_by_audformat_and_by_us(tmp_path, table):
+    folder = export.write(table, tmp_path / "db", to="audformat")
+    database = audformat.Database.load(str(folder))
+    sheet = database["files"].get()
+    assert sorted(sheet.emotion) == sorted(table.label) and sorted(sheet.speaker) == sorted(table.speaker)
+    assert all((folder / file).is_file() for file in sheet.index)
+    assert same(table, corpora.index("folder", folder))
+
+
+def test_an_audformat_database_of_others(tmp_path):
+    tree(tmp_path, ["wav/a.wav", "wav/b.wav", "wav/c.wav"])
+    database = audformat.Database("other")
+    database.schemes["emotion"] = audformat.Scheme(labels=["anger", "sadness"])
+    database.schemes["speaker"] = audformat.Scheme("str")
+    for name, files, values in (
+        ("emotion.train", ["a", "b"], ["anger", "sadness"]),
+        ("emotion.test", ["c"], ["anger"]),
+    ):
+        database[name] = audformat.Table(audformat.filewise_index([f"wav/{file}.wav" for file in files]))
+        database[name]["emotion"] = audformat.Column(scheme_id="emotion")
+        database[name]["emotion"].set(values)
+    database["files"] = audformat.Table(audformat.filewise_index([f"wav/{file}.wav" for file in "abc"]))
+    database["files"]["speaker"] = audformat.Column(scheme_id="speaker")
+    database["files"]["speaker"].set(["s1", "s2", "s1"])
+    for form in ("csv", "parquet"):
+        database.save(str(tmp_path), storage_format=form)
+        table = corpora.index("folder", tmp_path)
+        assert table.label.tolist() == ["angry", "sad", "angry"] and table.speaker.tolist() == ["s1", "s2", "s1"]
+        assert table.part.tolist() == ["train", "train", "test"]
+        for path in tmp_path.glob("db.*"):
+            path.unlink()
+
+
+def test_an_index_for_hugging_face_is_an_audio_folder(tmp_path, table):
+    folder = export.write(table, tmp_path / "hf", to="hf")
+    sheet = pd.read_csv(folder / "metadata.csv")
+    assert list(sheet.columns[:2]) == ["file_name", "label"] and all(
+        (folder / name).is_file() for name in sheet.file_name
+    )
+    assert same(table, corpora.index("folder", folder))
+    with pytest.raises(SerlibError, match="exists already"):
+        export.write(table, folder, to="hf")
+    with pytest.raises(SerlibError, match="choose one of csv, audformat, hf"):
+        export.write(table, tmp_path / "x", to="xml")
+
+
+def test_an_audio_folder_with_a_table_in_each_part(tmp_path):
+    for part, label in (("train", "happy"), ("test", "sad")):
+        tree(tmp_path / part, [f"{part}.wav"])
+        line = json.dumps({"file_name": f"{part}.wav", "label": label, "speaker_id": 7 if part == "train" else None})
+        (tmp_path / part / "metadata.jsonl").write_text(line + "\n")
+    table = corpora.index("folder", tmp_path).sort_values("label")
+    assert table.part.tolist() == ["train", "test"] and table.speaker.tolist() == ["7", "unknown"]
+
+
+def test_parquet_with_sounds_inside(tmp_path, home):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    (tmp_path / "set/data").mkdir(parents=True)
+    features = {"label": {"names": ["anger", "joy"], "_type": "ClassLabel"}, "audio": {"_type": "Audio"}}
+    for part, codes in (("train", [0, 1]), ("test", [1, 0])):
+        sounds = [{"bytes": wav(f"{part}{code}"), "path": f"{code}.wav"} for code in codes]
+        sheet = pa.table({"audio": sounds, "label": codes, "speaker_id": ["x", "y"]})
+        sheet = sheet.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        parquet.write_table(sheet, tmp_path / f"set/data/{part}-00000-of-00001.parquet")
+    table = corpora.index("folder", tmp_path / "set")
+    assert sorted(zip(table.part, table.label, table.speaker, strict=True)) == [
+        ("test", "angry", "y"), ("test", "happy", "x"), ("train", "angry", "x"), ("train", "happy", "y"),
+    ]  # fmt: skip
+    assert all(Path(path).is_relative_to(home / "data/parquet") for path in table.speech)
+    shutil.rmtree(home / "data/parquet")
+    assert len(corpora.index("folder", tmp_path / "set/data/train-00000-of-00001.parquet")) == 2
+    (tmp_path / "set/data/train-00000-of-00001.parquet").write_bytes(b"no parquet")
+    with pytest.raises(SerlibError, match="is no parquet file"):
+        corpora.index("folder", tmp_path / "set")
