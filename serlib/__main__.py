@@ -114,7 +114,7 @@ def corpora(as_json: Json = False):
         for name, corpus in CORPORA.items()
     }
     lines = [
-        f"{name:8} {'here' if c['present'] else '-':5} {c['title']}\n{'':15}{c['licence']}  {c['homepage']}".rstrip()
+        f"{name:10} {'here' if c['present'] else '-':5} {c['title']}\n{'':17}{c['licence']}  {c['homepage']}".rstrip()
         for name, c in known.items()
     ]
     _tell({"corpora": known}, as_json, *lines)

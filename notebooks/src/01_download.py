@@ -92,7 +92,7 @@ print(CORPORA[CORPUS].citation)
 
 # %% tags=["nbval-ignore-output"]
 for name in CORPORA:
-    print(f"{name:8}", "is here" if present(name) else "-")
+    print(f"{name:10}", "is here" if present(name) else "-")
 
 # %% [markdown]
 # ## The download
