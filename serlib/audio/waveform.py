@@ -48,8 +48,8 @@ def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
 
     Taught in notebooks/02_eda.
     """
-    heard, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
-    frames = np.flatnonzero(heard)
+    is_loud, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    frames = np.flatnonzero(is_loud)
     return y[frames[0] * hop : (frames[-1] + 1) * hop] if len(frames) else y
 
 
@@ -74,8 +74,8 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
 
     Taught in notebooks/02_eda.
     """
-    heard, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard, [0]])))
+    is_loud, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_loud, [0]])))
     intervals = np.minimum(edges.reshape(-1, 2) * hop, len(y)).astype(np.int64)
     intervals = intervals[intervals[:, 0] < intervals[:, 1]]  # the last frame may be centred on the very end
     if not len(intervals):

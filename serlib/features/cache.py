@@ -285,7 +285,7 @@ def _alone(folder):
     except Timeout:
         print(f"waiting for another process that writes {shown(folder)}", file=sys.stderr)
         lock.acquire()
-    except NotImplementedError:  # a disk that knows no locks
+    except (NotImplementedError, OSError):  # a disk that knows no locks
         lock = None
     try:
         yield

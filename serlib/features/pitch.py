@@ -328,9 +328,9 @@ def _path(f0_hz, strength, *, hop_s):
         sums = best[:, np.newaxis] - cost[n - 1]
         back[n] = sums.argmax(axis=0)
         best = sums.max(axis=0) + strength[n]
-    chosen = np.empty(len(f0_hz), dtype=int)
-    chosen[-1] = best.argmax()
+    states = np.empty(len(f0_hz), dtype=int)
+    states[-1] = best.argmax()
     for n in range(len(f0_hz) - 1, 0, -1):
-        chosen[n - 1] = back[n, chosen[n]]
-    found = f0_hz[np.arange(len(f0_hz)), chosen]
-    return np.where(found > 0, found, np.nan)
+        states[n - 1] = back[n, states[n]]
+    path_hz = f0_hz[np.arange(len(f0_hz)), states]
+    return np.where(path_hz > 0, path_hz, np.nan)

@@ -48,7 +48,7 @@ def kinds(y, spec):
     needs = set(spec.kinds)
     step = {"frame": spec.frame, "hop": spec.hop}
     from_mel, from_chroma = {"mfcc", "delta", "delta2", "logmel"}, {"chroma", "tonnetz"}
-    parts, found = {"mel": [], "chroma": [], "ends": []}, {}
+    parts, columns = {"mel": [], "chroma": [], "ends": []}, {}
     bands = contrast_bands(spec.rate_hz, spec.frame) if "contrast" in needs else ()
     for power in power_blocks(y, **step) if needs & (from_mel | from_chroma | {"contrast"}) else ():
         if needs & from_mel:
@@ -59,21 +59,23 @@ def kinds(y, spec):
         if "contrast" in needs:
             parts["ends"].append(contrast_extremes(np.ascontiguousarray(power), bands))
     if parts["mel"]:
-        found["logmel"] = decibels(np.concatenate(parts["mel"]))
-        found["mfcc"] = mfcc(found["logmel"], spec.n_mfcc)
-        found |= {kind: delta(found["mfcc"], order) for order, kind in ((1, "delta"), (2, "delta2")) if kind in needs}
+        columns["logmel"] = decibels(np.concatenate(parts["mel"]))
+        columns["mfcc"] = mfcc(columns["logmel"], spec.n_mfcc)
+        columns |= {
+            kind: delta(columns["mfcc"], order) for order, kind in ((1, "delta"), (2, "delta2")) if kind in needs
+        }
     if parts["chroma"]:
-        found["chroma"] = chroma(np.concatenate(parts["chroma"]))
-        found["tonnetz"] = tonnetz(found["chroma"])
+        columns["chroma"] = chroma(np.concatenate(parts["chroma"]))
+        columns["tonnetz"] = tonnetz(columns["chroma"])
     if parts["ends"]:
-        found["contrast"] = contrast(np.concatenate(parts["ends"]))
+        columns["contrast"] = contrast(np.concatenate(parts["ends"]))
     if "rms" in needs:
-        found["rms"] = np.sqrt(np.maximum(audio.mean_power(y, **step), 0))[:, np.newaxis]
+        columns["rms"] = np.sqrt(np.maximum(audio.mean_power(y, **step), 0))[:, np.newaxis]
     if "zcr" in needs:
-        found["zcr"] = zero_crossings(y, **step)[:, np.newaxis]
+        columns["zcr"] = zero_crossings(y, **step)[:, np.newaxis]
     if "f0" in needs:
-        found["f0"] = f0(y, rate_hz=spec.rate_hz, **step)[:, np.newaxis]
-    return found
+        columns["f0"] = f0(y, rate_hz=spec.rate_hz, **step)[:, np.newaxis]
+    return columns
 
 
 def power_blocks(y, *, frame, hop):

@@ -126,9 +126,12 @@ class Bench(ipywidgets.VBox):
         """The specification that the sliders stand for."""
         at = {name: slider.value for name, slider in self.sliders.items()}
         return FeatureSpec(
-            rate_hz=self._rate_hz, frame=at["frame"], hop=at["frame"] // at["part"], n_mels=at["n_mels"],
+            rate_hz=self._rate_hz,
+            frame=at["frame"],
+            hop=at["frame"] // at["part"],
+            n_mels=at["n_mels"],
             n_mfcc=at["n_mfcc"],
-        )  # fmt: skip
+        )
 
     def _no_more_than_bands(self, change):
         self.sliders["n_mfcc"].max = change["new"]
@@ -219,11 +222,23 @@ def page(steps, spec):
     frames = f"of {len(mfcc)} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms"
     panels = [
         _panel("power", "kHz", khz, _level_image(steps["levels_db"]), level, f"Spectrogram {frames}"),
-        _panel("mels", "mel band", _counted(0, spec.n_mels), _level_image(steps["bands_db"]), level,
-               f"{spec.n_mels} mel bands {frames}"),
-        _panel("cepstrum", "MFCC", _counted(first, spec.n_mfcc), _value_image(mfcc / bound), value,
-               f"MFCC {first} to {spec.n_mfcc - 1} {frames}"),
-    ]  # fmt: skip
+        _panel(
+            "mels",
+            "mel band",
+            _counted(0, spec.n_mels),
+            _level_image(steps["bands_db"]),
+            level,
+            f"{spec.n_mels} mel bands {frames}",
+        ),
+        _panel(
+            "cepstrum",
+            "MFCC",
+            _counted(first, spec.n_mfcc),
+            _value_image(mfcc / bound),
+            value,
+            f"MFCC {first} to {spec.n_mfcc - 1} {frames}",
+        ),
+    ]
     seconds = len(steps["copy"]) / spec.rate_hz
     ticks = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
     times = "".join(f'<i style="left: {100 * at:.1f}%">{text}</i>' for at, text in ticks)
