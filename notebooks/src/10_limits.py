@@ -25,7 +25,7 @@
 # 2. measure whether one group of speakers is misheard more than another, with an interval;
 # 3. say which uses of emotion recognition the EU AI Act forbids, and which it calls high risk;
 # 4. record a class with its consent;
-# 5. read and write a model card.
+# 5. read and write a [model card](../teaching/glossary.md#model-card).
 
 # %% [markdown]
 # scikit-learn trains a simple model here, so that nothing has to be waited for; `serlib` brings the clips and judges.
@@ -85,7 +85,8 @@ for share in (0.5, 0.1, 0.02):
 
 # %% [markdown]
 # The model is the same in all three lines. A figure that was measured on a balanced corpus says little about a
-# telephone line; ask for the *prevalence*, how frequent the emotion is there, before you believe an alarm.
+# telephone line; ask for the *[prevalence](../teaching/glossary.md#prevalence)*, how frequent the emotion is there,
+# before you believe an alarm.
 #
 # ## Who is misheard
 #

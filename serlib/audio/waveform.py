@@ -86,7 +86,8 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
 
 def _heard(y, rate_hz, top_db, frame_s, hop_s):
     """Which frames are louder than the loudest one less top_db, and the hop in samples."""
-    frame, hop = max(2, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
+    frame = max(2, round(frame_s * rate_hz))
+    hop = max(1, round(hop_s * rate_hz))
     power = mean_power(y, frame=frame, hop=hop)
     loudest = max(power.max(initial=0.0), 1e-10)  # librosa's floor: amplitude 1e-5
     return np.maximum(power, 1e-10) > loudest * 10 ** (-top_db / 10), hop
@@ -133,7 +134,8 @@ def windows(y, *, rate_hz, window_s, hop_s):
 
     Taught in notebooks/09_live.
     """
-    window, hop = round(window_s * rate_hz), round(hop_s * rate_hz)
+    window = round(window_s * rate_hz)
+    hop = round(hop_s * rate_hz)
     if window < 1 or hop < 1:
         raise SerlibError(f"windows of {window_s} s every {hop_s} s cannot be cut; both must be longer than a sample")
     if hop > window:

@@ -19,7 +19,9 @@ from serlib.widgets.oscilloscope import Scope
 from serlib.widgets.playing import player
 
 #: What the sliders offer: samples a frame, parts of a frame from one to the next, most mel bands.
-FRAMES, PARTS, MOST_BANDS = (256, 512, 1024, 2048, 4096), (8, 4, 2), 128
+FRAMES = (256, 512, 1024, 2048, 4096)
+PARTS = (8, 4, 2)
+MOST_BANDS = 128
 
 
 def workings(y, spec):
@@ -99,7 +101,10 @@ class Bench(ipywidgets.VBox):
     """
 
     def __init__(self, y, rate_hz, spec, title, label):
-        self._y, self._rate_hz, self._title, self._label = y, rate_hz, title, label
+        self._y = y
+        self._rate_hz = rate_hz
+        self._title = title
+        self._label = label
         wide = {"style": {"description_width": "110px"}, "layout": ipywidgets.Layout(width="440px")}
         frames = [(f"{n} ({1000 * n / rate_hz:.0f} ms)", n) for n in FRAMES]
         parts = [(f"1/{n} frame", n) for n in PARTS]
@@ -111,7 +116,9 @@ class Bench(ipywidgets.VBox):
             "n_mels": ipywidgets.IntSlider(spec.n_mels, 8, MOST_BANDS, description="Mel bands", **wide),
             "n_mfcc": ipywidgets.IntSlider(spec.n_mfcc, 1, spec.n_mels, description="Coefficients", **wide),
         }
-        self.picture, self.says, self.scope = ipywidgets.HTML(), ipywidgets.HTML(), Scope()
+        self.picture = ipywidgets.HTML()
+        self.says = ipywidgets.HTML()
+        self.scope = Scope()
         original = ipywidgets.HTML(f"<b>The clip:</b><br>{player(y, rate_hz)._repr_html_()}")
         self.draw()
         self.sliders["n_mels"].observe(self._no_more_than_bands, "value")
