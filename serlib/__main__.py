@@ -304,12 +304,16 @@ def predict(
         list[Path] | None,
         typer.Option(help="Recordings (or a folder) of who speaks, in all moods: normalises by speaker; repeatable."),
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file, row by row; resumes.")] = None,
+    channels: Annotated[str, typer.Option(help="average, or split: a row for each channel (with --out).")] = "average",
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
-    from serlib.recognizer import Recognizer, sound_files
+    from serlib.recognizer import Recognizer, sound_files, write_answers
     from serlib.training.run import FILES, RELEASED
 
+    if (timeline and out) or (channels != "average" and not out):
+        raise typer.BadParameter("--out takes no --timeline, and --channels split needs --out")
     run = RELEASED
     is_run = any((file[0] / name).is_file() for name in FILES)
     if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
@@ -317,12 +321,18 @@ def predict(
     if not file:
         raise typer.BadParameter("name the files to listen to after the run")
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
+    if out:
+        counts = write_answers(recognizer, file, out, channels=channels)
+        line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
+        _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
+        raise typer.Exit(1 if counts["failed"] else 0)
     file = sound_files(file)
     answers, failed = recognizer.predict_many(file)
     rows = [answer.to_dict() for answer in answers]
     lines = []
     for row in rows:
-        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {row['reason']}".rstrip())
+        remarks = "; ".join(filter(None, [row["reason"], row["note"]]))
+        lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {remarks}".rstrip())
         if timeline:
             row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
             lines += [
@@ -334,6 +344,25 @@ def predict(
     _tell(told, as_json, *lines)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    run: Path,
+    to: Annotated[str, typer.Option(help="onnx or litert.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The file; default: model.onnx or model.tflite in the run.")] = None,
+    as_json: Json = False,
+):
+    """Write a run as one file that answers without serlib; it is compared with the run on its own clips."""
+    from serlib.training.exporting import export as write
+    from serlib.training.run import Run
+
+    written = write(Run.load(run), out, to=to)
+    on = f"{written.clips} of its clips" if written.clips else "its probes, for its clips are not here"
+    answer = {"file": shown(written.path), "to": to, "input_shape": list(written.input_shape), "clips": written.clips}
+    answer["difference"] = written.difference
+    line = f"{answer['file']}: differs from the run by {written.difference:.1e} at most, on {on}"
+    _tell(answer, as_json, line)
 
 
 class _Lists(typer.core.TyperCommand):

@@ -1,5 +1,7 @@
 """Wave in, probabilities out: use a trained run on files, arrays and long recordings."""
 
+import csv
+import hashlib
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from serlib.evaluation import matching
 from serlib.features import normalisation
 from serlib.training import calibration, novelty
 from serlib.training.run import RELEASED, Run, example
-from serlib.utils import SerlibError, import_tensorflow, shown
+from serlib.utils import FORMULA, SerlibError, atomic_path, disk_fault, import_tensorflow, progress, shown
 
 #: What is answered where the model abstains.
 UNSURE = "unsure"
@@ -293,3 +295,105 @@ def sound_files(sounds):
         else:
             files.append(sound)
     return files
+
+
+#: Columns of `write_answers`, around one for each label.
+BEFORE_LABELS = ("file", "channel", "label", "confidence", "seconds")
+AFTER_LABELS = ("reason", "note", "error", "model")
+
+
+def write_answers(recognizer, sounds, out, *, channels="average", show=None):
+    """Answer for many files into a CSV table that grows row by row; a second call goes on where it stopped.
+
+    Parameters
+    ----------
+    recognizer : Recognizer
+    sounds : str, Path or list of them
+        Files, and folders whose sound files are meant.
+    out : str or Path
+        The table. Rows that are there already stay, files with an error are tried again.
+    channels : str
+        `average`: one row a file. `split`: one row a channel, for calls with a speaker on each.
+    show : bool, optional
+        Progress bar, as in `serlib.utils.progress`.
+
+    Returns
+    -------
+    dict
+        `answered`, `failed` and `kept`: how many rows were written with an answer, with an error, and were there.
+
+    Raises
+    ------
+    SerlibError
+        The table was written by another model or with other settings, or is no such table.
+    """
+    if channels not in ("average", "split"):
+        raise SerlibError(f"channels is '{channels}'; choose average or split")
+    files = [str(path) for path in sound_files(sounds)]
+    heading = [*BEFORE_LABELS, *recognizer.labels, *AFTER_LABELS]
+    model = f"{recognizer.run.folder.name} {_fingerprint(recognizer)} {channels}"
+    rows = _rows_there(Path(out), heading, model)
+    done = {row["file"] for row in rows}
+    counts = {"answered": 0, "failed": 0, "kept": len(rows)}
+    with atomic_path(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, heading)
+        writer.writeheader()
+        writer.writerows(rows)
+    try:
+        with open(out, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, heading)
+            todo = [path for path in files if _cell(path) not in done]
+            for path in progress(todo, desc="predict", unit="file", show=show):
+                answers = _file_rows(recognizer, path, channels)
+                writer.writerows(
+                    {**row, "model": model} for row in answers
+                )  # a file's rows come together, or not at all
+                file.flush()
+                counts["failed"] += bool(answers[0].get("error"))
+                counts["answered"] += sum(not row.get("error") for row in answers)
+    except OSError as error:
+        raise disk_fault(error, out) from error
+    return counts
+
+
+def _file_rows(recognizer, path, channels):
+    """The rows of one file: an answer a channel, or the reason why there is none."""
+    try:
+        if channels == "split":
+            with audio.opened(path) as file:
+                numbers = range(audio.channels(file, path))
+            answers = [(number, recognizer.predict(path, channel=number)) for number in numbers]
+        else:
+            answers = [("", recognizer.predict(path))]
+    except SerlibError as error:
+        return [{"file": _cell(path), "error": str(error)}]
+    rows = []
+    for channel, answer in answers:
+        row = {"file": _cell(path), "channel": channel, "label": answer.label, "confidence": answer.confidence}
+        row |= {"seconds": answer.seconds, **answer.probabilities, "reason": answer.reason, "note": answer.note}
+        rows.append(row)
+    return rows
+
+
+def _rows_there(out, heading, model):
+    """Rows of a table that an earlier call began: those with an answer, of this model."""
+    if not out.exists() or not out.stat().st_size:
+        return []
+    with out.open(newline="", encoding="utf-8") as file:
+        lines = list(csv.reader(file))
+    whole = [dict(zip(heading, line, strict=True)) for line in lines[1:] if len(line) == len(heading)]
+    if lines[0] != heading or any(row["model"] != model for row in whole):
+        raise SerlibError(f"{shown(out)} holds answers of another model or of other settings; name another file")
+    return [row for row in whole if not row["error"]]
+
+
+def _fingerprint(recognizer):
+    """What decides the answers, in eight digits: the model's bytes, the threshold, what is known of the speaker."""
+    digest = hashlib.blake2b((recognizer.run.folder / "model.keras").read_bytes(), digest_size=4)
+    digest.update(repr((recognizer.threshold, recognizer._voice, recognizer._offsets)).encode())
+    return digest.hexdigest()
+
+
+def _cell(path):
+    """A path that no spreadsheet takes for a formula."""
+    return f"'{path}" if path.startswith(FORMULA) else path

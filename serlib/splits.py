@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from serlib import audio
 from serlib.features.spec import FeatureSpec, extract
-from serlib.utils import ROLES, UNKNOWN, SerlibError, shown
+from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, shown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -117,6 +117,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Taught in notebooks/04_lstm_train.
     """
     _check_request(kind, seed, fold, test)
+    index = clip_table(index)
     if kind == "corpus":
         index = _shared_labels(index, _names(test))
     elif kind in ("speaker", "speaker+text") and test is not None:

@@ -26,6 +26,65 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff
 ROLES = ("train", "validation", "test")
 
 
+#: What other people's tables call the columns `speech` and `label`.
+OTHER_NAMES = {
+    "speech": ("path", "file", "filename", "file_name", "file_path", "filepath", "audio", "wav"),
+    "label": ("emotion", "emotions"),
+}
+
+
+def clip_table(table, *, needs=("speech", "label")):
+    """A table of clips as `serlib.index` gives it, made of what people have: `speech,label` or `path,emotion` will do.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+    needs : sequence of str
+        Columns that must be there, under these names or those of OTHER_NAMES.
+
+    Returns
+    -------
+    pd.DataFrame
+        With text labels, and `speaker`, `text` and `corpus` filled in as unknown where they are missing; the table
+        itself where nothing is to be done.
+
+    Raises
+    ------
+    SerlibError
+        It is no DataFrame, a column is missing, or a clip has no value in one.
+    """
+    if not hasattr(table, "columns") or not hasattr(table, "assign"):
+        raise SerlibError(
+            f"Expected a table of clips (a DataFrame, as serlib.index gives it), not {type(table).__name__}"
+        )
+    heading = {str(column).strip().lower(): column for column in table.columns}
+    renamed = {}
+    for column, others in OTHER_NAMES.items():
+        same = [heading[name] for name in (column, *others) if name in heading]
+        if column not in table.columns and same:
+            renamed[same[0]] = column
+    if renamed:
+        table = table.rename(columns=renamed)
+    for column in needs:
+        if column not in table.columns:
+            has = ", ".join(map(str, table.columns)) or "none"
+            mend = "; give roles with serlib.split" if column == "role" else ""
+            raise SerlibError(f"The table has the columns {has}; expected {', '.join(needs)}{mend}")
+        if table[column].isna().any():
+            row = int(table[column].isna().to_numpy().argmax())
+            raise SerlibError(f"Row {row} of the table has no {column}; fill it in, or leave the row out")
+    if "label" in table.columns and not all(isinstance(label, str) for label in table["label"]):
+        table = table.assign(label=[_word(label) for label in table["label"]])
+    missing = {column: value for column, value in UNTOLD.items() if column not in table.columns}
+    return table.assign(**missing) if missing else table
+
+
+def _word(label):
+    """A label as text: 3.0 is what pandas makes of 3 beside a missing value."""
+    number = isinstance(label, float) and label.is_integer()
+    return str(int(label)) if number else str(label)
+
+
 def ordered_labels(labels):
     """The distinct labels in the order of `LABELS`; labels of one's own follow in alphabetical order.
 
@@ -41,6 +100,9 @@ def ordered_labels(labels):
 #: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
 #: text is refused, rather than made up.
 UNKNOWN = "unknown"
+
+#: What a clip's columns hold where a table does not say.
+UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}
 
 #: What the system says when a disk, a quota or the size that a file may have is used up.
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))

@@ -228,3 +228,15 @@ def test_what_cannot_be_done_gets_one_sentence(call, tone_corpus, tmp_path, word
     assert err.count("\n") == 1
     code, out, _ = call(*[fill.get(word, word) for word in words], "--json")
     assert code == 1 and said in json.loads(out)["error"]
+
+
+def test_predict_writes_a_table_for_a_folder(call, tiny_run, tmp_path):
+    folder = os.path.dirname(tiny_run.split.speech[0])
+    out = tmp_path / "answers.csv"
+    code, said, _ = call("predict", tiny_run.folder, folder, "--out", out, "--json")
+    files = [name for name in os.listdir(folder) if name.endswith(".wav")]
+    assert code == 0 and json.loads(said)["answered"] == len(files)
+    assert len(out.read_text().splitlines()) == len(files) + 1
+    code, said, _ = call("predict", tiny_run.folder, folder, "--out", out)
+    assert code == 0 and said.startswith(f"0 answers, 0 files with an error, {len(files)} rows were there")
+    assert call("predict", tiny_run.folder, folder, "--channels", "split")[0] == 2

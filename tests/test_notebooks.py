@@ -218,6 +218,8 @@ class Trained:
         if isinstance(node, ast.Call):
             if TRAINING.fullmatch(ast.unparse(node.func)):
                 return True
+            if getattr(node.func, "attr", "") == "fit" and {"epochs", "verbose"} & {word.arg for word in node.keywords}:
+                return True  # Keras
             if getattr(node.func, "attr", "") in WRITING:
                 return False
         return any(self._follows(child) for child in ast.iter_child_nodes(node))
@@ -267,6 +269,7 @@ def prints(node):
     [
         ("print(1)", False, False),
         ("rule = make_pipeline(NearestCentroid()).fit(x, y)\nprint(rule.score(x, y))", False, False),
+        ("plain = model.fit(x, y, epochs=2).history\nprint(plain['loss'])", True, True),
         ("run = serlib.fit(r, t)\nrun = 1\nprint(run)", True, False),
         ("run = serlib.fit(r, t)\nprint(run.labels)", True, False),
         ("run = serlib.fit(r, t)\nprint(run.history)", True, True),

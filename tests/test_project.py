@@ -337,8 +337,9 @@ def test_nothing_private_in_git(files, pattern):
     assert not found
 
 
-def test_readme_names_files_that_are_there():
-    named = set(re.findall(r"`((?:serlib|tests|docs|bench|notebooks)/[\w./]+)`", (ROOT / "README.md").read_text()))
+def test_the_page_on_the_code_names_files_that_are_there():
+    text = (ROOT / "docs" / "code.md").read_text()
+    named = set(re.findall(r"`((?:serlib|tests|docs|bench|notebooks)/[\w./]+)`", text))
     assert len(named) > 8
     assert not [name for name in sorted(named) if not (ROOT / name).exists()]
 

@@ -1,6 +1,9 @@
 """The recognizer answers as the model does, whatever the format; bad files do not stop good ones."""
 
+import csv
+import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ import soundfile as sf
 from serlib import audio
 from serlib.evaluation import evaluate
 from serlib.features import extract
-from serlib.recognizer import UNSURE, Recognizer
+from serlib.recognizer import UNSURE, Recognizer, write_answers
 from serlib.splits import rows
 from serlib.utils import SerlibError
 
@@ -182,3 +185,99 @@ def test_recordings_of_the_speaker_that_cannot_be_used_are_named(voices_run, tmp
         Recognizer(voices_run, speaker=[tmp_path / "silent.wav"])
     with pytest.raises(SerlibError, match=r"nowhere\.wav"):
         Recognizer(voices_run, speaker=[tmp_path / "nowhere.wav"])
+
+
+# ---------------------------------------------------------------- whatever people hand over, and folders
+
+
+def test_uploads_pairs_and_tensors_get_the_answer_of_the_file(recognizer, tiny_run):
+    path = tiny_run.split.speech[0]
+    y, rate_hz = sf.read(path, dtype="int16")
+    with open(path, "rb") as file:
+        data = file.read()
+    expected = recognizer.predict(path).probabilities
+    for sound in (data, io.BytesIO(data), (rate_hz, y), np.stack([y, y])):
+        answer = recognizer.predict(sound, rate_hz=rate_hz)
+        assert answer.probabilities == pytest.approx(expected, abs=1e-5)
+    with open(path, "rb") as file:
+        assert recognizer.predict(file).file == path
+
+
+def test_samples_that_were_never_scaled_are_scaled_with_a_note_or_refused(recognizer, tiny_run):
+    y, rate_hz = sf.read(tiny_run.split.speech[0], dtype="int16")
+    answer = recognizer.predict(y.astype(np.float32), rate_hz=rate_hz)
+    assert answer.note == "holds integers that were never scaled; divided by 32768"
+    assert answer.probabilities == pytest.approx(recognizer.predict(y, rate_hz=rate_hz).probabilities, abs=1e-5)
+    with pytest.raises(SerlibError, match="times full scale, which were never scaled"):
+        recognizer.predict(y * 0.77, rate_hz=rate_hz)
+
+
+def test_one_path_is_one_file_and_a_folder_is_all_below_it(recognizer, tiny_run):
+    path = Path(tiny_run.split.speech[0])
+    answers, failed = recognizer.predict_many(str(path))
+    assert [answer.file for answer in answers] == [str(path)] and not failed
+    answers, _ = recognizer.predict_many(path.parent)
+    assert str(path) in [answer.file for answer in answers] and len(answers) > 1
+
+
+@pytest.fixture
+def calls(tiny_run, tmp_path):
+    """A folder of two clips, one of them with two channels, and a file that is no sound."""
+    first, second = (sf.read(path) for path in tiny_run.split.speech[:2])
+    n = min(len(first[0]), len(second[0]))
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    sf.write(folder / "=a.wav", *first)
+    sf.write(folder / "b.wav", np.column_stack([first[0][:n], second[0][:n]]), first[1])
+    (folder / "c.wav").write_bytes(b"no sound at all")
+    return folder
+
+
+def table(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_table_of_answers_has_a_row_a_file_and_goes_on_where_it_stopped(recognizer, calls, tmp_path, monkeypatch):
+    out = tmp_path / "answers.csv"
+    assert write_answers(recognizer, calls, out) == {"answered": 2, "failed": 1, "kept": 0}
+    rows = table(out)
+    assert [Path(row["file"]).name for row in rows] == ["=a.wav", "b.wav", "c.wav"]
+    answer = recognizer.predict(rows[0]["file"])
+    assert rows[0]["label"] == answer.label and float(rows[0]["confidence"]) == answer.confidence
+    assert {label: float(rows[0][label]) for label in recognizer.labels} == answer.probabilities
+    assert "is text, no sound" in rows[2]["error"] and rows[2]["label"] == ""
+
+    # killed while it wrote the second row; the bad file was replaced meanwhile
+    lines = out.read_text().splitlines(keepends=True)
+    out.write_text("".join(lines[:2]) + lines[2][:20])
+    (calls / "c.wav").write_bytes((calls / "=a.wav").read_bytes())
+    asked = []
+    predict = Recognizer.predict
+    monkeypatch.setattr(
+        Recognizer, "predict", lambda *args, **options: asked.append(args[1]) or predict(*args, **options)
+    )
+    assert write_answers(recognizer, calls, out) == {"answered": 2, "failed": 0, "kept": 1}
+    assert [Path(path).name for path in asked] == ["b.wav", "c.wav"]
+    assert [row["error"] for row in table(out)] == ["", "", ""]
+    assert write_answers(recognizer, calls, out)["kept"] == 3
+
+
+def test_channels_of_a_call_are_rows_of_their_own(recognizer, calls, tmp_path):
+    write_answers(recognizer, [calls / "b.wav"], tmp_path / "split.csv", channels="split")
+    rows = table(tmp_path / "split.csv")
+    assert [row["channel"] for row in rows] == ["0", "1"]
+    for channel, row in enumerate(rows):
+        assert row["label"] == recognizer.predict(calls / "b.wav", channel=channel).label
+
+
+def test_a_table_of_another_model_is_left_alone(recognizer, tiny_run, calls, tmp_path):
+    out = tmp_path / "answers.csv"
+    write_answers(recognizer, calls, out)
+    before = out.read_bytes()
+    with pytest.raises(SerlibError, match="holds answers of another model or of other settings"):
+        write_answers(Recognizer(tiny_run, threshold=0.9), calls, out)
+    out.with_name("mine.csv").write_text("my,own\n1,2\n")
+    with pytest.raises(SerlibError, match="name another file"):
+        write_answers(recognizer, calls, out.with_name("mine.csv"))
+    assert out.read_bytes() == before and out.with_name("mine.csv").read_text() == "my,own\n1,2\n"

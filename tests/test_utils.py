@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from serlib import utils
@@ -170,3 +172,38 @@ def test_tensorflow_is_imported_without_its_greetings(tmp_path, level, ends, sho
     assert done.stderr.startswith(shown)
     rest = done.stderr.removeprefix(shown)
     assert rest == "after" if not ends else rest.rstrip().endswith("ImportError: no AVX")
+
+
+# ---------------------------------------------------------------- tables of clips
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"speech": ["a.wav", "b.wav"], "label": ["happy", "sad"]}),
+        pd.DataFrame({"path": ["a.wav", "b.wav"], "emotion": ["happy", "sad"]}),
+        pd.DataFrame({"File_Path": ["a.wav", "b.wav"], " Emotions ": ["happy", "sad"]}),
+    ],
+)
+def test_the_tables_that_people_have_are_tables_of_clips(table):
+    clips = utils.clip_table(table)
+    assert clips[["speech", "label"]].values.tolist() == [["a.wav", "happy"], ["b.wav", "sad"]]
+    assert set(clips.speaker) == set(clips.text) == {utils.UNKNOWN} and set(clips.corpus) == {"own"}
+
+
+def test_numbers_become_labels_of_text():
+    for labels in ([0, 1], [0.0, 1.0], np.array([0, 1])):
+        assert list(utils.clip_table(pd.DataFrame({"speech": ["a", "b"], "label": labels})).label) == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("data/tess", "Expected a table of clips .* not str"),
+        (pd.DataFrame({"name": ["a"], "label": ["x"]}), "has the columns name, label; expected speech, label"),
+        (pd.DataFrame({"speech": ["a", "b"], "label": ["x", None]}), "Row 1 of the table has no label"),
+    ],
+)
+def test_what_is_no_table_of_clips_is_said_in_a_sentence(table, sentence):
+    with pytest.raises(SerlibError, match=sentence):
+        utils.clip_table(table)

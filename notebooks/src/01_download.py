@@ -13,11 +13,12 @@
 # %% [markdown]
 # # 01 Download a corpus
 #
-# We get a corpus of emotional speech, make the table of its clips, and look for what is wrong with it.
+# We get a [corpus](../teaching/glossary.md#corpus) of [acted speech](../teaching/glossary.md#acted-speech), make the
+# table of its clips, and look for what is wrong with it.
 #
-# **Running time**: under half a minute on the sample corpus; a first download takes as long as your network does.
-# **Data**: TESS where it is present, otherwise the sample corpus, which needs no account and no network;
-# `SERLIB_CORPUS` chooses.
+# **Running time**: under half a minute on the [sample corpus](../teaching/glossary.md#sample-corpus); a first download
+# takes as long as your network does. **Data**: TESS where it is present, otherwise the sample corpus, which needs no
+# account and no network; `SERLIB_CORPUS` chooses.
 #
 # After this notebook you can
 #
@@ -56,7 +57,7 @@ from serlib.corpora import CORPORA, expected, kaggle, present
 from serlib.utils import shown
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -64,7 +65,7 @@ TEST_SHARE = 0.2  # how much of a table is set aside as a test at the end
 SEED = 0  # another seed sets other clips aside
 
 # %% [markdown]
-# Which corpus speaks here:
+# Which corpus we use:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -246,12 +247,12 @@ for name, score in scores.items():
 assert scores["with copies"] > 0.6 > 2 * scores["without"]
 
 # %% [markdown]
-# A model that cannot hear looks good on the doubled archive. Every accuracy that was measured so tells about the copies
-# as much as about the model. The index drops them, and the audit of notebook 04 looks for what else a training and a
-# test may share.
+# A model that cannot hear looks good on the doubled archive. Every [accuracy](../teaching/glossary.md#accuracy) that
+# was measured so tells about the copies as much as about the model. The index drops them, and the
+# [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else a training and a test may share.
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. The registry names each corpus with its licence and citation: free for research, never to be passed on from here.
 # 2. `download("tess")` does nothing, or all of it: resumed, checked, unpacked without surprises.

@@ -22,7 +22,8 @@
 # After this notebook you can
 #
 # 1. say what a corpus holds, and whether it is balanced;
-# 2. read a waveform and a spectrogram: find the vowels, the hissing, the pauses and the pitch;
+# 2. read a [waveform](../teaching/glossary.md#waveform) and a [spectrogram](../teaching/glossary.md#spectrogram): find
+#    the vowels, the hissing, the pauses and the [pitch](../teaching/glossary.md#pitch);
 # 3. hear and see one word in every emotion;
 # 4. measure pitch, loudness and tempo, and hold them against what the literature expects;
 # 5. say how alike two speakers are, and guess why a new voice will be hard.
@@ -44,7 +45,7 @@ from serlib import audio, plots, widgets
 from serlib.features import pitch
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -55,7 +56,7 @@ ZOOM_S = 0.03  # a stretch so short that single periods of the voice are seen
 # %% [markdown]
 # ## What is there
 #
-# The index is a table with a row a clip. Which corpus speaks here, and what is known of its clips:
+# The index is a table with a row a clip. Which corpus we use, and what is known of its clips:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -65,7 +66,7 @@ print(index[["label", "speaker", "text", "duration_s"]].head(3).round(2).to_stri
 
 # %% [markdown]
 # A model that always gives the commonest answer looks clever on an unbalanced corpus. Is this one balanced? (TESS calls
-# pleasant surprise `ps`, and so do we.)
+# [pleasant surprise](../teaching/glossary.md#pleasant-surprise) `ps`, and so do we.)
 
 # %%
 plots.show(plots.counts(index))
@@ -91,7 +92,8 @@ word = WORD or kinds[kinds == kinds.max()].index[0]
 print(f"voices {first} and {second}, text: {word}")
 
 # %% [markdown]
-# A clip is a row of numbers: the pressure of the air at the microphone, thousands of times a second.
+# A clip is a row of numbers: the pressure of the air at the microphone, thousands of times a second. How often
+# is its [sampling rate](../teaching/glossary.md#sampling-rate).
 
 # %%
 clip = widgets.find_clip(index, speaker=first, label="neutral", text=word)
@@ -107,15 +109,16 @@ plots.show(plots.waveplot(y, rate_hz, label=clip.label, title=plots.honest("Neut
 widgets.player(y, rate_hz, gain=widgets.common_gain([y]))
 
 # %% [markdown]
-# From nearer, at the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal folds. Count
-# the repetitions in the picture; how many would that be in a second?
+# From nearer, at the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal
+# folds. Count the repetitions in the picture; how many would that be in a
+# second?
 
 # %%
 stretch = y[peak : peak + int(ZOOM_S * rate_hz)]
 plots.show(plots.waveplot(stretch, rate_hz, label=clip.label, title=plots.honest("A few periods", CORPUS)))
 
 # %% [markdown]
-# That number is the *pitch*, or fundamental frequency f0. What did you count?
+# That number is the *pitch*, or [fundamental frequency](../teaching/glossary.md#f0) f0. What did you count?
 
 # %%
 frames = pitch.contour(y, rate_hz)
@@ -125,10 +128,12 @@ print(f"measured there: {at_peak.f0_hz:.0f} repetitions a second (Hz)")
 # %% [markdown]
 # ## A spectrogram shows what the ear hears
 #
-# Each column is the spectrum of a short frame: time runs to the right, frequency upwards, bright is strong. Look for
+# Each column is the [spectrum](../teaching/glossary.md#spectrum) of a short [frame](../teaching/glossary.md#frame):
+# time runs to the right, frequency upwards, bright is strong. Look for
 #
 # - stripes, one above the other, at all multiples of the pitch: a voice. The closer they stand, the lower the voice;
-# - bright bands across the stripes, the *formants*: they make an "a" an "a", and move with the tongue;
+# - bright bands across the stripes, the *[formants](../teaching/glossary.md#formant)*: they make an "a" an "a", and
+#   move with the tongue;
 # - bright clouds high up without stripes: hissing, as in "s";
 # - dark columns: silence, also the short one before a "t", "k" or "b" bursts.
 
@@ -182,9 +187,11 @@ display(*widgets.scopes(pair, title=plots.honest(f"{second}: {word}", CORPUS)))
 # %% [markdown]
 # ## Compute: pitch and loudness through a clip
 #
-# What we have seen can be measured. The pitch of a frame is found by sliding the frame along itself: where it fits
-# best, one period has passed (Boersma 1993, the method of the program Praat). Where it fits nowhere there is no voice,
-# and the line stops. Loudness is the level of the frame in decibels below full scale.
+# What we have seen can be measured. How something is said, its pitch, loudness and tempo, is its
+# [prosody](../teaching/glossary.md#prosody). The pitch of a frame is found by sliding the frame along itself: where it
+# fits best, one period has passed (Boersma 1993, the method of the program Praat). Where it fits nowhere there is no
+# voice, and the line stops. Loudness is the level of the frame in [decibels](../teaching/glossary.md#decibel) below
+# full scale.
 
 # %%
 y, rate_hz = clips[MOVING]
@@ -202,8 +209,15 @@ widgets.scope(y, rate_hz, contours=True, label=MOVING, gain=gain, title=title)
 # %% [markdown]
 # ## Any clip
 #
-# The same for every clip of the corpus. Cover the first menu and let the class guess the voice, or the second one and
-# guess the emotion.
+# Let the class guess. Clips come in random order, without their emotion in title or colour; choose one, press *Reveal*,
+# and watch how the share of right guesses moves away from [chance](../teaching/glossary.md#chance), with its
+# [interval](../teaching/glossary.md#confidence-interval).
+
+# %% tags=["nbval-ignore-output"]
+widgets.explorer(index, hide="label")
+
+# %% [markdown]
+# Or choose a clip yourself.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(index)
@@ -234,7 +248,8 @@ print(expected.to_string())
 
 # %% [markdown]
 # Every clip is measured, once; the next time the table comes from the cache. One row a clip: the median pitch, its
-# range in semitones, the level of the speech, the share that has a voice, and how long the speech takes.
+# range in [semitones](../teaching/glossary.md#semitone), the level of the speech, the share that has a voice, and how
+# long the speech takes.
 
 # %%
 voices = pitch.prosody(index)
@@ -331,7 +346,7 @@ if CORPUS == "sample":
 # parameters meet the same trouble; notebook 05 measures it, notebook 07 asks what helps.
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. Counts by emotion and speaker show whether a corpus is balanced, and which combinations are missing.
 # 2. Stripes are the voice and their distance is its pitch, bright bands are formants, clouds are hissing, dark columns

@@ -21,7 +21,7 @@
 #
 # After this notebook you can
 #
-# 1. compute MFCC from a wave by hand, and say what each of the six steps is for;
+# 1. compute [MFCC](../teaching/glossary.md#mfcc) from a wave by hand, and say what each of the six steps is for;
 # 2. hear what thirteen or forty coefficients keep of a voice;
 # 3. say why the published systems end up with forty numbers a clip, and what the mean over time throws away;
 # 4. name the other features that are used, and what each of them measures;
@@ -49,7 +49,7 @@ import serlib
 from serlib import audio, plots, widgets
 
 # %% [markdown]
-# Everything that can be turned is here; the values are those of the published systems, which are librosa's own.
+# All settings; the values are those of the published systems, which are librosa's own.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -63,7 +63,7 @@ N_MFCC = 40  # coefficients that are kept
 FEW = 13  # coefficients that speech recognisers used to keep
 
 # %% [markdown]
-# Which corpus speaks here, and which of its clips we take apart:
+# Which corpus we use, and which of its clips we take apart:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -128,9 +128,10 @@ plots.show(plots.framing(padded, RATE_HZ, frame=FRAME, hop=HOP, first=max(0, lou
 # %% [markdown]
 # ## Step 2: a window
 #
-# A frame starts and ends in the middle of a swing. The Fourier transform takes these cuts for sound, and smears a click
-# over all frequencies. The Hann window fades the frame in and out; what a frame loses at its ends, its neighbours have
-# in their middle.
+# A frame starts and ends in the middle of a swing. The [Fourier transform](../teaching/glossary.md#fourier-transform)
+# takes these cuts for sound, and smears a click over all frequencies. The [Hann
+# window](../teaching/glossary.md#hann-window) fades the frame in and out; what a frame loses at its ends, its
+# neighbours have in their middle.
 
 # %%
 window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
@@ -143,6 +144,14 @@ plots.show(plots.windowing(frames[loud], window, RATE_HZ))
 # How much of a frequency is in a frame? Multiply the frame by a wave of that frequency and add up: what swings in step
 # adds up, all else cancels. That is a product with a table of waves. The *fast* Fourier transform gets the same numbers
 # without the table.
+#
+# <details><summary>The formula</summary>
+#
+# With the window $w$, the frame $x$ of $N$ samples, and the number of swings $k$:
+#
+# $$X_k = \sum_{n=0}^{N-1} w_n x_n e^{-2 \pi i k n / N} \quad w_n = \frac{1}{2} - \frac{1}{2} \cos \frac{2 \pi n}{N}$$
+#
+# </details>
 
 # %%
 waves = np.exp(-2j * np.pi * np.outer(np.arange(1 + FRAME // 2), np.arange(FRAME)) / FRAME)
@@ -159,8 +168,9 @@ check("librosa.stft", spectra.T, librosa.stft(y, n_fft=FRAME, hop_length=HOP), w
 power = np.abs(spectra) ** 2
 
 # %% [markdown]
-# The spectrum of our vowel is a comb within hills. The teeth are the harmonics of the voice, as far apart as its pitch;
-# the hills are the formants, the resonances of mouth and throat. MFCC are made to keep the hills and drop the comb.
+# The spectrum of our vowel is a comb within hills. The teeth are the [harmonics](../teaching/glossary.md#harmonic) of
+# the voice, as far apart as its pitch; the hills are the formants, the resonances of mouth and throat. MFCC are made to
+# keep the hills and drop the comb.
 
 # %%
 plots.show(plots.spectrum(librosa.power_to_db(power[loud], top_db=None), RATE_HZ, fmax_hz=5000))
@@ -198,8 +208,14 @@ in_hz, in_mel = np.linspace(low, high, 9), mel_to_hz(np.linspace(hz_to_mel(low),
 display(play(ladder(in_hz)), play(ladder(in_mel)))
 
 # %% [markdown]
-# This is Slaney's mel scale: straight below one kilohertz, logarithmic above. Listening tests from 1937 on stand behind
-# such scales, and librosa has the same numbers.
+# This is Slaney's [mel scale](../teaching/glossary.md#mel-scale): straight below one kilohertz, logarithmic above.
+# Listening tests from 1937 on stand behind such scales, and librosa has the same numbers.
+#
+# <details><summary>The formula</summary>
+#
+# $$m(f) = \frac{3 f}{200} \quad (f < 1000) \quad m(f) = 15 + 27 \frac{\ln (f / 1000)}{\ln 6.4} \quad (f \geq 1000)$$
+#
+# </details>
 
 # %%
 check("librosa.hz_to_mel", hz_to_mel(in_hz), librosa.hz_to_mel(in_hz), within=1e-9)
@@ -248,9 +264,17 @@ plots.show(plots.bands(level_db[loud]))
 # %% [markdown]
 # ## Step 6: the cosine transform
 #
-# Neighbouring bands go up and down together, so many of these numbers say the same twice. The discrete cosine transform
-# compares the row of bands with cosines: number 0 is the level, number 1 half a swing from the lowest band to the
-# highest, and so on, ever finer.
+# Neighbouring bands go up and down together, so many of these numbers say the same twice. The discrete [cosine
+# transform](../teaching/glossary.md#cosine-transform) compares the row of bands with cosines: number 0 is the level,
+# number 1 half a swing from the lowest band to the highest, and so on, ever finer.
+#
+# <details><summary>The formula</summary>
+#
+# With the level $b_m$ of band $m$ of $M$ (for $k = 0$ divided by $\sqrt{2}$):
+#
+# $$c_k = \sqrt{\frac{2}{M}} \sum_{m=0}^{M-1} b_m \cos \frac{\pi k (m + 1/2)}{M}$$
+#
+# </details>
 
 # %%
 k, band = np.arange(N_MELS)[:, np.newaxis], np.arange(N_MELS)
@@ -259,7 +283,8 @@ cosines[0] /= np.sqrt(2)
 plots.show(plots.cosines(cosines))
 
 # %% [markdown]
-# How much of each cosine is in the row is a coefficient: a mel-frequency cepstral coefficient. The first forty are what
+# How much of each cosine is in the row is a coefficient: a mel-frequency cepstral coefficient (Davis and Mermelstein
+# 1980). The first forty are what
 # `librosa.feature.mfcc` gives.
 
 # %%
@@ -298,7 +323,52 @@ for other in index.groupby("label").head(1).itertuples():
     check(f"{other.label:8}", mfcc_by_hand(x).T, librosa.feature.mfcc(y=x, sr=RATE_HZ, n_mfcc=N_MFCC), within=1e-3)
 
 # %% [markdown]
-# ## What a few coefficients keep
+# ## Why forty numbers
+#
+# Clips differ in length, and a simple classifier wants the same number of inputs for each. The published systems take
+# the shortest way out: the mean of each coefficient over time. The bars show how far the frames lie around it.
+
+# %%
+mean = mfcc.mean(axis=0)
+title = f"The mean of {len(mfcc)} frames, and their standard deviation"
+plots.show(plots.coefficients(mean, spread=mfcc.std(axis=0), first=1, title=title))
+
+# %% [markdown]
+# What does the mean throw away? The order, to begin with. Shuffle the frames, and it is the same:
+
+# %%
+shuffled = np.random.default_rng(0).permutation(mfcc)
+check("the mean of shuffled frames", shuffled.mean(axis=0), mean, within=1e-9)
+
+# %% [markdown]
+# Hear what that means. This is our clip backwards. A question is now a statement, a rise is a fall, and nobody
+# understands the words.
+
+# %%
+backwards = y[::-1]
+display(play(backwards))
+
+# %% [markdown]
+# Its forty numbers are nearly those of the clip. Beside it, what another emotion changes:
+
+# %%
+different = index[(index.speaker == clip.speaker) & (index.label != clip.label)].iloc[0]
+for name, x in {
+    "backwards": backwards,
+    f"{different.label}, the same speaker": audio.load(different.speech, rate_hz=RATE_HZ)[0],
+}.items():
+    print(f"{name}: {np.abs(mfcc_by_hand(x).mean(axis=0) - mean).mean():.1f} from the clip, averaged over the numbers")
+
+# %% [markdown]
+# So the forty numbers know how a voice sounds on average, its pitch perhaps among it, and nothing of how it moves.
+# Systems A, B and C of notebook 04 have no more than that to work with.
+#
+# This is where the road of the published systems ends, and where a lesson may end. The second half looks back along the
+# road: what the coefficients keep of the sound, which other features there are, and what the table of a whole corpus
+# knows.
+
+# %% [markdown]
+# ## Second half: what a few coefficients keep
 #
 # The cosines stand at right angles to each other, so the same table leads back: coefficients times cosines is the row
 # of bands again, smoother the fewer we keep. A few follow the hills; more begin to follow the comb.
@@ -376,9 +446,9 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 # %% [markdown]
 # ## A bench to try it all
 #
-# Frame, hop, bands, coefficients: each is a choice. `explore.workings` goes all six steps with choices of one's own,
-# and back again. Its way back is ours but for one step: from bands to frequencies it goes by ratios, which is quicker
-# and comes closer in the quiet bands. Here with half our frames and bands:
+# Frame, [hop](../teaching/glossary.md#hop), bands, coefficients: each is a choice. `explore.workings` goes all six
+# steps with choices of one's own, and back again. Its way back is ours but for one step: from bands to frequencies it
+# goes by ratios, which is quicker and comes closer in the quiet bands. Here with half our frames and bands:
 
 # %%
 choice = serlib.FeatureSpec(rate_hz=RATE_HZ, frame=FRAME // 2, hop=HOP // 2, n_mels=N_MELS // 2, n_mfcc=FEW)
@@ -406,9 +476,9 @@ widgets.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", 
 # %% [markdown]
 # ## How they move: deltas
 #
-# A frame knows nothing of its neighbours. The *delta* is the slope of a straight line through nine frames, coefficient
-# by coefficient; *delta2* is the curvature of a parabola through them. At either end librosa lets the first and the
-# last line go on.
+# A frame knows nothing of its neighbours. The *[delta](../teaching/glossary.md#delta)* is the slope of a straight line
+# through nine frames, coefficient by coefficient; *delta2* is the curvature of a parabola through them. At either end
+# librosa lets the first and the last line go on.
 
 # %%
 steps = np.arange(-4, 5)
@@ -420,46 +490,6 @@ title = plots.honest("Deltas: what rises and what falls", CORPUS)
 plots.show(plots.mfcc(deltas, hop_s=HOP / RATE_HZ, first=1, title=title))
 
 # %% [markdown]
-# ## Why forty numbers
-#
-# Clips differ in length, and a simple classifier wants the same number of inputs for each. The published systems take
-# the shortest way out: the mean of each coefficient over time. The bars show how far the frames lie around it.
-
-# %%
-mean = mfcc.mean(axis=0)
-title = f"The mean of {len(mfcc)} frames, and their standard deviation"
-plots.show(plots.coefficients(mean, spread=mfcc.std(axis=0), first=1, title=title))
-
-# %% [markdown]
-# What does the mean throw away? The order, to begin with. Shuffle the frames, and it is the same:
-
-# %%
-shuffled = np.random.default_rng(0).permutation(mfcc)
-check("the mean of shuffled frames", shuffled.mean(axis=0), mean, within=1e-9)
-
-# %% [markdown]
-# Hear what that means. This is our clip backwards. A question is now a statement, a rise is a fall, and nobody
-# understands the words.
-
-# %%
-backwards = y[::-1]
-display(play(backwards))
-
-# %% [markdown]
-# Its forty numbers are nearly those of the clip. Beside it, what another emotion changes:
-
-# %%
-different = index[(index.speaker == clip.speaker) & (index.label != clip.label)].iloc[0]
-for name, x in {
-    "backwards": backwards,
-    f"{different.label}, the same speaker": audio.load(different.speech, rate_hz=RATE_HZ)[0],
-}.items():
-    print(f"{name}: {np.abs(mfcc_by_hand(x).mean(axis=0) - mean).mean():.1f} from the clip, averaged over the numbers")
-
-# %% [markdown]
-# So the forty numbers know how a voice sounds on average, its pitch perhaps among it, and nothing of how it moves.
-# Systems A, B and C of notebook 04 have no more than that to work with.
-#
 # ## The other features
 #
 # | feature | what it measures |
@@ -557,9 +587,9 @@ assert not sequences.values[0, sequences.lengths[0] :].any()
 # %% [markdown]
 # ## What the forty numbers know
 #
-# Before a model learns anything we look at its food. Forty dimensions are too many for a page; principal components
-# show the two in which the clips differ most. A point is a clip, the colour its emotion, the marker its speaker (where
-# there are few).
+# Before a model learns anything we look at its food. Forty dimensions are too many for a page; [principal
+# components](../teaching/glossary.md#principal-components) show the two in which the clips differ most. A point is a
+# clip, the colour its emotion, the marker its speaker (where there are few).
 
 # %%
 scaled = StandardScaler().fit_transform(features.values.astype(float))
@@ -595,13 +625,13 @@ assert np.mean(label[of_others] == label) < np.mean(label[nearest] == label)
 # Remember this pair of figures. Nothing has been trained yet; notebook 05 will meet them again.
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. Frames, window, Fourier transform, mel bands, logarithm, cosine transform: six lines of numpy, and librosa agrees
 #    with each of them.
 # 2. Thirteen coefficients keep the words and whisper them; forty let the pitch of a high voice through.
 # 3. The mean over time makes every clip forty numbers long. It cannot tell a clip from itself backwards.
-# 4. Chroma, log-mel, contrast, tonnetz, RMS, zero crossings and f0 measure other sides of the same sound; deltas
-#    measure how they move.
+# 4. [Chroma](../teaching/glossary.md#chroma), [log-mel](../teaching/glossary.md#log-mel), contrast, tonnetz, RMS, zero
+#    crossings and f0 measure other sides of the same sound; deltas measure how they move.
 # 5. `serlib.extract` computes a table once and finds it again by content. Its rows are alike by emotion within a voice,
 #    and far less so from one voice to another.

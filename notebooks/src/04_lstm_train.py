@@ -22,8 +22,8 @@
 #
 # 1. read the layers of the network and count its parameters by hand;
 # 2. say what each kind of split lets a model know about its test beforehand;
-# 3. train, read the curves, and tell learning from learning by heart;
-# 4. stop a training and go on with it, without losing an epoch;
+# 3. train in plain Keras and with `serlib`, read the curves, and see a model overfit;
+# 4. stop a training and go on with it, without losing an [epoch](../teaching/glossary.md#epoch);
 # 5. open the folder that a training leaves and trust that the model in it answers as it did.
 
 # %% [markdown]
@@ -44,7 +44,7 @@ from serlib import plots
 from serlib.utils import home, shown
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -54,10 +54,12 @@ SPLIT = "random"  # who is tested: random, text, speaker, speaker+text, or publi
 SEED = 0  # another seed: other first weights, another order, other clips in the test
 SAMPLE = dict(batch_size=32, epochs=60, learning_rate=0.002, schedule="cosine", label_smoothing=0.1)  # few clips
 SETTINGS = SAMPLE if CORPUS == "sample" else {}  # instead of the recipe's
+PLAIN_EPOCHS = 10  # at most, in the plain Keras way
+FEW_CLIPS = 40  # how many clips are learned by heart
 NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
 
 # %% [markdown]
-# Which corpus speaks here, and how many clips it has:
+# Which corpus we use, and how many clips it has:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -67,10 +69,17 @@ print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nu
 # %% [markdown]
 # ## The network, layer by layer
 #
-# Three of the five systems that this project re-creates feed the forty mean MFCC of notebook 03 to an LSTM, one after
-# the other, as if they were forty moments in time. They are not: the mean over time has thrown time away, and the
-# "sequence" runs from the coarse shape of the spectrum to its finest ripple. It works on TESS all the same, which says
-# more about TESS than about LSTMs.
+# Three of the five systems that this project re-creates feed the forty mean MFCC of notebook 03 to an
+# [LSTM](../teaching/glossary.md#lstm), one after the other, as if they were forty moments in time. They are not: the
+# mean over time has thrown time away, and the "sequence" runs from the coarse shape of the spectrum to its finest
+# ripple. It works on TESS all the same, which says more about TESS than about LSTMs.
+#
+# What the layers do: an *LSTM* reads the forty numbers one by one and carries a state along.
+# *[Dropout](../teaching/glossary.md#dropout)* sets a random part of the numbers to zero at each step of the training,
+# so that nothing relies on a single one. *Dense* is a weighted sum for each of its units;
+# *[ReLU](../teaching/glossary.md#relu)* then turns negative sums into zero.
+# *[Softmax](../teaching/glossary.md#softmax)* makes probabilities of the last seven numbers: positive, and together
+# one.
 
 # %%
 model = keras.Sequential(
@@ -90,8 +99,30 @@ layer_table = [(type(x).__name__, str(x.output.shape), x.count_params()) for x i
 print(pd.DataFrame(layer_table, columns=["layer", "output", "parameters"]).to_string(index=False))
 
 # %% [markdown]
-# An LSTM has three gates and a candidate for its new state. Each of the four looks at one input, at all states of the
-# step before, and has a bias. The product must be what Keras counts.
+# Inside the LSTM: three gates, numbers between zero and one, decide what of the state is forgotten, what of the new
+# candidate is taken in, and what is given out (Hochreiter and Schmidhuber 1997).
+
+# %%
+plots.show(plots.gates())
+
+# %% [markdown]
+# <details><summary>The formulas</summary>
+#
+# With the sigmoid $\sigma(a) = 1 / (1 + e^{-a})$ and products taken element by element:
+#
+# $$f = \sigma(W_f x + U_f h + b_f) \quad i = \sigma(W_i x + U_i h + b_i) \quad o = \sigma(W_o x + U_o h + b_o)$$
+#
+# $$g = \tanh(W_g x + U_g h + b_g) \quad c' = f c + i g \quad h' = o \tanh(c')$$
+#
+# Softmax of the [logits](../teaching/glossary.md#logit) $z$, and the
+# [cross-entropy](../teaching/glossary.md#cross-entropy) of the right label $y$:
+#
+# $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}} \quad L = -\ln p_y$$
+#
+# </details>
+#
+# Each of the four looks at one input, at all outputs of the step before, and has a bias. The product must be what Keras
+# counts.
 
 # %%
 units, inputs = 256, 1
@@ -104,7 +135,8 @@ assert by_hand == model.layers[1].count_params()
 # the other notebooks train the same thing. System C printed its number of parameters; ours must agree.
 #
 # Only on the sample corpus the settings are others. Its clips are few, so it gets smaller batches, more epochs and a
-# learning rate that falls to zero: a training that is stopped half-way ends somewhere else on every computer.
+# [learning rate](../teaching/glossary.md#learning-rate) that falls to zero: a training that is stopped half-way ends
+# somewhere else on every computer.
 
 # %%
 recipe = replace(serlib.RECIPES[RECIPE], keep=KEEP, **SETTINGS)
@@ -116,22 +148,25 @@ assert published_c.count_params() == 71_747
 # %% [markdown]
 # ## Who teaches, who tests
 #
-# Each clip gets one role. *Train* teaches the weights, *validation* is for every choice that we make, and *test* is
-# looked at once, at the end. A point of the picture is a clip.
+# Each clip gets one role. The *[training set](../teaching/glossary.md#training-set)* (the role train) teaches the
+# weights, the *[validation set](../teaching/glossary.md#validation-set)* is for every choice that we make, and the
+# *[test set](../teaching/glossary.md#test-set)* is looked at once, at the end. A point of the picture is a clip.
 
 # %%
 table = serlib.split(index, SPLIT, seed=SEED)
 plots.show(plots.roles(table))
 
 # %% [markdown]
-# Held-out voices look different: whole blocks are set aside, because one speaker's clips are alike.
+# A [speaker-independent](../teaching/glossary.md#speaker-independent) split looks different: whole blocks are set
+# aside, because one speaker's clips are alike.
 
 # %%
 plots.show(plots.roles(serlib.split(index, "speaker", seed=SEED)))
 
 # %% [markdown]
-# The audit counts what a split gives away: how many of the speakers and texts of the test role the model has met in
-# training. A random split gives away everything; only `speaker+text` keeps both secret.
+# The audit counts what a split gives away, its [leakage](../teaching/glossary.md#leakage): how many of the speakers and
+# texts of the test role the model has met in training. A [random split](../teaching/glossary.md#random-split) gives
+# away everything; only `speaker+text` keeps both secret.
 
 # %%
 kinds = ["published", "random", "text", "speaker", "speaker+text"]
@@ -143,10 +178,81 @@ print(met.rename_axis(index=None, columns=None).to_string())
 assert (shared.query("what == 'identical clips'")["shared"] == 0).all(), "clips of the test role are in training"
 
 # %% [markdown]
+# ## The plain Keras way
+#
+# First in the open, as the published systems print it. Keras takes arrays: the features, scaled by what is usual in the
+# training set, and the labels as numbers.
+
+# %%
+order = sorted(table.label.unique())
+x, y = {}, {}
+for role in ("train", "validation"):
+    clips = table[table.role == role]
+    x[role] = serlib.extract(clips, recipe.features).values
+    y[role] = clips.label.map(order.index).to_numpy()
+mean, spread = x["train"].mean(axis=0), x["train"].std(axis=0)
+x = {role: (values - mean) / spread for role, values in x.items()}
+print({role: values.shape for role, values in x.items()})
+
+# %% [markdown]
+# `compile` names the loss and the optimiser. *Cross-entropy* is minus the logarithm of the probability that the right
+# label gets. *[Adam](../teaching/glossary.md#adam)* changes the weights after each
+# *[batch](../teaching/glossary.md#batch)* of clips; once through all of them is an *epoch*. Two callbacks watch the
+# validation loss, which is called [early stopping](../teaching/glossary.md#early-stopping): `EarlyStopping` ends the
+# training when it has not fallen for some epochs and brings the best weights back, `ModelCheckpoint` writes them to a
+# file.
+
+# %% tags=["trained"]
+keras.utils.set_random_seed(SEED)
+checkpoint = home() / "checkpoints" / f"{NAME}-plain.keras"
+checkpoint.parent.mkdir(parents=True, exist_ok=True)
+callbacks = [
+    keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True),
+    keras.callbacks.ModelCheckpoint(checkpoint, monitor="val_loss", save_best_only=True),
+]
+model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+validation = (x["validation"], y["validation"])
+options = {"validation_data": validation, "epochs": PLAIN_EPOCHS, "batch_size": 64, "callbacks": callbacks}
+plain = model.fit(x["train"], y["train"], verbose=0, **options).history
+print(f"{len(plain['loss'])} epochs, validation accuracy {max(plain['val_accuracy']):.0%}, kept in {checkpoint.name}")
+assert max(plain["val_accuracy"]) > 1 / len(order), "no better than guessing"
+
+# %% [markdown]
+# ## Overfitting
+#
+# *[Overfitting](../teaching/glossary.md#overfitting)* is learning by heart: the loss on the training set goes on
+# falling while that on the validation set rises. It takes little to see it: a few clips, many parameters, no dropout.
+
+# %% tags=["trained"]
+keras.utils.set_random_seed(SEED)
+wide = keras.Sequential(
+    [
+        keras.Input((40,)),
+        layers.Dense(256, activation="relu"),
+        layers.Dense(256, activation="relu"),
+        layers.Dense(len(order), activation="softmax"),
+    ]
+)
+wide.compile(keras.optimizers.Adam(0.003), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+few = x["train"][:FEW_CLIPS], y["train"][:FEW_CLIPS]
+heart = pd.DataFrame(wide.fit(*few, validation_data=validation, epochs=40, batch_size=16, verbose=0).history)
+lowest = heart.val_loss.idxmin()
+print(f"validation loss {heart.val_loss[lowest]:.1f} in epoch {lowest + 1}, {heart.val_loss.iloc[-1]:.1f} at the end")
+assert heart.accuracy.iloc[-1] > 0.95 and heart.val_loss.iloc[-1] > 1.2 * heart.val_loss[lowest]
+
+# %% [markdown]
+# The network has more than a thousand parameters for each clip. Which epoch would you keep? The dotted line is the one
+# that validation chooses.
+
+# %% tags=["trained"]
+plots.show(plots.curves(heart, title=plots.honest("Learning by heart", CORPUS)))
+
+# %% [markdown]
 # ## Train
 #
-# One call extracts the features (or finds them in the cache), trains, and leaves a *run folder*. A bar on the screen
-# shows how far it is. A run that is finished already is loaded.
+# `serlib.fit` does the same and more: the model scales its features itself, each epoch is saved, and a run can be
+# repeated, resumed and trusted. One call extracts the features (or finds them in the cache), trains, and leaves a *run
+# folder*. A bar on the screen shows how far it is. A run that is finished already is loaded.
 
 # %% tags=["trained"]
 out = home() / "checkpoints" / f"{NAME}-{SPLIT}"
@@ -170,11 +276,10 @@ assert kept["val_accuracy"] > floor, "hardly better than guessing: something is 
 # each. What this series claims of a trained model is therefore asserted with a margin, in the cell that shows it.
 
 # %% [markdown]
-# The curves tell learning from learning by heart: while both losses fall, the model learns; where only the training
-# loss goes on falling, it memorises. The dotted line is the epoch whose weights are kept: validation chose it, not the
-# test. Tutorials often keep the last epoch, whatever it is, or let the test choose. Do not wonder where the training
-# figures are the worse ones: they are taken with dropout at work and while the weights still move, those of validation
-# after the epoch and without dropout.
+# While both losses fall, the model learns; where only the training loss goes on falling, it overfits. The dotted line
+# is the epoch whose weights are kept: validation chose it, not the test. Tutorials often keep the last epoch, whatever
+# it is, or let the test choose. Do not wonder where the training figures are the worse ones: they are taken with
+# dropout at work and while the weights still move, those of validation after the epoch and without dropout.
 
 # %%
 plots.show(plots.curves(run.history, title=plots.honest("Training curves", CORPUS)))
@@ -251,14 +356,14 @@ shutil.rmtree(turned)
 assert refused, "a model with the wrong order of labels was loaded"
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. The network reads forty numbers one by one; its parameters can be counted by hand, and they agree with Keras and
 #    with the published count.
 # 2. A random split tests on voices and words that were trained on; a split by text hides the words, a split by speaker
 #    the voices. The audit counts it.
-# 3. Falling validation loss is learning; training loss that falls alone is learning by heart. The test role has not
-#    been touched yet.
+# 3. Falling validation loss is learning; training loss that falls alone is overfitting; validation chooses the epoch.
+#    The test set has not been touched yet.
 # 4. Each epoch is saved whole; `resume=True` goes on from the last one and ends where an unbroken training ends.
 # 5. A run folder holds model, labels, split and history without a pickle, and proves at each loading that it answers
 #    as it did. Notebook 05 opens it and judges it.

@@ -22,7 +22,8 @@
 #
 # After this notebook you can
 #
-# 1. read a confusion matrix, and say why unweighted average recall (UAR) stands beside accuracy;
+# 1. read a [confusion matrix](../teaching/glossary.md#confusion-matrix), and say why unweighted average
+#    [recall](../teaching/glossary.md#recall) ([UAR](../teaching/glossary.md#uar)) stands beside accuracy;
 # 2. put an interval around an accuracy, and say what it covers and what it does not;
 # 3. check whether a model is as sure as it should be;
 # 4. listen to the errors, and let the model judge a file of your own;
@@ -46,7 +47,7 @@ from serlib.plots import page
 from serlib.utils import home, shown
 
 # %% [markdown]
-# Everything that can be turned is here; the first six must be those of notebook 04 to find its run.
+# All settings; the first six must be those of notebook 04 to find its run.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -101,6 +102,8 @@ assert found.accuracy > floor, "hardly better than guessing: something is broken
 
 # %% [markdown]
 # Recall of each emotion: of the clips that were meant so, how many were heard so.
+# ([Precision](../teaching/glossary.md#precision) goes the other way: of the clips that were heard so, how many were
+# meant so.)
 
 # %%
 plots.show(plots.recall_bars(found))
@@ -108,9 +111,10 @@ plots.show(plots.recall_bars(found))
 # %% [markdown]
 # ## How sure are we?
 #
-# The test role is a sample; another one would give another figure. The bootstrap draws test roles like this one, again
-# and again. It draws whole speakers where there are at least five, since the clips of one voice stand or fall together;
-# with fewer speakers it draws words, and then the interval says nothing about other voices.
+# The test set is a sample; another one would give another figure. The *[bootstrap](../teaching/glossary.md#bootstrap)*
+# draws new test sets from this one, with replacement, again and again (Efron 1979), and the middle 95 in 100 of their
+# accuracies are the interval. It draws whole speakers where there are at least five, since the clips of one voice stand
+# or fall together; with fewer speakers it draws words, and then the interval says nothing about other voices.
 
 # %% tags=["trained"]
 low, high = found.ci95["accuracy"]
@@ -121,15 +125,25 @@ assert low < found.accuracy < high or found.accuracy == high
 # ## Is it as sure as it should be?
 #
 # Of the answers that the model gives with a confidence of nine in ten, nine in ten should be right. The bars show what
-# is; the diagonal is what should be. The expected calibration error (ECE) is the mean distance between the two.
+# is; the diagonal is what should be. The expected [calibration](../teaching/glossary.md#calibration) error
+# ([ECE](../teaching/glossary.md#ece)) is the mean distance between the two.
 
 # %%
 plots.show(plots.reliability(found))
 
 # %% [markdown]
-# These confidences are calibrated: at the end of the training one *temperature*, by which all logits are divided, was
-# fitted to the validation role. It changes no answer, only how sure the model is of it (Guo et al. 2017). Validation
-# clips are few, so the temperature is a rough one, and the test role may want another.
+# These confidences are calibrated: at the end of the training one *[temperature](../teaching/glossary.md#temperature)*,
+# by which all logits are divided, was fitted to the validation set. (A *logit* is a number of the last layer before
+# softmax.) It changes no answer, only how sure the model is of it (Guo et al. 2017). Validation clips are few, so the
+# temperature is a rough one, and the test role may want another.
+#
+# <details><summary>The formulas</summary>
+#
+# With the logits $z$, the temperature $T$, and bins $B$ of $n$ clips in all:
+#
+# $$p_k = \frac{e^{z_k / T}}{\sum_j e^{z_j / T}} \quad ECE = \sum_B \frac{n_B}{n} |acc_B - conf_B|$$
+#
+# </details>
 
 # %% tags=["trained"]
 if run.is_calibrated:
@@ -149,7 +163,8 @@ plots.show(plots.abstaining(found))
 
 # %% [markdown]
 # Where on this curve should a model stand? If its confidences can be believed, an answer below one half is more likely
-# wrong than right. That is the threshold of a `Recognizer`, unless it is told another one.
+# wrong than right. That is the [threshold](../teaching/glossary.md#threshold) of a `Recognizer`, unless it is told
+# another one.
 
 # %% tags=["trained"]
 kept = abstaining(found, thresholds=[run.threshold]).iloc[0]
@@ -168,9 +183,10 @@ for clip in worst.itertuples():
 assert (worst.label != worst.predicted).all() and worst.confidence.is_monotonic_decreasing
 
 # %% [markdown]
-# What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down to the
-# level of the clip's own pauses: a stretch of time, a band of frequencies, or one in the other. Where the answer loses,
-# that piece spoke for it; where it gains, against it. It is the model that is explained here, not the emotion.
+# What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down
+# ([occlusion](../teaching/glossary.md#occlusion)) to the level of the clip's own pauses: a stretch of time, a band of
+# frequencies, or one in the other. Where the answer loses, that piece spoke for it; where it gains, against it. It is
+# the model that is explained here, not the emotion.
 
 # %% tags=["trained"]
 clip = (worst if len(worst) else found.predictions).iloc[0]
@@ -284,9 +300,10 @@ if CORPUS in ("sample", "tess"):
 plots.show(plots.confusion(judged["speaker, 1st"], title="The voice is new"))
 
 # %% [markdown]
-# Why does it fall? Look at what the network makes of the clips just before it answers. A point is a clip; neighbours on
-# the map are neighbours in the network's last layer. The voices that it was trained on form islands, as far as it has
-# learned to tell their emotions apart. Where does the new voice land?
+# Why does it fall? Look at what the network makes of the clips just before it answers, their
+# [embedding](../teaching/glossary.md#embedding), on a map made by [t-SNE](../teaching/glossary.md#t-sne). A point is a
+# clip; neighbours on the map are neighbours in the network's last layer. The voices that it was trained on form
+# islands, as far as it has learned to tell their emotions apart. Where does the new voice land?
 
 # %%
 inside = projection.last_layer(alone.model, serlib.extract(alone.split, alone.spec).values)
@@ -315,7 +332,7 @@ for name in ("random", "speaker, 1st"):
     print(shown(page.write(judged[name], folder, history=runs[name].history)))
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. The matrix shows which emotions are taken for which; UAR keeps a rare emotion from being forgotten.
 # 2. An interval belongs to every accuracy, and it covers only what was drawn: words are not voices.

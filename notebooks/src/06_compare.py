@@ -43,7 +43,7 @@ from serlib.plots import page
 from serlib.utils import home, shown
 
 # %% [markdown]
-# Everything that can be turned is here. On the sample corpus few words and short trainings do; elsewhere nothing is cut
+# All settings. On the sample corpus few words and short trainings do; elsewhere nothing is cut
 # short. System B is A's network trained for longer, so the sample does without it.
 
 # %%
@@ -58,7 +58,7 @@ JOBS = 1 if SMALL else None  # trainings at the same time; None: one a core
 TRIALS = 2 if SMALL else 20  # settings to try at the end
 
 # %% [markdown]
-# Which corpus speaks here, and how many clips of it we use:
+# Which corpus we use, and how many clips of it we use:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -133,9 +133,20 @@ assert new.mean() < known.mean()
 # %% [markdown]
 # ## More than chance?
 #
-# Two recipes answered the same clips. Where both are right or both are wrong, nothing tells them apart; McNemar's test
-# looks at the clips that only one of them gets right. It takes clips for independent, which those of one voice are not:
-# a small p is about this voice.
+# Two recipes answered the same clips. Where both are right or both are wrong, nothing tells them apart; [McNemar's
+# test](../teaching/glossary.md#mcnemars-test) looks at the clips that only one of them gets right (McNemar 1947). Its
+# *[p-value](../teaching/glossary.md#p-value)* says how likely a difference at least as large would be if neither were
+# better. It takes clips for independent, which those of one voice are not: a small p is about this voice.
+#
+# <details><summary>The formula</summary>
+#
+# If $b$ clips speak for one and $c$ for the other, $b + c = n$, and coins are fair:
+#
+# $$p = 2 \sum_{k=0}^{\min(b, c)} \binom{n}{k} 2^{-n}$$
+#
+# The table uses the *mid-p* variant, which counts half of the outcome that was seen.
+#
+# </details>
 
 # %% tags=["trained", "nbval-ignore-output"]
 for pair in found.neighbours.itertuples():
@@ -182,7 +193,7 @@ assert best.value == best.trials["value"].max() and len(best.trials) == TRIALS
 print(shown(page.write_comparison(found, home() / "reports" / f"06-{CORPUS}-compare")))
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. A, B and C read a mean spectrum, D reads frames, E slides filters over a picture; the hybrids combine them.
 # 2. `compare` trains every recipe under every split on the same clips, keeps what is finished and goes on where it

@@ -24,7 +24,8 @@
 # After this notebook you can
 #
 # 1. find copies of the same recording in an archive before they flatter a test;
-# 2. describe a clip by functionals, and say what they keep that mean MFCC do not;
+# 2. describe a clip by [functionals](../teaching/glossary.md#functionals), and say what they keep that mean MFCC do
+#    not;
 # 3. make a training role hear voices that it does not have, and join models that err in different ways;
 # 4. say what per-speaker normalisation brings, and what it asks for in return;
 # 5. tell how far two speakers can be trusted to stand for all others.
@@ -46,7 +47,7 @@ from serlib.features.normalisation import PER_SPEAKER, who_speaks
 from serlib.utils import home
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -55,7 +56,7 @@ EPOCHS = 10 if CORPUS == "sample" else None  # None: each recipe's own
 JOBS = 1 if CORPUS == "sample" else None  # trainings at the same time; None: one a core
 
 # %% [markdown]
-# Which corpus speaks here:
+# Which corpus we use:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -91,10 +92,11 @@ print(", ".join(spec.summary))
 # %% [markdown]
 # ## Voices that are not there
 #
-# With one voice to learn from, everything that this voice does looks like emotion. So the training role is changed:
-# longer and shorter vocal tracts, higher and lower voices, other levels and tempi. The label still holds; only Mixup
-# mixes the labels with the clips. This is what the frames of a clip look like under each change (a higher voice is a
-# column of its own, and no picture):
+# With one voice to learn from, everything that this voice does looks like emotion. So the training role is changed by
+# [augmentation](../teaching/glossary.md#augmentation): longer and shorter [vocal
+# tracts](../teaching/glossary.md#vocal-tract), higher and lower voices, other levels and tempi. The label still holds;
+# only *[mixup](../teaching/glossary.md#mixup)* mixes two clips and their labels in one proportion (Zhang et al. 2017).
+# This is what the frames of a clip look like under each change (a higher voice is a column of its own, and no picture):
 
 # %%
 clip = index.iloc[0]
@@ -111,8 +113,11 @@ display(widgets.players(augment.examples(*audio.load(clip.speech), seed=0)))
 
 # %% [markdown]
 # Our own recipe is a committee of two. The first member describes eight changed copies of each clip by functionals, and
-# is one wide layer. The second one reads the changed frames themselves. Their answers are multiplied: where one is
-# unsure, the other decides.
+# is one wide layer. The second one reads the changed frames themselves with
+# *[convolutions](../teaching/glossary.md#convolution)* (small filters that slide over them), a
+# *[GRU](../teaching/glossary.md#gru)* (a smaller relative of the LSTM) and
+# *[attention](../teaching/glossary.md#attention)* (a mean over the frames whose weights the network computes). Their
+# answers are multiplied: where one is unsure, the other decides.
 
 # %%
 ours = serlib.RECIPES["committee"]
@@ -123,9 +128,12 @@ print(*ours.members[0].augment[0].frames, sep="\n")
 # %% [markdown]
 # ## Step by step
 #
-# Each speaker (or each sixth of them) is left out in turn, and all answers are judged together. System A of notebook 05
-# is where we start. Then come functionals, the copies, and the second member. The last step trains nothing: the answers
-# of the committee are matched, over all that the speaker says, to how often each emotion was there in training.
+# Each speaker (or each sixth of them) is left out in turn
+# ([leave-one-speaker-out](../teaching/glossary.md#leave-one-speaker-out)), and all answers are judged together, as in
+# any [cross-validation](../teaching/glossary.md#cross-validation). System A of notebook 05 is where we start. Then come
+# functionals, the copies, and the second member. The last step trains nothing: the answers of the committee are
+# [matched](../teaching/glossary.md#matching), over all that the speaker says, to how often each emotion was there in
+# training.
 
 # %% tags=["trained"]
 first = ours.members[0]
@@ -175,12 +183,12 @@ weakest = judged["matched by speaker"].per_class.recall
 print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 
 # %% [markdown]
-# Is it the model that loses them? Take the voice away from each clip: z-score every number over all clips of its
-# speaker. That is the other kind of per-speaker normalisation, of the features in place of the answers; the recipe
-# `functionals-speaker` is trained on it. What is left
-# of an emotion is a direction: how this speaker leaves their usual way of speaking. Two voices that show it in the same
-# way have a cosine near 1 on the diagonal. An emotion that lies nearer to another one of the other voice is easily
-# taken for that. (Neutral is near the usual way of speaking, so its direction is not firm.)
+# Is it the model that loses them? Take the voice away from each clip: [z-score](../teaching/glossary.md#z-score) every
+# number over all clips of its speaker. That is the other kind of per-speaker normalisation, of the features in place of
+# the answers; the recipe `functionals-speaker` is trained on it. What is left of an emotion is a direction: how this
+# speaker leaves their usual way of speaking. Two voices that show it in the same way have a cosine near 1 on the
+# diagonal. An emotion that lies nearer to another one of the other voice is easily taken for that. (Neutral is near the
+# usual way of speaking, so its direction is not firm.)
 
 # %%
 one, other = sorted(set(who_speaks(index)))[:2]
@@ -224,7 +232,13 @@ for name, each in judged.items():
     assert len(spread) == index.speaker.nunique(), "a speaker was not left out"
 
 # %% [markdown]
-# ## What you take along
+# There is one more way to hear many voices: an [encoder](../teaching/glossary.md#encoder) that somebody else has
+# trained on a great many of them, [frozen](../teaching/glossary.md#frozen), with a [linear
+# probe](../teaching/glossary.md#linear-probe) on top, or changed further by
+# [fine-tuning](../teaching/glossary.md#fine-tuning). Notebook 08 takes one apart.
+
+# %% [markdown]
+# ## What you have learned
 #
 # 1. Copies in an archive put the test into the training; the index drops them, and the audit counts what is left.
 # 2. Functionals keep how a clip moves: trends, spreads, rhythm, and what the voiced frames do.

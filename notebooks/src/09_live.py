@@ -41,7 +41,7 @@ from serlib import audio, plots, widgets
 from serlib.utils import home
 
 # %% [markdown]
-# Everything that can be turned is here; the first six must be those of notebook 04 to find its run.
+# All settings; the first six must be those of notebook 04 to find its run.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
@@ -184,11 +184,12 @@ print(mine[["label", "speaker", "text"]].to_string(index=False))
 # training.
 
 # %% [markdown]
-# ## What you take along
+# ## What you have learned
 #
 # 1. Pieces of sound are collected and the last seconds asked about again and again; the delay is the piece, the way to
 #    the kernel, the features and the model.
-# 2. Overlapping windows give a timeline; a threshold turns doubtful stretches into "unsure", at the price of coverage.
+# 2. Overlapping windows give a timeline; a threshold turns doubtful stretches into "unsure", at the price of
+#    [coverage](../teaching/glossary.md#coverage).
 # 3. The model knows the voices that it was trained on; its answers about yours are a guess until you have measured
 #    them on labelled takes of yours.
 # 4. Saved takes are a folder corpus: the same index, split, training and evaluation hold for them.

@@ -14,7 +14,8 @@ import numpy as np
 from serlib.utils import SerlibError, shown
 
 #: Outside of these rates a header is wrong; telephones have 8000 Hz, studios up to 192000 Hz.
-LOWEST_HZ, HIGHEST_HZ = 2_000, 768_000
+LOWEST_HZ = 2_000
+HIGHEST_HZ = 768_000
 #: What is decoded at once at most, 2 GiB of memory: three hours at 48 kHz. A small file can promise years of silence.
 MOST_SAMPLES = 2**29
 #: How much of the sound that a header promises may be missing: 1 %, or this long; the rest is used with a note.
@@ -223,7 +224,8 @@ class _Sndfile(_Sound):
     def __init__(self, sound, name):
         super().__init__(name)
         self._sound = sound
-        self.rate_hz, self.channels = sound.samplerate, sound.channels
+        self.rate_hz = sound.samplerate
+        self.channels = sound.channels
         self.frames = sound.frames if sound.frames < _UNKNOWN else None
         # soundfile looks up where it is after each read, which the end of a FLAC without a length does not bear.
         sound.seekable = lambda: False
@@ -234,7 +236,8 @@ class _Sndfile(_Sound):
     def check(self, notes):
         super().check(notes)
         for line in _CUT_SHORT.finditer(self._sound.extra_info):
-            held, promised = int(line["held"] or line["frames"]), int(line["promised"] or line["all_frames"])
+            held = int(line["held"] or line["frames"])
+            promised = int(line["promised"] or line["all_frames"])
             if self._sound.format in ("W64", "RF64") or not _placeholder(promised):
                 held_s = self.frames / self.rate_hz
                 missing_s = self._missing_s(held_s, held_s * promised / max(held, 1))
@@ -244,7 +247,8 @@ class _Sndfile(_Sound):
     def read(self, start, length):
         import soundfile
 
-        step, held = max(1, _BLOCK // self.channels), 0
+        step = max(1, _BLOCK // self.channels)
+        held = 0
         length = _UNKNOWN if length is None else length
         try:
             while start > 0:  # a damaged file may be read through, but not from the middle
@@ -319,7 +323,9 @@ class _Ffmpeg(_Sound):
                 f"{shown(name)} holds sound in a codec for which there is no decoder, or is copy-protected; save it "
                 "as WAV with the program that made it"
             )
-        self.rate_hz, self.channels, self.frames = codec.sample_rate, codec.channels, None
+        self.rate_hz = codec.sample_rate
+        self.channels = codec.channels
+        self.frames = None
         self._codec = codec.name
 
     def close(self):
@@ -383,7 +389,8 @@ class _Seekable:
 
     def __init__(self, file):
         self._file = file
-        self.read, self.tell = file.read, file.tell
+        self.read = file.read
+        self.tell = file.tell
 
     def seek(self, offset, whence=os.SEEK_SET):
         try:

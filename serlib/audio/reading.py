@@ -146,7 +146,10 @@ def survey(file, name):
     SerlibError
         As `load`.
     """
-    notes, extremes, samples, whole = [], [], 0, True
+    notes = []
+    extremes = []
+    samples = 0
+    whole = True
     for block, rate_hz in containers.blocks(file, name, notes=notes):  # noqa: B007  the rate is the last block's
         samples += len(block)
         extremes += [block.min(), block.max()] if len(block) else []
@@ -282,7 +285,8 @@ def full_scale(y):
     """
     if not y.size or y.dtype.kind == "u" or (y.dtype.kind == "i" and y.dtype.itemsize <= 2):
         return 1.0
-    low, high = float(y.min()), float(y.max())
+    low = float(y.min())
+    high = float(y.max())
     peak = max(-low, high)
     if not 1 < peak <= 2.0**31 or low >= 0 or high <= 0 or not _whole_numbers(y):
         return 1.0

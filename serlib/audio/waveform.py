@@ -48,8 +48,8 @@ def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
 
     Taught in notebooks/02_eda.
     """
-    heard, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
-    frames = np.flatnonzero(heard)
+    is_loud, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    frames = np.flatnonzero(is_loud)
     return y[frames[0] * hop : (frames[-1] + 1) * hop] if len(frames) else y
 
 
@@ -74,8 +74,8 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
 
     Taught in notebooks/02_eda.
     """
-    heard, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard, [0]])))
+    is_loud, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_loud, [0]])))
     intervals = np.minimum(edges.reshape(-1, 2) * hop, len(y)).astype(np.int64)
     intervals = intervals[intervals[:, 0] < intervals[:, 1]]  # the last frame may be centred on the very end
     if not len(intervals):
@@ -86,7 +86,8 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
 
 def _heard(y, rate_hz, top_db, frame_s, hop_s):
     """Which frames are louder than the loudest one less top_db, and the hop in samples."""
-    frame, hop = max(2, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
+    frame = max(2, round(frame_s * rate_hz))
+    hop = max(1, round(hop_s * rate_hz))
     power = mean_power(y, frame=frame, hop=hop)
     loudest = max(power.max(initial=0.0), 1e-10)  # librosa's floor: amplitude 1e-5
     return np.maximum(power, 1e-10) > loudest * 10 ** (-top_db / 10), hop
@@ -133,7 +134,8 @@ def windows(y, *, rate_hz, window_s, hop_s):
 
     Taught in notebooks/09_live.
     """
-    window, hop = round(window_s * rate_hz), round(hop_s * rate_hz)
+    window = round(window_s * rate_hz)
+    hop = round(hop_s * rate_hz)
     if window < 1 or hop < 1:
         raise SerlibError(f"windows of {window_s} s every {hop_s} s cannot be cut; both must be longer than a sample")
     if hop > window:

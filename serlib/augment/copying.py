@@ -108,7 +108,8 @@ def _row(file, digest, wanted, *, spec, copies, shape, seed):
     y, rate_hz = audio.checked(file, digest, rate_hz=spec.rate_hz)
     if not len(y) or not np.isfinite(y).all():
         raise SerlibError(f"{shown(file)} {audio.fault(y, rate_hz)}; delete it or record it again")
-    frames_spec, out = features.frames_of(spec), np.zeros((copies.n, *shape), dtype=np.float32)
+    frames_spec = features.frames_of(spec)
+    out = np.zeros((copies.n, *shape), dtype=np.float32)
     names = features.names(frames_spec)
     same = None if copies.waveform else features.extract_clip(y, rate_hz, frames_spec)
     for number, row in enumerate(out, 1):

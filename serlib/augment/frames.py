@@ -59,7 +59,8 @@ class SpecAugment(FeatureAugmentation):
 
     def __call__(self, x, y, rng, names):
         """The features with masks, and the labels as they are."""
-        out, bands = _sequences(self, x).copy(), logmel_columns(names)
+        out = _sequences(self, x).copy()
+        bands = logmel_columns(names)
         for clip, n in zip(out, lengths(x), strict=True):
             mean = clip[:n].mean(axis=0)
             mean[mean == 0] = ALMOST_ZERO
@@ -101,9 +102,11 @@ class Mixup(FeatureAugmentation):
         partner[order] = np.roll(order, 1)
         share = rng.beta(self.alpha, self.alpha, size=len(x)).astype(np.float32)
         rows = np.asarray(x).reshape(len(x), -1, np.shape(x)[-1])
-        mixed, length = np.zeros_like(rows), lengths(rows)
+        mixed = np.zeros_like(rows)
+        length = lengths(rows)
         for i, j in enumerate(partner):
-            both, longer = min(length[i], length[j]), i if length[i] > length[j] else j
+            both = min(length[i], length[j])
+            longer = i if length[i] > length[j] else j
             mixed[i, :both] = share[i] * rows[i, :both] + (1 - share[i]) * rows[j, :both]
             mixed[i, both : length[longer]] = rows[longer, both : length[longer]]
         share = share[:, np.newaxis]
@@ -141,7 +144,8 @@ class FrequencyWarp(FeatureAugmentation):
         """The features with their bands moved, and the labels as they are."""
         import librosa
 
-        out, bands = _sequences(self, x).copy(), logmel_columns(names)
+        out = _sequences(self, x).copy()
+        bands = logmel_columns(names)
         n_bands = bands.stop - bands.start
         if not n_bands:
             raise SerlibError("FrequencyWarp moves mel bands, but the features hold none; add the kind logmel.")
@@ -175,7 +179,8 @@ class Level(FeatureAugmentation):
 
     def __call__(self, x, y, rng, names):
         """The features at another level, and the labels as they are."""
-        out, bands = _sequences(self, x).copy(), logmel_columns(names)
+        out = _sequences(self, x).copy()
+        bands = logmel_columns(names)
         for clip, n, db in zip(out, lengths(x), rng.uniform(*self.db, size=len(x)), strict=True):
             clip[:n, bands] += np.float32(db)
             _renew_mfcc(clip[:n], names)
@@ -203,7 +208,8 @@ class Transpose(FeatureAugmentation):
         """The features at another pitch, and the labels as they are."""
         if "pitch" not in names:
             raise SerlibError("Transpose moves the pitch, but the features hold none; add the kind pitch.")
-        out, column = _sequences(self, x).copy(), list(names).index("pitch")
+        out = _sequences(self, x).copy()
+        column = list(names).index("pitch")
         for clip, n, semitones in zip(out, lengths(x), rng.uniform(*self.semitones, size=len(x)), strict=True):
             clip[:n, column] += np.float32(semitones / 12)
         return out, y
@@ -297,7 +303,8 @@ def feature_examples(x, spec, *, seed):
 
     Taught in notebooks/07_generalize.
     """
-    names, x = column_names(spec), np.asarray(x)
+    names = column_names(spec)
+    x = np.asarray(x)
     mel = {"fmin_hz": spec.fmin_hz, "fmax_hz": spec.fmax_hz or spec.rate_hz / 2}
     changes = {
         "SpecAugment": SpecAugment(),
@@ -307,7 +314,8 @@ def feature_examples(x, spec, *, seed):
         "Level: 20 dB softer": Level((-20, -20)),
     }
     made = {name: change(x, np.eye(2), np.random.default_rng(seed), names)[0] for name, change in changes.items()}
-    shown, bands = {"as extracted": x, "the clip to mix with": x[::-1]} | made, logmel_columns(names)
+    shown = {"as extracted": x, "the clip to mix with": x[::-1]} | made
+    bands = logmel_columns(names)
     return {name: both[0, : lengths(both)[0], bands] for name, both in shown.items()}
 
 

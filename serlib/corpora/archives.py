@@ -214,7 +214,8 @@ def unpack(archive, to, *, show=None):
     SerlibError
         There is no room on the disk.
     """
-    archive, to = Path(archive), Path(to)
+    archive = Path(archive)
+    to = Path(to)
     if to.exists():
         raise SerlibError(f"{shown(to)} holds other files, which stay as they are; name another folder")
     try:

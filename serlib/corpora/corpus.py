@@ -203,7 +203,8 @@ def without_copy_mark(path):
 
 def printable(path):
     """A path for messages and JSON: relative to `home()` where it lies inside, links left alone, on one line."""
-    path, top = os.path.abspath(path), os.path.abspath(home())
+    path = os.path.abspath(path)
+    top = os.path.abspath(home())
     inside = path.startswith(top + os.sep)
     return one_line(Path(os.path.relpath(path, top) if inside else path).as_posix())
 
@@ -243,7 +244,10 @@ def walk(root, rejected, *, limit=None):
     Path, absolute.
     """
     root = Path(os.path.abspath(root))
-    folders, links, seen, entries = [root], [], set(), 0
+    folders = [root]
+    links = []
+    seen = set()
+    entries = 0
     while folders or links:
         # Real folders first, so that the path of a clip is its own wherever there is one.
         folder = folders.pop() if folders else links.pop()

@@ -44,7 +44,10 @@ def parse(path):
     match = _FILE.fullmatch(path.stem)
     if not match:
         return None
-    speaker, text, letter, take = match[1], match[2].lower(), match[3].upper(), match[4].lower()
+    speaker = match[1]
+    text = match[2].lower()
+    letter = match[3].upper()
+    take = match[4].lower()
     return Clip(EMOTIONS[letter], speaker, text, f"{speaker}{text}{letter}{take}")
 
 

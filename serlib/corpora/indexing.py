@@ -90,7 +90,8 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     except TypeError as error:
         raise SerlibError(f"index: {error}; choose from {', '.join(Reading.__dataclass_fields__)}") from None
     places = [find(name) if place is None else Path(place) for name, place in zip(names, folders, strict=True)]
-    rows, attrs = [], {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
+    rows = []
+    attrs = {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
     seen = {"bytes": {}, "names": {}}
     labels = Labels(reading)
     for name, place in zip(names, places, strict=True):
@@ -252,7 +253,8 @@ def _scan(corpus, place, rejected, *, songs):
     if songs and not corpus.song:
         raise SerlibError(f"{corpus.name} has no songs; leave out --songs")
     files = list(walk(place, rejected)) if place.is_dir() else []
-    clips, others = [], []
+    clips = []
+    others = []
     for path in files:
         name = path if corpus.parse(path) else without_copy_mark(path)
         clip = corpus.parse(name) or (corpus.song(name) if songs else None)

@@ -42,7 +42,9 @@ def parse(path):
     match = _FILE.fullmatch(path.stem)
     if not match or int(match[3]) > 90:
         return None
-    speaker, emotion, number = match[1].upper(), match[2].lower(), match[3]
+    speaker = match[1].upper()
+    emotion = match[2].lower()
+    number = match[3]
     return Clip(EMOTIONS[emotion], speaker, number, f"{speaker}_{emotion}_{number}", "samples")
 
 

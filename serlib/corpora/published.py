@@ -372,7 +372,8 @@ _MELD_PART = re.compile(r"(?:^|/)[^/]*(train|dev|test)[^/]*/[^/]*$", re.IGNORECA
 
 def meld(path):
     """`train_splits/dia0_utt3.mp4`: dialogues are numbered anew in each part, which the folder names."""
-    match, part = _MELD_NAME.fullmatch(path.stem), _MELD_PART.search(path.as_posix())
+    match = _MELD_NAME.fullmatch(path.stem)
+    part = _MELD_PART.search(path.as_posix())
     if not (match and part):
         return None
     name = f"{part[1].lower()}_dia{match[1]}_utt{match[2]}"

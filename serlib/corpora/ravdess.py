@@ -21,7 +21,11 @@ SPEAKERS = tuple(f"{actor:02d}" for actor in range(1, 25))
 
 # modality-channel-emotion-intensity-statement-repetition-actor
 _FILE = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)", re.ASCII)
-_AUDIO, _SPEECH, _SONG, _NEUTRAL, _STRONG = "03", "01", "02", "01", "02"
+_AUDIO = "03"
+_SPEECH = "01"
+_SONG = "02"
+_NEUTRAL = "01"
+_STRONG = "02"
 
 
 def _fields(path):

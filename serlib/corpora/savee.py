@@ -34,7 +34,9 @@ def parse(path):
     match = _FILE.fullmatch(path.stem)
     if not match:
         return None
-    speaker, letters, number = (match[1] or path.parent.name).upper(), match[2].lower(), int(match[3])
+    speaker = (match[1] or path.parent.name).upper()
+    letters = match[2].lower()
+    number = int(match[3])
     if speaker not in SPEAKERS or not 1 <= number <= _sentences(letters):
         return None
     odd = ""

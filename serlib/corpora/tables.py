@@ -31,7 +31,8 @@ HEADINGS = {
     "part": "role split subset set partition part",
 }
 
-_START, _END = ("start", "start_s", "begin"), ("end", "end_s", "stop")
+_START = ("start", "start_s", "begin")
+_END = ("end", "end_s", "stop")
 _ZERO = re.compile(r"(0 days ?)?[0:.]*|nat|nan|none", re.IGNORECASE)
 
 
@@ -353,7 +354,8 @@ def _sound_file(place, number, sound):
 
 def _joined(sheets):
     """The tables of an audformat database as one: what they say of each file, side by side."""
-    rows, heading = {}, []
+    rows = {}
+    heading = []
     for sheet in sheets:
         if "file" not in sheet.heading:
             continue

@@ -59,7 +59,9 @@ def parse(path):
     match = _FILE.fullmatch(path.stem)
     if not match or normal_label(match[4]) not in EMOTIONS:
         return None
-    speaker, text, label = f"{match[1]}F".upper(), match[3].lower(), normal_label(match[4])
+    speaker = f"{match[1]}F".upper()
+    text = match[3].lower()
+    label = normal_label(match[4])
     odd = [] if match[2] else [f"its speaker is written {match[1]}, read as {speaker}"]
     folder = _FOLDER.fullmatch(path.parent.name)
     if folder and (folder[1].upper(), normal_label(folder[2])) != (speaker, label):

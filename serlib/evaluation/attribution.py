@@ -10,7 +10,8 @@ from serlib.training.run import example
 from serlib.utils import SerlibError
 
 #: Frame and hop of the spectrogram that is occluded, in seconds: shorter than a window, longer than a pitch period.
-FRAME_S, HOP_S = 0.032, 0.008
+FRAME_S = 0.032
+HOP_S = 0.008
 #: Share of a frequency's frames that are at least as quiet as what an occluded piece is brought down to.
 QUIET = 0.1
 #: Fewest windows; a clip shorter than a few of them has shorter ones.
@@ -128,7 +129,8 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     y = np.asarray(y, dtype=np.float32)
     if fault := audio.fault(y, rate_hz):
         raise SerlibError(f"The clip {fault}; choose another one")
-    frame, hop = 2 * round(FRAME_S * rate_hz / 2), round(HOP_S * rate_hz)
+    frame = 2 * round(FRAME_S * rate_hz / 2)
+    hop = round(HOP_S * rate_hz)
     waves = librosa.stft(y, n_fft=frame, hop_length=hop)
     size = abs(waves)
     quiet = np.quantile(size, QUIET, axis=1, keepdims=True)

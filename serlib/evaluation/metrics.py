@@ -125,9 +125,11 @@ def intervals(true, guess, groups, k, *, resamples, seed):
         # a resample is a weighted sum of the groups' confusion counts, so all of them are one matrix product
         counts = rng.multinomial(g, np.full(g, 1 / g), size=resamples) @ table
     counts = counts.reshape(resamples, k, k)
-    hits, support = np.diagonal(counts, axis1=1, axis2=2), counts.sum(axis=2)
+    hits = np.diagonal(counts, axis1=1, axis2=2)
+    support = counts.sum(axis=2)
     recall = np.divide(hits, support, out=np.full(hits.shape, np.nan), where=support > 0)
-    accuracy, uar = hits.sum(axis=1) / support.sum(axis=1), np.nanmean(recall, axis=1)
+    accuracy = hits.sum(axis=1) / support.sum(axis=1)
+    uar = np.nanmean(recall, axis=1)
     figures = np.column_stack([accuracy, uar, recall])
     defined = ~np.isnan(figures).all(axis=0)
     out = np.full((2, k + 2), np.nan)
@@ -145,7 +147,9 @@ def by_class(true, guess, labels, intervals):
 
 def by_speaker(true, guess, names, labels):
     """Accuracy, UAR and n of each speaker; recall of each speaker and class. Empty where nobody is named."""
-    rows, recalls, speakers = [], [], natsorted(set(names)) if any(names) else []
+    rows = []
+    recalls = []
+    speakers = natsorted(set(names)) if any(names) else []
     for name in speakers:
         of = names == name
         support, hits = (np.bincount(x, minlength=len(labels)) for x in (true[of], true[of & (true == guess)]))

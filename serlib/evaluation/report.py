@@ -10,7 +10,7 @@ from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
 from serlib.splits import group_keys, refuse_seen
 from serlib.training import calibration
-from serlib.utils import SerlibError
+from serlib.utils import SerlibError, clip_table
 
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
@@ -244,7 +244,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     Taught in notebooks/05_evaluate.
     """
     own = index is None
-    clips = run.split if own else index
+    clips = run.split if own else clip_table(index)
     scored = (clips["role"] == "test" if own else clips["label"].isin(list(run.labels))).to_numpy()
     _refuse_empty(run, clips, scored, own=own)
     chosen_on_test = own and run.protocol == "published"
@@ -280,7 +280,7 @@ def _refuse_empty(run, clips, scored, *, own):
     if own:
         raise SerlibError("no clip to score: the test role of the run holds nothing; choose a split that tests some")
     raise SerlibError(
-        f"no clip to score: the index holds {metrics.listed(clips['label'].value_counts())}, the model knows "
+        f"no clip to score: the index holds {metrics.listed(clips['label'].value_counts().index)}, the model knows "
         f"{metrics.listed(run.labels)}; choose a corpus that shares a label"
     )
 

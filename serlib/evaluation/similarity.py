@@ -45,7 +45,8 @@ def likeness(values, table, one, other):
     values = np.asarray(values)
     if values.ndim != 2:
         raise SerlibError(f"values have the shape {values.shape}; likeness needs one row of numbers a clip")
-    scored, who = by_speaker(values, table, voices(values, table)), who_speaks(table)
+    scored = by_speaker(values, table, voices(values, table))
+    who = who_speaks(table)
     rows, columns = (_directions(scored, table, who, names) for names in (one, other))
     return pd.DataFrame(rows.to_numpy() @ columns.to_numpy().T, index=rows.index, columns=columns.index)
 

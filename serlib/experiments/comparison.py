@@ -25,7 +25,8 @@ MARK = " *"
 MARKED = f"{MARK.strip()} {normalisation.PER_SPEAKER}"
 
 #: Splits whose test voices are new; behind the name of a recipe whose answers are normalised by speaker.
-NEW_VOICES, MATCHED = ("speaker", "speaker+text", "corpus"), "+matched"
+NEW_VOICES = ("speaker", "speaker+text", "corpus")
+MATCHED = "+matched"
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,9 @@ def compare(
 
     corpora = "+".join(dict.fromkeys(index.corpus))
     speakers_are_known = UNKNOWN not in set(index.speaker)
-    rows, neighbours, reports = [], [], {}
+    rows = []
+    neighbours = []
+    reports = {}
     for split in splits:
         new_voices = split.partition(":")[0] in NEW_VOICES
         entries = []
@@ -194,7 +197,8 @@ def _neighbours(better, worse):
 
 def _matched(experiment):
     """The answers of a run, matched over all clips of each speaker to the shares of training."""
-    answers, table = experiment.answers(), experiment.table
+    answers = experiment.answers()
+    table = experiment.table
     labels = [column for column in answers.columns if column not in trials.CLIP]
     shares = matching.shares(table.label[table.role == "train"], labels)
     matched = matching.match(answers[labels].to_numpy(), group_keys(answers, "speaker"), shares)
@@ -294,7 +298,8 @@ def _plain(value, form):
 
 def _row(entry):
     """One row of the table."""
-    system, report = entry.system, entry.report
+    system = entry.system
+    report = entry.report
     recall = report.per_class["recall"].dropna()
     costs = pd.DataFrame(entry.costs).reindex(columns=["epochs", "parameters", "train_s", "ms_a_clip"]).astype(float)
     is_authors_split = system.reported is not None and system.split == entry.split

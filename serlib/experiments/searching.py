@@ -172,9 +172,15 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
                 recipe = space(trial)
                 try:
                     run = fit(
-                        recipe, visible, out=out / f"trial-{number:03d}", seed=seed, epochs=epochs, resume=True,
-                        jobs=jobs, show=show,
-                    )  # fmt: skip
+                        recipe,
+                        visible,
+                        out=out / f"trial-{number:03d}",
+                        seed=seed,
+                        epochs=epochs,
+                        resume=True,
+                        jobs=jobs,
+                        show=show,
+                    )
                     study.tell(trial, run.info["metrics"][metric])
                 except NotFinite:  # a learning rate too high, say: counts as the worst
                     study.tell(trial, state=TrialState.PRUNED)

@@ -24,7 +24,8 @@ from serlib.training.state import content
 from serlib.utils import SerlibError, atomic_path, import_tensorflow, ordered_labels, progress
 
 #: In the folder of a run: what it answered on its test role, and what it cost.
-ANSWERS, JUDGED = "answers.csv", "judged.json"
+ANSWERS = "answers.csv"
+JUDGED = "judged.json"
 
 #: What a table of answers says of each clip, beside a column of probabilities for each label.
 CLIP = ("speech", "digest", "label", "speaker", "text", "corpus")
@@ -132,7 +133,8 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
     -------
     list of Experiment
     """
-    corpora, experiments = "+".join(dict.fromkeys(index.corpus)), []
+    corpora = "+".join(dict.fromkeys(index.corpus))
+    experiments = []
     for seed, split in product(dict.fromkeys(chain(*seeds.values())), splits):
         kind = split if split.startswith("column:") else split.partition(":")[0]
         for part, options in _parts(index, split, folds):

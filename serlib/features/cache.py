@@ -106,7 +106,8 @@ class Store:
         self.lengths = np.zeros(len(self.keys), np.int32)
         self.missing = np.ones(len(self.keys), bool)
         head = _head((len(self.keys), *self.shape))
-        values, journal = self.partial / "values.npy", self.partial / "journal"
+        values = self.partial / "values.npy"
+        journal = self.partial / "journal"
         same = False
         if values.is_file():
             with open(values, "rb") as file:
@@ -285,7 +286,7 @@ def _alone(folder):
     except Timeout:
         print(f"waiting for another process that writes {shown(folder)}", file=sys.stderr)
         lock.acquire()
-    except NotImplementedError:  # a disk that knows no locks
+    except (NotImplementedError, OSError):  # a disk that knows no locks
         lock = None
     try:
         yield

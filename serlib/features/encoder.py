@@ -18,7 +18,10 @@ from keras import ops
 from serlib.features import weights
 
 #: Whisper's front end: samples a second, samples a frame, samples between frames, mel bands.
-RATE_HZ, FRAME, HOP, MELS = 16000, 400, 160, 80
+RATE_HZ = 16000
+FRAME = 400
+HOP = 160
+MELS = 80
 #: It was trained on 30 s, so it knows this many places in time.
 POSITIONS = 1500
 #: Columns of an attention head, in every Whisper.
@@ -90,7 +93,10 @@ class WhisperEncoder(keras.layers.Layer):
     def __init__(self, layers, *, width=384, blocks=4, source=None, **options):
         super().__init__(**options)
         self.supports_masking = True
-        self.layers, self.width, self.blocks, self.source = sorted(layers), width, blocks, source
+        self.layers = sorted(layers)
+        self.width = width
+        self.blocks = blocks
+        self.source = source
 
     def get_config(self):
         """What `__init__` takes."""

@@ -24,9 +24,12 @@ def _percentiles(rows, voiced):
 
 def _trends(rows, voiced):
     """A straight line and a bow through the clip, in units a clip length; its first and last third against its mean."""
-    n, mean = len(rows), rows.mean(axis=0)
+    n = len(rows)
+    mean = rows.mean(axis=0)
     time = (np.arange(n) - (n - 1) / 2) / n
-    around, bow, third = rows - mean, time**2 - (time**2).mean(), max(n // 3, 1)
+    around = rows - mean
+    bow = time**2 - (time**2).mean()
+    third = max(n // 3, 1)
     return {
         "slope": time @ around / max((time**2).sum(), TINY),
         "curvature": bow @ around / n,
@@ -126,7 +129,8 @@ def summarise(rows, wanted, *, voiced=None):
 
     Taught in notebooks/03_mfcc.
     """
-    exact, columns = np.asarray(rows, dtype=np.float64), {}
+    exact = np.asarray(rows, dtype=np.float64)
+    columns = {}
     for names, compute in _GROUPS.items():
         if set(names) & set(wanted):
             columns |= compute(exact, voiced)

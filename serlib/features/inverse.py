@@ -61,8 +61,10 @@ def power_of(mel_power, spec):
     """
     filters = spectral.mel_filters(spec.rate_hz, spec.frame, spec.n_mels, spec.fmin_hz, spec.fmax_hz)
     tiny = np.finfo(np.float32).tiny
-    width, shares = filters.sum(axis=1)[:, np.newaxis], filters.sum(axis=0)[:, np.newaxis]
-    bands, back = np.asarray(mel_power, dtype=np.float64).T, filters.T.tocsr()
+    width = filters.sum(axis=1)[:, np.newaxis]
+    shares = filters.sum(axis=0)[:, np.newaxis]
+    bands = np.asarray(mel_power, dtype=np.float64).T
+    back = filters.T.tocsr()
     power = back @ (bands / np.maximum(width, tiny)) / np.maximum(shares, tiny)
     for _ in range(STEPS):
         power *= back @ (bands / np.maximum(filters @ power, tiny)) / np.maximum(shares, tiny)

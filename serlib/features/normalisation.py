@@ -37,7 +37,8 @@ def statistics(values):
         rows = rows[rows.any(axis=1)]
     if not len(rows):
         return np.zeros(values.shape[-1], np.float32), np.ones(values.shape[-1], np.float32)
-    mean, std = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    mean = rows.mean(axis=0, dtype=np.float64)
+    std = rows.std(axis=0, dtype=np.float64)
     return mean.astype(np.float32), np.where(std < SMALLEST, 1, std).astype(np.float32)
 
 
@@ -94,7 +95,8 @@ def by_speaker(values, table, statistics_of):
     -------
     np.ndarray, float32, of the shape of `values`
     """
-    who, out = who_speaks(table), np.empty(values.shape, np.float32)
+    who = who_speaks(table)
+    out = np.empty(values.shape, np.float32)
     for name in dict.fromkeys(who):
         out[who == name] = z_score(np.asarray(values[who == name]), *statistics_of[name])
     return out

@@ -28,7 +28,8 @@ HOP_S = 0.01
 
 #: Pitch of speaking voices: low men creak at 60 Hz, a surprised woman of TESS glides up to 850 Hz. (The feature f0 of
 #: `serlib.features.spectral` stops at 600 Hz, and gives such a glide an octave too low.)
-F0_MIN_HZ, F0_MAX_HZ = 60.0, 1000.0
+F0_MIN_HZ = 60.0
+F0_MAX_HZ = 1000.0
 #: Clips are brought to this rate before pitch is looked for. Not lower: hissing sounds periodic in a narrow band.
 PITCH_RATE_HZ = 16000
 #: The autocorrelation is interpolated to this multiple of it, since the peaks of high voices are narrow.
@@ -40,7 +41,10 @@ PEAKS = 6
 
 #: After [1]_, as in Praat: what is softer than this share of the clip's loudest frame is silence; preference for short
 #: periods; the prices of a jump by an octave and of starting or ending the voice, every 10 ms.
-SILENCE, OCTAVE_COST, JUMP_COST, SWITCH_COST = 0.03, 0.01, 0.35, 0.14
+SILENCE = 0.03
+OCTAVE_COST = 0.01
+JUMP_COST = 0.35
+SWITCH_COST = 0.14
 #: How strong a peak must be to count as voice, 1 being perfectly periodic. Praat has 0.45; on 80 clips of TESS and
 #: RAVDESS this agrees better with librosa.pyin, and a third fewer frames of hissing and rumbling are taken for voice.
 VOICING = 0.55
@@ -119,7 +123,8 @@ def frames(y, rate_hz, *, hop):
         `pitch` in octaves, log2 of Hz, straight from one voiced frame to the next; `voiced`, 1 where there is a voice.
     """
     f0_hz = contour(y, rate_hz, hop_s=hop / rate_hz)["f0_hz"].to_numpy()
-    f0_hz, frame = f0_hz[: 1 + len(y) // hop], np.arange(1 + len(y) // hop)
+    f0_hz = f0_hz[: 1 + len(y) // hop]
+    frame = np.arange(1 + len(y) // hop)
     voiced = np.isfinite(f0_hz)
     pitch = np.full(len(frame), np.log2(NO_PITCH_HZ))
     if voiced.any():
@@ -283,7 +288,8 @@ def _candidates(y, times, fmin_hz, fmax_hz):
 
     frame = round(3 * PITCH_RATE_HZ / fmin_hz)
     finer_hz = FINER * PITCH_RATE_HZ
-    first, last = int(finer_hz / fmax_hz), int(np.ceil(finer_hz / fmin_hz))
+    first = int(finer_hz / fmax_hz)
+    last = int(np.ceil(finer_hz / fmin_hz))
     hann, own, size = _window(frame, last + 2)
     deep = int(VOICE_BELOW_HZ / PITCH_RATE_HZ * size) + 1
     level = np.empty(len(times))
@@ -306,7 +312,8 @@ def _candidates(y, times, fmin_hz, fmax_hz):
 def _peaks(r, first, last, finer_hz, fmin_hz):
     """The strongest local maxima of each row between two lags, interpolated by parabolas."""
     before, at, after = (r[:, first + k : last + 1 + k] for k in (-1, 0, 1))
-    rise, bend = before - after, np.minimum(before - 2 * at + after, -1e-12)
+    rise = before - after
+    bend = np.minimum(before - 2 * at + after, -1e-12)
     shift = np.clip(rise / (2 * bend), -0.5, 0.5)
     f0_hz = finer_hz / (np.arange(first, last + 1) + shift)
     strength = np.minimum(at - rise * shift / 4, 1) + OCTAVE_COST * np.log2(f0_hz / fmin_hz)
@@ -323,14 +330,15 @@ def _path(f0_hz, strength, *, hop_s):
     both, one = (op(voiced[:-1, :, np.newaxis], voiced[1:, np.newaxis]) for op in (np.logical_and, np.logical_xor))
     cost = JUMP_COST * both * abs(octave[:-1, :, np.newaxis] - octave[1:, np.newaxis]) + SWITCH_COST * one
     cost *= 0.01 / hop_s
-    best, back = strength[0], np.empty(f0_hz.shape, dtype=int)
+    best = strength[0]
+    back = np.empty(f0_hz.shape, dtype=int)
     for n in range(1, len(f0_hz)):
         sums = best[:, np.newaxis] - cost[n - 1]
         back[n] = sums.argmax(axis=0)
         best = sums.max(axis=0) + strength[n]
-    chosen = np.empty(len(f0_hz), dtype=int)
-    chosen[-1] = best.argmax()
+    states = np.empty(len(f0_hz), dtype=int)
+    states[-1] = best.argmax()
     for n in range(len(f0_hz) - 1, 0, -1):
-        chosen[n - 1] = back[n, chosen[n]]
-    found = f0_hz[np.arange(len(f0_hz)), chosen]
-    return np.where(found > 0, found, np.nan)
+        states[n - 1] = back[n, states[n]]
+    path_hz = f0_hz[np.arange(len(f0_hz)), states]
+    return np.where(path_hz > 0, path_hz, np.nan)

@@ -118,6 +118,7 @@ def _before_the_answer(model):
     parts = []
     for answer in last.input:
         node = answer._keras_history
-        member, x = node.operation, node.operation._inbound_nodes[node.node_index].input_tensors
+        member = node.operation
+        x = node.operation._inbound_nodes[node.node_index].input_tensors
         parts.append(keras.Model(member.input, member.layers[-1].input)(*x))
     return keras.layers.concatenate(parts)

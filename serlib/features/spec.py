@@ -13,7 +13,7 @@ from serlib import audio
 from serlib.audio import file_digest
 from serlib.features import cache, functionals, pitch, spectral, weights
 from serlib.features.functionals import FUNCTIONALS, OF_THE_VOICE
-from serlib.utils import SerlibError, data_dir, import_tensorflow, shown
+from serlib.utils import SerlibError, clip_table, data_dir, import_tensorflow, shown
 
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this.
 FEATURES_VERSION = 1
@@ -318,6 +318,7 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     -------
     list of Features, in the order of `specs`
     """
+    index = clip_table(index, needs=("speech",))
     if not len(index):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
     specs = [_named(spec) for spec in specs]

@@ -18,11 +18,13 @@ BLOCK = 512
 #: does not give their memory back to the system each time (a quarter of the running time).
 BATCH = 16
 #: librosa's: power below -100 dB is -100 dB; what lies 80 dB below a clip's loudest is cut off there.
-FLOOR, RANGE_DB = 1e-10, 80.0
+FLOOR = 1e-10
+RANGE_DB = 80.0
 #: Frames of the Savitzky-Golay filter of the deltas, as in librosa.
 DELTA_WIDTH = 9
 #: Pitch of human voices, from a low man to a surprised woman, in Hz.
-F0_MIN_HZ, F0_MAX_HZ = 60.0, 600.0
+F0_MIN_HZ = 60.0
+F0_MAX_HZ = 600.0
 CHROMA = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -47,8 +49,10 @@ def kinds(y, spec):
     """
     needs = set(spec.kinds)
     step = {"frame": spec.frame, "hop": spec.hop}
-    from_mel, from_chroma = {"mfcc", "delta", "delta2", "logmel"}, {"chroma", "tonnetz"}
-    parts, found = {"mel": [], "chroma": [], "ends": []}, {}
+    from_mel = {"mfcc", "delta", "delta2", "logmel"}
+    from_chroma = {"chroma", "tonnetz"}
+    parts = {"mel": [], "chroma": [], "ends": []}
+    columns = {}
     bands = contrast_bands(spec.rate_hz, spec.frame) if "contrast" in needs else ()
     for power in power_blocks(y, **step) if needs & (from_mel | from_chroma | {"contrast"}) else ():
         if needs & from_mel:
@@ -59,21 +63,23 @@ def kinds(y, spec):
         if "contrast" in needs:
             parts["ends"].append(contrast_extremes(np.ascontiguousarray(power), bands))
     if parts["mel"]:
-        found["logmel"] = decibels(np.concatenate(parts["mel"]))
-        found["mfcc"] = mfcc(found["logmel"], spec.n_mfcc)
-        found |= {kind: delta(found["mfcc"], order) for order, kind in ((1, "delta"), (2, "delta2")) if kind in needs}
+        columns["logmel"] = decibels(np.concatenate(parts["mel"]))
+        columns["mfcc"] = mfcc(columns["logmel"], spec.n_mfcc)
+        columns |= {
+            kind: delta(columns["mfcc"], order) for order, kind in ((1, "delta"), (2, "delta2")) if kind in needs
+        }
     if parts["chroma"]:
-        found["chroma"] = chroma(np.concatenate(parts["chroma"]))
-        found["tonnetz"] = tonnetz(found["chroma"])
+        columns["chroma"] = chroma(np.concatenate(parts["chroma"]))
+        columns["tonnetz"] = tonnetz(columns["chroma"])
     if parts["ends"]:
-        found["contrast"] = contrast(np.concatenate(parts["ends"]))
+        columns["contrast"] = contrast(np.concatenate(parts["ends"]))
     if "rms" in needs:
-        found["rms"] = np.sqrt(np.maximum(audio.mean_power(y, **step), 0))[:, np.newaxis]
+        columns["rms"] = np.sqrt(np.maximum(audio.mean_power(y, **step), 0))[:, np.newaxis]
     if "zcr" in needs:
-        found["zcr"] = zero_crossings(y, **step)[:, np.newaxis]
+        columns["zcr"] = zero_crossings(y, **step)[:, np.newaxis]
     if "f0" in needs:
-        found["f0"] = f0(y, rate_hz=spec.rate_hz, **step)[:, np.newaxis]
-    return found
+        columns["f0"] = f0(y, rate_hz=spec.rate_hz, **step)[:, np.newaxis]
+    return columns
 
 
 def power_blocks(y, *, frame, hop):
@@ -94,13 +100,15 @@ def power_blocks(y, *, frame, hop):
     """
     import scipy.fft
 
-    hann, half = _hann(frame), frame // 2
+    hann = _hann(frame)
+    half = frame // 2
     padded = np.zeros(len(y) + frame, dtype=np.float32)
     padded[half : half + len(y)] = y
     # What sliding_window_view gives, in a twentieth of the time.
     frames = np.ndarray((1 + len(y) // hop, frame), np.float32, padded, strides=(4 * hop, 4))
     # Used again for every batch: fresh memory takes longer than the arithmetic.
-    windowed, sums = np.empty((BATCH, frame)), np.empty((BATCH, half + 1))
+    windowed = np.empty((BATCH, frame))
+    sums = np.empty((BATCH, half + 1))
     for start in range(0, len(frames), BLOCK):
         block = frames[start : start + BLOCK]
         bins = np.empty((half + 1, len(block)), dtype=np.float32)
@@ -200,7 +208,8 @@ def contrast_bands(rate_hz, frame):
         inside = np.flatnonzero((hz >= edges[k]) & (hz <= edges[k + 1]))
         if not len(inside):
             raise SerlibError(f"Frames of {frame} samples at {rate_hz} Hz are too short for contrast; make them longer")
-        first, end = inside[0] - (k > 0), inside[-1] + 1
+        first = inside[0] - (k > 0)
+        end = inside[-1] + 1
         if k == octaves:
             end = len(hz)
         quantile = max(1, round(0.02 * float(end - first)))
@@ -237,7 +246,9 @@ def delta(rows, order):
     -------
     np.ndarray [shape=(frames, d)], float32
     """
-    fit, half, n = _savitzky_golay(order), DELTA_WIDTH // 2, len(rows)
+    fit = _savitzky_golay(order)
+    half = DELTA_WIDTH // 2
+    n = len(rows)
     short = n < DELTA_WIDTH
     padded = np.pad(rows, ((half, half), (0, 0)), mode="edge") if short else rows
     middle = sum(fit[half, k] * padded[k : len(padded) - DELTA_WIDTH + 1 + k] for k in range(DELTA_WIDTH))

@@ -40,7 +40,8 @@ def shapes(layers, *, width, blocks):
     -------
     dict of str -> tuple. Kernels of convolutions are (frames, columns in, columns out), others (columns in, out).
     """
-    d, highest = width, max(layers)
+    d = width
+    highest = max(layers)
     needed = {"conv1.weight": (3, 80, d), "conv1.bias": (d,), "conv2.weight": (3, d, d), "conv2.bias": (d,)}
     for n in range(min(highest, blocks)):
         for part in ("q_proj", "k_proj", "v_proj", "out_proj"):

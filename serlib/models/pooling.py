@@ -25,7 +25,8 @@ class Functionals(keras.layers.Layer):
 
     def __init__(self, wanted, voiced, **options):
         super().__init__(**options)
-        self.wanted, self.voiced = list(wanted), voiced
+        self.wanted = list(wanted)
+        self.voiced = voiced
 
     def get_config(self):
         """What `__init__` takes."""
@@ -49,18 +50,21 @@ class _Frames:
     """Sequences of frames with their lengths, and what `serlib.features.functionals` computes of them, step by step."""
 
     def __init__(self, x, real):
-        self.x, self.real = x, real
+        self.x = x
+        self.real = real
         self.index = ops.arange(ops.shape(x)[1])[None, :]  # [1, frames]
         self.n = ops.sum(ops.cast(real, "int32"), axis=1)  # [clips]
         self.count = ops.cast(ops.maximum(self.n, 1), x.dtype)[:, None]  # [clips, 1]
 
     def functionals(self, voiced):
-        x, n = self.x, self.count
+        x = self.x
+        n = self.count
         mean = self.mean(x)
         around = zero(x - mean[:, None], self.real)
         std = ops.sqrt(self.mean(ops.square(around)))
         scored = around / (std + functionals.TINY)[:, None]
-        lowest, highest = (ops.min(self.filled(x, 1e30), axis=1), ops.max(self.filled(x, -1e30), axis=1))
+        lowest = ops.min(self.filled(x, 1e30), axis=1)
+        highest = ops.max(self.filled(x, -1e30), axis=1)
         columns = {"mean": mean, "std": std, "min": lowest, "max": highest, "range": highest - lowest}
         levels = self.percentiles(x, (0.05, 0.25, 0.5, 0.75, 0.95))
         columns |= dict(zip(("p5", "p25", "median", "p75", "p95"), levels, strict=True))

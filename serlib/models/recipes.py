@@ -38,7 +38,8 @@ def get(recipe, *, features=None):
         return recipe
     if isinstance(recipe, Committee):
         raise SerlibError(f"The recipe {recipe.name} takes the features of its members, no others.")
-    own, fitting = recipe.features, []
+    own = recipe.features
+    fitting = []
     for name, spec in SPECS.items():
         if bool(spec.summary) == bool(own.summary) and (spec.frames is not None or own.frames is None):
             fitting.append(name)

@@ -11,6 +11,7 @@ from serlib.plots.bench import mfcc_bench
 from serlib.plots.comparison import recipes_compared
 from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
 from serlib.plots.kinds import features
+from serlib.plots.network import gates
 from serlib.plots.results import (
     abstaining,
     confusion,
@@ -46,6 +47,7 @@ __all__ = [
     "features",
     "filters",
     "framing",
+    "gates",
     "honest",
     "likeness",
     "mfcc",

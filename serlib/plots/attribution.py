@@ -8,7 +8,9 @@ from serlib.plots.sound import MEL_TICKS_HZ
 from serlib.plots.style import INK, described, drawn, heading, panels
 
 #: What spoke for the answer and what against it, over a spectrogram in grey that shows through.
-FOR, AGAINST, OPACITY = "#ff961e", "#5aa0ff", 0.75
+FOR = "#ff961e"
+AGAINST = "#5aa0ff"
+OPACITY = 0.75
 
 
 @drawn
@@ -54,7 +56,8 @@ def occlusion(y, rate_hz, result, *, answer="the answer", title="What drove the 
     map_.set_yticks([librosa.hz_to_mel(hz) for hz in ticks], [str(hz) for hz in ticks])
     map_.set(xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)", xlim=(0, len(y) / rate_hz))
 
-    widths, heights = np.diff(result.edges_s), np.diff(librosa.hz_to_mel(result.edges_hz))
+    widths = np.diff(result.edges_s)
+    heights = np.diff(librosa.hz_to_mel(result.edges_hz))
     look = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
     shades = [FOR if value > 0 else AGAINST for value in result.windows]
     over_time.bar(result.edges_s[:-1], 100 * result.windows, widths, color=shades, **look)

@@ -31,7 +31,8 @@ def mfcc_bench(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"
     seconds = len(mfcc) * spec.hop / spec.rate_hz
     first = min(1, mfcc.shape[1] - 1)
     bound = max(float(np.percentile(abs(mfcc[:, first:]), 98)), 1e-6)
-    level, value = ("magma", -80, 0), ("PuOr_r", -bound, bound)
+    level = ("magma", -80, 0)
+    value = ("PuOr_r", -bound, bound)
     for ax, values, span, (cmap, low, high), name in (
         (grid[0, 0], levels_db - levels_db.max(), (0, spec.rate_hz / 2000), level, "Spectrogram\n(kHz)"),
         (grid[1, 0], bands_db - bands_db.max(), (-0.5, spec.n_mels - 0.5), level, "Mel bands\n(number)"),

@@ -55,9 +55,16 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
             np.array([100 * row[name] for _, row in there]) for name in (metric, f"{metric}_low", f"{metric}_high")
         )
         ax.errorbar(
-            value, y, xerr=[(value - low).clip(0), (high - value).clip(0)], fmt=SHAPES[n % len(SHAPES)], color=shade,
-            markersize=8, capsize=4, linewidth=2, label=split,
-        )  # fmt: skip
+            value,
+            y,
+            xerr=[(value - low).clip(0), (high - value).clip(0)],
+            fmt=SHAPES[n % len(SHAPES)],
+            color=shade,
+            markersize=8,
+            capsize=4,
+            linewidth=2,
+            label=split,
+        )
         reported = np.array([100 * row["reported"] for _, row in there], dtype=float)
         is_reported = ~np.isnan(reported) & (metric == "accuracy")
         ax.plot(reported[is_reported], y[is_reported], "|", **REPORTED)

@@ -25,7 +25,8 @@ from serlib.utils import ROLES, ordered_labels
 FEW = 4
 
 #: Hatches and shares of colour that tell few speakers apart.
-HATCHES, SHARES = ("", "//", "..", "xx"), (1.0, 0.55, 0.8, 0.35)
+HATCHES = ("", "//", "..", "xx")
+SHARES = (1.0, 0.55, 0.8, 0.35)
 
 
 @drawn
@@ -45,7 +46,8 @@ def counts(index, *, title="Clips per emotion and speaker", ax=None):
     """
     ax, out = canvas(ax, size=(10, 4.8))
     table = pd.crosstab(index["label"].astype(str), index["speaker"].astype(str)).loc[ordered_labels(index["label"])]
-    speakers, few = list(table.columns), table.shape[1] <= FEW
+    speakers = list(table.columns)
+    few = table.shape[1] <= FEW
     bottom = np.zeros(len(table))
     for i, speaker in enumerate(speakers):
         share, hatch = (SHARES[i], HATCHES[i]) if few else (1.0, "")
@@ -79,7 +81,8 @@ def _speaker_key(ax, speakers):
 
 def _boxes(ax, table, value):
     """A box a group of `table` for each emotion, few speakers side by side; returns the emotions."""
-    labels, speakers = ordered_labels(table["label"]), sorted(table["speaker"].astype(str).unique())
+    labels = ordered_labels(table["label"])
+    speakers = sorted(table["speaker"].astype(str).unique())
     apart = 1 < len(speakers) <= FEW
     parts = speakers if apart else [None]
     width = 0.75 / len(parts)
@@ -187,11 +190,14 @@ def roles(table, *, title=None, ax=None):
     """
     table = table.reset_index(drop=True)
     keys = [table[name].astype(str) for name in ("speaker", "label", "text")]
-    speakers, labels, texts = sorted(keys[0].unique()), ordered_labels(keys[1]), sorted(keys[2].unique())
+    speakers = sorted(keys[0].unique())
+    labels = ordered_labels(keys[1])
+    texts = sorted(keys[2].unique())
     take = table.groupby(keys).cumcount().to_numpy()
     places = [pd.Index(names).get_indexer(key) for names, key in zip((speakers, labels, texts), keys, strict=True)]
     grid = np.full((len(speakers) * len(labels), len(texts) * (take.max() + 1)), np.nan)
-    row, column = places[0] * len(labels) + places[1], places[2] * (take.max() + 1) + take
+    row = places[0] * len(labels) + places[1]
+    column = places[2] * (take.max() + 1) + take
     grid[row, column] = pd.Index(ROLES).get_indexer(table["role"])
 
     ax, out = canvas(ax, size=(10, 4.6))
@@ -250,9 +256,11 @@ def embedding(points, labels, *, speakers=None, title="Clips in two dimensions",
 
     Taught in notebooks/03_mfcc.
     """
-    points, labels = np.asarray(points), np.asarray(labels).astype(str)
+    points = np.asarray(points)
+    labels = np.asarray(labels).astype(str)
     speakers = np.full(len(labels), "") if speakers is None else np.asarray(speakers).astype(str)
-    names, markers = sorted(set(speakers)), "o^sDvP"
+    names = sorted(set(speakers))
+    markers = "o^sDvP"
     few = 1 < len(names) <= len(markers)
     ax, out = canvas(ax, size=(9, 6.5))
     for label in ordered_labels(labels):

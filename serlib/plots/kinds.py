@@ -41,7 +41,8 @@ def features(rows, spec, *, title="Features over time"):
 
     Taught in notebooks/03_mfcc.
     """
-    rows, hop_s = np.asarray(rows), spec.hop / spec.rate_hz
+    rows = np.asarray(rows)
+    hop_s = spec.hop / spec.rate_hz
     kinds = np.array([name.split("_")[0] for name in names(spec)])
     flat = [LOOKS[kind][1] is None for kind in spec.kinds]
     heights = [1.1 if line else 1.5 for line in flat]

@@ -133,7 +133,8 @@ def write_comparison(found, folder, *, title="Recipes side by side"):
 
     Taught in notebooks/06_compare.
     """
-    folder, table = Path(folder), found.table
+    folder = Path(folder)
+    table = found.table
     figure = plots.recipes_compared(table)
     picture = plots.png(figure)
     _put(folder / "figures" / "accuracy.png", picture)

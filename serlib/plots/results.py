@@ -81,7 +81,8 @@ def recall_bars(report, *, title="Recall per emotion", ax=None):
     Taught in notebooks/05_evaluate.
     """
     table = 100 * report.per_class.dropna(subset=["recall"])
-    low, high = (table["recall"] - table["recall_low"]).clip(0), (table["recall_high"] - table["recall"]).clip(0)
+    low = (table["recall"] - table["recall_low"]).clip(0)
+    high = (table["recall_high"] - table["recall"]).clip(0)
     ax, out = canvas(ax, size=(10, 4.6))
     ax.bar(
         table.index,
@@ -141,7 +142,8 @@ def per_speaker(report, *, title="Accuracy and UAR per speaker", ax=None):
     ax.set(title=honest(title, report.corpora), xlabel="Accuracy, UAR (%)", ylabel="Speaker", xlim=(0, 100))
     ax.margins(y=0.02)
     ax.legend(loc="upper left", bbox_to_anchor=(1.1, 1))
-    worst, top = table.index[0], table.index[-1]
+    worst = table.index[0]
+    top = table.index[-1]
     return described(
         out,
         f"Bar chart of {len(table)} speaker{'s' * (len(table) != 1)}: accuracy from "
@@ -214,7 +216,8 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     Taught in notebooks/05_evaluate.
     """
     table = report.reliability[report.reliability["n"] > 0]
-    middle, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
+    middle = 50 * (table["low"] + table["high"])
+    width = 100 * (table["high"] - table["low"])
     figure, ((top,), (bottom,)) = panels(2, size=(10, 6.4), sharex=True, height_ratios=(3, 1))
     few = table["n"] < FEW
     shades = [to_rgba(MAIN, 0.3 if pale else 1) for pale in few]
@@ -312,7 +315,9 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
 
     Taught in notebooks/05_evaluate.
     """
-    corpora, chance, notes = (), None, []
+    corpora = ()
+    chance = None
+    notes = []
     if isinstance(results, pd.DataFrame):
         table = results[["name", "value", "low", "high"]].reset_index(drop=True)
     else:

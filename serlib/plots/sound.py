@@ -52,7 +52,8 @@ def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, n_mels=128, f
         ticks = [hz for hz in MEL_TICKS_HZ if hz <= fmax_hz]
         ax.set_yticks([librosa.hz_to_mel(hz) for hz in ticks], [str(hz) for hz in ticks])
     else:
-        power, top = power[: int(fmax_hz / rate_hz * frame) + 1], fmax_hz
+        power = power[: int(fmax_hz / rate_hz * frame) + 1]
+        top = fmax_hz
     db = librosa.power_to_db(power, ref=max(power.max(), 1e-10), top_db=range_db)
     image = ax.imshow(
         db, extent=(0, len(y) / rate_hz, 0, top), cmap="magma", vmin=-range_db, vmax=0, interpolation="nearest"
@@ -174,7 +175,8 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
     figure, ((top,), (bottom,)) = panels(2, size=(10, 6.4), sharex=True, height_ratios=(3, 1.3))
     image, _ = _spectrogram(top, y, rate_hz, fmax_hz=4000)
     figure.colorbar(image, ax=top, label="Level (dB below peak)", pad=0.02)
-    f0_hz, loudness_db = np.asarray(f0_hz, dtype=float), np.asarray(loudness_db, dtype=float)
+    f0_hz = np.asarray(f0_hz, dtype=float)
+    loudness_db = np.asarray(loudness_db, dtype=float)
     voiced = np.where(f0_hz > 0, f0_hz, np.nan)
     (line,) = top.plot(np.arange(len(voiced)) * hop_s, librosa.hz_to_mel(voiced), color="#35f0e0", linewidth=3)
     line.set_path_effects([Stroke(linewidth=5.5, foreground="black"), Normal()])
@@ -232,7 +234,8 @@ def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
         ax.set_xlabel("Time (s)")
     figure.colorbar(image, ax=grid[:, 1], label="Level (dB below each peak)", pad=0.02, aspect=40)
     heading(figure, title)
-    shortest, longest = min(labels, key=seconds.get), max(labels, key=seconds.get)
+    shortest = min(labels, key=seconds.get)
+    longest = max(labels, key=seconds.get)
     loud = max(labels, key=lambda label: float(np.sqrt(np.mean(np.square(clips[label][0])))))
     return described(
         figure,

@@ -36,13 +36,15 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlap
     Taught in notebooks/03_mfcc.
     """
     ax, out = canvas(ax, size=(10, 4.2))
-    start, stop = first * hop, first * hop + (n - 1) * hop + frame
+    start = first * hop
+    stop = first * hop + (n - 1) * hop + frame
     part = np.asarray(y)[start:stop]
     ms = 1000 / rate_hz
     top = max(float(abs(part).max(initial=0)), 1e-3)
     ax.plot((start + np.arange(len(part))) * ms, part, color=INK, linewidth=0.8)
     for i, shade in enumerate(_ramp(n)):
-        left, base = (start + i * hop) * ms, -top * (1.25 + 0.18 * i)
+        left = (start + i * hop) * ms
+        base = -top * (1.25 + 0.18 * i)
         ax.plot([left, left + frame * ms], [base, base], color=shade, linewidth=6, solid_capstyle="butt")
         ax.annotate(f"frame {first + i}", (left + frame * ms, base), (6, 0), textcoords="offset points", va="center")
         if window is not None:
@@ -74,7 +76,8 @@ def windowing(samples, window, rate_hz, *, title="A window fades each frame in a
 
     Taught in notebooks/03_mfcc.
     """
-    samples, window = np.asarray(samples), np.asarray(window)
+    samples = np.asarray(samples)
+    window = np.asarray(window)
     time_ms = np.arange(len(samples)) * 1000 / rate_hz
     figure, ((left, middle, right),) = panels(1, 3, size=(12, 3.6), sharex=True)
     top = max(float(abs(samples).max(initial=0)), 1e-3) * 1.1
@@ -147,7 +150,8 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     """
     ax, out = canvas(ax, size=(10, 4))
     weights = np.asarray(weights)
-    hz, numbers = np.linspace(0, rate_hz / 2, weights.shape[1]), range(0, len(weights), every)
+    hz = np.linspace(0, rate_hz / 2, weights.shape[1])
+    numbers = range(0, len(weights), every)
     for i, shade in zip(numbers, _ramp(len(numbers)), strict=True):
         ax.plot(hz, weights[i], color=shade, linewidth=1.5)
     ax.set(
@@ -182,7 +186,8 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     Taught in notebooks/03_mfcc.
     """
     ax, out = canvas(ax, size=(10, 4.2))
-    mel_db, also = np.asarray(mel_db), also or {}
+    mel_db = np.asarray(mel_db)
+    also = also or {}
     x = np.arange(len(mel_db))
     low = float(min(mel_db.min(), *(np.min(v) for v in also.values()))) if also else float(mel_db.min())
     floor = low - 0.05 * (np.ptp(mel_db) or 1)

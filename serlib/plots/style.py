@@ -32,7 +32,10 @@ COLOURS = {
 ROLE_COLOURS = {"train": "#bcd2e8", "validation": "#f2c14e", "test": "#a4133c"}
 
 #: Lines and bars that stand for no emotion.
-MAIN, SECOND, INK, FAINT = "#1f5f99", "#c8553d", "#222222", "#8a8a8a"
+MAIN = "#1f5f99"
+SECOND = "#c8553d"
+INK = "#222222"
+FAINT = "#8a8a8a"
 
 #: Readable from the last row of a class room. White and opaque, so that a figure looks the same on a dark page.
 STYLE = {
@@ -143,7 +146,9 @@ def png(figure, *, dpi=110):
 
     The 256 colours that fit it best make the file a third as large, so that notebooks with outputs stay small.
     """
-    drawing, buffer, info = io.BytesIO(), io.BytesIO(), PngInfo()
+    drawing = io.BytesIO()
+    buffer = io.BytesIO()
+    info = PngInfo()
     look = {"savefig.facecolor": "auto", "savefig.transparent": False, "savefig.bbox": None}
     with matplotlib.rc_context({**look, "text.parse_math": False}):  # the names of ticks are made only now
         figure.savefig(drawing, format="png", dpi=dpi)

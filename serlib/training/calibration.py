@@ -21,7 +21,8 @@ import pandas as pd
 THRESHOLD = 0.5
 
 #: Temperatures that are looked at: beyond them all answers are alike, or all are certain.
-COLDEST, HOTTEST = 0.05, 20.0
+COLDEST = 0.05
+HOTTEST = 20.0
 
 #: Bins of the reliability diagram and of the ECE, as in Guo et al. 2017.
 BINS = 15
@@ -123,7 +124,8 @@ def reliability(confidence, correct, *, bins=BINS):
 
     Taught in notebooks/05_evaluate.
     """
-    confidence, correct = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)
+    confidence = np.asarray(confidence, dtype=float)
+    correct = np.asarray(correct, dtype=float)
     edges = np.linspace(0, 1, bins + 1)
     which = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     n = np.bincount(which, minlength=bins)

@@ -35,7 +35,7 @@ from serlib.training.state import (
     throw_away,
     write_plan,
 )
-from serlib.utils import SerlibError, atomic_path, import_tensorflow, progress
+from serlib.utils import SerlibError, atomic_path, clip_table, import_tensorflow, progress
 
 
 class NotFinite(SerlibError):
@@ -91,6 +91,7 @@ def fit(
 
     Taught in notebooks/04_lstm_train.
     """
+    table = clip_table(table, needs=("speech", "label", "role"))
     training = Training(
         recipe=recipes.get(recipe),
         table=table.reset_index(drop=True),  # rows of the features are found by number

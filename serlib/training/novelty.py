@@ -32,7 +32,8 @@ SPEC = FeatureSpec(rate_hz=8000, frame=256, hop=128, n_mfcc=13, n_mels=32, trim_
 MARGIN = 2.0
 
 #: A clip may hold this share of the sound of the shortest training clip, and last this many times the longest.
-SHORTER, LONGER = 0.5, 2.0
+SHORTER = 0.5
+LONGER = 2.0
 
 #: Steps below this, in dB, are rounding: a pure tone has no spectrum that moves.
 STEADY_DB = 0.01
@@ -60,7 +61,8 @@ def learn(table, *, jobs=None, show=None):
     from sklearn.covariance import LedoitWolf
 
     # Of all clips, so that every split of a corpus finds them in the cache; only the training role is looked at.
-    extracted, train = extract(table, SPEC, jobs=jobs, show=show), (table.role == "train").to_numpy()
+    extracted = extract(table, SPEC, jobs=jobs, show=show)
+    train = (table.role == "train").to_numpy()
     points = _points(np.asarray(extracted.values[train], np.float64))
     mean, scale = normalisation.statistics(points)
     precision = LedoitWolf(assume_centered=True).fit((points - mean) / scale).precision_ / np.outer(scale, scale)

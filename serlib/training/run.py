@@ -353,7 +353,8 @@ def probe_signals():
     -------
     dict of name -> np.ndarray [shape=(32000,)], float32
     """
-    rate_hz, n = 16000, 32000
+    rate_hz = 16000
+    n = 32000
     t = np.arange(n) / rate_hz
     noise = np.random.default_rng(0).standard_normal(n)
     pitch = 180 + 60 * np.sin(2 * np.pi * 1.5 * t)

@@ -70,14 +70,17 @@ def learning_rate(history, recipe, epochs=None):
     if recipe.plateau is None:
         return float(rate)
     factor, patience = recipe.plateau
-    best, waited = np.inf, 0
+    best = np.inf
+    waited = 0
     for row in history:
         if row["val_loss"] < best - PLATEAU_MIN_DELTA:
-            best, waited = row["val_loss"], 0
+            best = row["val_loss"]
+            waited = 0
             continue
         waited += 1
         if waited >= patience:
-            rate, waited = rate * factor, 0
+            rate = rate * factor
+            waited = 0
     return float(rate)
 
 
@@ -125,10 +128,13 @@ def draw(recipe, examples, rng):
     weights : np.ndarray [shape=(clips,)] or None
         What each clip counts in the loss.
     """
-    x, y, copies = examples.x, examples.y, examples.copies
+    x = examples.x
+    y = examples.y
+    copies = examples.copies
     weight_of_label = class_weights(y)
     order = balanced(y, rng) if recipe.balanced else rng.permutation(len(x))
-    x, y = x[order], y[order]
+    x = x[order]
+    y = y[order]
     if len(copies):
         version = rng.integers(len(copies) + 1, size=len(order))
         for number, copy in enumerate(copies, 1):

@@ -265,7 +265,9 @@ def finish(training, outcome, validation, learned):
     -------
     Run
     """
-    folder, recipe, table = training.folder, training.recipe, training.table
+    folder = training.folder
+    recipe = training.recipe
+    table = training.table
     with atomic_path(folder / "model.keras") as path:
         outcome.model.save(path)
     info = {

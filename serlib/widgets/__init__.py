@@ -4,50 +4,20 @@ Every widget is one call over a plain function that does the computing; the plai
 pages without a kernel use. The JavaScript is in the files beside the modules; nothing is loaded from a network.
 """
 
-from serlib.widgets.apps import App, app, learned, ready
-from serlib.widgets.drawing import overlay_image, view
-from serlib.widgets.explorers import Explorer, explorer
-from serlib.widgets.galleries import Gallery, confused, gallery
-from serlib.widgets.grids import Grid, grid, grid_view
-from serlib.widgets.listening import Listener, Live, live, save_take, speech
-from serlib.widgets.maps import ClipMap, clip_map
-from serlib.widgets.mfcc import Bench, mfcc_bench, workings
-from serlib.widgets.oscilloscope import Scope, common, scope, scopes
-from serlib.widgets.playing import PLAYER_HZ, common_gain, encoded, find_clip, player, players
+import lazy_loader
 
-__all__ = [
-    "PLAYER_HZ",
-    "App",
-    "Bench",
-    "ClipMap",
-    "Explorer",
-    "Gallery",
-    "Grid",
-    "Listener",
-    "Live",
-    "Scope",
-    "app",
-    "clip_map",
-    "common",
-    "common_gain",
-    "confused",
-    "encoded",
-    "explorer",
-    "find_clip",
-    "gallery",
-    "grid",
-    "grid_view",
-    "learned",
-    "live",
-    "mfcc_bench",
-    "overlay_image",
-    "player",
-    "players",
-    "ready",
-    "save_take",
-    "scope",
-    "scopes",
-    "speech",
-    "view",
-    "workings",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "apps": ["App", "app", "learned", "ready"],
+        "drawing": ["overlay_image", "view"],
+        "explorers": ["Explorer", "explorer"],
+        "galleries": ["Gallery", "confused", "gallery"],
+        "grids": ["Grid", "grid", "grid_view"],
+        "listening": ["Listener", "Live", "live", "save_take", "speech"],
+        "maps": ["ClipMap", "clip_map"],
+        "mfcc": ["Bench", "mfcc_bench", "workings"],
+        "oscilloscope": ["Scope", "common", "scope", "scopes"],
+        "playing": ["PLAYER_HZ", "common_gain", "encoded", "find_clip", "player", "players"],
+    },
+)

@@ -61,7 +61,8 @@ def learned(run):
         Plain sentences.
     """
     known = run.split[run.split.role == "train"]
-    names, voices = run.info["corpora"], len(set(who_speaks(known)))
+    names = run.info["corpora"]
+    voices = len(set(who_speaks(known)))
     known_as = [corpora.CORPORA[name].title if name in corpora.CORPORA else name for name in names]
     synthetic = all(name in corpora.CORPORA and corpora.CORPORA[name].synthetic for name in names)
     who = f"{voices} {'synthetic ' * synthetic}voice{'s' * (voices > 1)}"
@@ -85,7 +86,8 @@ class App(ipywidgets.VBox):
     """
 
     def __init__(self, recognizer):
-        self._recognizer, self.live = recognizer, Live(recognizer, None)
+        self._recognizer = recognizer
+        self.live = Live(recognizer, None)
         self.threshold = ipywidgets.FloatSlider(
             recognizer.threshold or THRESHOLD,
             min=0,

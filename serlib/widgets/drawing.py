@@ -14,11 +14,15 @@ from serlib.utils import SerlibError
 from serlib.widgets.playing import encoded
 
 #: The spectrogram is the figures' own: frame, hop (at 22050 Hz), mel bands.
-FRAME, HOP, BANDS = 1024, 256, 128
+FRAME = 1024
+HOP = 256
+BANDS = 128
 #: Widest picture and finest waveform that are sent to the page, in columns; a long recording is not finer on a screen.
-COLUMNS, POINTS = 2000, 800
+COLUMNS = 2000
+POINTS = 800
 #: Colours over the spectrogram, none of them in its palette: pitch, as in `plots.contours`, and energy.
-PITCH, ENERGY = "#35f0e0", "#ffffff"
+PITCH = "#35f0e0"
+ENERGY = "#ffffff"
 #: Over the spectrogram in grey: what spoke for an answer, and what against it.
 DROVE = {"for the answer": (255, 150, 30), "against it": (90, 160, 255)}
 
@@ -77,8 +81,10 @@ def view(
     y = np.asarray(y, dtype=np.float32)
     if not len(y) or not np.isfinite(y).all():
         raise SerlibError(f"The clip {audio.fault(y, rate_hz)}; delete it or record it again")
-    fmax_hz, duration_s = min(fmax_hz, rate_hz / 2), len(y) / rate_hz
-    span_s, own = max(span_s or 0, duration_s), max(float(abs(y).max()), 1e-3)
+    fmax_hz = min(fmax_hz, rate_hz / 2)
+    duration_s = len(y) / rate_hz
+    span_s = max(span_s or 0, duration_s)
+    own = max(float(abs(y).max()), 1e-3)
     levels_db = mel_levels(y, rate_hz, fmax_hz=fmax_hz)
     sound, mime = encoded(y, rate_hz, gain=gain)
     lines, said = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
@@ -172,7 +178,8 @@ def stretches(timeline, duration_s):
 
 def _contours(y, rate_hz, fmax_hz):
     """Pitch on the frequency axis, energy below its own peak on the scale of the colour bar; and both in words."""
-    frames, seconds = contour(y, rate_hz), len(y) / rate_hz
+    frames = contour(y, rate_hz)
+    seconds = len(y) / rate_hz
     f0_hz = frames.f0_hz.where(frames.f0_hz <= fmax_hz)
     energy = 1 + (frames.loudness_db - frames.loudness_db.max()).clip(-spectral.RANGE_DB) / spectral.RANGE_DB
     lines = [
@@ -189,7 +196,8 @@ def _contours(y, rate_hz, fmax_hz):
 
 def _pieces(x, height):
     """A line as its unbroken pieces: it ends where `height` is NaN."""
-    points, there = np.column_stack([x, height]).round(4), np.isfinite(np.asarray(height, dtype=float))
+    points = np.column_stack([x, height]).round(4)
+    there = np.isfinite(np.asarray(height, dtype=float))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], there, [0]])))
     return [points[start:end].tolist() for start, end in edges.reshape(-1, 2)]
 
@@ -216,7 +224,8 @@ def palette_image(shares):
     from PIL import Image
 
     pixels = (255 * np.clip(shares, 0, 1)).round().astype(np.uint8)
-    picture, data = Image.fromarray(np.ascontiguousarray(pixels.T[::-1])), io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(pixels.T[::-1]))
+    data = io.BytesIO()
     picture.putpalette(_palette().tobytes())
     picture.save(data, "PNG")
     return data.getvalue()

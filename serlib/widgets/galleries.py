@@ -155,7 +155,7 @@ class Gallery(ipywidgets.VBox):
         )
         orders = [("surest first", True), ("least sure first", False)]
         self.order = ipywidgets.Dropdown(options=orders, description="Clips", **narrow)
-        self.clips = ipywidgets.Select(rows=9, layout=ipywidgets.Layout(width="420px"))
+        self.clips = ipywidgets.Select(rows=9, description="Clip", **narrow)
         self.curve, self.abstains, self.answer, self.says = (ipywidgets.HTML() for _ in range(4))
         self.abstains.layout.width = "420px"
         self.scope = Scope()

@@ -43,12 +43,16 @@ class Listener:
     """
 
     def __init__(self, recognizer, *, every_s=EVERY_S):
-        self.recognizer, self.every_s, self.window_s = recognizer, every_s, recognizer.window_s
+        self.recognizer = recognizer
+        self.every_s = every_s
+        self.window_s = recognizer.window_s
         self.start()
 
     def start(self):
         """Begin a take: forget the one before."""
-        self._chunks, self._asked, self.rate_hz = [], 0, None
+        self._chunks = []
+        self._asked = 0
+        self.rate_hz = None
 
     def hear(self, chunk, rate_hz, *, answer=True):
         """Take in the next piece of sound.
@@ -141,14 +145,17 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
     """
     import soundfile
 
-    label, speaker = normal_label(label), speaker.strip()
+    label = normal_label(label)
+    speaker = speaker.strip()
     for name, value in (("label", label), ("speaker", speaker)):
         if not value or set(value) & set('/\\:*?"<>|') or value.startswith("."):
             raise SerlibError(f"The {name} is {value!r}; write a plain word")
     if fault := audio.fault(y, rate_hz):
         raise SerlibError(f"The take {fault}; record it again")
     folder = Path(folder) if folder else data_dir() / "my_recordings"
-    here, table, sound = folder / label, folder / "index.csv", io.BytesIO()
+    here = folder / label
+    table = folder / "index.csv"
+    sound = io.BytesIO()
     soundfile.write(sound, np.clip(y, -1, 1), rate_hz, format="WAV", subtype="PCM_16")
     try:
         here.mkdir(parents=True, exist_ok=True)
@@ -206,7 +213,9 @@ class Microphone(anywidget.AnyWidget):
 
     def __init__(self, listener, on_take):
         super().__init__()
-        self._listener, self._on_take, self._file = listener, on_take, b""
+        self._listener = listener
+        self._on_take = on_take
+        self._file = b""
         self.on_msg(self._receive)
 
     def _receive(self, _, said, buffers):
@@ -230,7 +239,8 @@ class Microphone(anywidget.AnyWidget):
         elif said["kind"] == "file":
             self._file += bytes(buffers[0])
             if said["last"]:
-                data, self._file = self._file, b""
+                data = self._file
+                self._file = b""
                 self._opened(said["name"], data)
 
     def _opened(self, name, data):
@@ -269,7 +279,9 @@ class Live(ipywidgets.VBox):
     """
 
     def __init__(self, recognizer, folder):
-        self._recognizer, self._folder, self._kept = recognizer, folder, []
+        self._recognizer = recognizer
+        self._folder = folder
+        self._kept = []
         self.microphone = Microphone(Listener(recognizer), self._take)
         self.scope = Scope()
         self.takes = ipywidgets.Dropdown(description="Take:")

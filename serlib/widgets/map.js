@@ -40,6 +40,39 @@ async function render({ model, el }) {
   });
   model.on("change:chosen", ring);
 
+  // The nearest point in the direction of an arrow key, in pixels; what lies aside counts double.
+  function neighbour(right, down) {
+    const { xaxis, yaxis } = box._fullLayout;
+    const [x, y] = places.get(model.get("chosen"));
+    let nearest = null;
+    let least = Infinity;
+    for (const [row, [u, v]] of places) {
+      const across = xaxis.l2p(u) - xaxis.l2p(x);
+      const downwards = yaxis.l2p(v) - yaxis.l2p(y);
+      const along = across * right + downwards * down;
+      const aside = Math.abs(across * down) + Math.abs(downwards * right);
+      if (along > 0.5 && along + 2 * aside < least) {
+        nearest = row;
+        least = along + 2 * aside;
+      }
+    }
+    return nearest;
+  }
+
+  const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+  box.tabIndex = 0;
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", "Map of clips: the arrow keys choose a clip, Enter plays it");
+  box.addEventListener("keydown", (event) => {
+    const row = STEPS[event.key] && neighbour(...STEPS[event.key]);
+    if (row != null) model.set("chosen", row);
+    else if (event.key === "Enter" || event.key === " ") model.set("clicks", model.get("clicks") + 1);
+    else if (!STEPS[event.key]) return;
+    model.save_changes();
+    event.preventDefault();
+    event.stopPropagation(); // the notebook has other plans for these keys
+  });
+
   return () => {
     model.off("change:chosen", ring);
     Plotly.purge(box);

@@ -123,6 +123,8 @@ class ClipMap(ipywidgets.VBox):
 def clip_map(index, points, *, axes=("Axis 1", "Axis 2"), title="Clips in two dimensions"):
     """Clips as points of a plane: hover to read, click to hear, drag to come closer, double-click to go back.
 
+    With the keyboard: Tab reaches the map, the arrows go to the next clip in their direction, Enter plays it.
+
     Parameters
     ----------
     index : pd.DataFrame

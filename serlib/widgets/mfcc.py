@@ -19,7 +19,9 @@ from serlib.widgets.oscilloscope import Scope
 from serlib.widgets.playing import player
 
 #: What the sliders offer: samples a frame, parts of a frame from one to the next, most mel bands.
-FRAMES, PARTS, MOST_BANDS = (256, 512, 1024, 2048, 4096), (8, 4, 2), 128
+FRAMES = (256, 512, 1024, 2048, 4096)
+PARTS = (8, 4, 2)
+MOST_BANDS = 128
 
 
 def workings(y, spec):
@@ -99,7 +101,10 @@ class Bench(ipywidgets.VBox):
     """
 
     def __init__(self, y, rate_hz, spec, title, label):
-        self._y, self._rate_hz, self._title, self._label = y, rate_hz, title, label
+        self._y = y
+        self._rate_hz = rate_hz
+        self._title = title
+        self._label = label
         wide = {"style": {"description_width": "110px"}, "layout": ipywidgets.Layout(width="440px")}
         frames = [(f"{n} ({1000 * n / rate_hz:.0f} ms)", n) for n in FRAMES]
         parts = [(f"1/{n} frame", n) for n in PARTS]
@@ -111,7 +116,9 @@ class Bench(ipywidgets.VBox):
             "n_mels": ipywidgets.IntSlider(spec.n_mels, 8, MOST_BANDS, description="Mel bands", **wide),
             "n_mfcc": ipywidgets.IntSlider(spec.n_mfcc, 1, spec.n_mels, description="Coefficients", **wide),
         }
-        self.picture, self.says, self.scope = ipywidgets.HTML(), ipywidgets.HTML(), Scope()
+        self.picture = ipywidgets.HTML()
+        self.says = ipywidgets.HTML()
+        self.scope = Scope()
         original = ipywidgets.HTML(f"<b>The clip:</b><br>{player(y, rate_hz)._repr_html_()}")
         self.draw()
         self.sliders["n_mels"].observe(self._no_more_than_bands, "value")
@@ -126,9 +133,12 @@ class Bench(ipywidgets.VBox):
         """The specification that the sliders stand for."""
         at = {name: slider.value for name, slider in self.sliders.items()}
         return FeatureSpec(
-            rate_hz=self._rate_hz, frame=at["frame"], hop=at["frame"] // at["part"], n_mels=at["n_mels"],
+            rate_hz=self._rate_hz,
+            frame=at["frame"],
+            hop=at["frame"] // at["part"],
+            n_mels=at["n_mels"],
             n_mfcc=at["n_mfcc"],
-        )  # fmt: skip
+        )
 
     def _no_more_than_bands(self, change):
         self.sliders["n_mfcc"].max = change["new"]
@@ -219,11 +229,23 @@ def page(steps, spec):
     frames = f"of {len(mfcc)} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms"
     panels = [
         _panel("power", "kHz", khz, _level_image(steps["levels_db"]), level, f"Spectrogram {frames}"),
-        _panel("mels", "mel band", _counted(0, spec.n_mels), _level_image(steps["bands_db"]), level,
-               f"{spec.n_mels} mel bands {frames}"),
-        _panel("cepstrum", "MFCC", _counted(first, spec.n_mfcc), _value_image(mfcc / bound), value,
-               f"MFCC {first} to {spec.n_mfcc - 1} {frames}"),
-    ]  # fmt: skip
+        _panel(
+            "mels",
+            "mel band",
+            _counted(0, spec.n_mels),
+            _level_image(steps["bands_db"]),
+            level,
+            f"{spec.n_mels} mel bands {frames}",
+        ),
+        _panel(
+            "cepstrum",
+            "MFCC",
+            _counted(first, spec.n_mfcc),
+            _value_image(mfcc / bound),
+            value,
+            f"MFCC {first} to {spec.n_mfcc - 1} {frames}",
+        ),
+    ]
     seconds = len(steps["copy"]) / spec.rate_hz
     ticks = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
     times = "".join(f'<i style="left: {100 * at:.1f}%">{text}</i>' for at, text in ticks)

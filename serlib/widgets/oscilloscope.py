@@ -59,7 +59,10 @@ class Scope(anywidget.AnyWidget):
         with self.hold_sync():
             self.clip = {**view(y, rate_hz, **options), "number": self.clip.get("number", 0) + 1}
             self.overlay = b"" if overlay is None else overlay_image(overlay)
-            self.at, self.playing, self.region, self.loop = [self.clip["number"], 0.0], False, [], False
+            self.at = [self.clip["number"], 0.0]
+            self.playing = False
+            self.region = []
+            self.loop = False
         self.send_state(["playing", "region", "loop"])  # also where the page has not yet told of a change
 
     @traitlets.observe("at")

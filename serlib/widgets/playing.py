@@ -33,7 +33,8 @@ def encoded(y, rate_hz, *, gain=1.0):
     """
     import soundfile
 
-    y, data = np.clip(gain * np.asarray(y, dtype=np.float32), -1, 1), io.BytesIO()
+    y = np.clip(gain * np.asarray(y, dtype=np.float32), -1, 1)
+    data = io.BytesIO()
     if "MP3" not in soundfile.available_formats():
         soundfile.write(data, y, rate_hz, format="WAV", subtype="PCM_16")
         return data.getvalue(), "audio/wav"

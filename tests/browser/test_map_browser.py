@@ -60,6 +60,20 @@ def test_the_ring_is_around_the_chosen_point(opened):
     opened.page.get_by_role("group", name="word1234").wait_for()
 
 
+def test_the_keyboard_chooses_and_plays(opened):
+    opened.evaluate("setattr(clips.points, 'chosen', 7)")
+    box = opened.page.locator(".serlib-map")
+    box.focus()
+    before = ast.literal_eval(opened.evaluate("points[7].tolist()"))
+    opened.page.keyboard.press("ArrowRight")
+    opened.until("clips.points.chosen != 7")
+    after = ast.literal_eval(opened.evaluate("points[clips.points.chosen].tolist()"))
+    assert after[0] > before[0] and abs(after[1] - before[1]) < 1
+    opened.page.keyboard.press("Enter")
+    opened.until("clips.scope.position_s > 0.1 or clips.scope.playing")
+    opened.until("clips.scope.playing", "False")
+
+
 def test_it_is_drawn_by_the_graphics_card_and_named(opened):
     types = opened.page.evaluate("document.querySelector('.serlib-map')._fullData.map(t => t.type)")
     assert set(types) == {"scattergl"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import serlib
-from notebooks import build, exercises
+from notebooks import build, exercises, terms
 from serlib import teach
 
 TEACHING = build.CHECKOUT / "teaching"
@@ -97,20 +97,35 @@ def test_the_code_of_the_cheat_sheet_names_what_there_is():
 # --- glossary ------------------------------------------------------------------------------------------------------
 
 
-def terms():
-    """Term -> its other names."""
-    text = (TEACHING / "glossary.md").read_text(encoding="utf-8")
-    found = re.findall(r"^### (.+)\n(?:\[([^\]]+)\] )?(\S.*)$", text, re.MULTILINE)
-    return {term: (others, definition) for term, others, definition in found}
-
-
 def test_each_term_is_defined_once():
     text = (TEACHING / "glossary.md").read_text(encoding="utf-8")
     headings = re.findall(r"^### (.+)$", text, re.MULTILINE)
-    assert 70 <= len(headings) == len(set(map(str.lower, headings))) == len(terms())
-    assert all(len(definition.split()) >= 4 for _, definition in terms().values())
-    others = [name.strip() for names, _ in terms().values() for name in names.split(",") if name.strip()]
-    assert len(others) == len(set(others))
+    known = terms.terms()
+    assert 70 <= len(headings) == len(set(map(str.lower, headings))) == len(known)
+    names = [name.lower() for names in known.values() for name in names]
+    assert len(names) == len(set(names))
+    assert len({terms.anchor(term) for term in known}) == len(known)
+
+
+def test_the_first_use_of_each_term_is_linked():
+    faults = [f"{path.name if path else 'used nowhere'}: {term}" for path, term in terms.missing()]
+    assert not faults, "run `python -m notebooks.terms --write`, read what it did, and build these notebooks"
+
+
+def test_links_to_the_glossary_lead_to_a_term():
+    anchors = {terms.anchor(term) for term in terms.terms()}
+    for path in build.sources():
+        found = re.findall(r"glossary\.md#([\w-]+)", path.read_text(encoding="utf-8"))
+        assert set(found) <= anchors, path.name
+
+
+def test_first_uses_are_found_in_running_text_only():
+    names = ["UAR", "unweighted average recall"]
+    assert terms.first_use("`UAR` and ## UAR, $UAR$", names).start() == 13
+    assert terms.first_use("## UAR\n| UAR |\n[UAR](x)", names) is None
+    assert terms.first_use("the unweighted\naverage recalls", names)[0] == "unweighted\naverage recalls"
+    assert terms.first_use("a uart, CUAR, UAR-like", names) is None
+    assert terms.anchor("McNemar's test") == "mcnemars-test"
 
 
 def test_exercises_say_for_which_notebook_they_are():

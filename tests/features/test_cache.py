@@ -253,13 +253,14 @@ def test_one_that_waits_says_so(tmp_path, capfd):
     assert "waiting for another process" in capfd.readouterr().err
 
 
-def test_a_disk_without_locks(tmp_path, monkeypatch):
-    import filelock
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOLCK])
+def test_a_disk_without_locks(tmp_path, monkeypatch, number):
+    fcntl = pytest.importorskip("fcntl")
 
-    def acquire(*_, **__):
-        raise NotImplementedError("FileSystem does not appear to support flock")
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    monkeypatch.setattr(fcntl, "flock", flock)
     fill(tmp_path)
 
 

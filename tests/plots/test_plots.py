@@ -105,6 +105,7 @@ def gallery(tone, index, report, rng):
         "spectrogram": lambda **o: plots.spectrogram(tone, RATE_HZ, **o),
         "linear": lambda **o: plots.spectrogram(tone, RATE_HZ, mel=False, **o),
         "mfcc": lambda **o: plots.mfcc(rng.normal(size=(30, 13)), hop_s=0.01, **o),
+        "gates": plots.gates,
         "framing": lambda **o: plots.framing(tone, RATE_HZ, frame=400, hop=160, **o),
         "spectrum": lambda **o: plots.spectrum(rng.normal(size=33), RATE_HZ, **o),
         "filters": lambda **o: plots.filters(weights, RATE_HZ, **o),

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 
 from serlib import evaluation
 from serlib.evaluation.attribution import Occlusion
-from serlib.widgets import confused, galleries
+from serlib.widgets import confused, gallery
 from serlib.widgets.galleries import abstained, answered, bars, curve, drove
 
 
@@ -20,7 +20,7 @@ def report(tiny_run, tone_table):
 
 @pytest.fixture
 def shown(report, tiny_run, tone_table):
-    return galleries(report, tiny_run, index=tone_table)
+    return gallery(report, tiny_run, index=tone_table)
 
 
 @pytest.mark.parametrize("threshold", [0, 0.3, 0.6, 1.01])
@@ -151,4 +151,4 @@ def test_a_run_that_normalises_by_speaker(report, tiny_run, tone_table):
     clip = tone_table.iloc[5]
     ask = attribution.answers(run, voice=voices[f"{clip.corpus}/{clip.speaker}"])
     assert np.allclose(ask([audio.load(clip.speech)[0]], 16000), run.probabilities(values[5:6]), atol=1e-4)
-    assert galleries(report, run, index=tone_table).says.value
+    assert gallery(report, run, index=tone_table).says.value

@@ -119,7 +119,8 @@ def vary(prosody, rng):
     -------
     Prosody, drawn around the given one.
     """
-    intensity, effort = rng.normal(1, INTENSITY_SD), rng.standard_normal()
+    intensity = rng.normal(1, INTENSITY_SD)
+    effort = rng.standard_normal()
     drawn = {}
     for name in (field.name for field in fields(Prosody) if field.name != "ending"):
         mean, shift, sd = (np.asarray(getattr(p, name), float) for p in (prosody, EFFORT, OWN_SD))
@@ -137,7 +138,8 @@ def clip(engine, speaker, word, emotion, *, seed=0):
     """
     digest = hashlib.blake2b(f"{seed} {speaker} {word} {emotion}".encode(), digest_size=8).digest()
     rng = np.random.default_rng(int.from_bytes(digest, "big"))
-    voice, p = VOICES[speaker], vary(PROSODY[emotion], rng)
+    voice = VOICES[speaker]
+    p = vary(PROSODY[emotion], rng)
     y = engine.say(
         ("Say", "the", "word", word),
         pitch_hz=voice.pitch_hz,

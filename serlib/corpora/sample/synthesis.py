@@ -21,7 +21,12 @@ from serlib.utils import SerlibError
 RATE_HZ = 22050
 
 # Of speak_lib.h: output mode, initialisation option, text flag and parameter numbers.
-_SYNCHRONOUS, _DONT_EXIT, _UTF8, _RATE, _PITCH, _RANGE = 2, 0x8000, 1, 1, 3, 4
+_SYNCHRONOUS = 2
+_DONT_EXIT = 0x8000
+_UTF8 = 1
+_RATE = 1
+_PITCH = 3
+_RANGE = 4
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 # `flutter` and `roughness` are off: both run on counters inside eSpeak that nothing resets, and the same clip would
@@ -55,7 +60,8 @@ def library():
     try:
         import espeakng_loader
 
-        lib, data = ctypes.CDLL(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path())
+        lib = ctypes.CDLL(espeakng_loader.get_library_path())
+        data = Path(espeakng_loader.get_data_path())
     except (ImportError, OSError, RuntimeError) as error:
         raise SerlibError(
             f"eSpeak NG, which speaks the sample corpus, cannot be loaded ({error}); run "
@@ -97,7 +103,9 @@ class Engine:
 
     def __init__(self, folder, *, name="sample"):
         self.lib, _ = library()
-        self.voice, self.name, self.chunks = Path(folder) / "voices" / name, name, []
+        self.voice = Path(folder) / "voices" / name
+        self.name = name
+        self.chunks = []
         # The callback must live as long as the engine: C keeps only its address.
         self.callback = _CALLBACK(self._receive)
         if self.lib.espeak_Initialize(_SYNCHRONOUS, 0, str(folder).encode(), _DONT_EXIT) != RATE_HZ:
@@ -173,7 +181,8 @@ def tremble(y, rng, *, tremor, jitter):
         Depth of each as a share of the pitch (0.02 = 2 %, a third of a semitone).
     """
     n = len(y)
-    slow, fast = smooth_noise(rng, n, step=RATE_HZ // 13), smooth_noise(rng, n, step=RATE_HZ // 150)
+    slow = smooth_noise(rng, n, step=RATE_HZ // 13)
+    fast = smooth_noise(rng, n, step=RATE_HZ // 150)
     at = np.cumsum(1 + np.clip(tremor * slow + jitter * fast, -0.2, 0.2))
     at = (at - at[0]) * (n - 1) / (at[-1] - at[0])
     return np.interp(at, np.arange(n), y) * (1 + np.clip(4 * tremor * slow, -0.5, 0.5))
@@ -205,7 +214,8 @@ def colour(y, rng, *, timbre_db, reverberation_db, decay_s):
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 1))
     low, middle, high = timbre_db
     # What lies below 60 Hz is no voice; a microphone's preamplifier cuts it too.
-    points_hz, points_db = (30, 60, 350, 700, 2000, 3000, 6000), (-40, low, low, 0, middle, middle, high)
+    points_hz = (30, 60, 350, 700, 2000, 3000, 6000)
+    points_db = (-40, low, low, 0, middle, middle, high)
     gain_db = np.interp(octaves, np.log2(points_hz), points_db)
     spectrum = np.fft.rfft(y, size) * np.fft.rfft(room, size) * 10 ** (gain_db / 20)
     return np.fft.irfft(spectrum, size)[:n]

@@ -1,0 +1,97 @@
+"""The widgets without a mouse and without eyes: axe-core on each, and clips that are played by keyboard alone."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+CELLS = [
+    """import tempfile
+from dataclasses import replace
+import serlib
+from serlib import widgets
+from serlib.corpora import sample
+folder = tempfile.mkdtemp()
+index = serlib.index("sample", sample.make(f"{folder}/sample", words=3, show=False), show=False)
+recipe = replace(serlib.RECIPES["functionals"], epochs=1)
+run = serlib.fit(recipe, serlib.split(index, "random", seed=0), out=f"{folder}/run", show=False)
+report = serlib.evaluate(run, show=False)""",
+    "grid = widgets.grid(index, index.text[0])\ngrid",
+    "scope = widgets.scope(index.speech[0])\nscope",
+    "guessing = widgets.explorer(index, hide='label', seed=0)\nguessing",
+    "gallery = widgets.gallery(report, run)\ngallery",
+    "clips = widgets.clip_map(index, [[i % 7, i] for i in range(len(index))])\nclips",
+]
+
+
+@pytest.fixture(scope="module")
+def opened(module_lab):
+    """A notebook with one of each widget, on 42 clips of the sample corpus."""
+    notebook = module_lab.open(cells=CELLS)
+    notebook.run()
+    notebook.page.wait_for_function("document.querySelector('.serlib-map')?._fullLayout?.xaxis")
+    return notebook
+
+
+@pytest.mark.parametrize("number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map"])
+def test_axe_finds_nothing_serious(opened, number):
+    opened.page.evaluate("(n) => document.querySelectorAll('.jp-CodeCell')[n].id = `cell${n}`", number)
+    found = Axe().run(opened.page, context=f"#cell{number} .jp-OutputArea").response["violations"]
+    serious = [
+        (rule["id"], node["target"], node["html"][:160])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+        if "noUi-handle" not in node["html"]  # ipywidgets 8.1 gives the handle of its sliders no name
+    ]
+    assert not serious
+
+
+def playing(opened):
+    """Whether a sound of the page advances."""
+    script = "() => [...document.querySelectorAll('audio')].some((a) => !a.paused && a.currentTime > 0.02)"
+    opened.page.wait_for_function(script)
+    opened.page.evaluate("document.querySelectorAll('audio').forEach((a) => a.pause())")
+
+
+def test_the_keyboard_plays_a_clip_of_the_grid(opened):
+    opened.cell(1).get_by_role("button").first.focus()
+    opened.page.keyboard.press("Enter")
+    playing(opened)
+
+
+def test_the_keyboard_plays_the_scope(opened):
+    opened.cell(2).get_by_role("slider").focus()
+    opened.page.keyboard.press(" ")
+    opened.until("scope.playing")
+    opened.page.keyboard.press(" ")
+    opened.until("scope.playing", "False")
+
+
+def test_the_keyboard_takes_a_listening_test(opened):
+    for name in ("sad", "Reveal"):
+        opened.cell(3).get_by_role("button", name=name, exact=True).focus()
+        opened.page.keyboard.press("Enter")
+    opened.until("'of 1 right' in guessing.score.value")
+    shown = opened.cell(3).inner_text()
+    assert "Meant: " in shown and "95 % interval" in shown
+
+
+def test_the_page_does_not_know_the_label_before_reveal(opened):
+    opened.evaluate("guessing.load()")
+    label = opened.evaluate("guessing.clip.label").strip("'")
+    opened.until("guessing.reveal.disabled")
+    opened.page.wait_for_timeout(500)
+    output = opened.cell(3).locator(".jp-OutputArea")
+    attributes = "(el) => [...el.querySelectorAll('*')].flatMap((e) => ['title', 'alt', 'aria-label', 'aria-valuetext']"
+    said = [output.inner_text(), *output.evaluate(f"{attributes}.map((name) => e.getAttribute(name) ?? ''))")]
+    words = re.findall(r"\w+", " ".join(said))
+    counts = {name: words.count(name) for name in opened.evaluate("' '.join(guessing.labels)").strip("'").split()}
+    assert label in counts and len(set(counts.values())) == 1, counts  # as often as any other: on the buttons
+
+
+def test_the_keyboard_plays_a_clip_of_the_map(opened):
+    opened.page.locator(".serlib-map").focus()
+    for key in ("ArrowUp", "Enter"):
+        opened.page.keyboard.press(key)
+    opened.until("clips.points.chosen != 0 and clips.scope.playing")

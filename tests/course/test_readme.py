@@ -1,0 +1,38 @@
+"""The README and the pages of docs: links that lead somewhere, figures that RESULTS.md holds, lines that fit."""
+
+import re
+
+import pytest
+
+from notebooks import build
+
+ROOT = build.CHECKOUT
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "teaching").glob("*.md"))]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    lost = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not lost
+
+
+def test_every_notebook_is_listed():
+    for source in build.sources():
+        assert f"(notebooks/{source.stem}.ipynb)" in README
+
+
+def test_code_fits_a_phone():
+    for block in re.findall(r"^```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        assert not [line for line in block.splitlines() if len(line) > 80]
+
+
+@pytest.mark.parametrize(("row", "split"), [(0, "random"), (1, "text"), (2, "speaker")])
+def test_figures_are_those_of_the_results(row, split):
+    table = re.search(r"\| the test \|.*?\n\n", README, re.DOTALL)[0]
+    shown = re.findall(r"\d+\.\d", table.splitlines()[2 + row])
+    results = (ROOT / "RESULTS.md").read_text(encoding="utf-8").split("\n## RAVDESS")[0]
+    for recipe, figure in zip(("lstm-256", "committee"), shown, strict=True):
+        measured = re.search(rf"^\| {split} \| {recipe} \| [^|]*\| ([\d.]+)", results, re.MULTILINE)[1]
+        assert figure == measured
