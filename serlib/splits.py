@@ -256,6 +256,32 @@ def speakers(index):
     return natsorted({name for name in names if name.rpartition("/")[2] != UNKNOWN} or names)
 
 
+def possible(index, kinds=SPLIT_KINDS, *, seed=0):
+    """The splits of an index that can be made; of any other, one line says why not.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        As in `split`.
+    kinds : sequence of str
+        Of SPLIT_KINDS.
+    seed : int
+
+    Returns
+    -------
+    dict of kind -> pd.DataFrame, as from `split`
+
+    Taught in notebooks/04_lstm_train.
+    """
+    tables = {}
+    for kind in kinds:
+        try:
+            tables[kind] = split(index, kind, seed=seed)
+        except SerlibError as error:
+            print(f"left out: {kind} ({error})")
+    return tables
+
+
 def rows(table, role):
     """The clips of one role; under the published protocol the validation role is the test role.
 
