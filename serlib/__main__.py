@@ -114,7 +114,7 @@ def corpora(as_json: Json = False):
         for name, corpus in CORPORA.items()
     }
     lines = [
-        f"{name:8} {'here' if c['present'] else '-':5} {c['title']}\n{'':15}{c['licence']}  {c['homepage']}".rstrip()
+        f"{name:10} {'here' if c['present'] else '-':5} {c['title']}\n{'':17}{c['licence']}  {c['homepage']}".rstrip()
         for name, c in known.items()
     ]
     _tell({"corpora": known}, as_json, *lines)
@@ -188,9 +188,17 @@ def index(
     lines += ["", counts.to_string(), "", *_grouped("rejected", told["rejected"], "reason")]
     lines += _grouped("repaired", told["repaired"], "what")
     lines += [f"{told['duplicates']} duplicates left out"] if told["duplicates"] else []
-    lines += [f"dropped: {count} clips labelled {label}" for label, count in told["dropped"].items()]
     lines += [f"missing: {name}" for name in told["missing"]]
     _tell(told, as_json, *lines)
+
+
+def _said(table):
+    """What must be known of an index before its figure is read: how it was understood, and what was not used."""
+    notes, rejected = list(table.attrs["notes"]), table.attrs["rejected"]
+    if rejected:
+        first = f"{rejected[0]['file']} {rejected[0]['reason']}"
+        notes.append(f"{len(rejected)} files are not used, first {first} (serlib index shows all)")
+    return notes
 
 
 def _grouped(word, rows, reason, most=3):
@@ -268,7 +276,7 @@ def train(
     shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if theirs else {}
     table = give_roles(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
     run = fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
-    _report(run, judge(run), home() / "reports" / out.name, as_json, notes=table.attrs["notes"])
+    _report(run, judge(run), home() / "reports" / out.name, as_json, notes=_said(table))
 
 
 @app.command()
@@ -290,7 +298,7 @@ def evaluate(
     name = run.resolve().name + ("-on-" + "-".join(dict.fromkeys(table.corpus)) if corpus else "")
     folder = report or home() / "reports" / name
     judged = judge(loaded, table, allow_seen=allow_seen)
-    _report(loaded, judged, folder, as_json, index=table, notes=table.attrs["notes"] if corpus else ())
+    _report(loaded, judged, folder, as_json, index=table, notes=_said(table) if corpus else ())
 
 
 @app.command()

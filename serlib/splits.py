@@ -107,7 +107,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Examples
     --------
     >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(8)]
-    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(corpus="mine")
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
     >>> table = split(index, "speaker", test=["b"])
     >>> sorted(set(zip(table.role, table.speaker)))
     [('test', 'b'), ('train', 'a'), ('validation', 'a')]
@@ -256,6 +256,32 @@ def speakers(index):
     return natsorted({name for name in names if name.rpartition("/")[2] != UNKNOWN} or names)
 
 
+def possible(index, kinds=SPLIT_KINDS, *, seed=0):
+    """The splits of an index that can be made; of any other, one line says why not.
+
+    Parameters
+    ----------
+    index : pd.DataFrame
+        As in `split`.
+    kinds : sequence of str
+        Of SPLIT_KINDS.
+    seed : int
+
+    Returns
+    -------
+    dict of kind -> pd.DataFrame, as from `split`
+
+    Taught in notebooks/04_lstm_train.
+    """
+    tables = {}
+    for kind in kinds:
+        try:
+            tables[kind] = split(index, kind, seed=seed)
+        except SerlibError as error:
+            print(f"left out: {kind} ({error})")
+    return tables
+
+
 def rows(table, role):
     """The clips of one role; under the published protocol the validation role is the test role.
 
@@ -300,7 +326,8 @@ def held_out(table):
     --------
     >>> import pandas as pd
     >>> clips = {"label": ["happy", "sad"] * 9, "speaker": ["ann"] * 6 + ["bob"] * 6 + ["cy"] * 6, "text": "unknown"}
-    >>> table = split(pd.DataFrame({**clips, "corpus": "folder"}), "speaker", test=["ann"])
+    >>> clips = pd.DataFrame({**clips, "speech": "a.wav", "corpus": "folder"})
+    >>> table = split(clips, "speaker", test=["ann"])
     >>> held_out(table)[0]
     'tested on 6 clips of the speaker ann; trained on 10 clips of the speakers bob, cy; validation: 2 random clips'
     """
@@ -310,7 +337,7 @@ def held_out(table):
     words = [f"tested on {len(parts['test'])} clips{_of(parts['test'], by)}"]
     words.append(f"trained on {len(parts['train'])} clips{_of(parts['train'], by)}")
     if len(parts["validation"]):
-        how = table.attrs["split"]["validation"]
+        how = table.attrs["split"].get("validation", "")
         words.append(f"validation: {len(parts['validation'])} {how if how == 'random clips' else f'clips, {how}'}")
     sentences = ["; ".join(words), *_shared(parts["test"], table[table.role != "test"], kind)]
     left_out = table.attrs["split"].get("left_out") or {}

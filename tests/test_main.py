@@ -240,3 +240,50 @@ def test_predict_writes_a_table_for_a_folder(call, tiny_run, tmp_path):
     code, said, _ = call("predict", tiny_run.folder, folder, "--out", out)
     assert code == 0 and said.startswith(f"0 answers, 0 files with an error, {len(files)} rows were there")
     assert call("predict", tiny_run.folder, folder, "--channels", "split")[0] == 2
+
+
+@pytest.fixture
+def recordings(tmp_path, sine):
+    """Own recordings, three people and two labels: folder/anna_happy_0.wav ..."""
+    for s, speaker in enumerate(("anna", "bob", "cy")):
+        for k, label in enumerate(("happy", "sad", "odd")):
+            for i in range(4):
+                y = sine(150 + 40 * s + 90 * k + 3 * i, duration_s=0.4)
+                sf.write(tmp_path / f"{speaker}_{label}_{i}.wav", y, 16000)
+    return tmp_path
+
+
+def test_own_recordings_are_read_as_the_options_say_and_the_test_is_named(call, recordings, tmp_path):
+    code, _, err = call("index", "folder", recordings)
+    assert code == 1 and '--pattern "{speaker}_{label}_*"' in err and err.count("\n") == 1
+    options = ("folder", recordings, "--pattern", "{speaker}_{label}_*", "--labels", "joy=happy", "--drop", "odd")
+    code, out, _ = call("index", *options)
+    assert code == 0 and "speaker from the pattern: anna, bob, cy" in out and "dropped: 12 clips labelled odd" in out
+    code, out, err = call("train", "functionals", *options, "--out", tmp_path / "run", "--test", "bob", "--epochs", "1")
+    assert code == 0, err
+    assert (
+        "tested on 8 clips of the speaker bob; trained on" in out and "speaker from the pattern: anna, bob, cy" in out
+    )
+    code, out, _ = call("evaluate", tmp_path / "run")
+    assert code == 0 and "tested on 8 clips of the speaker bob; trained on" in out
+    code, out, _ = call("evaluate", tmp_path / "run", *options[:4], "--labels", "joy=happy", "--allow-seen", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["left_out"] == {"odd": 12} and told["split"] is None
+    assert "left out: 12 clips labelled odd, which it does not know" in told["held_out"]
+    assert "2 of the 3 test speakers are in the training, too" in told["held_out"]
+    assert call("train", "functionals", *options, "--out", tmp_path / "x", "--split", "given")[0] == 1
+    assert call("index", *options[:2], "--labels", "happy")[0] == 1
+
+
+def test_an_index_in_other_forms(call, recordings, tmp_path):
+    options = ("index", "folder", recordings, "--pattern", "{speaker}_{label}_*")
+    assert call(*options, "--to", "hf", "--out", tmp_path / "hf")[0] == 0 and (tmp_path / "hf/metadata.csv").is_file()
+    code, _, err = call(*options, "--to", "hf")
+    assert code == 1 and "--to needs --out" in err
+
+
+def test_nothing_that_can_be_used_is_exit_code_1(call, tmp_path):
+    for i in range(5):
+        (tmp_path / f"100{i + 1}_DFA_ANG_XX.wav").write_text("version https://git-lfs.github.com/spec/v1\n")
+    code, out, err = call("index", "cremad", tmp_path)
+    assert code == 1 and out == "" and "5 files are rejected" in err and "git lfs pull" in err

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serlib.splits import SPLIT_KINDS, folds, rows, split
+from serlib.splits import SPLIT_KINDS, folds, possible, rows, split
 from serlib.utils import SerlibError
 
 LABELS = ["angry", "happy", "sad"]
@@ -192,3 +192,11 @@ def test_a_recording_that_goes_by_two_names_breaks_no_promise(kind, column):
 def test_a_table_without_digests_can_be_split():
     table = split(table_of(2, 20).drop(columns="digest"), "random")
     assert set(table.role) == {"train", "validation", "test"}
+
+
+def test_splits_that_cannot_be_made_are_left_out_with_one_line(capsys):
+    clips = pd.DataFrame({"speech": [f"{n}.wav" for n in range(40)], "label": ["a", "b"] * 20, "speaker": "unknown"})
+    tables = possible(clips.assign(text="unknown", corpus="own"), ["random", "text", "speaker"])
+    assert list(tables) == ["random"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" (")[0] for line in lines] == ["left out: text", "left out: speaker"]

@@ -29,7 +29,7 @@
 # 5. say why copies in an archive make a test worthless, and keep them out.
 
 # %% [markdown]
-# On Google Colab this cell installs the packages that Colab lacks, and leaves all others as they are; anywhere else
+# On Google Colab this cell installs what Colab lacks, and leaves all others as they are; anywhere else
 # it does nothing. Clone or upload the repository to Colab first, and name its folder here.
 
 # %%
@@ -93,7 +93,7 @@ print(CORPORA[CORPUS].citation)
 
 # %% tags=["nbval-ignore-output"]
 for name in CORPORA:
-    print(f"{name:8}", "is here" if present(name) else "-")
+    print(f"{name:10}", "is here" if present(name) else "-")
 
 # %% [markdown]
 # ## The download

@@ -64,6 +64,9 @@ def scan(root, rejected, notes, reading):
     except SerlibError as error:
         if lists:
             raise SerlibError(tables.refusal(lists[0])) from error
+        others = sorted(path for path in root.glob("*") if path.suffix.lower() in (".csv", ".tsv"))
+        if others and not reading.pattern:
+            raise SerlibError(f"{error}; or name its table: {printable(others[0])}") from error
         raise
     if lists:
         notes.append(f"{lists[0].name} names no labels; the folders do")

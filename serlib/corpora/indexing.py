@@ -99,6 +99,7 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
         rows += _rows(entry(name), labels.wanted(clips), attrs, seen, keep=duplicates == "keep", show=show)
     labels.check()
     attrs["dropped"] = labels.dropped
+    attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in labels.dropped.items()]
     extras = {name: str for row in rows for name in row if name not in COLUMNS}
     table = pd.DataFrame(rows, columns=[*COLUMNS, *extras]).fillna(dict.fromkeys(extras, ""))
     table = table.astype({**COLUMNS, **extras})

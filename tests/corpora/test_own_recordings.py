@@ -101,6 +101,13 @@ def test_a_foreign_table_beside_label_folders(tmp_path):
     assert table.label.tolist() == ["happy", "sad"] and "metadata.csv names no labels" in table.attrs["notes"][-1]
 
 
+def test_a_table_of_another_name_is_offered(tmp_path):
+    tree(tmp_path, NAMES)
+    (tmp_path / "labels.csv").write_text("speech,label\n0.wav,sad\n")
+    with pytest.raises(SerlibError, match=r"names a label.*; or name its table: .*labels\.csv"):
+        corpora.index("folder", tmp_path)
+
+
 def test_what_was_understood_is_noted(tmp_path):
     names = [
         f"{s}/{e}/{p}/{i}.wav"
@@ -162,6 +169,7 @@ def test_labels_are_merged_and_dropped(tmp_path):
     names = ["joy/1.wav", "excited/2.wav", "other/3.wav", "sad/4.wav"]
     table = own(tmp_path, names, labels={"happy": "joy,excited"}, drop=("other",))
     assert sorted(table.label) == ["happy", "happy", "sad"] and table.attrs["dropped"] == {"other": 1}
+    assert table.attrs["notes"][-1] == "dropped: 1 clips labelled other"
     assert sorted(own(tmp_path, names, labels={"joy": ["happy"]}).label) == ["excited", "joy", "other", "sad"]
     for options in ({"labels": {"happy": ["zeal"]}}, {"drop": ["zeal"]}):
         with pytest.raises(
@@ -187,7 +195,14 @@ def test_patterns_are_for_own_recordings(tmp_path):
 
 def clips(**columns):
     n = 24
-    table = {"label": ["happy", "sad"] * (n // 2), "speaker": "unknown", "text": "unknown", "corpus": "folder"}
+    speech = [f"{i}.wav" for i in range(n)]
+    table = {
+        "speech": speech,
+        "label": ["happy", "sad"] * (n // 2),
+        "speaker": "unknown",
+        "text": "unknown",
+        "corpus": "folder",
+    }
     return pd.DataFrame({**table, **columns}, index=range(n))
 
 
