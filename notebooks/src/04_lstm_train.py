@@ -158,8 +158,8 @@ plots.show(plots.roles(table))
 
 # %% [markdown]
 # A [speaker-independent](../teaching/glossary.md#speaker-independent) split looks different: whole blocks are set
-# aside, because one speaker's clips are alike. (A split that a corpus cannot have, for want of speakers or texts, is left
-# out with a line.)
+# aside, because one speaker's clips are alike. (A split that a corpus cannot have, for want of speakers or texts, is
+# left out with a line.)
 
 # %%
 kinds = ["published", "random", "text", "speaker", "speaker+text"]
