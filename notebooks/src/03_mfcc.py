@@ -68,8 +68,7 @@ FEW = 13  # coefficients that speech recognisers used to keep
 # %%
 print(serlib.notice(CORPUS))
 index = serlib.index(CORPUS)
-label = LABEL if LABEL in set(index.label) else index.label.iloc[0]  # a corpus may do without it
-clip = index[index.label == label].iloc[CLIP]
+clip = index[index.label == LABEL].iloc[CLIP]
 y, _ = audio.load(clip.speech, rate_hz=RATE_HZ)
 print(f"speaker {clip.speaker}, {clip.text}, {clip.label}: {len(y)} samples, {len(y) / RATE_HZ:.2f} s")
 

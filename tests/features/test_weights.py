@@ -48,6 +48,29 @@ def test_a_file_as_openai_publishes_it(values, tmp_path):
         weights.find(str(tmp_path), (2,))
 
 
+def test_a_preset_as_keras_hub_saves_it(values, tmp_path):
+    import h5py
+
+    parts = {"conv1": "conv1d", "conv2": "conv1d_1"}
+    parts |= {f"layers.0.{ours}": f"whisper_encoder/{theirs}" for theirs, ours in weights._KERAS_HUB.items()}
+    with h5py.File(tmp_path / "model.weights.h5", "w") as file:
+        for name, value in values.items():
+            part, end = name.rsplit(".", 1)
+            if "self_attn." in name and end == "bias" and "out_proj" not in name:
+                value = value.reshape(2, 64)
+            elif "self_attn." in name and end == "weight":
+                value = value.reshape((2, 64, 128) if "out_proj" in name else (128, 2, 64))
+            file[f"layers/{parts[part]}/vars/{['weight', 'bias'].index(end)}"] = value
+        for number in "01":
+            file[f"layers/layer_normalization/vars/{number}"] = np.ones(128, np.float32)
+    found, width, blocks = weights.find(str(tmp_path), (1,))
+    assert (width, blocks) == (128, 1)
+    assert all(np.array_equal(found[name], values[name]) for name in SHAPES)
+    (tmp_path / "model.weights.h5").write_bytes(b"no weights")
+    with pytest.raises(SerlibError, match="holds no Whisper of KerasHub"):
+        weights.read(tmp_path)
+
+
 def test_files_that_are_no_encoder(tmp_path):
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "other.safetensors")
     with pytest.raises(SerlibError, match=r"other\.safetensors holds no encoder of Whisper"):
