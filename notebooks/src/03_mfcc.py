@@ -68,7 +68,8 @@ FEW = 13  # coefficients that speech recognisers used to keep
 # %%
 print(serlib.notice(CORPUS))
 index = serlib.index(CORPUS)
-clip = index[index.label == LABEL].iloc[CLIP]
+label = LABEL if LABEL in set(index.label) else index.label.iloc[0]
+clip = index[index.label == label].iloc[CLIP]
 y, _ = audio.load(clip.speech, rate_hz=RATE_HZ)
 print(f"speaker {clip.speaker}, {clip.text}, {clip.label}: {len(y)} samples, {len(y) / RATE_HZ:.2f} s")
 
