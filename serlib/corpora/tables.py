@@ -67,10 +67,10 @@ def find(root):
     -------
     list of Path
     """
-    if (root / "db.yaml").is_file():
+    if os.path.isfile(root / "db.yaml"):  # False for a folder that may not be read, which pathlib raises on
         return natsorted(path for path in root.glob("db.*") if path.suffix in (".csv", ".parquet"))
     for name in TABLES:
-        places = [root / name] if (root / name).is_file() else natsorted(root.glob(f"*/{name}"))
+        places = [root / name] if os.path.isfile(root / name) else natsorted(root.glob(f"*/{name}"))
         if places:
             return places
     return natsorted([*root.glob("*.parquet"), *root.glob("data/*.parquet")])
@@ -239,7 +239,10 @@ def _direct(speech, table):
     """The path that a row names."""
     if speech.lower().startswith("file://"):
         speech = unquote(urlsplit(speech).path)
-    return Path(os.path.normpath(table.parent / os.path.expanduser(speech)))
+    path = os.path.normpath(table.parent / os.path.expanduser(speech))
+    if "\\" in speech and not os.path.lexists(path):  # written on Windows
+        path = os.path.normpath(table.parent / speech.replace("\\", "/"))
+    return Path(path)
 
 
 def _locate(speech, table):
