@@ -122,7 +122,7 @@ display(widgets.players(augment.examples(*audio.load(clip.speech), seed=0)))
 # %%
 ours = serlib.RECIPES["committee"]
 for member in ours.members:
-    print(member.name, *member.build.told(), sep="\n  ")
+    print(member.name, *member.build.to_list(), sep="\n  ")
 print(*ours.members[0].augment[0].frames, sep="\n")
 
 # %% [markdown]
