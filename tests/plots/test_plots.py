@@ -154,14 +154,16 @@ def test_every_figure_is_whole_names_its_axes_and_describes_itself(gallery):
         assert page.x0 - 1 <= needed.x0 and needed.x1 <= page.x1 + 1, f"{name}: cut off at a side"
         assert page.y0 - 1 <= needed.y0 and needed.y1 <= page.y1 + 1, f"{name}: cut off above or below"
         assert figure.get_suptitle() or any(ax.get_title(loc="left") for ax in figure.axes), name
-        for ax in figure.axes:
+        measured = [ax for ax in figure.axes if ax.axison]  # a diagram has no axes to name
+        assert measured or name == "gates", name
+        for ax in measured:
             shared = ax.get_shared_x_axes().get_siblings(ax)
             assert any(other.get_xlabel() for other in shared) or ax.get_label() == "<colorbar>", name
-        assert any(ax.get_ylabel() for ax in figure.axes), name
+        assert any(ax.get_ylabel() for ax in measured) or not measured, name
         said = plots.alt(figure)
         assert len(said.split()) >= 8, name
         assert said.endswith("."), name
-        assert re.search(r"\d", said), f"{name}: the description holds no data"
+        assert not measured or re.search(r"\d", said), f"{name}: the description holds no data"
     assert set(single) | set(several) == set(plots.__all__) - NO_FIGURES | {"linear", "features of a voice"}
 
 
