@@ -21,7 +21,7 @@ from serlib.training.schedule import (
     should_stop,
 )
 
-LOSSES = st.lists(st.floats(0.1, 3, allow_nan=False), min_size=1, max_size=25)
+LOSSES = st.lists(st.floats(0.125, 3, allow_nan=False, width=32), min_size=1, max_size=25)  # Keras compares float32
 
 
 def history_of(losses):
