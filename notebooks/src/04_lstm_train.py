@@ -172,7 +172,8 @@ plots.show(plots.roles(tables.get("speaker", table)))
 # away everything; only `speaker+text` keeps both secret.
 
 # %%
-audits = {kind: serlib.audit(table) for kind, table in tables.items()}
+tables[SPLIT] = table  # the one that is trained on
+audits = {kind: serlib.audit(roles) for kind, roles in tables.items()}
 shared = pd.concat(audits, names=["split"]).query("roles == 'train and test'").reset_index("split")
 shared["met in training"] = shared["shared"].astype(str) + " of " + shared["of"].astype(str)
 met = shared.pivot(index="split", columns="what", values="met in training").loc[[*audits]]
@@ -263,8 +264,7 @@ run = serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
 print(f"{len(run.history)} epochs, kept: {run.info['kept_epoch']}")
 kept = run.info["metrics"]
 print(f"there: train {kept['accuracy']:.0%}, validation {kept['val_accuracy']:.0%}")
-floor = 0.5 if CORPUS in ("sample", "tess") else 1.2 / len(run.labels)  # elsewhere this recipe is a weak one
-assert CORPUS != "sample" or kept["val_accuracy"] > floor, "hardly better than guessing: something is broken"
+assert CORPUS != "sample" or kept["val_accuracy"] > 0.5, "hardly better than guessing: something is broken"
 
 # %% [markdown]
 # **Another computer, other digits.** Train on yours, and the figures differ from those of this page by some points,
