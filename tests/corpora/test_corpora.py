@@ -246,7 +246,7 @@ EMODB = dict(zip("WLEAFTN", ["angry", "boredom", "disgust", "fear", "happy", "sa
 
 
 @given(
-    st.sampled_from("IEO TIE IOM IWW TAI MTI IWL ITH DFA ITS TSI WSI".split()),
+    st.sampled_from(["IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI"]),
     st.sampled_from(sorted(CREMAD)),
     st.integers(1001, 1091),
 )
@@ -256,8 +256,8 @@ def test_cremad_round_trip(sentence, emotion, actor):
 
 
 @given(
-    st.sampled_from("03 08 09 10 11 12 13 14 15 16".split()),
-    st.sampled_from("a01 a02 a04 a05 a07 b01 b02 b03 b09 b10".split()),
+    st.sampled_from(["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]),
+    st.sampled_from(["a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10"]),
     st.sampled_from(sorted(EMODB)),
 )
 def test_emodb_round_trip(speaker, text, letter):
