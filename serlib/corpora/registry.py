@@ -7,19 +7,12 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from serlib.corpora import cremad, emodb, folder, nemo, published, ravdess, sample, savee, tables, tess
+from serlib.corpora import folder, published, sample, tables
 from serlib.corpora.corpus import printable, walk
 from serlib.utils import SerlibError, data_dir, home, one_line
 
 #: Name -> Corpus; own recordings last.
-CORPORA = {
-    corpus.name: corpus
-    for corpus in (
-        *(module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo)),
-        *published.ROWS,
-        folder.CORPUS,
-    )
-}
+CORPORA = {corpus.name: corpus for corpus in (sample.CORPUS, *published.ROWS, folder.CORPUS)}
 
 #: Where a Kaggle kernel mounts the data sets that were added to it.
 KAGGLE_INPUT = Path("/kaggle/input")
