@@ -168,9 +168,7 @@ class Gallery(ipywidgets.VBox):
         self.matrix.observe(self._list, "chosen")
         self.order.observe(self._list, "value")
         self.clips.observe(self._show, "value")
-        wrap = ipywidgets.Layout(
-            flex_flow="row wrap", align_items="flex-start", grid_gap="4px 24px"
-        )
+        wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="4px 24px")
         super().__init__(
             [
                 ipywidgets.HBox([self.matrix, ipywidgets.VBox([self.order, self.clips, self.answer])], layout=wrap),
