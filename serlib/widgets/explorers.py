@@ -62,6 +62,7 @@ class Explorer(Pictured, ipywidgets.VBox):
         super().__init__([part for menus, *rest in rows for part in (ipywidgets.HBox(list(menus.values())), *rest)])
 
     def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         scopes = [scope.static() for scope in self.scopes]
         figures = [figure for scope in scopes for figure in scope.figures]
         return Static("Explorer of clips", figures, [sound for scope in scopes for sound in scope.players])

@@ -180,6 +180,7 @@ class Gallery(Pictured, ipywidgets.VBox):
         )
 
     def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         clip = self.scope.static()
         return Static("Gallery of the answers", [plots.confusion(self._report), *clip.figures], clip.players)
 

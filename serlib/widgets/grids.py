@@ -103,6 +103,7 @@ class Grid(Pictured, anywidget.AnyWidget):
     playing = traitlets.Bool(False).tag(sync=True)
 
     def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         return Static(f"Grid: {self.shown['title']}", [still(self.shown)], [], page=table(self.shown))
 
 

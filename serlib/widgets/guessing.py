@@ -74,6 +74,7 @@ class Guessing(Pictured, ipywidgets.VBox):
         self.load()
 
     def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         clip = self.scope.static()
         question = f"<p>Which emotion is it? {', '.join(map(escape, self.labels))}</p>"
         return Static("A listening test, to be taken in a running notebook", clip.figures, [*clip.players, question])

@@ -117,6 +117,7 @@ class ClipMap(Pictured, ipywidgets.VBox):
         super().__init__([self.points, self.scope])
 
     def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         clip = self.scope.static()
         speakers = self._index.speaker if symbols_of(self._index) else None
         drawn = plots.embedding(self._places, self._index.label, speakers=speakers, **self._look)

@@ -135,6 +135,7 @@ class Bench(Pictured, ipywidgets.VBox):
         super().__init__([controls, self.picture, self.says, both])
 
     def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         drawn = plots.mfcc_bench(
             self._steps["levels_db"], self._steps["bands_db"], self._steps["mfcc"], self.spec, title=self._title
         )

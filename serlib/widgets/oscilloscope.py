@@ -82,6 +82,7 @@ class Scope(Pictured, anywidget.AnyWidget):
         self.at = [self.clip.get("number", 0), change.new]
 
     def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         y, rate_hz, overlay, options = self._shown
         sound = player(y, rate_hz, gain=options.get("gain", 1.0), name=self.clip["title"])._repr_html_()
         return Static(f"Scope: {self.clip['title']}", [still(y, rate_hz, overlay=overlay, **options)], [sound])
