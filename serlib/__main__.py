@@ -356,20 +356,31 @@ def predict(
 
 @app.command()
 def export(
-    run: Path,
+    run: Annotated[Path | None, typer.Argument(help="Default: the model that comes with serlib.")] = None,
     to: Annotated[str, typer.Option(help="onnx or litert.")] = "onnx",
-    out: Annotated[Path | None, typer.Option(help="The file; default: model.onnx or model.tflite in the run.")] = None,
+    takes: Annotated[
+        str | None, typer.Option(help="waveform or features; default: the waveform, where the features allow it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; default: model.onnx or model.tflite, in the run where one is named.")
+    ] = None,
+    check: Annotated[
+        list[Path] | None, typer.Option(help="Recordings, or a folder, to compare on; default: clips of the run.")
+    ] = None,
     as_json: Json = False,
 ):
-    """Write a run as one file that answers without serlib; it is compared with the run on its own clips."""
+    """Write a run as one file that answers without serlib; it is compared with the run on real clips."""
+    from serlib.recognizer import sound_files
     from serlib.training.exporting import export as write
-    from serlib.training.run import Run
+    from serlib.training.run import RELEASED, Run
 
-    written = write(Run.load(run), out, to=to)
-    on = f"{written.clips} of its clips" if written.clips else "its probes, for its clips are not here"
-    answer = {"file": shown(written.path), "to": to, "input_shape": list(written.input_shape), "clips": written.clips}
-    answer["difference"] = written.difference
-    line = f"{answer['file']}: differs from the run by {written.difference:.1e} at most, on {on}"
+    clips = sound_files(check) if check else None
+    written = write(Run.load(run or RELEASED), out, to=to, takes=takes, clips=clips)
+    on = f"{written.clips} clips" if written.clips else "its probes, for its clips are not here (--check FOLDER)"
+    answer = {"file": shown(written.path), "to": to, "takes": written.takes, "input_shape": list(written.input_shape)}
+    answer |= {"clips": written.clips, "difference": written.difference}
+    difference = f"differs from the run by {written.difference:.1e} at most, on {on}"
+    line = f"{answer['file']} takes the {written.takes}: {difference}"
     _tell(answer, as_json, line)
 
 

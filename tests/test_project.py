@@ -258,7 +258,7 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported():
 
     def needed(files):
         names = {name.split(".")[0] for path in files for name in imported(path)}
-        names -= {*sys.stdlib_module_names, "serlib", *(path.stem for path in files)}
+        names -= {*sys.stdlib_module_names, "serlib", "notebooks", *(path.stem for path in files)}
         return {normal(PYPI.get(name, name)) for name in names}
 
     used = needed(MODULES)

@@ -1,7 +1,7 @@
 """The corpora: what is known of each, where it is, how it is downloaded, and the index of its clips.
 
 `index("tess")` is the first step of everything; `CORPORA` says what each corpus should hold. To add a corpus, write
-a module with `parse(path)` and `CORPUS` (see `emodb.py`) and name it in `registry.py`.
+a table in `published.toml`.
 """
 
 import lazy_loader
@@ -10,12 +10,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "archives",
-        "cremad",
-        "emodb",
         "export",
         "folder",
         "kaggle",
-        "nemo",
         "published",
         "ravdess",
         "registry",

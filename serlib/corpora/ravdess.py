@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from serlib.corpora.corpus import Clip, Corpus, Deposit
+from serlib.corpora.corpus import Clip
 
 EMOTIONS = {
     "01": "neutral",
@@ -87,23 +87,3 @@ def names():
     """The names of all 1440 clips: neutral has no strong intensity."""
     parts = itertools.product(EMOTIONS, ("01", "02"), STATEMENTS, ("01", "02"), SPEAKERS)
     return ["-".join(("03", "01", *part)) for part in parts if part[:2] != (_NEUTRAL, _STRONG)]
-
-
-CORPUS = Corpus(
-    name="ravdess",
-    title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
-    homepage="https://doi.org/10.5281/zenodo.1188976",
-    licence="CC BY-NC-SA 4.0",
-    citation="S. R. Livingstone, F. A. Russo (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song "
-    "(RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391",
-    example="03-01-06-01-02-01-12.wav",
-    parse=parse,
-    refuse=refuse,
-    song=song,
-    kaggle="uwrfkaggler/ravdess-emotional-speech-audio",
-    zenodo=Deposit("10.5281/zenodo.1188976", "Audio_Speech_Actors_01-24.zip", "bc696df654c87fed845eb13823edef8a"),
-    speakers=SPEAKERS,
-    texts=len(STATEMENTS),
-    labels={label: 96 if label == "neutral" else 192 for label in EMOTIONS.values()},
-    names=names,
-)

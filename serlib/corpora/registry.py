@@ -7,25 +7,21 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from serlib.corpora import cremad, emodb, folder, nemo, published, ravdess, sample, savee, tables, tess
+from serlib.corpora import folder, published, sample, tables
 from serlib.corpora.corpus import printable, walk
 from serlib.utils import SerlibError, data_dir, home, one_line
 
 #: Name -> Corpus; own recordings last.
-CORPORA = {
-    corpus.name: corpus
-    for corpus in (
-        *(module.CORPUS for module in (sample, tess, ravdess, emodb, cremad, savee, nemo)),
-        *published.ROWS,
-        folder.CORPUS,
-    )
-}
+CORPORA = {corpus.name: corpus for corpus in (sample.CORPUS, *published.ROWS, folder.CORPUS)}
 
 #: Where a Kaggle kernel mounts the data sets that were added to it.
 KAGGLE_INPUT = Path("/kaggle/input")
 
 # A look whether a folder holds a corpus stops after so many entries: /kaggle/input may hold millions.
 _LOOK = 50_000
+
+#: Whether most files of a folder are named like known corpora is told from about so many of them.
+_FEW = 1000
 
 
 def entry(name):
@@ -168,6 +164,8 @@ def refuse_known(place):
     if not os.path.isdir(place) or tables.find(Path(place)):
         return
     files = list(walk(place, [], limit=_LOOK))
+    if not _mostly_known(files[:: len(files) // _FEW + 1]):
+        return
     holds = {}
     for name, corpus in CORPORA.items():
         if corpus.scan or corpus.synthetic:
@@ -185,6 +183,12 @@ def refuse_known(place):
         f"{printable(place)} holds {called}, whose file names say more than their folders; run: python -m serlib index "
         f'{words} - or say how own recordings are laid out, such as --pattern "{{label}}/*"'
     )
+
+
+def _mostly_known(files):
+    """Whether files may mostly be named like those of known corpora, a quick look at a few of them."""
+    corpora = [corpus for corpus in CORPORA.values() if not (corpus.scan or corpus.synthetic)]
+    return sum(any(_plainly(corpus, file) for corpus in corpora) for file in files) >= 0.7 * len(files)
 
 
 def _mend(corpus):

@@ -2,7 +2,7 @@
 
 import re
 
-from serlib.corpora.corpus import Clip, Corpus
+from serlib.corpora.corpus import Clip
 
 EMOTIONS = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "ps"}
 SPEAKERS = ("DC", "JE", "JK", "KL")
@@ -55,21 +55,3 @@ def names():
     """The names of all 480 clips."""
     texts = [f"{letters}{n:02d}" for letters in EMOTIONS for n in range(1, _sentences(letters) + 1)]
     return [f"{speaker}_{text}" for speaker in SPEAKERS for text in texts]
-
-
-CORPUS = Corpus(
-    name="savee",
-    title="Surrey Audio-Visual Expressed Emotion (SAVEE) database",
-    homepage="http://kahlan.eps.surrey.ac.uk/savee/",
-    licence="research use only, on registration",
-    citation="P. Jackson, S. Haq (2014). Surrey Audio-Visual Expressed Emotion (SAVEE) database. University of Surrey.",
-    example="DC_a01.wav",
-    parse=parse,
-    kaggle="ejlok1/surrey-audiovisual-expressed-emotion-savee",
-    speakers=SPEAKERS,
-    texts=6 * 15 + 30,
-    labels={label: len(SPEAKERS) * _sentences(letters) for letters, label in EMOTIONS.items()},
-    names=names,
-    caveat="Three sentences are common to all emotions and the neutral voice repeats sentences of the others, which "
-    "the file names do not tell: a split by text shares some sentences between its roles.",
-)

@@ -2,7 +2,7 @@
 
 import re
 
-from serlib.corpora.corpus import Clip, Corpus
+from serlib.corpora.corpus import Clip
 from serlib.corpora.words import normal_label
 
 #: The target words (Northwestern University Auditory Test No. 6), one of them in each clip.
@@ -72,20 +72,3 @@ def parse(path):
 def names():
     """The names of all 2800 clips."""
     return [f"{speaker}_{word}_{label}" for speaker in SPEAKERS for label in EMOTIONS for word in WORDS]
-
-
-CORPUS = Corpus(
-    name="tess",
-    title="Toronto Emotional Speech Set (TESS)",
-    homepage="https://doi.org/10.5683/SP2/E8H2MF",
-    licence="CC BY-NC-ND 4.0",
-    citation="M. K. Pichora-Fuller, K. Dupuis (2020). Toronto emotional speech set (TESS). Borealis. "
-    "https://doi.org/10.5683/SP2/E8H2MF",
-    example="OAF_back_angry.wav",
-    parse=parse,
-    kaggle="ejlok1/toronto-emotional-speech-set-tess",
-    speakers=SPEAKERS,
-    texts=len(WORDS),
-    labels=dict.fromkeys(EMOTIONS, len(SPEAKERS) * len(WORDS)),
-    names=names,
-)

@@ -6,6 +6,7 @@ speaker who is tested, though no labels: every table that shows such a figure sa
 
 import numpy as np
 
+from serlib.features.normalisation import clips_of
 from serlib.utils import UNKNOWN, SerlibError
 
 #: No answer is more certain than this that a label is wrong.
@@ -59,12 +60,12 @@ def match(probabilities, who, shares):
     probabilities = np.asarray(probabilities)
     who = np.asarray(who).astype(str)
     matched = np.array(probabilities, dtype=np.float64)
-    for name in np.unique(who):
+    for name, clips in clips_of(who).items():
         if name.rpartition("/")[2] == UNKNOWN:
             raise SerlibError("It is not known who speaks, so no answers can be matched by speaker; name the speakers.")
-        answers = probabilities[who == name]
+        answers = probabilities[clips]
         if len(answers) >= len(shares):
-            matched[who == name] = add_offsets(answers, offsets(answers, shares))
+            matched[clips] = add_offsets(answers, offsets(answers, shares))
     return matched
 
 

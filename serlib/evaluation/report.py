@@ -255,7 +255,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     # normalisation may not choose clips by their labels.
     values, _ = normalisation.inputs(clips, run.spec, run.normalise, jobs=jobs, show=show)
     answered = np.full(len(clips), True) if match and not own else scored
-    answers = run.probabilities(values[answered], calibrated=False)
+    answers = run.probabilities(values.select(answered), calibrated=False)
     calibrated = calibration.tempered(answers, run.temperature)
     speakers = group_keys(clips[answered], "speaker")
     if match:

@@ -190,7 +190,7 @@ class Recipe:
         n_labels : int
         shape : tuple
             Of the features of one clip; the number of frames may be None.
-        examples : np.ndarray [shape=(clips, ...)], optional
+        examples : np.ndarray [shape=(clips, ...)] or tuple of them, optional
             Features of the training role, which the z-score layer adapts to (needed only with `normalise="training"`).
 
         Returns
