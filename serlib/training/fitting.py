@@ -217,10 +217,11 @@ def _solve(training, *, after_epoch, jobs, show):
     examples = _examples(training, jobs=jobs, show=show)
     import_tensorflow()
     began = time.perf_counter()
-    model = recipe.solve(examples.x, examples.y, shares(rows(training.table, "train")))
+    x = examples.x[:]
+    model = recipe.solve(x, examples.y, shares(rows(training.table, "train")))
     seconds = round(time.perf_counter() - began, 3)
     model.make_test_function()
-    metrics = _pass(model, model.test_function, recipe.batch_size, examples.x, examples.y)
+    metrics = _pass(model, model.test_function, recipe.batch_size, _pieces(x, examples.y, recipe.batch_size))
     metrics |= _validate(model, recipe.batch_size, examples)
     history = [{"epoch": 1, **metrics, "seconds": seconds}]
     with atomic_path(training.folder / "history.csv") as path:
