@@ -259,6 +259,9 @@ def train(
     seed: int = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     features: Annotated[str | None, typer.Option(help="Features instead of the recipe's, by name.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or mixed_bfloat16: quicker where the processor or GPU knows it.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands there.")] = False,
     jobs: Jobs = None,
@@ -271,7 +274,7 @@ def train(
     from serlib.splits import split as give_roles
     from serlib.training.fitting import fit
 
-    recipe = get(recipe, features=features)  # a wrong name should not wait for the index
+    recipe = get(recipe, features=features, precision=precision)  # a wrong name should not wait for the index
     theirs = split == recipe.split  # split as its authors did, the shares are theirs
     shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if theirs else {}
     table = give_roles(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
@@ -314,14 +317,15 @@ def predict(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file, row by row; resumes.")] = None,
     channels: Annotated[str, typer.Option(help="average, or split: a row for each channel (with --out).")] = "average",
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
     from serlib.recognizer import Recognizer, sound_files, write_answers
     from serlib.training.run import FILES, RELEASED
 
-    if (timeline and out) or (channels != "average" and not out):
-        raise typer.BadParameter("--out takes no --timeline, and --channels split needs --out")
+    if (timeline and out) or ((scheduler or channels != "average") and not out):
+        raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
     run = RELEASED
     is_run = any((file[0] / name).is_file() for name in FILES)
     if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
@@ -330,7 +334,8 @@ def predict(
         raise typer.BadParameter("name the files to listen to after the run")
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
     if out:
-        counts = write_answers(recognizer, file, out, channels=channels)
+        with cluster(scheduler):
+            counts = write_answers(recognizer, file, out, channels=channels)
         line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
         _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
         raise typer.Exit(1 if counts["failed"] else 0)

@@ -157,6 +157,26 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
+def test_mixed_precision_trains_and_keeps_a_model_in_single_precision(frames_recipe, tone_table, tmp_path):
+    import keras
+
+    before = keras.config.dtype_policy().name
+    recipe = replace(frames_recipe, precision="mixed_bfloat16")
+    begun = recipe.model(7, shape=(None, 16), examples=np.ones((2, 5, 16), np.float32))
+    kinds = {layer.name: layer.compute_dtype for layer in begun.layers}
+    assert kinds["z_score"] == kinds["probabilities"] == "float32" and "bfloat16" in kinds.values()
+    assert {str(weight.dtype) for weight in begun.get_weights()} == {"float32"}
+    assert keras.config.dtype_policy().name == before
+    mixed, single = (
+        fitting.fit(recipe, tone_table, out=tmp_path / recipe.precision, epochs=8) for recipe in (recipe, frames_recipe)
+    )
+    assert {layer.compute_dtype for layer in mixed.model.layers} == {"float32"}
+    assert mixed.history.loss.iloc[-1] < 0.8 * mixed.history.loss[0]
+    assert mixed.history.loss.tolist() == pytest.approx(single.history.loss.tolist(), rel=0.05)
+    assert mixed.history.loss.tolist() != single.history.loss.tolist()
+    assert mixed.info["recipe"]["precision"] == "mixed_bfloat16" and "precision" not in single.info["recipe"]
+
+
 def test_features_larger_than_memory_train_the_same_model(frames_recipe, tone_table, tmp_path, monkeypatch):
     """Read piece by piece they give the weights that they give at once: the order is the same, nothing is mixed."""
     runs = []
