@@ -18,7 +18,7 @@ MOST_STEPS = 1000
 SMALLEST_STEP = 1e-4
 
 
-def match(probabilities, who, shares):
+def match(probabilities, speakers, shares):
     """Give each speaker's answers the emotions in the shares that they had in training, label by label [1]_.
 
     A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label gets an
@@ -27,7 +27,7 @@ def match(probabilities, who, shares):
     Parameters
     ----------
     probabilities : np.ndarray [shape=(clips, labels)]
-    who : sequence of str [shape=(clips,)]
+    speakers : sequence of str [shape=(clips,)]
         The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
         always sad would come out as everything. Answers to a speaker of fewer clips than labels stay as they are.
     shares : np.ndarray [shape=(labels,)]
@@ -57,14 +57,14 @@ def match(probabilities, who, shares):
     Taught in notebooks/07_generalize.
     """
     probabilities = np.asarray(probabilities)
-    who = np.asarray(who).astype(str)
+    speakers = np.asarray(speakers).astype(str)
     matched = np.array(probabilities, dtype=np.float64)
-    for name in np.unique(who):
+    for name in np.unique(speakers):
         if name.rpartition("/")[2] == UNKNOWN:
             raise SerlibError("It is not known who speaks, so no answers can be matched by speaker; name the speakers.")
-        answers = probabilities[who == name]
+        answers = probabilities[speakers == name]
         if len(answers) >= len(shares):
-            matched[who == name] = add_offsets(answers, offsets(answers, shares))
+            matched[speakers == name] = add_offsets(answers, offsets(answers, shares))
     return matched
 
 

@@ -55,10 +55,10 @@ def z_score(values, mean, scale):
     -------
     np.ndarray, float32, of the same shape
     """
-    scored = ((values - mean) / scale).astype(np.float32)
-    if scored.ndim == 3:
-        scored[~values.any(axis=-1)] = 0
-    return scored
+    z_scores = ((values - mean) / scale).astype(np.float32)
+    if z_scores.ndim == 3:
+        z_scores[~values.any(axis=-1)] = 0
+    return z_scores
 
 
 def voices(values, table):
@@ -75,8 +75,8 @@ def voices(values, table):
     -------
     dict of "corpus/speaker" -> (mean, scale)
     """
-    who = who_speaks(table)
-    return {name: statistics(np.asarray(values[who == name])) for name in dict.fromkeys(who)}
+    speakers = who_speaks(table)
+    return {name: statistics(np.asarray(values[speakers == name])) for name in dict.fromkeys(speakers)}
 
 
 def by_speaker(values, table, statistics_of):
@@ -95,10 +95,10 @@ def by_speaker(values, table, statistics_of):
     -------
     np.ndarray, float32, of the shape of `values`
     """
-    who = who_speaks(table)
+    speakers = who_speaks(table)
     out = np.empty(values.shape, np.float32)
-    for name in dict.fromkeys(who):
-        out[who == name] = z_score(np.asarray(values[who == name]), *statistics_of[name])
+    for name in dict.fromkeys(speakers):
+        out[speakers == name] = z_score(np.asarray(values[speakers == name]), *statistics_of[name])
     return out
 
 

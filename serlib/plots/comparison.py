@@ -44,15 +44,15 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     order = list(table[table["split"] == splits[-1]].sort_values(metric, kind="stable")["recipe"])
     order = [name for name in dict.fromkeys(table["recipe"]) if name not in order] + order
     rows = table.set_index(["recipe", "split"])
-    marked = starred(table.drop_duplicates("recipe").set_index("recipe"))
+    is_marked = starred(table.drop_duplicates("recipe").set_index("recipe"))
     ax, out = canvas(ax, size=(11, 2.3 + (0.24 + 0.14 * len(splits)) * len(order)))
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(splits)))
     step = 0.72 / len(splits)
     for n, (split, shade) in enumerate(zip(splits, shades, strict=True)):
-        there = [(y, rows.loc[(name, split)]) for y, name in enumerate(order) if (name, split) in rows.index]
-        y = np.array([y for y, _ in there]) + 0.36 - step * (n + 0.5)
+        entries = [(y, rows.loc[(name, split)]) for y, name in enumerate(order) if (name, split) in rows.index]
+        y = np.array([y for y, _ in entries]) + 0.36 - step * (n + 0.5)
         value, low, high = (
-            np.array([100 * row[name] for _, row in there]) for name in (metric, f"{metric}_low", f"{metric}_high")
+            np.array([100 * row[name] for _, row in entries]) for name in (metric, f"{metric}_low", f"{metric}_high")
         )
         ax.errorbar(
             value,
@@ -65,7 +65,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
             linewidth=2,
             label=split,
         )
-        reported = np.array([100 * row["reported"] for _, row in there], dtype=float)
+        reported = np.array([100 * row["reported"] for _, row in entries], dtype=float)
         is_reported = ~np.isnan(reported) & (metric == "accuracy")
         ax.plot(reported[is_reported], y[is_reported], "|", **REPORTED)
     if metric == "accuracy" and table["reported"].notna().any():
@@ -74,19 +74,19 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
         ax.axhline(y + 0.5, color="#dddddd", linewidth=1)
     chance = 100 / table["classes"].max()
     ax.axvline(chance, color=FAINT, linestyle=":", linewidth=1.8, label="guessing")
-    ax.set_yticks(range(len(order)), [name + MARK * bool(marked[name]) for name in order])
+    ax.set_yticks(range(len(order)), [name + MARK * bool(is_marked[name]) for name in order])
     ax.tick_params(axis="y", length=0)
     ax.set(ylim=(-0.5, len(order) - 0.5), xlim=(0, 102), xticks=range(0, 101, 20))
     corpora = sorted({name for names in table["corpora"] for name in names.split("+")})
     ax.set(title=honest(title, corpora), xlabel=f"{METRICS[metric]} (%), 95 % interval", ylabel="Recipe")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-    if marked.any():
+    if is_marked.any():
         ax.set_xlabel(f"{ax.get_xlabel()}\n{MARKED}")
     sentences = []
     for split in splits:
-        there = [name for name in reversed(order) if (name, split) in rows.index]
+        entries = [name for name in reversed(order) if (name, split) in rows.index]
         sentences.append(
-            f"{split}: " + listed((name, f"{100 * rows.loc[(name, split)][metric]:.0f} %") for name in there)
+            f"{split}: " + listed((name, f"{100 * rows.loc[(name, split)][metric]:.0f} %") for name in entries)
         )
     text = f"{METRICS[metric]} of {len(order)} recipes with 95 % intervals by split; {'; '.join(sentences)}."
     return described(out, text)

@@ -50,7 +50,8 @@ def features(rows, spec, *, title="Features over time"):
     figure.get_layout_engine().set(h_pad=0.04)
     time_s = np.arange(len(rows)) * hop_s
     for ax, kind, line in zip(grid[:, 0], spec.kinds, flat, strict=True):
-        values, (name, colours) = rows[:, kinds == kind], LOOKS[kind]
+        values = rows[:, kinds == kind]
+        name, colours = LOOKS[kind]
         if line:
             ax.plot(time_s, values, "." if kind == "f0" else "-", color=MAIN)
             ax.set_ylim(0 if kind not in ("f0", "pitch") else None, None)

@@ -265,10 +265,10 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     Taught in notebooks/05_evaluate.
     """
     table = evaluation.abstaining(report).dropna()
-    marked = evaluation.abstaining(report, thresholds=marks).dropna()
+    points = evaluation.abstaining(report, thresholds=marks).dropna()
     ax, out = canvas(ax, size=(8.5, 4.8))
     ax.plot(100 * table["coverage"], 100 * table["accuracy"], color=MAIN)
-    for row, mark in zip(marked.itertuples(), itertools.cycle("os^Dv")):  # in a legend: the marks may lie close
+    for row, mark in zip(points.itertuples(), itertools.cycle("os^Dv")):  # in a legend: the marks may lie close
         at = 100 * row.coverage, 100 * row.accuracy
         ax.plot(
             *at, mark, color=SECOND, markersize=9, label=f"≥ {100 * row.threshold:.0f} % sure: {at[0]:.0f} % answered"
@@ -278,22 +278,22 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     ax.set(xlim=(0, 102), ylim=(max(0, floor - 8), 103))
     ax.set_yticks([tick for tick in ax.get_yticks() if max(0, floor - 8) <= tick <= 100])
     ax.grid()
-    if len(marked):
+    if len(points):
         ax.legend(loc="lower left")
     text = listed(
         (f"at {r.threshold:.0%} confidence", f"{r.coverage:.0%} answered and {r.accuracy:.0%} right")
-        for r in marked.itertuples()
+        for r in points.itertuples()
     )
     return described(out, f"Accuracy against coverage: all answered, {100 * report.accuracy:.0f} % right; {text}.")
 
 
-def _named(reports):
+def _by_split(reports):
     """Reports by their splits; a second one of the same split is numbered."""
-    named = {}
+    by_split = {}
     for report in reports:
-        n = 1 + sum(report.split == other.split for other in named.values())
-        named[str(report.split) if n == 1 else f"{report.split} ({n})"] = report
-    return named
+        n = 1 + sum(report.split == other.split for other in by_split.values())
+        by_split[str(report.split) if n == 1 else f"{report.split} ({n})"] = report
+    return by_split
 
 
 @drawn
@@ -321,12 +321,12 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
     if isinstance(results, pd.DataFrame):
         table = results[["name", "value", "low", "high"]].reset_index(drop=True)
     else:
-        named = results if isinstance(results, dict) else _named(results)
-        rows = [(f"{name} *" if r.note else name, getattr(r, metric), *r.ci95[metric]) for name, r in named.items()]
+        by_name = results if isinstance(results, dict) else _by_split(results)
+        rows = [(f"{name} *" if r.note else name, getattr(r, metric), *r.ci95[metric]) for name, r in by_name.items()]
         table = pd.DataFrame(rows, columns=["name", "value", "low", "high"])
-        corpora = {corpus for r in named.values() for corpus in r.corpora}
-        chance = next(iter(named.values()))
-        notes = ["* " + note.replace(": ", ":\n") for note in sorted({r.note for r in named.values()} - {""})]
+        corpora = {corpus for r in by_name.values() for corpus in r.corpora}
+        chance = next(iter(by_name.values()))
+        notes = ["* " + note.replace(": ", ":\n") for note in sorted({r.note for r in by_name.values()} - {""})]
     ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(table)), 5))
     value, low, high = (100 * table[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
     shades = matplotlib.colormaps["viridis"](np.linspace(0.2, 0.8, len(table)))

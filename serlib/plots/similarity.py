@@ -25,7 +25,8 @@ def likeness(cosines, *, one, other, corpora=(), title="How alike are two voices
 
     Taught in notebooks/07_generalize.
     """
-    values, (rows, columns) = cosines.to_numpy(), cosines.shape
+    values = cosines.to_numpy()
+    rows, columns = cosines.shape
     ax, out = canvas(ax, size=(3.6 + 0.88 * columns, 2.0 + 0.62 * rows))
     image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, origin="upper", aspect="auto")
     nearest = values.argmax(axis=1)
@@ -41,8 +42,8 @@ def likeness(cosines, *, one, other, corpora=(), title="How alike are two voices
     ax.spines[:].set_visible(False)
     ax.figure.colorbar(image, ax=ax, label="Cosine", pad=0.02)
     ax.set(title=honest(title, corpora), xlabel=f"Emotion of {other}", ylabel=f"Emotion of {one}")
-    told = listed(
+    nearest_pairs = listed(
         (f"{label} to {cosines.columns[j]}", f"{values[i, j]:.2f}")
         for i, (label, j) in enumerate(zip(cosines.index, nearest, strict=True))
     )
-    return described(out, f"Cosines between the emotions of {one} (rows) and of {other}; nearest are {told}.")
+    return described(out, f"Cosines between the emotions of {one} (rows) and of {other}; nearest are {nearest_pairs}.")

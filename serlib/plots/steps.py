@@ -198,11 +198,12 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     ax.margins(x=0.01)
     if also:
         ax.legend(loc="upper right")
-    rest = "; ".join(f"{name} misses it by {np.sqrt(np.mean((mel_db - v) ** 2)):.1f} dB" for name, v in also.items())
+    errors_db = {name: np.sqrt(np.mean((mel_db - values) ** 2)) for name, values in also.items()}
+    errors = "; ".join(f"{name} misses it by {error:.1f} dB" for name, error in errors_db.items())
     return described(
         out,
         f"Level in {len(mel_db)} mel bands, from {mel_db.min():.0f} to {mel_db.max():.0f} dB, strongest in band "
-        f"{mel_db.argmax()}{f'; {rest} on average' if rest else ''}.",
+        f"{mel_db.argmax()}{f'; {errors} on average' if errors else ''}.",
     )
 
 
@@ -264,7 +265,8 @@ def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame",
     Taught in notebooks/03_mfcc.
     """
     ax, out = canvas(ax, size=(10, 4))
-    values, x = np.asarray(values)[first:], np.arange(first, len(values))
+    x = np.arange(first, len(values))
+    values = np.asarray(values)[first:]
     ax.axhline(0, color=FAINT, linewidth=1)
     ax.vlines(x, 0, values, color=MAIN, linewidth=3)
     ax.plot(x, values, "o", color=MAIN, markersize=7)
