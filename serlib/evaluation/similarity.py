@@ -7,7 +7,7 @@ from serlib.features.normalisation import by_speaker, voices, who_speaks
 from serlib.utils import SerlibError, ordered_labels
 
 
-def likeness(values, table, one, other):
+def emotion_similarity(values, table, one, other):
     """How alike the emotions of one voice are to those of another.
 
     Features are z-scored by speaker, so that 0 is the speaker's usual way of speaking. Each emotion is then a direction
@@ -37,14 +37,14 @@ def likeness(values, table, one, other):
     Examples
     --------
     >>> table = pd.DataFrame({"corpus": "tess", "speaker": ["OAF", "OAF", "YAF", "YAF"], "label": ["sad", "angry"] * 2})
-    >>> likeness(np.array([[1.0], [5.0], [30.0], [20.0]]), table, "tess/OAF", "tess/YAF").loc["sad"].to_dict()
+    >>> emotion_similarity(np.array([[1.0], [5.0], [30.0], [20.0]]), table, "tess/OAF", "tess/YAF").loc["sad"].to_dict()
     {'angry': 1.0, 'sad': -1.0}
 
     Taught in notebooks/07_generalize.
     """
     values = np.asarray(values)
     if values.ndim != 2:
-        raise SerlibError(f"values have the shape {values.shape}; likeness needs one row of numbers a clip")
+        raise SerlibError(f"values have the shape {values.shape}; emotion_similarity needs one row of numbers a clip")
     z_scores = by_speaker(values, table, voices(values, table))
     speakers = who_speaks(table)
     rows, columns = (_directions(z_scores, table, speakers, names) for names in (one, other))

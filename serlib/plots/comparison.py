@@ -1,10 +1,11 @@
-"""The figure of a comparison: every recipe under every split."""
+"""Figures that compare: recipes under every split, and the emotions of two voices."""
 
 import matplotlib
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from serlib.experiments.comparison import MARK, MARKED, starred
-from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, listed
+from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, ink, listed, name_cells
 from serlib.utils import SerlibError
 
 #: One shape a split, so that the figure can be read without its colours.
@@ -90,3 +91,42 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
         )
     text = f"{METRICS[metric]} of {len(order)} recipes with 95 % intervals by split; {'; '.join(sentences)}."
     return described(out, text)
+
+
+@drawn
+def similarity(cosines, *, one, other, corpora=(), title="How alike are two voices?", ax=None):
+    """Cosines between the emotions of two voices: red is alike, blue is opposite; a frame marks each row's largest.
+
+    Parameters
+    ----------
+    cosines : pd.DataFrame
+        From `serlib.evaluation.similarity.emotion_similarity`.
+    one, other : str
+        What rows and columns are called.
+    corpora : sequence of str
+        That the clips come from.
+
+    Returns
+    -------
+    Figure, or Axes where `ax` is given.
+
+    Taught in notebooks/07_generalize.
+    """
+    values = cosines.to_numpy()
+    rows, columns = cosines.shape
+    ax, out = canvas(ax, size=(3.6 + 0.88 * columns, 2.0 + 0.62 * rows))
+    image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, origin="upper", aspect="auto")
+    nearest = values.argmax(axis=1)
+    for i, j in np.ndindex(rows, columns):
+        text = f"{values[i, j].round(2) + 0:.2f}".replace("-", "\N{MINUS SIGN}")  # + 0: no -0.00
+        shade = ink(image.cmap(image.norm(values[i, j])))
+        ax.text(j, i, text, ha="center", va="center", color=shade, fontweight="bold" if j == nearest[i] else None)
+    for i, j in enumerate(nearest):
+        ax.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, edgecolor="black", linewidth=2))
+    name_cells(ax, image, cosines.index, cosines.columns, label="Cosine")
+    ax.set(title=honest(title, corpora), xlabel=f"Emotion of {other}", ylabel=f"Emotion of {one}")
+    nearest_pairs = listed(
+        (f"{label} to {cosines.columns[j]}", f"{values[i, j]:.2f}")
+        for i, (label, j) in enumerate(zip(cosines.index, nearest, strict=True))
+    )
+    return described(out, f"Cosines between the emotions of {one} (rows) and of {other}; nearest are {nearest_pairs}.")
