@@ -567,7 +567,7 @@ def test_occlusion(tone):
 def test_the_colours_of_occlusion_are_those_of_the_scope():
     from serlib.widgets.drawing import DROVE
 
-    ours = plots.results.FOR, plots.attribution.AGAINST
+    ours = plots.results.FOR, plots.results.AGAINST
     assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in ours] == list(DROVE.values())
 
 
