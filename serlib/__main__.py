@@ -260,6 +260,9 @@ def train(
     seed: int = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     features: Annotated[str | None, typer.Option(help="Features instead of the recipe's, by name.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or mixed_bfloat16: quicker where the processor or GPU knows it.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands there.")] = False,
     jobs: Jobs = None,
@@ -272,7 +275,7 @@ def train(
     from serlib.splits import split as give_roles
     from serlib.training.fitting import fit
 
-    recipe = get(recipe, features=features)  # a wrong name should not wait for the index
+    recipe = get(recipe, features=features, precision=precision)  # a wrong name should not wait for the index
     as_authors = split == recipe.split  # split as its authors did, the shares are theirs
     shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if as_authors else {}
     table = give_roles(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
@@ -315,14 +318,15 @@ def predict(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file, row by row; resumes.")] = None,
     channels: Annotated[str, typer.Option(help="average, or split: a row for each channel (with --out).")] = "average",
+    scheduler: Scheduler = None,
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
     from serlib.recognizer import Recognizer, sound_files, write_answers
     from serlib.training.run import FILES, RELEASED
 
-    if (timeline and out) or (channels != "average" and not out):
-        raise typer.BadParameter("--out takes no --timeline, and --channels split needs --out")
+    if (timeline and out) or ((scheduler or channels != "average") and not out):
+        raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
     run = RELEASED
     is_run = any((file[0] / name).is_file() for name in FILES)
     if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
@@ -331,7 +335,8 @@ def predict(
         raise typer.BadParameter("name the files to listen to after the run")
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
     if out:
-        counts = write_answers(recognizer, file, out, channels=channels)
+        with cluster(scheduler):
+            counts = write_answers(recognizer, file, out, channels=channels)
         line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
         _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
         raise typer.Exit(1 if counts["failed"] else 0)
@@ -357,25 +362,37 @@ def predict(
 
 @app.command()
 def export(
-    run: Path,
+    run: Annotated[Path | None, typer.Argument(help="Default: the model that comes with serlib.")] = None,
     to: Annotated[str, typer.Option(help="onnx or litert.")] = "onnx",
-    out: Annotated[Path | None, typer.Option(help="The file; default: model.onnx or model.tflite in the run.")] = None,
+    takes: Annotated[
+        str | None, typer.Option(help="waveform or features; default: the waveform, where the features allow it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; default: model.onnx or model.tflite, in the run where one is named.")
+    ] = None,
+    check: Annotated[
+        list[Path] | None, typer.Option(help="Recordings, or a folder, to compare on; default: clips of the run.")
+    ] = None,
     as_json: Json = False,
 ):
-    """Write a run as one file that answers without serlib; it is compared with the run on its own clips."""
+    """Write a run as one file that answers without serlib; it is compared with the run on real clips."""
+    from serlib.recognizer import sound_files
     from serlib.training.exporting import export as write
-    from serlib.training.run import Run
+    from serlib.training.run import RELEASED, Run
 
-    exported = write(Run.load(run), out, to=to)
-    on = f"{exported.clips} of its clips" if exported.clips else "its probes, for its clips are not here"
+    clips = sound_files(check) if check else None
+    exported = write(Run.load(run or RELEASED), out, to=to, takes=takes, clips=clips)
+    on = f"{exported.clips} clips" if exported.clips else "its probes, for its clips are not here (--check FOLDER)"
     result = {
         "file": shown(exported.path),
         "to": to,
+        "takes": exported.takes,
         "input_shape": list(exported.input_shape),
         "clips": exported.clips,
         "difference": exported.difference,
     }
-    line = f"{result['file']}: differs from the run by {exported.difference:.1e} at most, on {on}"
+    difference = f"differs from the run by {exported.difference:.1e} at most, on {on}"
+    line = f"{result['file']} takes the {exported.takes}: {difference}"
     _tell(result, as_json, line)
 
 

@@ -1,6 +1,7 @@
 """Wave in, probabilities out: use a trained run on files, arrays and long recordings."""
 
 import csv
+import functools
 import hashlib
 import os
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from serlib.evaluation import matching
 from serlib.features import normalisation
 from serlib.training import calibration, novelty
 from serlib.training.run import RELEASED, Run, example
-from serlib.utils import FORMULA, SerlibError, atomic_path, disk_fault, import_tensorflow, progress, shown
+from serlib.utils import FORMULA, SerlibError, atomic_path, disk_fault, import_tensorflow, on_cluster, progress, shown
 
 #: What is answered where the model abstains.
 UNSURE = "unsure"
@@ -228,6 +229,7 @@ class Recognizer:
     def _know(self, speaker):
         """Take from the speaker's recordings what features or answers are normalised by."""
         paths = [speaker] if isinstance(speaker, str | Path) else [*speaker] if speaker is not None else []
+        self.speaker = paths
         by_features = self.run.normalise == "speaker"
         if by_features and not paths:
             raise SerlibError(
@@ -299,6 +301,10 @@ def sound_files(sounds):
     return files
 
 
+#: Files that a worker of a cluster answers at once, and how many times that are handed out at once.
+CHUNK = 16
+BATCH = 64
+
 #: Columns of `write_answers`, around one for each label.
 BEFORE_LABELS = ("file", "channel", "label", "confidence", "seconds")
 AFTER_LABELS = ("reason", "note", "error", "model")
@@ -306,6 +312,9 @@ AFTER_LABELS = ("reason", "note", "error", "model")
 
 def write_answers(recognizer, sounds, out, *, channels="average", show=None):
     """Answer for many files into a CSV table that grows row by row; a second call goes on where it stopped.
+
+    Inside `serlib.utils.cluster(address)` the workers of a cluster answer; they must see the sounds, the run and the
+    recordings of the speaker under the same paths.
 
     Parameters
     ----------
@@ -345,8 +354,9 @@ def write_answers(recognizer, sounds, out, *, channels="average", show=None):
         with open(out, "a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, heading)
             todo = [path for path in files if _cell(path) not in files_done]
-            for path in progress(todo, desc="predict", unit="file", show=show):
-                answers = _file_rows(recognizer, path, channels)
+            for answers in progress(
+                _rows_of_files(recognizer, todo, channels), total=len(todo), desc="predict", unit="file", show=show
+            ):
                 writer.writerows(
                     {**row, "model": model} for row in answers
                 )  # a file's rows come together, or not at all
@@ -356,6 +366,42 @@ def write_answers(recognizer, sounds, out, *, channels="average", show=None):
     except OSError as error:
         raise disk_fault(error, out) from error
     return counts
+
+
+def _rows_of_files(recognizer, paths, channels):
+    """The rows of each file, in order; by the workers of a cluster where there is one."""
+    if not on_cluster():
+        for path in paths:
+            yield _file_rows(recognizer, path, channels)
+        return
+    import joblib
+
+    folder = recognizer.run.folder.resolve()
+    settings = (str(folder), recognizer.threshold, tuple(map(os.path.abspath, recognizer.speaker)), channels)
+    chunks = [paths[first : first + CHUNK] for first in range(0, len(paths), CHUNK)]
+    for first in range(0, len(chunks), BATCH):
+        batch = chunks[first : first + BATCH]
+        for rows in joblib.Parallel(n_jobs=-1)(
+            joblib.delayed(_rows_of_chunk)(settings, os.getcwd(), chunk) for chunk in batch
+        ):
+            yield from rows
+
+
+def _rows_of_chunk(settings, here, paths):
+    """What a worker does: the rows of a few files, whose paths begin in a folder of the process that asks."""
+    *model, channels = settings
+    recognizer = _recognizer_of_worker(*model)
+    answers = []
+    for path in paths:
+        rows = _file_rows(recognizer, os.path.join(here, path), channels)
+        answers.append([{**row, "file": _cell(path)} for row in rows])
+    return answers
+
+
+@functools.lru_cache(1)
+def _recognizer_of_worker(folder, threshold, speaker):
+    """A recognizer takes seconds to load, so that a worker keeps it."""
+    return Recognizer(folder, threshold=threshold, speaker=list(speaker) or None)
 
 
 def _file_rows(recognizer, path, channels):

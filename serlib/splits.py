@@ -310,6 +310,11 @@ def group_keys(index, by):
     return index[by].to_numpy()
 
 
+def _among(keys, names):
+    """Which keys are among some names [shape=(len(keys),)]; `np.isin` would compare each with each."""
+    return pd.Index(keys).isin(list(names))
+
+
 def held_out(table):
     """Whom and what a split holds out, by name: the sentences that belong beside its figure.
 
@@ -481,7 +486,8 @@ def _group_test(index, by, part, *, rng):
         raise _one_group(index, by, names[0])
     if part.test is not None:
         test = _names(part.test)
-        unknown = [name for name in test if name not in names]
+        known = set(names)
+        unknown = [name for name in test if name not in known]
         if unknown:
             raise SerlibError(f"There is no {by} '{unknown[0]}'; choose from {', '.join(map(str, names[:30]))}.")
     elif part.fold is not None:
@@ -491,7 +497,7 @@ def _group_test(index, by, part, *, rng):
         test = [names[i] for i in rng.permutation(len(names))[:count]]
     if set(test) >= set(names):
         raise SerlibError(f"Every {by} is in the test role, so none is left for training; name fewer in test.")
-    return np.isin(keys, list(test))
+    return _among(keys, test)
 
 
 def _fold_names(names, by, part, rng):
@@ -545,7 +551,7 @@ def _validation_of_one(candidates, group, *, rng, share, seed):
             return _draw(candidates, share, seed), "random clips"
     count = max(1, round(share * len(names)))
     groups = [names[i] for i in rng.permutation(len(names))[:count]]
-    return np.flatnonzero(np.isin(group_keys(candidates, by), groups)), f"{by}s of their own"
+    return np.flatnonzero(_among(group_keys(candidates, by), groups)), f"{by}s of their own"
 
 
 def _shared_labels(index, test):
@@ -559,7 +565,7 @@ def _shared_labels(index, test):
 
 def _labels_of(index, speakers):
     """Clips with a label that the corpora of the named speakers have."""
-    is_named = np.isin(group_keys(index, "speaker"), speakers)
+    is_named = _among(group_keys(index, "speaker"), speakers)
     if not is_named.any():  # the names are wrong, which is told later
         return index
     of_corpora = index[index.corpus.isin(set(index.corpus[is_named]))]
@@ -645,7 +651,7 @@ def audit(table, *, near=False, show=None):
             keys["identical clips"] = (first_rows.digest, second_rows.digest)
         for what, (a, b) in keys.items():
             shared = set(a) & set(b)
-            rows.append((pair, what, len(shared), len(set(b)), int(np.isin(b, list(shared)).sum())))
+            rows.append((pair, what, len(shared), len(set(b)), int(_among(b, shared).sum())))
         if near:
             copies = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
             count = copies.b.nunique()

@@ -304,7 +304,7 @@ def remove(path):
 
 @contextlib.contextmanager
 def cluster(address):
-    """Inside, the workers of a Dask cluster do what serlib does in parallel: features, and the runs of a comparison.
+    """Inside, the workers of a Dask cluster do what serlib does in parallel: features, runs, answers for many files.
 
     Parameters
     ----------
@@ -337,6 +337,20 @@ def cluster(address):
         raise SerlibError(f"No Dask scheduler answers at {address}; start one, or correct --scheduler") from error
     with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=CLUSTER_S):
         yield
+
+
+def on_cluster():
+    """Whether `joblib.parallel_config` (or `cluster`) has chosen other machines, or processes that were there before.
+
+    Returns
+    -------
+    bool
+    """
+    from joblib import parallel
+
+    backend, _ = parallel.get_active_backend()
+    own = (parallel.SequentialBackend, parallel.ThreadingBackend, parallel.LokyBackend)
+    return not isinstance(backend, own)
 
 
 def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):

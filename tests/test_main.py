@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -287,3 +288,10 @@ def test_nothing_that_can_be_used_is_exit_code_1(call, tmp_path):
         (tmp_path / f"100{i + 1}_DFA_ANG_XX.wav").write_text("version https://git-lfs.github.com/spec/v1\n")
     code, out, err = call("index", "cremad", tmp_path)
     assert code == 1 and out == "" and "5 files are rejected" in err and "git lfs pull" in err
+
+
+def test_export_says_what_it_compared(call, tiny_run, tmp_path):
+    out = tmp_path / "model.tflite"
+    code, said, _ = call("export", tiny_run.folder, "--to", "litert", "--out", out, "--check", tiny_run.split.speech[0])
+    assert code == 0 and out.is_file()
+    assert re.search(r"model\.tflite takes the waveform: differs from the run by \S+ at most, on 1 clips", said)

@@ -198,7 +198,8 @@ def without_copy_mark(path):
     >>> without_copy_mark(Path("03a01Fa (1).wav")).name, without_copy_mark(Path("x - Copy.wav")).name
     ('03a01Fa.wav', 'x.wav')
     """
-    return path.with_name((_COPY.sub("", path.stem) or path.stem) + path.suffix)
+    stem = _COPY.sub("", path.stem) or path.stem
+    return path if stem == path.stem else path.with_name(stem + path.suffix)
 
 
 def printable(path):

@@ -94,7 +94,7 @@ def _by_level(root, paths, rejected, notes, label_level):
         speaker = _folder(names, plan.speaker)
         part = levels.role(_folder(names, plan.part), given)
         extra = {"part": part} if part else {}
-        clips.append((path, Clip(label, _known(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
+        clips.append((path, Clip(label, _known(speaker), UNKNOWN, "/".join(names), extra=extra)))
     notes += _understood(plan, clips)
     return clips
 
@@ -164,13 +164,14 @@ def one_spelling(clips, notes):
     list of (Path, Clip); the commonest spelling stays.
     """
     spellings = {}
-    for _, clip in clips:
-        spellings.setdefault(speaker_key(clip.speaker), Counter())[clip.speaker] += 1
+    for name, count in Counter(clip.speaker for _, clip in clips).items():
+        spellings.setdefault(speaker_key(name), Counter())[name] += count
     chosen = {key: names.most_common(1)[0][0] for key, names in spellings.items()}
     for key, names in spellings.items():
         if len(names) > 1:
             notes.append(f"{' and '.join(map(one_line, names))} are one speaker, called {one_line(chosen[key])}")
-    return [(path, replace(clip, speaker=chosen[speaker_key(clip.speaker)])) for path, clip in clips]
+    new = {name: chosen[key] for key, names in spellings.items() for name in names if name != chosen[key]}
+    return [(path, replace(clip, speaker=new[clip.speaker]) if clip.speaker in new else clip) for path, clip in clips]
 
 
 def speaker_key(name):

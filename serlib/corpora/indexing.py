@@ -1,14 +1,15 @@
 """From a folder of sound files to the table that everything else starts from."""
 
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from natsort import natsorted
 
+from serlib.corpora import index_cache
 from serlib.corpora.corpus import Reading, natural, printable, rejection, walk, without_copy_mark
-from serlib.corpora.reading import read_all
 from serlib.corpora.registry import entry, find, misfit, refuse_known
 from serlib.corpora.words import normal_label
 from serlib.utils import SerlibError, ordered_labels
@@ -33,7 +34,8 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     """Make the table of a corpus's clips.
 
     Every file is read once: a digest of its bytes, its length, its rate, and whether it can be used. A file that
-    cannot is listed with the reason; the rest goes on.
+    cannot is listed with the reason; the rest goes on. A later index opens only files that are new or were written to
+    since (`serlib.corpora.index_cache`).
 
     Parameters
     ----------
@@ -95,8 +97,9 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     seen = {"bytes": {}, "names": {}}
     labels = Labels(reading)
     for name, place in zip(names, places, strict=True):
-        clips = _clips(entry(name), place, attrs, reading)
-        rows += _rows(entry(name), labels.wanted(clips), attrs, seen, keep=duplicates == "keep", show=show)
+        clips = labels.wanted(_clips(entry(name), place, attrs, reading))
+        facts = index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show)
+        rows += _rows(entry(name), clips, facts, attrs, seen, keep=duplicates == "keep")
     labels.check()
     attrs["dropped"] = labels.dropped
     attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in labels.dropped.items()]
@@ -133,7 +136,7 @@ class Labels:
             if {clip.label, label} & self.drop:
                 self.dropped[label] = self.dropped.get(label, 0) + 1
             else:
-                stay.append((path, replace(clip, label=label)))
+                stay.append((path, clip if label == clip.label else replace(clip, label=label)))
         return stay
 
     def check(self):
@@ -196,17 +199,16 @@ def _clips(corpus, place, attrs, reading):
         raise SerlibError(f"--{option} is for own recordings (folder); {corpus.name} has names of its own")
     else:
         clips = _scan(corpus, place, rejected, songs=reading.songs)
-    return sorted(clips, key=_order)
+    names = Counter(f"{clip.folder}/{clip.name}" for _, clip in clips)
+    return sorted(clips, key=lambda pair: _order(*pair, names))
 
 
-def _rows(corpus, clips, attrs, seen, *, keep, show):
+def _rows(corpus, clips, facts, attrs, seen, *, keep):
     """Rows of one corpus; what was odd goes into attrs."""
     rejected = attrs["rejected"]
     listed = set(corpus.names()) if corpus.names else set()
-    paths = [path for path, _ in clips]
     rows = []
-    for (path, clip), facts in zip(clips, read_all(paths, desc=f"index {corpus.name}", show=show), strict=True):
-        digest, duration_s, rate_hz, fault, notes = facts
+    for (path, clip), (digest, duration_s, rate_hz, fault, notes) in zip(clips, facts, strict=True):
         if fault:
             rejected.append(rejection(path, fault))
             continue
@@ -276,10 +278,12 @@ def _scan(corpus, place, rejected, *, songs):
     return clips
 
 
-def _order(pair):
-    path, clip = pair
-    marked = without_copy_mark(path) != path  # a copy comes after what it is a copy of
-    return natural(f"{clip.folder}/{clip.name}"), marked, natural(str(path)), str(path)
+def _order(path, clip, names):
+    """Place of a clip in the table: by its name; of several with one name, the one without a copy's mark first."""
+    name = f"{clip.folder}/{clip.name}"
+    if names[name] == 1:
+        return (natural(name), name)
+    return natural(name), name, without_copy_mark(path) != path, natural(str(path)), str(path)
 
 
 def none_usable(place, rejected):

@@ -20,6 +20,9 @@ KAGGLE_INPUT = Path("/kaggle/input")
 # A look whether a folder holds a corpus stops after so many entries: /kaggle/input may hold millions.
 _LOOK = 50_000
 
+#: Whether most files of a folder are named like known corpora is told from about so many of them.
+_FEW = 1000
+
 
 def entry(name):
     """The registry entry of a corpus; a SerlibError that lists them where there is none."""
@@ -161,6 +164,8 @@ def refuse_known(place):
     if not os.path.isdir(place) or tables.find(Path(place)):
         return
     files = list(walk(place, [], limit=_LOOK))
+    if not _mostly_known(files[:: len(files) // _FEW + 1]):
+        return
     holds = {}
     for name, corpus in CORPORA.items():
         if corpus.scan or corpus.synthetic:
@@ -178,6 +183,12 @@ def refuse_known(place):
         f"{printable(place)} holds {called}, whose file names say more than their folders; run: python -m serlib index "
         f'{words} - or say how own recordings are laid out, such as --pattern "{{label}}/*"'
     )
+
+
+def _mostly_known(files):
+    """Whether files may mostly be named like those of known corpora, a quick look at a few of them."""
+    corpora = [corpus for corpus in CORPORA.values() if not (corpus.scan or corpus.synthetic)]
+    return sum(any(_plainly(corpus, file) for corpus in corpora) for file in files) >= 0.7 * len(files)
 
 
 def _mend(corpus):

@@ -316,10 +316,8 @@ def _from_json(path, content):
 
 def _from_parquet(path, part):
     """Rows of a parquet file; sounds that it holds are written into `data/parquet` and named by their path."""
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise SerlibError(f"{printable(path)} is parquet, which needs one more package: pip install pyarrow") from None
+    from pyarrow import parquet
+
     try:
         table = parquet.ParquetFile(path)
         features = json.loads((table.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))

@@ -1,5 +1,6 @@
 """Emotion words: what people write for the labels of `serlib.utils.LABELS`, in the languages that corpora come in."""
 
+import functools
 import re
 import unicodedata
 
@@ -47,6 +48,7 @@ WORDS = {
 }
 
 
+@functools.lru_cache(4096)
 def spelling(word):
     """The letters of a word without what spellings differ in: case, accents, hyphens and underscores for spaces.
 
@@ -64,6 +66,7 @@ def spelling(word):
 SYNONYMS = {spelling(word): label for label, words in WORDS.items() for word in (label, *words.split())}
 
 
+@functools.lru_cache(4096)
 def normal_label(word):
     """A label as a person writes it, in the one vocabulary; a word of one's own stays, in lower case.
 

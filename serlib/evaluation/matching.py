@@ -6,6 +6,7 @@ speaker who is tested, though no labels: every table that shows such a figure sa
 
 import numpy as np
 
+from serlib.features.normalisation import clips_of
 from serlib.utils import UNKNOWN, SerlibError
 
 #: No answer is more certain than this that a label is wrong.
@@ -59,12 +60,12 @@ def match(probabilities, speakers, shares):
     probabilities = np.asarray(probabilities)
     speakers = np.asarray(speakers).astype(str)
     matched = np.array(probabilities, dtype=np.float64)
-    for name in np.unique(speakers):
+    for name, clips in clips_of(speakers).items():
         if name.rpartition("/")[2] == UNKNOWN:
             raise SerlibError("It is not known who speaks, so no answers can be matched by speaker; name the speakers.")
-        answers = probabilities[speakers == name]
+        answers = probabilities[clips]
         if len(answers) >= len(shares):
-            matched[speakers == name] = add_offsets(answers, offsets(answers, shares))
+            matched[clips] = add_offsets(answers, offsets(answers, shares))
     return matched
 
 

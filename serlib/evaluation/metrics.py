@@ -8,11 +8,15 @@ import pandas as pd
 from natsort import natsorted
 from sklearn import metrics
 
+from serlib.features.normalisation import clips_of
 from serlib.utils import SerlibError
 
 #: Fewer groups than this make an interval that is far too narrow (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
 #: 90(3), find even a dozen clusters few), so the bootstrap then goes on to the next finer unit and says so.
 MIN_GROUPS = 5
+
+#: Numbers of clips that the bootstrap holds at once; with many groups it draws a few resamples after the other.
+MOST_COUNTS = 10**7
 
 
 def checked(truth, probabilities, labels, *, reserved=()):
@@ -121,9 +125,12 @@ def intervals(true, guess, groups, k, *, resamples, seed):
         counts = rng.multinomial(len(cell), np.bincount(cell, minlength=k * k) / len(cell), size=resamples)
     else:
         g = groups.max() + 1
-        table = np.bincount(groups * k * k + cell, minlength=g * k * k).reshape(g, k * k)
-        # a resample is a weighted sum of the groups' confusion counts, so all of them are one matrix product
-        counts = rng.multinomial(g, np.full(g, 1 / g), size=resamples) @ table
+        # counts in float64, exact up to 2**53: the product of integers is twenty times slower
+        table = np.bincount(groups * k * k + cell, minlength=g * k * k).reshape(g, k * k).astype(float)
+        step = max(1, MOST_COUNTS // g)
+        sizes = [min(step, resamples - first) for first in range(0, resamples, step)]
+        # a resample is a weighted sum of the groups' confusion counts, so many of them are one matrix product
+        counts = np.concatenate([rng.multinomial(g, np.full(g, 1 / g), size=size) @ table for size in sizes])
     counts = counts.reshape(resamples, k, k)
     hits = np.diagonal(counts, axis1=1, axis2=2)
     support = counts.sum(axis=2)
@@ -149,12 +156,14 @@ def by_speaker(true, guess, names, labels):
     """Accuracy, UAR and n of each speaker; recall of each speaker and class. Empty where nobody is named."""
     rows = []
     recalls = []
-    speakers = natsorted(set(names)) if any(names) else []
+    clips = clips_of(names)
+    speakers = natsorted(clips) if any(names) else []
     for name in speakers:
-        of = names == name
-        support, hits = (np.bincount(x, minlength=len(labels)) for x in (true[of], true[of & (true == guess)]))
+        of = clips[name]
+        support = np.bincount(true[of], minlength=len(labels))
+        hits = np.bincount(true[of][true[of] == guess[of]], minlength=len(labels))
         recall = np.divide(hits, support, out=np.full(len(labels), np.nan), where=support > 0)
-        rows.append({"accuracy": hits.sum() / of.sum(), "uar": np.nanmean(recall), "n": int(of.sum())})
+        rows.append({"accuracy": hits.sum() / len(of), "uar": np.nanmean(recall), "n": len(of)})
         recalls.append(recall)
     speakers = pd.Index(speakers, name="speaker", dtype=object)
     return (

@@ -255,7 +255,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     # normalisation may not choose clips by their labels.
     values, _ = normalisation.inputs(clips, run.spec, run.normalise, jobs=jobs, show=show)
     has_answer = np.full(len(clips), True) if match and not is_own else is_scored
-    answers = run.probabilities(values[has_answer], calibrated=False)
+    answers = run.probabilities(values.select(has_answer), calibrated=False)
     calibrated = calibration.tempered(answers, run.temperature)
     speakers = group_keys(clips[has_answer], "speaker")
     if match:

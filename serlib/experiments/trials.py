@@ -21,7 +21,7 @@ from serlib.splits import SPLIT_KINDS, default_folds, speakers
 from serlib.splits import split as give_roles
 from serlib.training.fitting import finished, fit
 from serlib.training.state import content
-from serlib.utils import SerlibError, atomic_path, import_tensorflow, ordered_labels, progress
+from serlib.utils import SerlibError, atomic_path, import_tensorflow, on_cluster, ordered_labels, progress
 
 #: In the folder of a run: what it answered on its test role, and what it cost.
 ANSWERS = "answers.csv"
@@ -183,10 +183,8 @@ def carry_out(experiments, *, jobs=None, show=None):
     todo = [run for run in experiments if not run.is_done()]
     with progress(total=len(experiments), desc="runs", unit="run", show=show) as bar:
         bar.n = bar.initial = len(experiments) - len(todo)  # the time left is told from what is trained now
-        backend, workers = joblib.parallel.get_active_backend()
-        if not isinstance(backend, joblib.parallel.ThreadingBackend | joblib.parallel.LokyBackend):
-            # a cluster, whose workers see the folders of the runs
-            joblib.Parallel(n_jobs=jobs or workers)(joblib.delayed(_in_its_share)(run, 1) for run in todo)
+        if on_cluster():  # its workers see the folders of the runs
+            joblib.Parallel(n_jobs=jobs or -1)(joblib.delayed(_in_its_share)(run, 1) for run in todo)
             bar.update(len(todo))
             return
         jobs = min(jobs or min(joblib.cpu_count(), MOST_JOBS), len(todo))

@@ -31,7 +31,8 @@ _LOCK = threading.Lock()
 
 
 @functools.lru_cache(maxsize=1)
-def _mel_bands():
+def mel_bands():
+    """Whisper's mel filters [shape=(80, bins)]."""
     import librosa
 
     return librosa.filters.mel(sr=RATE_HZ, n_fft=FRAME, n_mels=MELS)
@@ -61,7 +62,7 @@ def log_mel(y):
 
     spectrum = librosa.stft(np.asarray(y, np.float32), n_fft=FRAME, hop_length=HOP, pad_mode="reflect")
     power = np.abs(spectrum[:, : max(spectrum.shape[1] - 1, 1)]) ** 2
-    levels = np.log10(np.maximum(_mel_bands() @ power, 1e-10))
+    levels = np.log10(np.maximum(mel_bands() @ power, 1e-10))
     levels = np.maximum(levels, levels.max() - 8.0)
     return ((levels + 4.0) / 4.0).T.astype(np.float32)
 
@@ -71,6 +72,11 @@ def positions(n, width):
     rates = np.exp(-np.log(10000.0) / (width // 2 - 1) * np.arange(width // 2))
     angles = np.arange(n)[:, np.newaxis] * rates
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1, dtype=np.float32)
+
+
+def gelu(x):
+    """x times the share of a standard normal that lies below x: `ops.gelu`, in operations that ONNX has as well."""
+    return 0.5 * x * (1.0 + ops.erf(x / 2**0.5))
 
 
 @keras.saving.register_keras_serializable(package="serlib")
@@ -111,15 +117,15 @@ class WhisperEncoder(keras.layers.Layer):
     def call(self, x):
         """[shape=(clips, frames, 80)] in, [shape=(clips, frames / 2, layers * width)] out; zero frames are padding."""
         real = ops.any(ops.not_equal(x, 0), axis=-1)
-        x = ops.gelu(self.convolution(x, "conv1", step=1), approximate=False)
+        x = gelu(self.convolution(x, "conv1", step=1))
         x = ops.where(real[..., None], x, 0.0)
-        x = ops.gelu(self.convolution(x, "conv2", step=2), approximate=False)
+        x = gelu(self.convolution(x, "conv2", step=2))
         x = x + ops.convert_to_tensor(positions(POSITIONS, self.width))[: ops.shape(x)[1]]
         states = [x]
         for n in range(min(self.layers[-1], self.blocks)):
             x = x + self.attention(self.norm(x, f"layers.{n}.self_attn_layer_norm"), real[:, ::2], n)
             hidden = self.dense(self.norm(x, f"layers.{n}.final_layer_norm"), f"layers.{n}.fc1")
-            x = x + self.dense(ops.gelu(hidden, approximate=False), f"layers.{n}.fc2")
+            x = x + self.dense(gelu(hidden), f"layers.{n}.fc2")
             states.append(x)
         if self.layers[-1] > self.blocks:
             states.append(self.norm(x, "layer_norm"))

@@ -6,6 +6,7 @@ normalisation are layers of the model (`serlib.models.layers`); `serlib.evaluati
 """
 
 import numpy as np
+import pandas as pd
 
 from serlib.features.spec import extract
 
@@ -18,27 +19,160 @@ OF_THE_SPEAKER = ("speaker", "matched")
 #: A column that varies less than this is constant, but for rounding: it is not blown up.
 SMALLEST = 1e-4
 
+#: Features of which more than this, in bytes, are wanted at once are read from their file piece by piece.
+BLOCK_BYTES = 2**29
+
+
+class Rows:
+    """Features of some clips, read from their file when they are asked for: memory does not grow with their number.
+
+    `rows[which]` are the features of these clips, an array; a slice, positions or a mask select them.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(clips, frames, d) or (clips, d)]
+        Features of all clips, as `serlib.extract` maps them.
+    positions : np.ndarray of int, optional
+        The clips that are meant; default: all, in their order.
+    frames : int, optional
+        Sequences are padded with zeros, or cut, to this many frames; default: as they are.
+    who : np.ndarray of str [shape=(len(values),)], optional
+        Who speaks in each of all clips.
+    voices : dict of str -> (mean, scale), optional
+        From `voices`: each clip is z-scored by its speaker.
+    """
+
+    def __init__(self, values, positions=None, *, frames=None, who=None, voices=None):
+        self.values = values
+        self.positions = np.arange(len(values)) if positions is None else np.asarray(positions)
+        self.frames = frames
+        self.who = who
+        self.voices = voices
+
+    def __len__(self):
+        return len(self.positions)
+
+    def __getitem__(self, which):
+        positions = self.positions[which]
+        x = np.asarray(self.values[positions])  # a copy
+        if self.frames is not None:
+            x = x[:, : self.frames]
+        if self.voices is not None:
+            for name, clips in clips_of(self.who[positions]).items():
+                x[clips] = z_score(x[clips], *self.voices[name])
+        if x.ndim == 3 and x.shape[1] < self.shape[1]:
+            x = np.pad(x, ((0, 0), (0, self.shape[1] - x.shape[1]), (0, 0)))
+        return x
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self[:], dtype=dtype)
+
+    @property
+    def shape(self):
+        """Of all rows together."""
+        row = self.values.shape[1:]
+        return (len(self), *(row if self.frames is None else (self.frames, *row[1:])))
+
+    @property
+    def ndim(self):
+        """3 for sequences, 2 for summaries."""
+        return self.values.ndim
+
+    def select(self, positions, *, frames=None):
+        """Some of these rows, at another length where one is given."""
+        frames = self.frames if frames is None else frames
+        return Rows(self.values, self.positions[positions], frames=frames, who=self.who, voices=self.voices)
+
+    def held(self):
+        """In memory where they fit into a block, which is quicker; otherwise as they are."""
+        return self[:] if 4 * np.prod(self.shape, dtype=float) <= BLOCK_BYTES else self
+
+
+def parts(values, *, size_bytes=None, multiple=1):
+    """Slices that take features one piece after the other, each of which fits into memory.
+
+    Parameters
+    ----------
+    values : np.ndarray or Rows [shape=(clips, ...)]
+    size_bytes : int, optional
+        Of a piece, at most; default: BLOCK_BYTES.
+    multiple : int
+        Each piece but the last holds a multiple of so many clips.
+
+    Returns
+    -------
+    list of slice
+
+    Examples
+    --------
+    >>> parts(np.zeros((5, 10), np.float32), size_bytes=100)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    clip_bytes = 4 * int(np.prod(values.shape[1:]))
+    size = max(1, (size_bytes or BLOCK_BYTES) // max(1, clip_bytes) // multiple) * multiple
+    return [slice(first, first + size) for first in range(0, len(values), size)]
+
+
+def clips_of(names):
+    """Which clips are whose, in one pass.
+
+    Parameters
+    ----------
+    names : np.ndarray of str [shape=(clips,)]
+
+    Returns
+    -------
+    dict of str -> np.ndarray of int, in the order in which the names first occur
+
+    Examples
+    --------
+    >>> clips_of(np.array(["b", "a", "b"]))
+    {'b': array([0, 2]), 'a': array([1])}
+    """
+    codes, found = pd.factorize(names)
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(found)))
+    return dict(zip(found.tolist(), np.split(order, ends[:-1]), strict=True)) if len(found) else {}
+
+
+#: Bytes of features whose statistics are taken at once: the sums need twice as much again.
+STATISTICS_BYTES = 2**26
+
 
 def statistics(values):
     """Mean and scale of each column over the real frames of some clips.
 
     Parameters
     ----------
-    values : np.ndarray [shape=(clips, frames, d) or (clips, d)]
+    values : np.ndarray or Rows [shape=(clips, frames, d) or (clips, d)], or a tuple of them
         Features; frames that are zero in every column are padding and do not count.
 
     Returns
     -------
     mean, scale : np.ndarray [shape=(d,)], float32
         Scale is the standard deviation, and 1 where a column is constant.
+
+    Notes
+    -----
+    Piece by piece, in double precision: T. Chan, G. Golub and R. LeVeque (1983), Algorithms for computing the sample
+    variance, The American Statistician 37(3).
     """
-    rows = values.reshape(-1, values.shape[-1])
-    if values.ndim == 3:
-        rows = rows[rows.any(axis=1)]
-    if not len(rows):
-        return np.zeros(values.shape[-1], np.float32), np.ones(values.shape[-1], np.float32)
-    mean = rows.mean(axis=0, dtype=np.float64)
-    std = rows.std(axis=0, dtype=np.float64)
+    tables = values if isinstance(values, tuple) else (values,)
+    n = 0
+    mean = np.zeros(tables[0].shape[-1])
+    squares = np.zeros(tables[0].shape[-1])
+    for table in tables:
+        for part in parts(table, size_bytes=STATISTICS_BYTES):
+            rows = np.asarray(table[part]).reshape(-1, table.shape[-1])
+            if table.ndim == 3:
+                rows = rows[rows.any(axis=1)]
+            if not len(rows):
+                continue
+            step = rows.mean(axis=0, dtype=np.float64) - mean
+            squares += rows.var(axis=0, dtype=np.float64) * len(rows) + step**2 * n * len(rows) / (n + len(rows))
+            n += len(rows)
+            mean += step * len(rows) / n
+    std = np.sqrt(squares / max(n, 1))
     return mean.astype(np.float32), np.where(std < SMALLEST, 1, std).astype(np.float32)
 
 
@@ -75,8 +209,8 @@ def voices(values, table):
     -------
     dict of "corpus/speaker" -> (mean, scale)
     """
-    speakers = who_speaks(table)
-    return {name: statistics(np.asarray(values[speakers == name])) for name in dict.fromkeys(speakers)}
+    rows = Rows(values)
+    return {name: statistics(rows.select(clips)) for name, clips in clips_of(who_speaks(table)).items()}
 
 
 def by_speaker(values, table, statistics_of):
@@ -95,11 +229,7 @@ def by_speaker(values, table, statistics_of):
     -------
     np.ndarray, float32, of the shape of `values`
     """
-    speakers = who_speaks(table)
-    out = np.empty(values.shape, np.float32)
-    for name in dict.fromkeys(speakers):
-        out[speakers == name] = z_score(np.asarray(values[speakers == name]), *statistics_of[name])
-    return out
+    return Rows(values, who=who_speaks(table), voices=statistics_of)[:]
 
 
 def inputs(table, spec, normalise, *, jobs=None, show=None):
@@ -119,9 +249,9 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
 
     Returns
     -------
-    values : np.ndarray [shape=(clips, ...)], float32
+    values : Rows [shape=(clips, ...)], float32
         Rows in the order of `table`. Sequences of variable length are as long as the longest clip really is.
-    found : dict or None
+    statistics_of : dict or None
         From `voices`, where it was used.
     """
     extracted = extract(table, spec, jobs=jobs, show=show)
@@ -129,9 +259,9 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
     if values.ndim == 3 and spec.frames is None:
         values = values[:, : extracted.lengths.max()]  # trimming leaves less than the files promise
     if normalise != "speaker":
-        return values, None
+        return Rows(values), None
     statistics_of = voices(values, table)
-    return by_speaker(values, table, statistics_of), statistics_of
+    return Rows(values, who=who_speaks(table), voices=statistics_of), statistics_of
 
 
 def who_speaks(table):

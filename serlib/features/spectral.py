@@ -246,7 +246,7 @@ def delta(rows, order):
     -------
     np.ndarray [shape=(frames, d)], float32
     """
-    fit = _savitzky_golay(order)
+    fit = savitzky_golay(order)
     half = DELTA_WIDTH // 2
     n = len(rows)
     short = n < DELTA_WIDTH
@@ -260,7 +260,7 @@ def delta(rows, order):
 
 
 @functools.lru_cache(maxsize=2)
-def _savitzky_golay(order):
+def savitzky_golay(order):
     """The filter as a matrix on nine frames: its middle row slides over the clip, the others are for the ends."""
     from scipy.signal import savgol_filter
 

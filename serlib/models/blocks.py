@@ -54,7 +54,10 @@ class Stack:
 
     def __call__(self, x, n_labels):
         """From the symbolic features [shape=(clips, ...)] to the symbolic probabilities [shape=(clips, n_labels)]."""
-        for part in (*self.layers, layer("Dense", n_labels, activation="softmax", name="probabilities")):
+        for part in (
+            *self.layers,
+            layer("Dense", n_labels, activation="softmax", dtype="float32", name="probabilities"),
+        ):
             x = part.make()(x)
         return x
 

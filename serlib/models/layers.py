@@ -31,9 +31,9 @@ class ZScore(keras.layers.Layer):
         self.scale = self.add_weight(name="scale", shape=(input_shape[-1],), initializer="ones", trainable=False)
 
     def adapt(self, examples):
-        """Take mean and standard deviation from the real frames of examples [shape=(clips, ..., d)]."""
+        """Take mean and standard deviation from the real frames of examples [shape=(clips, ..., d)], or of a tuple."""
         if not self.built:
-            self.build(examples.shape)
+            self.build(examples[0].shape)
             self.built = True
         mean, scale = normalisation.statistics(examples)
         self.mean.assign(mean)

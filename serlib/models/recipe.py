@@ -1,5 +1,6 @@
 """What a recipe is: features, model and training settings that belong together, under one name."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -29,8 +30,46 @@ OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 SCHEDULES = ("constant", "cosine")
 
 
+#: What a training computes with. `mixed_bfloat16`: products in bfloat16, quicker where the processor or the GPU knows
+#: it, weights and sums of the optimiser in float32. What is kept computes in float32 either way.
+PRECISIONS = ("float32", "mixed_bfloat16")
+
 #: Augmentations of frames that change decibels, octaves or bands, not z-scores.
 UNSCALED = (FrequencyWarp, Level, Transpose)
+
+
+@contextlib.contextmanager
+def precision_of_layers(precision):
+    """Layers that are built inside compute with this precision; Keras has no other way to say it for many of them."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def in_single_precision(model):
+    """A model that computes in float32 with the weights of one that was trained in mixed precision.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    keras.Model, not compiled
+    """
+    import keras
+
+    text = json.dumps(model.get_config())
+    for precision in PRECISIONS[1:]:
+        text = text.replace(f'"{precision}"', '"float32"')
+    single = keras.Model.from_config(json.loads(text))
+    single.set_weights(model.get_weights())
+    return single
 
 
 def configuration(build, features):
@@ -107,6 +146,8 @@ class Recipe:
         Weigh each clip by the inverse frequency of its label.
     balanced : bool
         Draw every label equally often in each epoch, instead of every clip once.
+    precision : str
+        Of `PRECISIONS`.
     split : str
         The kind of split that its authors used.
     test_share, validation_share : float
@@ -136,6 +177,7 @@ class Recipe:
     patience: int | None = None
     class_weight: bool = False
     balanced: bool = False
+    precision: str = "float32"
     split: str = "published"
     test_share: float = 0.2
     validation_share: float = 0.1
@@ -148,6 +190,7 @@ class Recipe:
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("keep", ("last", "best")),
+            ("precision", PRECISIONS),
         ):
             if getattr(self, what) not in choices:
                 raise SerlibError(
@@ -174,6 +217,8 @@ class Recipe:
     def to_dict(self):
         """Everything as JSON can hold it; the model and the augmentations in words."""
         settings = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
+        if self.precision == "float32":  # what was trained before there was a choice keeps its name
+            del settings["precision"]
         return {
             **settings,
             "plateau": list(self.plateau) if self.plateau else None,
@@ -190,7 +235,7 @@ class Recipe:
         n_labels : int
         shape : tuple
             Of the features of one clip; the number of frames may be None.
-        examples : np.ndarray [shape=(clips, ...)], optional
+        examples : np.ndarray [shape=(clips, ...)] or tuple of them, optional
             Features of the training role, which the z-score layer adapts to (needed only with `normalise="training"`).
 
         Returns
@@ -213,7 +258,14 @@ class Recipe:
             x = layers.UtteranceZScore(name="z_score")(x)
         elif len(shape) == 2:
             x = keras.layers.Masking(name="padding")(x)
-        model = keras.Model(inputs, self.build(x, n_labels), name=self.name.replace("-", "_"))
+        if self.precision == "float32":
+            x = self.build(x, n_labels)
+        else:
+            with precision_of_layers(self.precision):
+                x = self.build(x, n_labels)
+            if x.dtype != "float32":
+                x = keras.layers.Activation("linear", dtype="float32", name="single_precision")(x)
+        model = keras.Model(inputs, x, name=self.name.replace("-", "_"))
         options = {"learning_rate": self.learning_rate, "clipnorm": self.clipnorm}
         if self.weight_decay is not None:
             options["weight_decay"] = self.weight_decay

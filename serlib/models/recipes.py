@@ -12,7 +12,7 @@ from serlib.models.recipe import Committee, Recipe
 from serlib.utils import SerlibError
 
 
-def get(recipe, *, features=None):
+def get(recipe, *, features=None, precision=None):
     """A recipe by its name (or the recipe itself).
 
     Parameters
@@ -20,6 +20,8 @@ def get(recipe, *, features=None):
     recipe : str or Recipe
     features : str, optional
         Name in `serlib.SPECS` of features to take instead of the recipe's own.
+    precision : str, optional
+        Of `serlib.models.recipe.PRECISIONS`, instead of the recipe's own (and that of its members).
 
     Returns
     -------
@@ -34,6 +36,11 @@ def get(recipe, *, features=None):
         if recipe not in RECIPES:
             raise SerlibError(f"There is no recipe '{recipe}'; choose one of {', '.join(RECIPES)}.")
         recipe = RECIPES[recipe]
+    if precision is not None:
+        if isinstance(recipe, Committee):
+            recipe = replace(recipe, members=tuple(get(member, precision=precision) for member in recipe.members))
+        else:
+            recipe = replace(recipe, precision=precision)
     if features is None:
         return recipe
     if isinstance(recipe, Committee):

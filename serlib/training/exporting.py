@@ -1,10 +1,11 @@
 """A run as one file that answers without serlib: ONNX or LiteRT, with its labels and features written into it.
 
-Keras converts the model; what is added here is the temperature of the run, the metadata, and the check that the file
-answers as the run does.
+Keras converts the model; what is added here is the way from the waveform to the features (`serlib.models.frontend`),
+the temperature of the run, the metadata, and the check that the file answers as the run does.
 """
 
 import json
+import warnings
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from serlib import audio
-from serlib.training.run import example, probe_signals
+from serlib.training.run import RELEASED, example, probe_signals
 from serlib.utils import SerlibError, atomic_path, import_tensorflow, shown
 
 #: What a run can be written as, and the suffix of the file.
 TARGETS = {"onnx": ".onnx", "litert": ".tflite"}
+#: What goes into the file.
+TAKES = ("waveform", "features")
 #: Largest difference of a probability between the run and the file.
 TOLERANCE = 1e-4
 #: How many clips of the run are asked for in the check.
@@ -34,31 +37,40 @@ class Exported:
     ----------
     path : Path
     to : str
-    input_shape : tuple of int
-        Of the features of one clip.
+    takes : str
+        Of `TAKES`.
+    input_shape : tuple
+        Of what goes in, with None where any length will do.
     clips : int
-        How many real clips of the run were compared; 0 where their files are gone (the probes of the run were, then).
+        How many real clips were compared; 0 where their files are gone (the probes of the run were, then).
     difference : float
-        Largest difference of a probability that was found.
+        Largest difference of a probability between file and run.
     """
 
     path: Path
     to: str
+    takes: str
     input_shape: tuple
     clips: int
     difference: float
 
 
-def export(run, out=None, *, to="onnx"):
-    """Write a run as one file that maps the features of a clip to the probabilities of its labels.
+def export(run, out=None, *, to="onnx", takes=None, clips=None):
+    """Write a run as one file that maps a clip to the probabilities of its labels.
 
     Parameters
     ----------
     run : serlib.training.run.Run
     out : str or Path, optional
-        Default: `model.onnx` or `model.tflite` in the folder of the run.
+        Default: `model.onnx` or `model.tflite` in the folder of the run; of the released model, in the current folder.
     to : str
-        `onnx` (any number of clips at once) or `litert` (one clip at once).
+        `onnx` or `litert`.
+    takes : str, optional
+        `waveform`: mono samples of one clip at the rate of the features, full scale 1.0 [shape=(1, n)]. `features`:
+        what `serlib.extract_clip` gives [shape=(clips, ...)], in LiteRT one clip at once. Default: the waveform, where
+        the features can be computed in the file.
+    clips : sequence of str or Path, optional
+        Sound files about which file and run are asked. Default: clips of the run.
 
     Returns
     -------
@@ -67,13 +79,15 @@ def export(run, out=None, *, to="onnx"):
     Raises
     ------
     SerlibError
-        The packages for it are missing, the run needs to know the speaker, or the file answers otherwise than the run.
+        The packages for it are missing, the run needs to know the speaker, its features cannot be computed in the file,
+        or the file answers otherwise than the run.
 
     Notes
     -----
-    The metadata is JSON: `labels` in the order of the probabilities; `features`, the specification of what goes in;
-    `input_shape`, `recipe`, `serlib`. ONNX keeps it in `session.get_modelmeta().custom_metadata_map["serlib"]`; a
-    LiteRT file is a ZIP archive at its end, whose member `serlib.json` holds it.
+    The metadata is JSON: `takes`; `labels` in the order of the probabilities; `features`, their specification;
+    `input_shape`, `threshold` (the confidence below which the run says `unsure`), `recipe`, `serlib`. ONNX keeps it in
+    `session.get_modelmeta().custom_metadata_map["serlib"]`; a LiteRT file is a ZIP archive at its end, whose member
+    `serlib.json` holds it.
 
     Taught in docs/export.md.
     """
@@ -84,44 +98,82 @@ def export(run, out=None, *, to="onnx"):
             f"{shown(run.folder)} was trained with per-speaker normalisation, which no file can know; export another"
         )
     import_tensorflow()
-    out = Path(out) if out else run.folder / f"model{TARGETS[to]}"
+    import keras
+
+    takes = _takes(run, takes)
+    folder = Path() if run.folder == RELEASED else run.folder
+    out = Path(out) if out else folder / f"model{TARGETS[to]}"
     if out.suffix != TARGETS[to]:
         raise SerlibError(f"{shown(out)} is no name for {to}; let it end with {TARGETS[to]}")
-    names, inputs = _examples(run)
+    sounds = _sounds(run, clips)
+    features = [example(y, run.spec.rate_hz, run.spec) for y in sounds.values()]
+    inputs = features if takes == "features" else [y[np.newaxis] for y in sounds.values()]
+    model = _calibrated(run) if takes == "features" else _from_waveform(_calibrated(run), run.spec)
+    batch = None if to == "onnx" and takes == "features" else 1
+    input_shape = (batch, *model.input_shape[1:])
     with atomic_path(out) as partial:
-        _convert(_calibrated(run), partial, to, inputs.shape[1:])
-        _add_metadata(partial, to, metadata(run, inputs.shape[1:]))
-        answers = np.concatenate([_ask(partial, to, x[np.newaxis]) for x in inputs])
-        difference = float(abs(answers - run.probabilities(inputs)).max())
+        _convert(model, partial, to, keras.InputSpec(shape=input_shape, dtype="float32", name=takes))
+        _add_metadata(partial, to, metadata(run, takes, input_shape))
+        expected = np.concatenate([run.probabilities(x) for x in features])
+        difference = float(abs(_ask(partial, to, inputs) - expected).max())
         if not difference <= TOLERANCE:
             raise SerlibError(
                 f"{shown(out)} would answer otherwise than the run (by {difference:.1g}); it was not written"
             )
-    clips = sum(name not in probe_signals() for name in names)
-    return Exported(path=out, to=to, input_shape=inputs.shape[1:], clips=clips, difference=difference)
+    real = len(set(sounds) - set(probe_signals()))
+    return Exported(path=out, to=to, takes=takes, input_shape=input_shape, clips=real, difference=difference)
 
 
-def metadata(run, input_shape):
-    """What the file tells of itself: labels, features, shape, recipe, version."""
+def metadata(run, takes, input_shape):
+    """What the file tells of itself, as `export` describes it."""
     return {
+        "takes": takes,
         "labels": list(run.labels),
         "features": run.spec.to_dict(),
         "input_shape": list(input_shape),
+        "threshold": run.threshold,
         "recipe": run.info["recipe"]["name"],
         "serlib": version("serlib"),
     }
 
 
-def _examples(run):
-    """Names and features [shape=(clips, ...)] of clips of the run, some of each label; of its probes without them."""
-    split = run.split
-    rows = split.groupby("label", sort=False).head(max(1, CLIPS // len(run.labels))).head(CLIPS)
-    paths = [path for path in rows["speech"] if Path(path).is_file()]
-    sounds = {path: audio.load(path, notes=[]) for path in paths}
-    if not sounds:
-        sounds = {name: (y, 16000) for name, y in probe_signals().items()}
-    inputs = [example(y, rate_hz, run.spec) for y, rate_hz in sounds.values()]
-    return list(sounds), np.concatenate(inputs).astype(np.float32)
+def _takes(run, takes):
+    """What goes in: what is asked for, or the waveform where that can be."""
+    from serlib.models import frontend
+
+    beyond = frontend.beyond(run.spec)
+    if takes is None:
+        return "features" if beyond else "waveform"
+    if takes not in TAKES:
+        raise SerlibError(f"A file cannot take '{takes}'; choose one of {', '.join(TAKES)}")
+    if takes == "waveform" and beyond:
+        raise SerlibError(
+            f"The features of {shown(run.folder)} cannot be computed in a file ({', '.join(beyond)}: serlib alone has "
+            "them); export it with --takes features"
+        )
+    return takes
+
+
+def _sounds(run, clips):
+    """Name -> samples at the rate of the features: of clips, of some of each label of the run, or of its probes."""
+    if clips is None:
+        rows = run.split.groupby("label", sort=False).head(max(1, CLIPS // len(run.labels))).head(CLIPS)
+        clips = [path for path in rows["speech"] if Path(path).is_file()]
+    rate_hz = run.spec.rate_hz
+    sounds = {str(path): audio.load(path, rate_hz=rate_hz, notes=[])[0] for path in clips}
+    if sounds:
+        return sounds
+    return {name: audio.resample(y, from_hz=16000, to_hz=rate_hz) for name, y in probe_signals().items()}
+
+
+def _from_waveform(model, spec):
+    """The model with its features before it."""
+    import keras
+
+    from serlib.models.frontend import Frontend
+
+    waveform = keras.Input(batch_shape=(1, None), name="waveform")
+    return keras.Model(waveform, model(Frontend(spec)(waveform)))
 
 
 def _calibrated(run):
@@ -135,13 +187,11 @@ def _calibrated(run):
     return keras.Model(run.model.input, keras.ops.softmax(logits / run.temperature, axis=-1))
 
 
-def _convert(model, path, to, shape):
-    import keras
-
-    batch = None if to == "onnx" else 1
-    signature = [keras.InputSpec(shape=(batch, *shape), dtype="float32")]
+def _convert(model, path, to, signature):
     try:
-        model.export(str(path), format=to, verbose=False, input_signature=signature)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of Keras about numpy
+            model.export(str(path), format=to, verbose=False, input_signature=[signature])
     except ImportError as error:
         raise SerlibError(
             f"Exporting to {to} needs other packages ({error}); run `pip install serlib[export]`"
@@ -161,17 +211,22 @@ def _add_metadata(path, to, content):
             archive.writestr(METADATA[to], text)
 
 
-def _ask(path, to, x):
-    """What the file answers, asked as somebody does who has no serlib."""
+def _ask(path, to, inputs):
+    """What the file answers to each input [shape=(inputs, labels)], asked as somebody does who has no serlib."""
     if to == "onnx":
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path))
-        return session.run(None, {session.get_inputs()[0].name: x})[0]
+        name = session.get_inputs()[0].name
+        return np.concatenate([session.run(None, {name: x})[0] for x in inputs])
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
-    interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    answers = []
+    for x in inputs:
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], x.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return np.concatenate(answers)

@@ -146,8 +146,7 @@ def _fit(training, *, after_epoch, jobs, show):
         model.optimizer.learning_rate = learning_rate(history, recipe, epochs)
         rng = np.random.default_rng([seed, epoch])
         _reseed(model, rng)
-        x, y, weights = draw(recipe, examples, rng)
-        row = {"epoch": epoch, **_pass(model, model.train_function, recipe.batch_size, x, y, weights)}
+        row = {"epoch": epoch, **_pass(model, model.train_function, recipe.batch_size, draw(recipe, examples, rng))}
         row |= _validate(model, recipe.batch_size, examples)
         if not np.isfinite(row["loss"]):
             raise NotFinite(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
@@ -170,8 +169,7 @@ def _untrained(training, examples):
     shape = x.shape[1:]
     if x.ndim == 3 and training.recipe.features.frames is None:
         shape = (None, x.shape[2])
-    adapt_to = np.concatenate([x, *examples.copies])
-    return training.recipe.model(len(training.labels), shape=shape, examples=adapt_to)
+    return training.recipe.model(len(training.labels), shape=shape, examples=(x, *examples.copies))
 
 
 def _fit_members(training, *, epochs, after_epoch, jobs, show):
@@ -201,7 +199,7 @@ def _fit_members(training, *, epochs, after_epoch, jobs, show):
     batch_size = training.recipe.batch_size
     model = training.recipe.join([run.model for run in members])
     model.make_test_function()
-    metrics = _pass(model, model.test_function, batch_size, examples.x, examples.y)
+    metrics = _pass(model, model.test_function, batch_size, _pieces(examples.x, examples.y, batch_size))
     metrics |= _validate(model, batch_size, examples)
     domain = novelty.learn(training.table, jobs=jobs, show=show)
     joined = Outcome(model, len(history), metrics, history.seconds.sum())
@@ -240,26 +238,46 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
     return True
 
 
-def _pass(model, step, batch_size, x, y, weights=None):
-    """Take all clips through the model, batch by batch: loss and accuracy as `model.fit` gives them.
+def _pass(model, step, batch_size, pieces):
+    """Take clips through the model, batch by batch: loss and accuracy as `model.fit` gives them.
 
     `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn.
     Where the model takes any number of frames, a batch is as long as its longest clip: padding costs time and says
     nothing.
+
+    Parameters
+    ----------
+    model : keras.Model
+    step : callable
+        Its train_function or test_function.
+    batch_size : int
+    pieces : iterable of (x, y, weights)
+        As `draw` yields them.
+
+    Returns
+    -------
+    dict with loss and accuracy
     """
     model.reset_metrics()
-    ends = lengths(x) if x.ndim == 3 and model.input_shape[1] is None else None
-    for first in range(0, len(x), batch_size):
-        part = slice(first, first + batch_size)
-        batch = x[part] if ends is None else x[part, : ends[part].max()]
-        step(iter([(batch, y[part]) if weights is None else (batch, y[part], weights[part])]))
+    for x, y, weights in pieces:
+        ends = lengths(x) if x.ndim == 3 and model.input_shape[1] is None else None
+        for first in range(0, len(x), batch_size):
+            part = slice(first, first + batch_size)
+            batch = x[part] if ends is None else x[part, : ends[part].max()]
+            step(iter([(batch, y[part]) if weights is None else (batch, y[part], weights[part])]))
     result = model.get_metrics_result()
     return {name: float(result[name]) for name in ("loss", "accuracy")}
 
 
+def _pieces(x, y, batch_size):
+    """Clips in their order, as `draw` yields those of an epoch."""
+    for part in normalisation.parts(x, multiple=batch_size):
+        yield x[part], y[part], None
+
+
 def _validate(model, batch_size, examples):
     """Loss and accuracy on the validation role, as `val_loss` and `val_accuracy`."""
-    result = _pass(model, model.test_function, batch_size, examples.val_x, examples.val_y)
+    result = _pass(model, model.test_function, batch_size, _pieces(examples.val_x, examples.val_y, batch_size))
     return {f"val_{name}": value for name, value in result.items()}
 
 
@@ -281,9 +299,9 @@ def _examples(training, *, jobs, show):
     recipe = training.recipe
     table = training.table
     values, voices = normalisation.inputs(table, recipe.features, recipe.normalise, jobs=jobs, show=show)
-    train = rows(table, "train")
-    validation = rows(table, "validation")
-    x = np.asarray(values[train.index.to_numpy()])
+    train = rows(table, "train").index.to_numpy()
+    validation = rows(table, "validation").index.to_numpy()
+    x = values.select(train)
     copies = []
     for change in recipe.augment:
         if not isinstance(change, augment.Copies):
@@ -291,17 +309,16 @@ def _examples(training, *, jobs, show):
         # Of all clips, so that every split of a corpus finds them in the cache; only those of the training role
         # are looked at.
         for copy in augment.copies(table, recipe.features, change, jobs=jobs, show=show):
-            copy = copy[train.index.to_numpy()]
-            copies.append(normalisation.by_speaker(copy, train, voices) if voices else copy)
+            copies.append(normalisation.Rows(copy, train, who=values.who, voices=voices))
     if copies and x.ndim == 3:  # stretched copies may be longer
         longest = max(part.shape[1] for part in (x, *copies))
-        x, *copies = [np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0))) for part in (x, *copies)]
+        x, *copies = [part.select(slice(None), frames=longest) for part in (x, *copies)]
     return Examples(
-        x=x,
-        y=_one_hot(train.label, training.labels),
-        copies=tuple(copies),
-        val_x=np.asarray(values[validation.index.to_numpy()]),
-        val_y=_one_hot(validation.label, training.labels),
+        x=x.held(),
+        y=_one_hot(table.label[train], training.labels),
+        copies=tuple(copy.held() for copy in copies),
+        val_x=values.select(validation).held(),
+        val_y=_one_hot(table.label[validation], training.labels),
         columns=column_names(recipe.features),
     )
 

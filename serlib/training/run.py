@@ -196,7 +196,7 @@ class Run:
 
         Parameters
         ----------
-        values : np.ndarray [shape=(clips, ...)]
+        values : np.ndarray or Rows [shape=(clips, ...)]
             Features of this run's spec.
         batch_size : int
             Clips that are answered at once; the answers do not depend on it.

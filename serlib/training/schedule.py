@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serlib.features import normalisation
+
 #: A lower validation loss must be lower by this much for `plateau` (the default of Keras's ReduceLROnPlateau).
 PLATEAU_MIN_DELTA = 1e-4
 
@@ -90,13 +92,13 @@ class Examples:
 
     Attributes
     ----------
-    x : np.ndarray [shape=(clips, ...)], float32
+    x : np.ndarray or Rows [shape=(clips, ...)], float32
         Features of the training role.
     y : np.ndarray [shape=(clips, labels)], float32
         Its labels, one-hot.
-    copies : tuple of np.ndarray [shape=(clips, ...)]
+    copies : tuple of np.ndarray or Rows [shape=(clips, ...)]
         Features of changed copies of the same clips.
-    val_x, val_y : np.ndarray
+    val_x, val_y : np.ndarray or Rows
         Features and labels of the validation role.
     columns : list of str
         Names of the features' columns.
@@ -121,29 +123,33 @@ def draw(recipe, examples, rng):
     rng : np.random.Generator
         Of this epoch.
 
-    Returns
-    -------
+    Yields
+    ------
     x, y : np.ndarray
-        As many clips as were given; mixed clips have mixed labels.
+        One piece of the epoch after the other, each of which fits into memory (`normalisation.parts`; most corpora are
+        one piece). Together they hold as many clips as were given; mixed clips have mixed labels.
     weights : np.ndarray [shape=(clips,)] or None
         What each clip counts in the loss.
     """
-    x = examples.x
-    y = examples.y
-    copies = examples.copies
-    weight_of_label = class_weights(y)
-    order = balanced(y, rng) if recipe.balanced else rng.permutation(len(x))
-    x = x[order]
-    y = y[order]
-    if len(copies):
-        version = rng.integers(len(copies) + 1, size=len(order))
-        for number, copy in enumerate(copies, 1):
-            x[version == number] = copy[order[version == number]]
+    weight_of_label = class_weights(examples.y)
+    order = balanced(examples.y, rng) if recipe.balanced else rng.permutation(len(examples.x))
+    for part in normalisation.parts(examples.x, multiple=recipe.batch_size):
+        x, y = _changed(recipe, examples, order[part], rng)
+        yield x, y, y @ weight_of_label if recipe.class_weight else None
+
+
+def _changed(recipe, examples, clips, rng):
+    """Features and labels of some clips of the training role, changed as the recipe says."""
+    x = examples.x[clips]
+    y = examples.y[clips]
+    if len(examples.copies):
+        version = rng.integers(len(examples.copies) + 1, size=len(clips))
+        for number, copy in enumerate(examples.copies, 1):
+            x[version == number] = copy[clips[version == number]]
     for change in recipe.augment:
         if callable(change):  # the others are the changed copies
             x, y = change(x, y, rng, examples.columns)
-    weights = y @ weight_of_label if recipe.class_weight else None
-    return x, y, weights
+    return x, y
 
 
 def class_weights(y):

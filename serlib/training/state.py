@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serlib.models.recipe import Recipe
+from serlib.models.recipe import Recipe, in_single_precision
 from serlib.splits import rows
 from serlib.training import calibration
 from serlib.training.run import FORMAT, Run, load_model, machine, probe, read_info
@@ -246,6 +246,8 @@ def outcome(training, history):
     """The epoch that the recipe keeps, the last or the best one."""
     epoch = len(history) if training.recipe.keep == "last" else best_epoch(history) + 1
     model = load_model(_state_path(training.folder, epoch))
+    if training.recipe.precision != "float32":
+        model = in_single_precision(model)
     return Outcome(model, epoch, history[epoch - 1], sum(row["seconds"] for row in history))
 
 

@@ -15,6 +15,7 @@ from serlib.features import normalisation
 from serlib.widgets.debounce import debounced
 from serlib.widgets.drawing import overlay_image
 from serlib.widgets.oscilloscope import Scope
+from serlib.widgets.pictures import Pictured, Static
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
@@ -130,7 +131,7 @@ class Confusion(anywidget.AnyWidget):
     chosen = traitlets.List(traitlets.Int()).tag(sync=True)
 
 
-class Gallery(ipywidgets.VBox):
+class Gallery(Pictured, ipywidgets.VBox):
     """The widget that `gallery` makes.
 
     Attributes
@@ -147,7 +148,7 @@ class Gallery(ipywidgets.VBox):
     def __init__(self, report, run, index):
         self._report, self._run, self._index = report, run, index
         self._voices, self._found, self._shown = None, {}, None
-        narrow = {"style": {"description_width": "130px"}, "layout": ipywidgets.Layout(width="420px")}
+        narrow = {"style": {"description_width": "100px"}, "layout": ipywidgets.Layout(width="370px")}
         title = plots.honest("Click a cell to hear its clips", report.corpora).replace("\n", " ")
         self.matrix = Confusion(title=title, labels=report.labels, counts=answered(report))
         self.threshold = ipywidgets.FloatSlider(
@@ -155,10 +156,11 @@ class Gallery(ipywidgets.VBox):
         )
         orders = [("surest first", True), ("least sure first", False)]
         self.order = ipywidgets.Dropdown(options=orders, description="Clips", **narrow)
-        self.clips = ipywidgets.Select(rows=9, description="Clip", **narrow)
+        self.clips = ipywidgets.Select(rows=6, description="Clip", **narrow)
         self.curve, self.abstains, self.answer, self.says = (ipywidgets.HTML() for _ in range(4))
-        self.abstains.layout.width = "420px"
+        self.abstains.layout.width = "370px"
         self.scope = Scope()
+        self.scope.add_class("serlib-low")  # matrix, clips and player fit one view of 1280 x 800
         self._ask = debounced(self._explain, wait_s=REST_S)
         self._abstain()
         self.matrix.chosen = list(_worst(report))
@@ -167,19 +169,20 @@ class Gallery(ipywidgets.VBox):
         self.matrix.observe(self._list, "chosen")
         self.order.observe(self._list, "value")
         self.clips.observe(self._show, "value")
-        wrap = ipywidgets.Layout(
-            flex_flow="row wrap", align_items="flex-start", grid_gap="8px 24px", margin="0 0 10px 0"
-        )
+        wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="4px 24px")
         super().__init__(
             [
-                ipywidgets.HBox(
-                    [self.matrix, ipywidgets.VBox([self.threshold, self.abstains, self.curve])], layout=wrap
-                ),
-                ipywidgets.HBox([ipywidgets.VBox([self.order, self.clips]), self.answer], layout=wrap),
+                ipywidgets.HBox([self.matrix, ipywidgets.VBox([self.order, self.clips, self.answer])], layout=wrap),
                 self.scope,
                 self.says,
+                ipywidgets.HBox([ipywidgets.VBox([self.threshold, self.abstains]), self.curve], layout=wrap),
             ]
         )
+
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        clip = self.scope.static()
+        return Static("Gallery of the answers", [plots.confusion(self._report), *clip.figures], clip.players)
 
     def _abstain(self):
         """Another threshold: other counts, another point of the curve, another list."""

@@ -9,7 +9,7 @@ CELLS = [
     """import tempfile
 from dataclasses import replace
 import serlib
-from serlib import widgets
+from serlib import audio, widgets
 from serlib.corpora import sample
 folder = tempfile.mkdtemp()
 index = serlib.index("sample", sample.make(f"{folder}/sample", words=3, show=False), show=False)
@@ -21,6 +21,7 @@ report = serlib.evaluate(run, show=False)""",
     "guessing = widgets.explorer(index, hide='label', seed=0)\nguessing",
     "gallery = widgets.gallery(report, run)\ngallery",
     "clips = widgets.clip_map(index, [[i % 7, i] for i in range(len(index))])\nclips",
+    "bench = widgets.mfcc_bench(*audio.load(index.speech[0]))\nbench",
 ]
 
 
@@ -33,7 +34,7 @@ def opened(module_lab):
     return notebook
 
 
-@pytest.mark.parametrize("number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map"])
+@pytest.mark.parametrize("number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map", "bench"])
 def test_axe_finds_nothing_serious(opened, number):
     opened.page.evaluate("(n) => document.querySelectorAll('.jp-CodeCell')[n].id = `cell${n}`", number)
     found = Axe().run(opened.page, context=f"#cell{number} .jp-OutputArea").response["violations"]
@@ -47,25 +48,33 @@ def test_axe_finds_nothing_serious(opened, number):
     assert not serious
 
 
-def playing(opened):
-    """Whether a sound of the page advances."""
-    script = "() => [...document.querySelectorAll('audio')].some((a) => !a.paused && a.currentTime > 0.02)"
-    opened.page.wait_for_function(script)
-    opened.page.evaluate("document.querySelectorAll('audio').forEach((a) => a.pause())")
+def tab_to(page, wanted):
+    """Press Tab until an element of this selector has the focus."""
+    for _ in range(100):
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"Tab does not lead to {wanted}")
+
+
+def playing(cell):
+    """Wait until a sound of a cell advances, and stop it. The page is asked: the kernel may be busy meanwhile."""
+    sound = "(cell) => [...cell.querySelectorAll('audio')].find((a) => !a.paused && a.currentTime > 0.02)"
+    cell.page.wait_for_function(sound, arg=cell.element_handle())
+    cell.evaluate(f"(cell) => ({sound})(cell).pause()")
 
 
 def test_the_keyboard_plays_a_clip_of_the_grid(opened):
     opened.cell(1).get_by_role("button").first.focus()
     opened.page.keyboard.press("Enter")
-    playing(opened)
+    playing(opened.cell(1))
 
 
 def test_the_keyboard_plays_the_scope(opened):
-    opened.cell(2).get_by_role("slider").focus()
+    opened.cell(2).locator(".play").focus()
+    tab_to(opened.page, ".stage")
     opened.page.keyboard.press(" ")
-    opened.until("scope.playing")
-    opened.page.keyboard.press(" ")
-    opened.until("scope.playing", "False")
+    playing(opened.cell(2))
 
 
 def test_the_keyboard_takes_a_listening_test(opened):
@@ -90,8 +99,57 @@ def test_the_page_does_not_know_the_label_before_reveal(opened):
     assert label in counts and len(set(counts.values())) == 1, counts  # as often as any other: on the buttons
 
 
+def test_the_keyboard_plays_a_clip_of_the_gallery(opened):
+    gallery = opened.cell(4)
+    before = gallery.locator(".serlib-scope").get_attribute("aria-label")
+    gallery.locator(".serlib-confusion button[aria-pressed=false]:not([disabled])").last.focus()
+    opened.page.keyboard.press("Enter")
+    scope = gallery.locator(f'.serlib-scope:not([aria-label="{before}"])')
+    scope.wait_for()  # the clip of the cell has arrived
+    tab_to(opened.page, "select[size]")  # the list of clips
+    tab_to(opened.page, ".stage")
+    opened.page.keyboard.press(" ")
+    playing(gallery)
+
+
+def test_the_gallery_shows_matrix_clips_and_player_in_one_view(opened):
+    opened.page.set_viewport_size({"width": 1280, "height": 800})
+    gallery = opened.cell(4)
+    gallery.locator(".jp-OutputArea").evaluate("(output) => output.scrollIntoView({ block: 'start' })")
+    opened.page.wait_for_timeout(500)  # the page takes its new size
+    opened.picture("gallery-1280-800")
+    seen = """(part) => {
+        const box = part.getBoundingClientRect();
+        const corners = [[box.left + 3, box.top + 3], [box.right - 3, box.bottom - 3]];
+        return corners.every(([x, y]) => part.contains(document.elementFromPoint(x, y)));
+    }"""
+    for part in (".serlib-confusion", "select[size]", ".serlib-scope .stage", ".serlib-scope .play"):
+        assert gallery.locator(part).evaluate(seen), f"{part} is cut off, or something lies over it"
+
+
 def test_the_keyboard_plays_a_clip_of_the_map(opened):
     opened.page.locator(".serlib-map").focus()
     for key in ("ArrowUp", "Enter"):
         opened.page.keyboard.press(key)
-    opened.until("clips.points.chosen != 0 and clips.scope.playing")
+    opened.until("clips.points.chosen != 0")
+    playing(opened.cell(5))
+
+
+def test_the_keys_a_and_b_change_between_the_clip_and_its_copy(opened):
+    bench = opened.cell(6)
+    original, copy = (bench.get_by_role("group", name=name) for name in ("A: ", "B: from 40 MFCC"))
+    boxes = [scope.bounding_box() for scope in (original, copy)]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]  # side by side
+    original.get_by_role("button", name="Play").focus()
+    heard = """([playing, silent]) => {
+        const [one, other] = [playing, silent].map((scope) => scope.querySelector("audio"));
+        return !one.paused && one.currentTime > 0.3 && other.paused;
+    }"""
+    for key, pair in (("b", [copy, original]), ("a", [original, copy])):
+        opened.page.keyboard.press(key)
+        opened.page.wait_for_function(heard, arg=[scope.element_handle() for scope in pair])
+        if key == "b":
+            stopped_s = copy.locator("audio").evaluate("(audio) => audio.currentTime")
+    assert original.locator("audio").evaluate("(audio) => audio.currentTime") >= stopped_s  # it went on, not back
+    opened.page.evaluate("document.querySelectorAll('audio').forEach((audio) => audio.pause())")
+    opened.picture("bench", bench)

@@ -65,6 +65,20 @@ def test_a_file_that_no_worker_sees_is_one_sentence(scheduler, clips, tmp_path):
         extract(clips, "mfcc40-mean", out_dir=tmp_path / "cache", show=False)
 
 
+def test_a_folder_gets_the_answers_of_one_machine(scheduler, clips, tiny_run, tmp_path, monkeypatch):
+    from serlib.recognizer import Recognizer, write_answers
+
+    folder = tmp_path / "corpus"
+    (folder / "bad.wav").write_bytes(b"no sound at all")
+    monkeypatch.chdir(tmp_path)  # the workers stand elsewhere
+    recognizer = Recognizer(tiny_run, threshold=0.3)
+    counts = write_answers(recognizer, "corpus", tmp_path / "alone.csv", show=False)
+    with utils.cluster(scheduler):
+        assert write_answers(recognizer, "corpus", tmp_path / "spread.csv", show=False) == counts
+    assert counts == {"answered": len(clips), "failed": 1, "kept": 0}
+    assert (tmp_path / "spread.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+
+
 def test_no_scheduler_is_one_sentence(monkeypatch):
     monkeypatch.setattr(utils, "CLUSTER_S", 0.5)
     with pytest.raises(SerlibError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9;"):

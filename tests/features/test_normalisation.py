@@ -35,6 +35,42 @@ def test_statistics_are_those_of_scikit_learn_over_real_frames(rng):
         assert not ours[n:].any()
 
 
+@pytest.mark.parametrize("frames", [True, False])
+def test_statistics_of_pieces_are_those_of_the_whole(rng, monkeypatch, frames):
+    x = padded(rng, [9, 4, 1, 7, 3, 9, 5]) if frames else rng.normal(40, 3, size=(7, 3)).astype(np.float32)
+    whole = normalisation.statistics(x)
+    monkeypatch.setattr(normalisation, "STATISTICS_BYTES", 2 * x[0].nbytes)
+    np.testing.assert_allclose(normalisation.statistics(x), whole, rtol=1e-6)
+    np.testing.assert_allclose(normalisation.statistics((x[:3], normalisation.Rows(x, [3, 4, 5, 6]))), whole, rtol=1e-6)
+
+
+def test_rows_are_read_as_they_are_asked_for(rng, tmp_path):
+    x = padded(rng, [9, 4, 6, 7, 8, 2])
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    rows = normalisation.Rows(mapped).select(np.array([4, 0, 2]))
+    assert rows.shape == (3, 9, 3) and len(rows) == 3
+    np.testing.assert_array_equal(rows, x[[4, 0, 2]])
+    np.testing.assert_array_equal(rows[1:], x[[0, 2]])
+    np.testing.assert_array_equal(rows[np.array([True, False, True])], x[[4, 2]])
+    longer = rows.select([2, 1], frames=11)
+    assert longer.shape == (2, 11, 3) and not longer[:][:, 9:].any()
+    np.testing.assert_array_equal(longer[:][:, :9], x[[2, 0]])
+    np.testing.assert_array_equal(rows.select([0], frames=5)[:], x[[4], :5])
+    table = table_of(["a", "b"] * 3)
+    voices = normalisation.voices(mapped, table)
+    scored = normalisation.Rows(mapped, who=normalisation.who_speaks(table), voices=voices)
+    np.testing.assert_array_equal(scored.select([5, 2])[:], normalisation.by_speaker(x, table, voices)[[5, 2]])
+
+
+def test_what_fits_into_memory_is_held_there(rng, monkeypatch):
+    rows = normalisation.Rows(rng.normal(size=(4, 3)).astype(np.float32))
+    assert isinstance(rows.held(), np.ndarray)
+    monkeypatch.setattr(normalisation, "BLOCK_BYTES", 47)
+    assert rows.held() is rows
+    assert normalisation.parts(rows, multiple=2) == [slice(0, 2), slice(2, 4)]
+
+
 def test_a_constant_column_and_nothing_at_all():
     x = np.tile(np.float32([1000.1, 0, 7]), (2, 5, 1))
     mean, scale = normalisation.statistics(x)

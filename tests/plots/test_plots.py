@@ -460,7 +460,9 @@ def test_png_is_opaque_sharp_and_the_same_each_time(tone):
 
 def test_shown_figures_carry_their_description(tone, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, metadata, raw: shown.append({**data, "metadata": metadata})
+    )
     figure = plots.waveplot(tone, RATE_HZ, title='a <b>"word"</b>')
     figure.alt = 'say "<word>" & more'
     plots.show(figure)
@@ -471,6 +473,19 @@ def test_shown_figures_carry_their_description(tone, monkeypatch):
     assert shown[0] == shown[1]
     assert 'alt="Waveform' in shown[2]["text/html"]
     assert shown[2]["text/plain"] == "[Figure: Waveform]"
+    for data in shown:  # GitHub shows no picture in HTML
+        assert f'base64,{data["image/png"]}"' in data["text/html"]
+    assert shown[0]["metadata"] == {"image/png": {"alt": 'say "<word>" & more'}}
+
+
+def test_figures_stand_one_below_the_other(tone):
+    wave, words = plots.waveplot(tone, RATE_HZ), plots.spectrogram(tone, RATE_HZ)
+    both, *apart = (
+        Image.open(io.BytesIO(data)) for data in (plots.png(wave, words), plots.png(wave), plots.png(words))
+    )
+    assert both.height == sum(picture.height for picture in apart)
+    assert both.width == max(picture.width for picture in apart)
+    assert both.text["Description"] == f"{plots.alt(wave)} {plots.alt(words)}"
 
 
 def test_callers_settings_are_left_alone(tone):

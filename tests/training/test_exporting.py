@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from serlib import training
+from serlib import audio, training
+from serlib.corpora import sample
+from serlib.features.spec import FeatureSpec
+from serlib.recognizer import Recognizer
 from serlib.training import exporting
+from serlib.training.run import RELEASED, Run
 from serlib.utils import SerlibError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,14 +32,18 @@ def warm_run(tiny_run):
 
 
 @pytest.mark.parametrize("to", ["onnx", "litert"])
-def test_the_file_answers_as_the_run_does(warm_run, tmp_path, to):
+@pytest.mark.parametrize("takes", ["waveform", "features"])
+def test_the_file_answers_as_the_run_does(warm_run, tmp_path, to, takes):
     assert warm_run.temperature == 2.5
-    written = exporting.export(warm_run, tmp_path / f"model{exporting.TARGETS[to]}", to=to)
+    out = tmp_path / f"model{exporting.TARGETS[to]}"
+    written = exporting.export(warm_run, out, to=to, takes=takes)
     assert written.clips >= len(warm_run.labels) and written.difference < 1e-4
-    names, x = exporting._examples(warm_run)
-    assert names[0] == warm_run.split.speech[0]
-    for row, expected in zip(x, warm_run.probabilities(x), strict=True):
-        np.testing.assert_allclose(exporting._ask(written.path, to, row[np.newaxis])[0], expected, atol=1e-4)
+    rate_hz = warm_run.spec.rate_hz
+    for path in warm_run.split.speech[-3:]:
+        y, _ = audio.load(path, rate_hz=rate_hz)
+        features = exporting.example(y, rate_hz, warm_run.spec)
+        x = y[np.newaxis] if takes == "waveform" else features
+        np.testing.assert_allclose(exporting._ask(out, to, [x]), warm_run.probabilities(features), atol=1e-4)
 
 
 def test_labels_and_features_stand_in_the_file(tiny_run, tmp_path):
@@ -47,12 +55,14 @@ def test_labels_and_features_stand_in_the_file(tiny_run, tmp_path):
     exporting.export(tiny_run, tmp_path / "a.tflite", to="litert")
     with zipfile.ZipFile(tmp_path / "a.tflite") as archive:
         assert json.loads(archive.read("serlib.json")) == about
+    assert about["takes"] == "waveform" and about["input_shape"] == [1, None]
     assert about["labels"] == list(tiny_run.labels)
     assert about["features"] == json.loads(json.dumps(tiny_run.spec.to_dict()))
 
 
 def test_a_file_that_answers_otherwise_is_not_written(tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_ask", lambda *_: np.full((1, len(tiny_run.labels)), 1 / len(tiny_run.labels)))
+    even = 1 / len(tiny_run.labels)
+    monkeypatch.setattr(exporting, "_ask", lambda path, to, inputs: np.full((len(inputs), len(tiny_run.labels)), even))
     with pytest.raises(SerlibError, match="would answer otherwise than the run"):
         exporting.export(tiny_run, tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
@@ -63,22 +73,76 @@ def test_what_cannot_be_exported_is_said(tiny_run, voices_run, tmp_path):
         exporting.export(tiny_run, tmp_path / "a.pt", to="torch")
     with pytest.raises(SerlibError, match=r"let it end with \.tflite"):
         exporting.export(tiny_run, tmp_path / "a.onnx", to="litert")
+    with pytest.raises(SerlibError, match="choose one of waveform, features"):
+        exporting.export(tiny_run, tmp_path / "a.onnx", takes="mel")
     with pytest.raises(SerlibError, match="per-speaker normalisation"):
         exporting.export(voices_run, tmp_path / "a.onnx")
 
 
-def test_the_ten_lines_of_the_docs_give_the_answer_of_the_run(tone_table, tmp_path):
-    """Run as they stand in docs/export.md, in a process that has no serlib."""
+def test_a_pitch_tracker_stays_outside(tiny_recipe, tone_table, tmp_path):
+    """Its run is exported from the features on, and says so where the waveform is asked for."""
+    features = FeatureSpec(rate_hz=16000, frame=512, hop=256, kinds=("mfcc", "pitch"), summary=("mean", "slope"))
+    recipe = replace(tiny_recipe, name="pitch", features=features)
+    run = training.fit(recipe, tone_table, out=tmp_path / "run", epochs=1, show=False)
+    with pytest.raises(SerlibError, match=r"cannot be computed in a file \(pitch, slope: .*--takes features"):
+        exporting.export(run, takes="waveform")
+    assert exporting.export(run).takes == "features"
+
+
+def test_frames_of_any_length(tone_table, tmp_path):
+    """A recipe on frames, whose clips have not the same number of them."""
+    run = training.fit("stacked-lstm", tone_table, out=tmp_path / "run", epochs=1, show=False)
+    assert exporting.export(run).input_shape == (1, None)
+    assert exporting.export(run, takes="features").input_shape == (None, None, 120)
+
+
+def without_serlib(code, folder):
+    """What lines print that are run in a process which has no serlib: the probabilities."""
+    code = f"import sys\nsys.modules['serlib'] = None\n{code}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [float(figure) for figure in re.findall(r"np\.float32\(([-\d.e]+)\)", done.stdout)]
+
+
+def blocks(page):
+    """The blocks of Python on a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def test_the_lines_of_the_docs_give_the_answer_of_the_run(tone_table, tmp_path):
+    """Run as they stand in docs/export.md; those for the features after an export of the features."""
     run = training.fit("lstm-256", tone_table, out=tmp_path / "run", epochs=1, show=False)
+    y, rate_hz = sf.read(run.split.speech[0])
+    y = np.tile(y, 8).astype(np.float32)  # longer than the half second that is left out at its beginning
+    sf.write(tmp_path / "me.wav", y, rate_hz)
+    expected = run.probabilities(exporting.example(y, rate_hz, run.spec))[0]
     for to, name in (("onnx", "model.onnx"), ("litert", "model.tflite")):
         exporting.export(run, tmp_path / name, to=to)
-    y, rate_hz = sf.read(run.split.speech[0])
-    y = np.tile(y, 8)  # longer than the half second that is left out at its beginning
-    sf.write(tmp_path / "me.wav", y, rate_hz)
-    expected = run.probabilities(exporting.example(y.astype(np.float32), rate_hz, run.spec))[0]
-    lines = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL))
-    code = f"import sys\nsys.modules['serlib'] = None\n{lines}"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    answers = re.findall(r"np\.float32\(([-\d.e]+)\)", done.stdout)
-    assert len(answers) == 2 * len(run.labels)
-    np.testing.assert_allclose(np.array(answers, float), [*expected, *expected], atol=1e-3)
+    onnx, litert, features = blocks("docs/export.md")
+    answers = without_serlib(f"{onnx}\n{litert}", tmp_path)
+    np.testing.assert_allclose(answers, [*expected, *expected], atol=1e-3)
+    exporting.export(run, tmp_path / "model.onnx", takes="features")
+    lines = onnx.replace("(probabilities,) =", f"{features}\n(probabilities,) =")
+    lines = lines.replace('{"waveform": y[None]}', '{"features": x}')
+    np.testing.assert_allclose(without_serlib(lines, tmp_path), expected, atol=1e-3)
+
+
+def test_the_readme_has_the_lines_of_the_docs():
+    assert blocks("docs/export.md")[0] in blocks("README.md")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["onnx", "litert"])
+def test_the_released_model_without_serlib(to, tmp_path):
+    """From the waveform, on speech that it has not heard; `serlib predict` says the same."""
+    recordings = sorted(sample.make(tmp_path / "sample", words=1).rglob("*.wav"))[:3]
+    run = Run.load(RELEASED)
+    written = exporting.export(run, tmp_path / f"model{exporting.TARGETS[to]}", to=to, clips=recordings)
+    assert written.takes == "waveform" and written.clips == 3 and written.difference < 1e-4
+    y, _ = audio.load(recordings[0], rate_hz=16000)
+    sf.write(tmp_path / "me.wav", y, 16000, subtype="FLOAT")
+    expected = Recognizer(run).predict(tmp_path / "me.wav").probabilities
+    onnx, litert, _ = blocks("docs/export.md")
+    np.testing.assert_allclose(
+        without_serlib(onnx if to == "onnx" else litert, tmp_path), list(expected.values()), atol=1e-4
+    )

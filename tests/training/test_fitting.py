@@ -146,7 +146,7 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
     rng = np.random.default_rng([0, 1])
     fitting._reseed(model, rng)
     counts = y.sum(axis=0)
-    x, y, _ = schedule.draw(recipe, schedule.Examples(x, y, columns=[f"logmel_{i}" for i in range(16)]), rng)
+    [(x, y, _)] = schedule.draw(recipe, schedule.Examples(x, y, columns=[f"logmel_{i}" for i in range(16)]), rng)
     seen = model.fit(
         x, y, batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0,
         class_weight=dict(enumerate(counts.sum() / (7 * counts))) if weighted else None,
@@ -155,6 +155,39 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
         assert run.history[name][0] == pytest.approx(seen[name][0], rel=1e-6)
     for ours, theirs in zip(run.model.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_mixed_precision_trains_and_keeps_a_model_in_single_precision(frames_recipe, tone_table, tmp_path):
+    import keras
+
+    before = keras.config.dtype_policy().name
+    recipe = replace(frames_recipe, precision="mixed_bfloat16")
+    begun = recipe.model(7, shape=(None, 16), examples=np.ones((2, 5, 16), np.float32))
+    kinds = {layer.name: layer.compute_dtype for layer in begun.layers}
+    assert kinds["z_score"] == kinds["probabilities"] == "float32" and "bfloat16" in kinds.values()
+    assert {str(weight.dtype) for weight in begun.get_weights()} == {"float32"}
+    assert keras.config.dtype_policy().name == before
+    mixed, single = (
+        fitting.fit(recipe, tone_table, out=tmp_path / recipe.precision, epochs=8) for recipe in (recipe, frames_recipe)
+    )
+    assert {layer.compute_dtype for layer in mixed.model.layers} == {"float32"}
+    assert mixed.history.loss.iloc[-1] < 0.8 * mixed.history.loss[0]
+    assert mixed.history.loss.tolist() == pytest.approx(single.history.loss.tolist(), rel=0.05)
+    assert mixed.history.loss.tolist() != single.history.loss.tolist()
+    assert mixed.info["recipe"]["precision"] == "mixed_bfloat16" and "precision" not in single.info["recipe"]
+
+
+def test_features_larger_than_memory_train_the_same_model(frames_recipe, tone_table, tmp_path, monkeypatch):
+    """Read piece by piece they give the weights that they give at once: the order is the same, nothing is mixed."""
+    runs = []
+    for size_bytes in (2**29, 2**15):
+        monkeypatch.setattr(normalisation, "BLOCK_BYTES", size_bytes)
+        runs.append(fitting.fit(frames_recipe, tone_table, out=tmp_path / str(size_bytes), epochs=2))
+        assert isinstance(fitting._examples(Training(frames_recipe, tone_table, 0, 2, tmp_path), jobs=1, show=False).x,
+                          np.ndarray) == (size_bytes == 2**29)  # fmt: skip
+    for whole, pieces in zip(*(run.model.get_weights() for run in runs), strict=True):
+        np.testing.assert_allclose(pieces, whole, rtol=1e-5, atol=1e-7)
+    assert runs[0].history.val_loss.tolist() == pytest.approx(runs[1].history.val_loss.tolist(), rel=1e-5)
 
 
 def test_changed_copies_are_those_of_the_training_role(frames_recipe, tone_table):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from serlib.augment import Copies, Mixup, Noise
+from serlib.features import normalisation
 from serlib.models.recipes import RECIPES
 from serlib.training.schedule import (
     PLATEAU_MIN_DELTA,
@@ -108,7 +109,9 @@ def test_balanced_draws_every_label_and_every_clip_equally_often(labels, seed):
 
 def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(rng):
     x, y = np.arange(20, dtype=np.float32)[:, None], one_hot([0] * 15 + [1] * 5, 2)
-    first, again, other = (draw(RECIPES["lstm-256"], Examples(x, y), np.random.default_rng([0, e])) for e in (1, 1, 2))
+    first, again, other = (
+        next(draw(RECIPES["lstm-256"], Examples(x, y), np.random.default_rng([0, epoch]))) for epoch in (1, 1, 2)
+    )
     for one in (first, other):
         assert sorted(one[0][:, 0]) == list(range(20)) and one[2] is None
         np.testing.assert_array_equal(one[1], y[one[0][:, 0].astype(int)])
@@ -119,7 +122,7 @@ def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(rng):
 def test_an_epoch_is_changed_as_the_recipe_says(rng):
     x, y = rng.normal(size=(20, 4)).astype(np.float32), one_hot([0] * 15 + [1] * 5, 2)
     recipe = replace(RECIPES["lstm-256"], augment=(Copies(1, (Noise(),)), Mixup(0.4)), class_weight=True)
-    mixed, labels, weights = draw(recipe, Examples(x, y, columns=list("abcd")), np.random.default_rng([0, 1]))
+    [(mixed, labels, weights)] = draw(recipe, Examples(x, y, columns=list("abcd")), np.random.default_rng([0, 1]))
     order = np.random.default_rng([0, 1])
     place = order.permutation(20)
     expected, soft = Mixup(0.4)(x[place], y[place], order, list("abcd"))
@@ -129,15 +132,28 @@ def test_an_epoch_is_changed_as_the_recipe_says(rng):
         weights, soft @ np.array([20 / 30, 20 / 10]), rtol=1e-6
     )  # a mixed clip weighs in between
     assert weights.dtype == np.float32
-    drawn = draw(replace(recipe, augment=(), balanced=True), Examples(x, y), rng)[1]
+    [(_, drawn, _)] = draw(replace(recipe, augment=(), balanced=True), Examples(x, y), rng)
     np.testing.assert_array_equal(drawn.sum(axis=0), [10, 10])
 
 
 def test_an_epoch_hears_each_clip_once_as_it_is_or_as_one_of_its_copies():
     x, y = np.arange(90, dtype=np.float32)[:, None], one_hot([0] * 45 + [1] * 45, 2)
     copies = [x + 100, x + 200]
-    heard, labels, _ = draw(RECIPES["lstm-256"], Examples(x, y, tuple(copies)), np.random.default_rng([0, 1]))
+    [(heard, labels, _)] = draw(RECIPES["lstm-256"], Examples(x, y, tuple(copies)), np.random.default_rng([0, 1]))
     clip, version = heard[:, 0] % 100, heard[:, 0] // 100
     assert sorted(clip) == list(range(90))
     assert np.bincount(version.astype(int)).min() > 15  # about a third each
     np.testing.assert_array_equal(labels, y[clip.astype(int)])
+
+
+def test_an_epoch_in_pieces_hears_each_clip_once(monkeypatch):
+    x, y = np.arange(100, dtype=np.float32)[:, None], one_hot([0] * 80 + [1] * 20, 2)
+    monkeypatch.setattr(normalisation, "BLOCK_BYTES", 4 * 35)
+    recipe = replace(RECIPES["lstm-256"], batch_size=16, class_weight=True)
+    pieces = list(draw(recipe, Examples(normalisation.Rows(x), y), np.random.default_rng([0, 1])))
+    assert [len(piece) for piece, _, _ in pieces] == [32, 32, 32, 4]  # whole batches, but for the last
+    heard = np.concatenate([piece for piece, _, _ in pieces])[:, 0].astype(int)
+    assert sorted(heard) == list(range(100))
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels, _ in pieces]), y[heard])
+    weights = np.concatenate([weights for _, _, weights in pieces])
+    np.testing.assert_allclose(weights, y[heard] @ [100 / 160, 100 / 40], rtol=1e-6)  # of the whole role, in each piece
