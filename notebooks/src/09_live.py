@@ -38,6 +38,7 @@ import numpy as np
 
 import serlib
 from serlib import audio, plots, widgets
+from serlib.training.run import RELEASED
 from serlib.utils import home
 
 # %% [markdown]
@@ -51,6 +52,7 @@ SEED = 0  # of the split and of the training
 SAMPLE = dict(batch_size=32, epochs=60, learning_rate=0.002, schedule="cosine", label_smoothing=0.1)  # few clips
 SETTINGS = SAMPLE if CORPUS == "sample" else {}  # instead of the recipe's
 NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
+MODEL = "own"  # or released: the model that comes with serlib, which has heard 33 people
 THRESHOLD = 0.6  # below this confidence the model says "unsure"
 PIECE_S = 0.1  # what a microphone hands over at a time
 WINDOW_S = 2.0  # what each answer along a long recording hears
@@ -64,7 +66,7 @@ table = serlib.split(serlib.index(CORPUS), "random", seed=SEED)
 recipe = replace(serlib.RECIPES[RECIPE], keep=KEEP, **SETTINGS)
 out = home() / "checkpoints" / f"{NAME}-random"
 run = serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
-recognizer = serlib.Recognizer(run, threshold=THRESHOLD)
+recognizer = serlib.Recognizer(run if MODEL == "own" else RELEASED, threshold=THRESHOLD)
 print("can say:", *recognizer.labels, "and unsure")
 
 # %% [markdown]
@@ -93,7 +95,7 @@ for start in range(0, len(sound), step):
 # %% tags=["trained"]
 heard, answer = listener.finish()
 print(f"meant: {clip.label}, heard: {answer.label}")
-assert answer.label != "unsure" and len(heard) <= len(sound)
+assert (answer.label != "unsure" or MODEL != "own") and len(heard) <= len(sound)
 
 # %% [markdown]
 # ## What the delay is made of

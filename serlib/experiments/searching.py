@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from serlib.models.probe import Probe
 from serlib.models.recipe import Committee, Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
@@ -58,12 +59,15 @@ def usual_space(recipe):
     Raises
     ------
     SerlibError
-        The recipe is a committee, which learns as its members do.
+        The recipe is a committee, which learns as its members do, or a probe, which is solved at once.
     """
     recipe = get(recipe)
     if isinstance(recipe, Committee):
         names = " or ".join(member.name for member in recipe.members)
         raise SerlibError(f"{recipe.name} is a committee and learns as its members do; search {names}.")
+
+    if isinstance(recipe, Probe):
+        raise SerlibError(f"{recipe.name} has neither learning rate nor batches; compare values of its C instead.")
 
     def space(trial):
         rate = trial.suggest_float("learning_rate", recipe.learning_rate / 10, recipe.learning_rate * 10, log=True)

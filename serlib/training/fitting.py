@@ -16,6 +16,7 @@ from serlib.features import normalisation
 from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
+from serlib.models.probe import Probe, shares
 from serlib.models.recipe import Committee
 from serlib.splits import rows
 from serlib.training import novelty
@@ -114,6 +115,8 @@ def fit(
             check_begun(training, resume=resume)
         if isinstance(training.recipe, Committee):
             return _fit_members(training, epochs=epochs, after_epoch=after_epoch, jobs=jobs, show=show)
+        if isinstance(training.recipe, Probe):
+            return _solve(training, after_epoch=after_epoch, jobs=jobs, show=show)
         return _fit(training, after_epoch=after_epoch, jobs=jobs, show=show)
 
 
@@ -204,6 +207,31 @@ def _fit_members(training, *, epochs, after_epoch, jobs, show):
     domain = novelty.learn(training.table, jobs=jobs, show=show)
     joined = Outcome(model, len(history), metrics, history.seconds.sum())
     return finish(training, joined, (examples.val_x, examples.val_y), domain)
+
+
+def _solve(training, *, after_epoch, jobs, show):
+    """Train a probe, which has one answer: no epochs, and the seed decides the split alone."""
+    recipe = training.recipe
+    if recipe.augment:
+        raise SerlibError(f"{recipe.name} learns from the clips as they are; leave out its augmentation.")
+    write_plan(training)
+    extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
+    examples = _examples(training, jobs=jobs, show=show)
+    import_tensorflow()
+    began = time.perf_counter()
+    x = examples.x[:]
+    model = recipe.solve(x, examples.y, shares(rows(training.table, "train")))
+    seconds = round(time.perf_counter() - began, 3)
+    model.make_test_function()
+    metrics = _pass(model, model.test_function, recipe.batch_size, _pieces(x, examples.y, recipe.batch_size))
+    metrics |= _validate(model, recipe.batch_size, examples)
+    history = [{"epoch": 1, **metrics, "seconds": seconds}]
+    with atomic_path(training.folder / "history.csv") as path:
+        pd.DataFrame(history).to_csv(path, index=False)
+    if after_epoch:
+        after_epoch(history)
+    learned = novelty.learn(training.table, jobs=jobs, show=show)
+    return finish(training, Outcome(model, 1, metrics, seconds), (examples.val_x, examples.val_y), learned)
 
 
 def finished(recipe, table, *, out, seed=0, epochs=None):
