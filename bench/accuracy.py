@@ -23,7 +23,7 @@ import pandas as pd
 import peer
 
 from serlib import corpora, experiments, plots
-from serlib.evaluation.similarity import likeness
+from serlib.evaluation.similarity import emotion_similarity
 from serlib.experiments.comparison import MARKED, MATCHED, compare, readable
 from serlib.experiments.people import RESULTS
 from serlib.features import SPECS, extract
@@ -122,7 +122,7 @@ def alike(names, index):
         "What makes it hard: emotions after the voice is taken away, cosines (`evaluation.similarity`; 1 is alike)."
     ]
     for one, other, name in pairs:
-        cosines = likeness(values, index, one, other).round(2) + 0
+        cosines = emotion_similarity(values, index, one, other).round(2) + 0
         told.append(markdown(cosines.reset_index(names=f"{one}, against {name}")))
     return "\n" + "\n\n".join(told) + "\n"
 
