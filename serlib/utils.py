@@ -327,7 +327,7 @@ def cluster(address):
     try:
         from distributed import Client
     except ImportError as error:
-        raise SerlibError("A cluster needs Dask; install it with `pip install 'serlib[cluster]'`") from error
+        raise SerlibError('A cluster needs Dask: python -m pip install "dask[distributed]"') from error
     import joblib
 
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
