@@ -54,7 +54,7 @@ UNRECORDED = "an x86-64 processor with two cores, which run.json did not name ye
 
 MEANING = f"""\
 - published: random 80/20 and validation = test, as papers and tutorials do it
-- random: random 72/8/20; the voices and words of the test role are known
+- random: random 72/8/20; the voices and words of the test set are known
 - text: no word is in two roles; the voices are known (TESS only: RAVDESS has two sentences)
 - speaker: the voice is new. TESS: each of the two speakers left out in turn; RAVDESS: six folds of four actors each
 - speaker:tess/OAF,tess/YAF: each speaker of TESS left out in turn; the other one and all of RAVDESS train together, on
@@ -73,7 +73,7 @@ clips of theirs: of B's it is not known whether they were TESS's or RAVDESS's.
 
 Recipes are ranked by UAR, the mean recall of the classes. Intervals are 95 % bootstrap intervals over all answers of
 all folds and seeds, resampled by speaker where there are five or more, by text otherwise; the latter say nothing about
-other voices. A seed governs split, first weights, order and dropout; the warped copies of the training role are the
+other voices. A seed governs split, first weights, order and dropout; the warped copies of the training set are the
 same for all, so that figures by seed lie a little too close. The weakest recall is that of the class that is recognised
 worst. Training seconds are the mean of the runs, milliseconds a clip those of the model alone on features at hand; both
 were measured beside other work.

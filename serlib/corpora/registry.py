@@ -251,7 +251,7 @@ def _search(corpus):
 
 
 def _sample():
-    """The sample corpus, made where it is absent; made anew, as large as it was, where an older serlib made it."""
+    """The sample corpus, made where it is absent; made again, as large as it was, where an older serlib made it."""
     to = data_dir() / "sample"
     try:
         stamp = json.loads((to / "sample.json").read_text(encoding="utf-8"))
