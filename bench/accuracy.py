@@ -23,7 +23,7 @@ import peer
 import results
 
 from serlib import corpora
-from serlib.evaluation.similarity import likeness
+from serlib.evaluation.similarity import emotion_similarity
 from serlib.experiments.comparison import compare, readable
 from serlib.experiments.people import RESULTS
 from serlib.features import SPECS, extract
@@ -111,7 +111,9 @@ def alike(names, index):
     pairs = [(one, others, "the mean of RAVDESS's actors") for one in TESS] if others else [(*TESS, TESS[1])]
     parts = []
     for one, other, name in pairs:
-        cosines = (likeness(values, index, one, other).round(2) + 0).rename_axis(index="emotion", columns="other")
+        cosines = (emotion_similarity(values, index, one, other).round(2) + 0).rename_axis(
+            index="emotion", columns="other"
+        )
         rows = cosines.stack().rename("cosine").reset_index()
         parts.append(rows.assign(corpus="+".join(names), voices=f"{one}, against {name}"))
     return pd.concat(parts)[["corpus", "voices", "emotion", "other", "cosine"]]

@@ -41,7 +41,7 @@ from IPython.display import display
 
 import serlib
 from serlib import audio, augment, corpora, features, plots, widgets
-from serlib.evaluation.similarity import likeness
+from serlib.evaluation.similarity import emotion_similarity
 from serlib.experiments.comparison import compare
 from serlib.experiments.people import on_people
 from serlib.features.normalisation import PER_SPEAKER, who_speaks
@@ -193,8 +193,8 @@ print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 
 # %%
 one, other = sorted(set(who_speaks(index)))[:2]
-alike = likeness(serlib.extract(index, spec).values, index, one, other)
-plots.show(plots.likeness(alike, one=one, other=other, corpora=[CORPUS]))
+alike = emotion_similarity(serlib.extract(index, spec).values, index, one, other)
+plots.show(plots.similarity(alike, one=one, other=other, corpora=[CORPUS]))
 
 # %% [markdown]
 # RESULTS.md holds this table for TESS: the second speaker's *happy* is like the first one's *angry*, and the first

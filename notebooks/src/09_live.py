@@ -35,6 +35,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 import serlib
 from serlib import audio, plots, widgets
@@ -137,16 +138,23 @@ parts = [audio.load(path, rate_hz=rate_hz)[0] for path in said.speech]
 recording = np.concatenate([part for y in parts for part in (y, room)])
 timeline = recognizer.timeline(recording, rate_hz=rate_hz, window_s=WINDOW_S, hop_s=WINDOW_S / 4)
 print("meant:", *said.label)
+rows = []
+start_s = 0.0
+for part, label in zip(parts, said.label, strict=True):
+    rows.append((start_s, start_s + len(part) / rate_hz, label))
+    start_s += (len(part) + len(room)) / rate_hz
+meant = pd.DataFrame(rows, columns=["start_s", "end_s", "label"])
 print(f"{len(recording) / rate_hz:.1f} s, {len(timeline)} answers, {(timeline.label == 'unsure').sum()} of them unsure")
 assert timeline.start_s.iloc[0] == 0 and abs(timeline.end_s.iloc[-1] - len(recording) / rate_hz) < 0.1
 
 # %% [markdown]
-# Under the waveform: what was heard, grey where the model abstains. Play it. Where does it change its mind, and where
-# does one window hear two emotions at once?
+# Under the waveform: what was meant, and what was heard, grey where the model abstains. Play it. Where does the model
+# change its answer, and where does one window hear two emotions at once?
 
 # %%
 title = plots.honest("A long recording", CORPUS)
-widgets.scope(recording, rate_hz, timeline=timeline, gain=widgets.common_gain([recording]), title=title)
+gain = widgets.common_gain([recording])
+widgets.scope(recording, rate_hz, timeline=timeline, meant=meant, gain=gain, title=title)
 
 # %% [markdown]
 # A higher threshold makes it more careful: it says less, and what it says is right more often (notebook 05 has the
@@ -164,7 +172,7 @@ assert shares[0.9] < shares[0.0], "a higher threshold says as much"
 # ## A corpus of your own
 #
 # *Save this take* writes the take and its label into `data/my_recordings`, one folder a label and a table of all. The
-# button calls `explore.save_take`; here with two clips, into a folder that is thrown away afterwards:
+# button calls `widgets.save_take`; here with two clips, into a folder that is thrown away afterwards:
 
 # %%
 with tempfile.TemporaryDirectory() as folder:

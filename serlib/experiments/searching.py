@@ -147,7 +147,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        what = {
+        identity = {
             "metric": metric,
             "seed": seed,
             "epochs": epochs,
@@ -160,17 +160,17 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
             direction="minimize" if metric == "val_loss" else "maximize",
             load_if_exists=True,
         )
-        if study.user_attrs.get("what", what) != what:
+        if study.user_attrs.get("what", identity) != identity:
             raise SerlibError(f"{shown(out)} holds a search by other means or of other clips; choose another folder.")
-        study.set_user_attr("what", what)
+        study.set_user_attr("what", identity)
         for broken in study.get_trials(states=[TrialState.RUNNING]):  # interrupted: the next one takes it up
             study.tell(broken.number, state=TrialState.FAIL)
             study.enqueue_trial(broken.params)
         over = (TrialState.COMPLETE, TrialState.PRUNED)
-        done = len(study.get_trials(states=over))
+        finished = len(study.get_trials(states=over))
         with progress(total=trials, desc="trials", unit="trial", show=show) as bar:
-            bar.n = bar.initial = min(done, trials)
-            for number in range(done, trials):
+            bar.n = bar.initial = min(finished, trials)
+            for number in range(finished, trials):
                 study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + number)
                 trial = study.ask()
                 recipe = space(trial)

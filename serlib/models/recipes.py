@@ -46,14 +46,14 @@ def get(recipe, *, features=None, precision=None):
         return recipe
     if isinstance(recipe, Committee):
         raise SerlibError(f"The recipe {recipe.name} takes the features of its members, no others.")
-    own = recipe.features
+    expected = recipe.features
     fitting = []
     for name, spec in SPECS.items():
-        if bool(spec.summary) == bool(own.summary) and (spec.frames is not None or own.frames is None):
+        if bool(spec.summary) == bool(expected.summary) and (spec.frames is not None or expected.frames is None):
             fitting.append(name)
     if features not in fitting:
-        known = "does not fit" if features in SPECS else "is not known"
-        raise SerlibError(f"The features '{features}' of {recipe.name}: {known}; choose one of {', '.join(fitting)}.")
+        flaw = "does not fit" if features in SPECS else "is not known"
+        raise SerlibError(f"The features '{features}' of {recipe.name}: {flaw}; choose one of {', '.join(fitting)}.")
     return replace(recipe, features=SPECS[features])
 
 

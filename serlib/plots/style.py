@@ -236,6 +236,15 @@ def ink(background):
     return INK if 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] > 0.25 else "white"
 
 
+def name_cells(ax, image, rows, columns, *, label, rotation=0):
+    """Name the rows and columns of a heat map, and what its colours say."""
+    ax.set_xticks(range(len(columns)), columns, rotation=rotation)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, label=label, pad=0.02)
+
+
 #: A longer title has no room on its line for what `honest` adds.
 LONG_TITLE = 30
 

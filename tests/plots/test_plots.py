@@ -117,7 +117,7 @@ def gallery(tone, index, report, rng):
         "speaker_recall": lambda **o: plots.speaker_recall(report, **o),
         "abstaining": lambda **o: plots.abstaining(report, **o),
         "splits_compared": lambda **o: plots.splits_compared([report, report], **o),
-        "likeness": lambda **o: plots.likeness(
+        "similarity": lambda **o: plots.similarity(
             pd.DataFrame(np.eye(3), list("abc"), list("abc")), one="OAF", other="YAF", **o
         ),
         "recipes_compared": lambda **o: plots.recipes_compared(comparison_table(), **o),
@@ -573,8 +573,8 @@ def test_occlusion(tone):
     colours = np.asarray(map_.images[1].get_array())  # [shape=(bands, windows, 4)]
     strength = colours[..., 3] / colours[..., 3].max()
     assert np.allclose(strength, abs(OCCLUDED.pieces.T) / 0.4)
-    assert to_rgb(plots.attribution.FOR) == tuple(colours[0, 1, :3])
-    assert to_rgb(plots.attribution.AGAINST) == tuple(colours[1, 1, :3])
+    assert to_rgb(plots.results.FOR) == tuple(colours[0, 1, :3])
+    assert to_rgb(plots.results.AGAINST) == tuple(colours[1, 1, :3])
     assert "sad has 80%" in plots.alt(figure) and "0.12 to 0.25 s (30 points)" in plots.alt(figure)
     assert "0 to 700 Hz (50 points)" in plots.alt(figure)
 
@@ -582,7 +582,7 @@ def test_occlusion(tone):
 def test_the_colours_of_occlusion_are_those_of_the_scope():
     from serlib.widgets.drawing import DROVE
 
-    ours = plots.attribution.FOR, plots.attribution.AGAINST
+    ours = plots.results.FOR, plots.results.AGAINST
     assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in ours] == list(DROVE.values())
 
 
