@@ -237,6 +237,13 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
     list of pd.DataFrame
         In every kind but `speaker+text` each clip is in the test role once.
 
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "abc" for label in ("happy", "sad") for word in range(8)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
+    >>> [table.speaker[table.role == "test"].unique().tolist() for table in folds(index, "speaker")]
+    [['a'], ['b'], ['c']]
+
     Taught in notebooks/05_evaluate.
     """
     n = n or default_folds(index, kind)
@@ -633,6 +640,14 @@ def audit(table, *, near=False, show=None):
     -------
     pd.DataFrame. One row a pair of roles and a kind of overlap: `roles`, `what`, `shared` (how many are in both
     roles), `of` (how many the second role holds), `clips` (how many clips of the second role that concerns).
+
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(10)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
+    >>> overlap = audit(split(index, "speaker", test=["b"])).set_index(["roles", "what"])
+    >>> overlap.loc["train and test", "shared"].to_dict()
+    {'speakers': 0, 'texts': 9}
 
     Taught in notebooks/04_lstm_train.
     """

@@ -51,6 +51,11 @@ def find(corpus):
     SerlibError
         It is nowhere, or its folder holds something else; the message says what to do.
 
+    Examples
+    --------
+    >>> find("tess")  # doctest: +SKIP
+    PosixPath('data/tess')
+
     Taught in notebooks/01_download.
     """
     row = entry(corpus)

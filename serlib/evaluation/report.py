@@ -241,6 +241,13 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     SerlibError
         No test role; no label in common; clips that the run has already seen.
 
+    Examples
+    --------
+    >>> from serlib.training.run import Run
+    >>> report = evaluate(Run.load("checkpoints/mine"))  # doctest: +SKIP
+    >>> report.uar, report.ci95["uar"], report.resampled_by  # doctest: +SKIP
+    (0.48, [0.41, 0.55], 'text')
+
     Taught in notebooks/05_evaluate.
     """
     is_own = index is None

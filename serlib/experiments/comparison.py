@@ -112,6 +112,13 @@ def compare(
     All answers of a recipe under a split are scored together: its accuracy is the mean over the seeds, and the
     bootstrap draws a speaker (or text) with all that was answered about it, whatever the seed.
 
+    Examples
+    --------
+    >>> import serlib
+    >>> clips = serlib.index("tess")  # doctest: +SKIP
+    >>> result = compare(clips, ["functionals", "lstm-256"], splits=["random", "speaker"])  # doctest: +SKIP
+    >>> result.table[["recipe", "split", "uar", "uar_low", "uar_high"]]  # doctest: +SKIP
+
     Taught in notebooks/06_compare.
     """
     systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]

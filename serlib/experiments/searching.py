@@ -130,6 +130,14 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     draws depends on the seed, its number and the trials before it, so an interrupted search ends where an unbroken
     one does.
 
+    Examples
+    --------
+    >>> import serlib
+    >>> table = serlib.split(serlib.index("tess"), "speaker")  # doctest: +SKIP
+    >>> result = search(usual_space("lstm-256"), table, out="checkpoints/search", trials=20)  # doctest: +SKIP
+    >>> result.params  # doctest: +SKIP
+    {'learning_rate': 0.0021, 'batch_size': 32}
+
     Taught in notebooks/06_compare.
     """
     import optuna

@@ -90,6 +90,17 @@ def fit(
     -----
     On one machine the same seed gives the same history; between machines the last digits differ.
 
+    Examples
+    --------
+    >>> import tempfile
+    >>> from serlib import evaluate, index, split
+    >>> from serlib.corpora import sample
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> clips = index("sample", sample.make(folder / "sample", words=2))
+    >>> run = fit("functionals", split(clips, "random"), out=folder / "run", epochs=2)
+    >>> run.kind, len(run.history), evaluate(run).n_test
+    ('random', 2, 7)
+
     Taught in notebooks/04_lstm_train.
     """
     table = clip_table(table, needs=("speech", "label", "role"))
