@@ -62,6 +62,9 @@ UNSTEADY = re.compile(
     re.VERBOSE,
 )
 WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+#: What a picture is kept as.
+PICTURE = ("text/html", "image/png")
 WIDGET_TEXT = "(a widget: run the notebook to use it)"
 
 
@@ -168,12 +171,12 @@ def normalise(notebook):
     """Keep of the outputs what a reader needs and what is the same on every machine; changes `notebook`.
 
     Standard error, widget state, time stamps and versions go, the pieces of one stream are joined, progress bars
-    leave their last line, a widget leaves its stand-in or
-    says that it is one, and pandas' random table ids are numbered.
+    leave their last line, a widget leaves its picture (that of `interact` is what it shows) or says that it is one, and
+    pandas' random table ids are numbered.
     """
     from nbval.plugin import coalesce_streams
 
-    notebook.metadata.pop("widgets", None)
+    state = notebook.metadata.pop("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -183,12 +186,36 @@ def normalise(notebook):
         cell.outputs = coalesce_streams(cell.outputs)
         for output in cell.outputs:
             data = output.get("data", {})
-            if data.pop(WIDGET, None) and "text/html" not in data:  # else it brought its stand-in
+            widget = data.pop(WIDGET, None)
+            if widget and "text/html" not in data:  # else it brought its picture
                 data["text/plain"] = WIDGET_TEXT
+                for inside in outputs_of(widget["model_id"], state):
+                    data |= {kind: inside.data[kind] for kind in PICTURE if kind in inside.get("data", {})}
+                    output.metadata |= inside.get("metadata", {})
             if "text/html" in data:
                 for number, table in enumerate(dict.fromkeys(re.findall(r"\bT_[0-9a-f]{5}\b", data["text/html"]))):
                     data["text/html"] = data["text/html"].replace(table, f"T_{number:05d}")
     return notebook
+
+
+def outputs_of(model_id, state):
+    """What the output widgets in a widget show, from top to bottom.
+
+    Parameters
+    ----------
+    model_id : str
+    state : dict of str to dict
+        Of all widgets, as nbclient keeps it.
+
+    Returns
+    -------
+    list of nbformat outputs
+    """
+    own = state.get(model_id, {}).get("state", {})
+    outputs = list(own.get("outputs", []))
+    for child in own.get("children", []):
+        outputs += outputs_of(child.removeprefix("IPY_MODEL_"), state)
+    return outputs
 
 
 def fingerprint(notebook):

@@ -62,16 +62,16 @@ def own_recordings(command):
     ]
     songs = Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")]
     options.append(inspect.Parameter("songs", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=songs))
-    known = inspect.signature(command).parameters.values()
-    plain = [parameter for parameter in known if parameter.name != "reading"]
+    parameters = inspect.signature(command).parameters.values()
+    arguments = [parameter for parameter in parameters if parameter.name != "reading"]
 
     @functools.wraps(command)
     def run(**values):
         reading = {option.name: values.pop(option.name) for option in options}
         return command(**values, reading=_reading(reading))
 
-    run.__signature__ = inspect.Signature([*plain, *options])
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*plain, *options)}
+    run.__signature__ = inspect.Signature([*arguments, *options])
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*arguments, *options)}
     return run
 
 
@@ -80,11 +80,11 @@ def _reading(options):
     reading = {name: options[name] for name in ("pattern", "label_level", "songs") if options[name]}
     for name in ("columns", "labels"):
         pairs = [text.partition("=") for text in options[name] or []]
-        if any(not (one and equal and other) for one, equal, other in pairs):
+        if any(not (left and equal and right) for left, equal, right in pairs):
             example = "label=emotion" if name == "columns" else "happy=joy,excited"
             raise SerlibError(f"--{name} is {' '.join(options[name])}; write it like --{name} {example}")
         if pairs:
-            reading[name] = {one.strip(): other.strip() for one, _, other in pairs}
+            reading[name] = {left.strip(): right.strip() for left, _, right in pairs}
     if options["drop"]:
         reading["drop"] = tuple(word for text in options["drop"] for word in text.split(","))
     return reading
@@ -109,15 +109,15 @@ def corpora(as_json: Json = False):
     from serlib.corpora import CORPORA, present
 
     fields = ("title", "licence", "homepage", "sources")
-    known = {
+    facts = {
         name: {"present": present(name), **{field: getattr(corpus, field) for field in fields}}
         for name, corpus in CORPORA.items()
     }
     lines = [
         f"{name:10} {'here' if c['present'] else '-':5} {c['title']}\n{'':17}{c['licence']}  {c['homepage']}".rstrip()
-        for name, c in known.items()
+        for name, c in facts.items()
     ]
-    _tell({"corpora": known}, as_json, *lines)
+    _tell({"corpora": facts}, as_json, *lines)
 
 
 @app.command()
@@ -132,8 +132,8 @@ def sample(
     from serlib.corpora import sample as corpus
 
     folder = corpus.make(to, words=words, seed=seed, jobs=jobs)
-    told = {"folder": shown(folder), "words": words, "seed": seed}
-    _tell(told, as_json, f"{told['folder']} holds {words} words in 2 voices and 7 emotions (synthetic speech).")
+    result = {"folder": shown(folder), "words": words, "seed": seed}
+    _tell(result, as_json, f"{result['folder']} holds {words} words in 2 voices and 7 emotions (synthetic speech).")
 
 
 @app.command()
@@ -169,7 +169,7 @@ def index(
     if out:
         export.write(table, out, to=to or "csv")
     labels = ordered_labels(table.label)
-    told = {
+    result = {
         "clips": len(table),
         "speakers": table.speaker.value_counts(sort=False).to_dict(),
         "texts": table.text.nunique(),
@@ -180,21 +180,22 @@ def index(
     counts = counts.rename_axis(index=None, columns=None)
     if counts.shape[1] > 8:
         counts = counts.sum(axis=1).to_frame("clips")
-    known = {name: len(set(table[name]) - {UNKNOWN}) for name in ("speaker", "text")}
-    sizes = [f"{count} {name}s" if count else f"{name}s unknown" for name, count in known.items()]
+    distinct = {name: len(set(table[name]) - {UNKNOWN}) for name in ("speaker", "text")}
+    sizes = [f"{count} {name}s" if count else f"{name}s unknown" for name, count in distinct.items()]
     nobody = (table.speaker == UNKNOWN).sum()
     lines = [", ".join([f"{len(table)} clips", *sizes]), *table.attrs["notes"]]
     lines += [f"the speaker of {nobody} clips is unknown"] if 0 < nobody < len(table) else []
-    lines += ["", counts.to_string(), "", *_grouped("rejected", told["rejected"], "reason")]
-    lines += _grouped("repaired", told["repaired"], "what")
-    lines += [f"{told['duplicates']} duplicates left out"] if told["duplicates"] else []
-    lines += [f"missing: {name}" for name in told["missing"]]
-    _tell(told, as_json, *lines)
+    lines += ["", counts.to_string(), "", *_grouped("rejected", result["rejected"], "reason")]
+    lines += _grouped("repaired", result["repaired"], "what")
+    lines += [f"{result['duplicates']} duplicates left out"] if result["duplicates"] else []
+    lines += [f"missing: {name}" for name in result["missing"]]
+    _tell(result, as_json, *lines)
 
 
-def _said(table):
+def _index_notes(table):
     """What must be known of an index before its figure is read: how it was understood, and what was not used."""
-    notes, rejected = list(table.attrs["notes"]), table.attrs["rejected"]
+    notes = list(table.attrs["notes"])
+    rejected = table.attrs["rejected"]
     if rejected:
         first = f"{rejected[0]['file']} {rejected[0]['reason']}"
         notes.append(f"{len(rejected)} files are not used, first {first} (serlib index shows all)")
@@ -207,11 +208,11 @@ def _grouped(word, rows, reason, most=3):
     for row in rows:
         files.setdefault(row[reason], []).append(row["file"])
     lines = []
-    for what, names in files.items():
+    for text, names in files.items():
         if len(names) > most:
-            lines.append(f"{word}: {len(names)} files, {names[0]} first: each {what}")
+            lines.append(f"{word}: {len(names)} files, {names[0]} first: each {text}")
         else:
-            lines += [f"{word}: {name} {what}" for name in names]
+            lines += [f"{word}: {name} {text}" for name in names]
     return lines
 
 
@@ -233,15 +234,15 @@ def features(
         raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(SPECS)}.")
     table = _index(corpus, reading)
     with cluster(scheduler):
-        found = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
-    told = {
+        extracted = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
+    result = {
         "features": features,
         "clips": len(table),
-        "shape": list(found.values.shape),
-        "file": shown(found.values.filename),
+        "shape": list(extracted.values.shape),
+        "file": shown(extracted.values.filename),
         "spec": SPECS[features].to_dict(),
     }
-    _tell(told, as_json, f"{features}: array {tuple(told['shape'])} in {told['file']}")
+    _tell(result, as_json, f"{features}: array {tuple(result['shape'])} in {result['file']}")
 
 
 @app.command()
@@ -275,11 +276,11 @@ def train(
     from serlib.training.fitting import fit
 
     recipe = get(recipe, features=features, precision=precision)  # a wrong name should not wait for the index
-    theirs = split == recipe.split  # split as its authors did, the shares are theirs
-    shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if theirs else {}
+    as_authors = split == recipe.split  # split as its authors did, the shares are theirs
+    shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if as_authors else {}
     table = give_roles(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
     run = fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
-    _report(run, judge(run), home() / "reports" / out.name, as_json, notes=_said(table))
+    _report(run, judge(run), home() / "reports" / out.name, as_json, notes=_index_notes(table))
 
 
 @app.command()
@@ -301,7 +302,7 @@ def evaluate(
     name = run.resolve().name + ("-on-" + "-".join(dict.fromkeys(table.corpus)) if corpus else "")
     folder = report or home() / "reports" / name
     judged = judge(loaded, table, allow_seen=allow_seen)
-    _report(loaded, judged, folder, as_json, index=table, notes=_said(table) if corpus else ())
+    _report(loaded, judged, folder, as_json, index=table, notes=_index_notes(table) if corpus else ())
 
 
 @app.command()
@@ -351,10 +352,10 @@ def predict(
             lines += [
                 "  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**w) for w in row["timeline"]
             ]
-    for bad in failed:
-        print(f"serlib: {one_line(bad['reason'])}", file=sys.stderr)
-    told = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}
-    _tell(told, as_json, *lines)
+    for fault in failed:
+        print(f"serlib: {one_line(fault['reason'])}", file=sys.stderr)
+    result = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}
+    _tell(result, as_json, *lines)
     if failed:
         raise typer.Exit(1)
 
@@ -380,13 +381,19 @@ def export(
     from serlib.training.run import RELEASED, Run
 
     clips = sound_files(check) if check else None
-    written = write(Run.load(run or RELEASED), out, to=to, takes=takes, clips=clips)
-    on = f"{written.clips} clips" if written.clips else "its probes, for its clips are not here (--check FOLDER)"
-    answer = {"file": shown(written.path), "to": to, "takes": written.takes, "input_shape": list(written.input_shape)}
-    answer |= {"clips": written.clips, "difference": written.difference}
-    difference = f"differs from the run by {written.difference:.1e} at most, on {on}"
-    line = f"{answer['file']} takes the {written.takes}: {difference}"
-    _tell(answer, as_json, line)
+    exported = write(Run.load(run or RELEASED), out, to=to, takes=takes, clips=clips)
+    on = f"{exported.clips} clips" if exported.clips else "its probes, for its clips are not here (--check FOLDER)"
+    result = {
+        "file": shown(exported.path),
+        "to": to,
+        "takes": exported.takes,
+        "input_shape": list(exported.input_shape),
+        "clips": exported.clips,
+        "difference": exported.difference,
+    }
+    difference = f"differs from the run by {exported.difference:.1e} at most, on {on}"
+    line = f"{result['file']} takes the {exported.takes}: {difference}"
+    _tell(result, as_json, line)
 
 
 class _Lists(typer.core.TyperCommand):
@@ -396,16 +403,17 @@ class _Lists(typer.core.TyperCommand):
         from serlib.models.recipes import RECIPES
         from serlib.splits import SPLIT_KINDS
 
-        known = {"--recipes": RECIPES, "--split": SPLIT_KINDS}
-        spread, option = [], None
+        choices = {"--recipes": RECIPES, "--split": SPLIT_KINDS}
+        words = []
+        option = None
         for word in args:
-            if word in known:
+            if word in choices:
                 option = word
-            elif option and spread[-1] != option:
-                option = option if word.partition(":")[0] in known[option] else None
-                spread += [option] if option else []
-            spread.append(word)
-        return super().parse_args(ctx, spread)
+            elif option and words[-1] != option:
+                option = option if word.partition(":")[0] in choices[option] else None
+                words += [option] if option else []
+            words.append(word)
+        return super().parse_args(ctx, words)
 
 
 @app.command(cls=_Lists)
@@ -434,19 +442,19 @@ def compare(
     from serlib.models.recipes import RECIPES, get
     from serlib.plots.page import write_comparison
 
-    chosen = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
+    systems = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
     table = _index(corpus, reading)
     options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
     with cluster(scheduler):
-        found = comparison.compare(table, chosen, splits=split, match=True, **options)
-    page = write_comparison(found, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
-    neighbours = found.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
-    lines = [f"left out: {name}, {why}" for name, why in found.left_out.items()]
-    lines += [comparison.readable(found.table).to_string(index=False)]
-    lines += [comparison.MARKED] if comparison.starred(found.table).any() else []
+        result = comparison.compare(table, systems, splits=split, match=True, **options)
+    page = write_comparison(result, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
+    neighbours = result.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
+    lines = [f"left out: {name}, {why}" for name, why in result.left_out.items()]
+    lines += [comparison.readable(result.table).to_string(index=False)]
+    lines += [comparison.MARKED] if comparison.starred(result.table).any() else []
     lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
     lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
-    _tell({**found.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")
+    _tell({**result.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")
 
 
 @app.command()
@@ -473,17 +481,18 @@ def search(
     name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
     out = out or home() / "checkpoints" / "search" / name
     with cluster(scheduler):
-        found = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
-    best = ", ".join(f"{key} {value:.3g}" for key, value in found.params.items())
-    lines = [found.trials.to_string(index=False), "", f"best on the validation role: {best} ({found.value:.1%})"]
-    _tell({**found.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")
+        result = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
+    best = ", ".join(f"{key} {value:.3g}" for key, value in result.params.items())
+    lines = [result.trials.to_string(index=False), "", f"best on the validation role: {best} ({result.value:.1%})"]
+    _tell({**result.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")
 
 
 def _index(tokens, reading=None):
     """The index of `CORPUS [DIR] CORPUS [DIR] ...`; a SerlibError where it holds no clip."""
     from serlib import corpora
 
-    names, folders = [], []
+    names = []
+    folders = []
     for token in tokens:
         if token in corpora.CORPORA:  # a folder of that name is written ./tess
             names.append(token)
@@ -515,26 +524,26 @@ def _report(run, report, folder, as_json, *, index=None, notes=()):
         sentences += [
             f"left out: {n} clips labelled {label}, which it does not know" for label, n in report.left_out.items()
         ]
-    told = {**report.to_json(), "held_out": sentences, "notes": list(notes)}
-    told |= {"run": shown(run.folder), "report": shown(page)}
+    result = {**report.to_json(), "held_out": sentences, "notes": list(notes)}
+    result |= {"run": shown(run.folder), "report": shown(page)}
     interval = "accuracy {:.1%} [{:.1%}, {:.1%}]  UAR {:.1%} [{:.1%}, {:.1%}]".format(
         report.accuracy, *report.ci95["accuracy"], report.uar, *report.ci95["uar"]
     )
     _tell(
-        told,
+        result,
         as_json,
         *notes,
         f"{run.info['recipe']['name']}, {title}, {report.n_test} test clips",
         f"{interval}  (95 %, resampled by {report.resampled_by})",
         *sentences,
         *([report.note] if report.note else []),
-        f"run {told['run']}, report {told['report']}",
+        f"run {result['run']}, report {result['report']}",
     )
 
 
-def _tell(told, as_json, *lines):
+def _tell(result, as_json, *lines):
     # Names and texts come from outside: nothing in them may command a terminal.
-    print(json.dumps(told) if as_json else "\n".join(map(one_line, "\n".join(lines).split("\n"))))
+    print(json.dumps(result) if as_json else "\n".join(map(one_line, "\n".join(lines).split("\n"))))
 
 
 if __name__ == "__main__":

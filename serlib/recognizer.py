@@ -150,8 +150,8 @@ class Recognizer:
         >>> recognizer.predict(torchaudio.load("me.wav"))                      # doctest: +SKIP
         """
         notes = []
-        name, y, rate_hz = self._heard(sound, rate_hz=rate_hz, channel=channel, notes=notes)
-        return self._told(y, rate_hz, name, "; ".join(notes))
+        name, y, rate_hz = self._sound(sound, rate_hz=rate_hz, channel=channel, notes=notes)
+        return self._answer_for(y, rate_hz, name, "; ".join(notes))
 
     def predict_many(self, files):
         """Answer for several files; a bad file does not stop the others.
@@ -166,13 +166,14 @@ class Recognizer:
         answers : list of Answer
         failed : list of dict with `file` and `reason`
         """
-        answers, failed = [], []
+        answers = []
+        failed = []
         for number, sound in enumerate(sound_files(files)):
             try:
                 answers.append(self.predict(sound))
             except SerlibError as error:
-                named = isinstance(sound, str | os.PathLike)
-                failed.append({"file": str(sound) if named else f"number {number}", "reason": str(error)})
+                is_path = isinstance(sound, str | os.PathLike)
+                failed.append({"file": str(sound) if is_path else f"number {number}", "reason": str(error)})
         return answers, failed
 
     def timeline(self, sound, *, rate_hz=None, window_s=None, hop_s=None):
@@ -193,9 +194,9 @@ class Recognizer:
         """
         name, y, rate_hz = audio.any_sound(sound, rate_hz=rate_hz)
         if len(y) == 0:
-            what = shown(name) if name else "The array"
-            raise SerlibError(f"{what} holds no samples; record or choose another file.")
-        found = []
+            subject = shown(name) if name else "The array"
+            raise SerlibError(f"{subject} holds no samples; record or choose another file.")
+        rows = []
         window_s = window_s or self.window_s
         hop_s = min(1.0, window_s / 2) if hop_s is None else hop_s
         starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s, hop_s=hop_s)
@@ -204,8 +205,8 @@ class Recognizer:
                 nothing = dict.fromkeys(self.labels, 0.0)
                 answer = Answer(name, UNSURE, 0.0, nothing, len(piece) / rate_hz, f"it {fault}")
             else:
-                answer = self._told(piece, rate_hz, name)
-            found.append(
+                answer = self._answer_for(piece, rate_hz, name)
+            rows.append(
                 {
                     "start_s": round(float(start_s), 3),
                     "end_s": round(float(start_s) + answer.seconds, 3),
@@ -215,9 +216,9 @@ class Recognizer:
                     "reason": answer.reason,
                 }
             )
-        return pd.DataFrame(found)
+        return pd.DataFrame(rows)
 
-    def _heard(self, sound, **options):
+    def _sound(self, sound, **options):
         """Name, samples and rate of what holds sound."""
         name, y, rate_hz = audio.any_sound(sound, **options)
         fault = audio.fault(y, rate_hz)
@@ -235,7 +236,7 @@ class Recognizer:
                 f"{shown(self.run.folder)} was trained with per-speaker normalisation: give recordings of whoever is "
                 "to be recognised (--speaker FILE_OR_FOLDER; Recognizer(run, speaker=[...]))."
             )
-        clips = [self._heard(path)[1:] for path in sound_files(paths)]
+        clips = [self._sound(path)[1:] for path in sound_files(paths)]
         if clips and len(clips) < len(self.labels) and (not by_features or self.run.spec.summary):
             raise SerlibError(
                 f"{shown(paths[0])}: a voice is known by {len(self.labels)} recordings or more, in all moods, not by "
@@ -254,19 +255,20 @@ class Recognizer:
         x = example(y, rate_hz, self.run.spec)
         if self._voice:
             x = normalisation.z_score(x, *self._voice)
-        found = calibration.tempered(self._answer(x).numpy(), self.run.temperature)
-        return (found if self._offsets is None else matching.add_offsets(found, self._offsets))[0]
+        probabilities = calibration.tempered(self._answer(x).numpy(), self.run.temperature)
+        return (probabilities if self._offsets is None else matching.add_offsets(probabilities, self._offsets))[0]
 
-    def _told(self, y, rate_hz, name, note=""):
+    def _answer_for(self, y, rate_hz, name, note=""):
         probabilities = self._probabilities(y, rate_hz)
         best = int(probabilities.argmax())
-        label, confidence = self.labels[best], float(probabilities[best])
+        label = self.labels[best]
+        confidence = float(probabilities[best])
         reason = novelty.stranger(y, rate_hz, self._domain) if self._domain else ""
         if not reason and confidence < self.threshold:
             reason = f"the likeliest answer, {label}, has a confidence of {confidence:.2f}, below {self.threshold:.2f}"
-        told = dict(zip(self.labels, np.round(probabilities, 6).tolist(), strict=True))
+        by_label = dict(zip(self.labels, np.round(probabilities, 6).tolist(), strict=True))
         seconds = round(len(y) / rate_hz, 3)
-        return Answer(name, UNSURE if reason else label, round(confidence, 6), told, seconds, reason, note)
+        return Answer(name, UNSURE if reason else label, round(confidence, 6), by_label, seconds, reason, note)
 
 
 def sound_files(sounds):
@@ -342,7 +344,7 @@ def write_answers(recognizer, sounds, out, *, channels="average", show=None):
     heading = [*BEFORE_LABELS, *recognizer.labels, *AFTER_LABELS]
     model = f"{recognizer.run.folder.name} {_fingerprint(recognizer)} {channels}"
     rows = _rows_there(Path(out), heading, model)
-    done = {row["file"] for row in rows}
+    files_done = {row["file"] for row in rows}
     counts = {"answered": 0, "failed": 0, "kept": len(rows)}
     with atomic_path(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, heading)
@@ -351,7 +353,7 @@ def write_answers(recognizer, sounds, out, *, channels="average", show=None):
     try:
         with open(out, "a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, heading)
-            todo = [path for path in files if _cell(path) not in done]
+            todo = [path for path in files if _cell(path) not in files_done]
             for answers in progress(
                 _rows_of_files(recognizer, todo, channels), total=len(todo), desc="predict", unit="file", show=show
             ):
@@ -427,10 +429,10 @@ def _rows_there(out, heading, model):
         return []
     with out.open(newline="", encoding="utf-8") as file:
         lines = list(csv.reader(file))
-    whole = [dict(zip(heading, line, strict=True)) for line in lines[1:] if len(line) == len(heading)]
-    if lines[0] != heading or any(row["model"] != model for row in whole):
+    rows = [dict(zip(heading, line, strict=True)) for line in lines[1:] if len(line) == len(heading)]
+    if lines[0] != heading or any(row["model"] != model for row in rows):
         raise SerlibError(f"{shown(out)} holds answers of another model or of other settings; name another file")
-    return [row for row in whole if not row["error"]]
+    return [row for row in rows if not row["error"]]
 
 
 def _fingerprint(recognizer):

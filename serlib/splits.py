@@ -122,7 +122,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         index = _shared_labels(index, _names(test))
     elif kind in ("speaker", "speaker+text") and test is not None:
         index = _labels_of(index, _names(test))
-    index, left_out = _known(index, kind)
+    index, left_out = _with_known_groups(index, kind)
     _check_labels(index)
     group = GROUPS.get(kind, kind.partition(":")[2])
     if group == "speaker" and test is None and fold is None:
@@ -152,8 +152,8 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         validation = "given"
     elif kind != "published":
         candidates = np.flatnonzero(~is_test & has_role)
-        chosen, validation = _validation(index.iloc[candidates], group, rng=rng, share=validation_share, seed=seed)
-        role[candidates[chosen]] = "validation"
+        positions, validation = _validation(index.iloc[candidates], group, rng=rng, share=validation_share, seed=seed)
+        role[candidates[positions]] = "validation"
     table = index.assign(role=role)[has_role].reset_index(drop=True)
     if kind != "published" and "digest" in table:
         table = _copies_together(table) if group is None else _without_copies(table)
@@ -212,8 +212,8 @@ def _held_out(table, group):
     """Who is in the test role alone; many are counted."""
     if group in (None, "given"):
         return []
-    names = sorted(set(group_keys(table, group)[table.role == "test"]))
-    return [str(name) for name in names] if len(names) <= 50 else [f"{len(names)} {group}s"]
+    groups = sorted(set(group_keys(table, group)[table.role == "test"]))
+    return [str(name) for name in groups] if len(groups) <= 50 else [f"{len(groups)} {group}s"]
 
 
 def folds(index, kind="speaker", *, seed=0, n=None, **options):
@@ -236,6 +236,13 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
     -------
     list of pd.DataFrame
         In every kind but `speaker+text` each clip is in the test role once.
+
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "abc" for label in ("happy", "sad") for word in range(8)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
+    >>> [table.speaker[table.role == "test"].unique().tolist() for table in folds(index, "speaker")]
+    [['a'], ['b'], ['c']]
 
     Taught in notebooks/05_evaluate.
     """
@@ -344,7 +351,7 @@ def held_out(table):
     if len(parts["validation"]):
         how = table.attrs["split"].get("validation", "")
         words.append(f"validation: {len(parts['validation'])} {how if how == 'random clips' else f'clips, {how}'}")
-    sentences = ["; ".join(words), *_shared(parts["test"], table[table.role != "test"], kind)]
+    sentences = ["; ".join(words), *_voices_in_training(parts["test"], table[table.role != "test"], kind)]
     left_out = table.attrs["split"].get("left_out") or {}
     sentences += [f"left out: {count} clips whose {what} is unknown" for what, count in left_out.items()]
     return sentences
@@ -367,13 +374,14 @@ def against(split, index):
     names = ", ".join(dict.fromkeys(index.corpus))
     sentences = [f"tested on {len(index)} clips of {names}{_of(index, 'speaker')}"]
     trained = split[split.role != "test"]
-    both = sorted(set(index.corpus) & set(trained.corpus))
+    common = sorted(set(index.corpus) & set(trained.corpus))
     sentences.append(
         f"trained on {len(trained)} clips of {', '.join(dict.fromkeys(trained.corpus))}{_of(trained, 'speaker')}"
     )
-    if both:
-        one, other = (table[table.corpus.isin(both)] for table in (index, trained))
-        sentences += _shared(one, other, "")
+    if common:
+        test_clips = index[index.corpus.isin(common)]
+        training_clips = trained[trained.corpus.isin(common)]
+        sentences += _voices_in_training(test_clips, training_clips, "")
     return sentences
 
 
@@ -386,25 +394,25 @@ def _of(part, by):
     names = natsorted(set(map(str, group_keys(part, by))) - {UNKNOWN, ""})
     if not names:
         return f" of unknown {by}s"
-    shown = ", ".join(names[:12]) + (f" ... ({len(names)})" if len(names) > 12 else "")
-    return f" of the {by}{'s' * (len(names) > 1)} {shown}"
+    text = ", ".join(names[:12]) + (f" ... ({len(names)})" if len(names) > 12 else "")
+    return f" of the {by}{'s' * (len(names) > 1)} {text}"
 
 
-def _shared(test, others, kind):
+def _voices_in_training(test, training, kind):
     """Whether the voices of the test are in the training, where the split does not exclude it."""
     if kind in ("speaker", "speaker+text"):
         return []
     names = set(group_keys(test, "speaker"))
-    known = {name for name in names if name.rpartition("/")[2] != UNKNOWN}
-    if not known:
+    known_names = {name for name in names if name.rpartition("/")[2] != UNKNOWN}
+    if not known_names:
         return ["who speaks is unknown: the test's voices may all be in the training"]
-    shared = known & set(group_keys(others, "speaker"))
-    if shared:
-        return [f"{len(shared)} of the {len(known)} test speakers are in the training, too"]
-    return ["no test speaker is in the training" + (", as far as they are known" if known < names else "")]
+    shared_names = known_names & set(group_keys(training, "speaker"))
+    if shared_names:
+        return [f"{len(shared_names)} of the {len(known_names)} test speakers are in the training, too"]
+    return ["no test speaker is in the training" + (", as far as they are known" if known_names < names else "")]
 
 
-def _known(index, kind):
+def _with_known_groups(index, kind):
     """The clips whose group is known, and how many are left out for want of what; all of them where none is known."""
     columns = {"speaker": ["speaker"], "text": ["text"], "speaker+text": ["speaker", "text"], "given": [GIVEN]}
     columns = columns.get(kind, [kind.partition(":")[2]] if kind.startswith("column:") else [])
@@ -435,8 +443,8 @@ def _tested_part(index):
     """The given part that is tested on: test, or validation where there is no test."""
     parts = set(index[GIVEN])
     if "train" not in parts or not parts & {"test", "validation"}:
-        named = ", ".join(sorted(map(str, parts)))
-        raise SerlibError(f"The given split has the parts {named}; expected train and test (and validation).")
+        listing = ", ".join(sorted(map(str, parts)))
+        raise SerlibError(f"The given split has the parts {listing}; expected train and test (and validation).")
     return "test" if "test" in parts else "validation"
 
 
@@ -456,23 +464,23 @@ def _draw(index, share, seed):
     """Positions of a share of the clips, drawn in proportion to the labels, and one of each label at least."""
     count = max(index.label.nunique(), math.ceil(share * len(index)))
     try:
-        _, chosen = train_test_split(np.arange(len(index)), test_size=count, stratify=index.label, random_state=seed)
+        _, positions = train_test_split(np.arange(len(index)), test_size=count, stratify=index.label, random_state=seed)
     except ValueError as error:
         raise _too_few(index) from error
-    return chosen
+    return positions
 
 
 def _random_test(index, part, *, seed):
     """Which clips are in the test role where they are drawn at random, in proportion to the labels."""
     if part.fold is None:
-        chosen = _draw(index, part.share, seed)
+        positions = _draw(index, part.share, seed)
     else:
         most = index.label.value_counts().max()
         if not 2 <= part.folds <= most:
             raise SerlibError(f"{len(index)} clips cannot be parted into {part.folds} folds; choose from 2 to {most}.")
         stratified = StratifiedKFold(part.folds, shuffle=True, random_state=seed)
-        chosen = list(stratified.split(index, index.label))[part.fold][1]
-    return np.isin(np.arange(len(index)), chosen)
+        positions = list(stratified.split(index, index.label))[part.fold][1]
+    return np.isin(np.arange(len(index)), positions)
 
 
 def _group_test(index, by, part, *, rng):
@@ -521,17 +529,20 @@ def _one_group(index, by, name):
 
 
 def _validation(candidates, group, *, rng, share, seed):
-    """Positions among the candidates that become validation, and how they were drawn; where speakers or corpora are
-    held out each corpus gives its share, so that none vanishes from training."""
+    """Positions among the candidates that become validation, and how they were drawn.
+
+    Where speakers or corpora are held out each corpus gives its share, so that none vanishes from training.
+    """
     corpora = candidates.corpus.to_numpy()
     names = list(dict.fromkeys(corpora))
     if group not in ("speaker", "corpus") or len(names) == 1:
         return _validation_of_one(candidates, group, rng=rng, share=share, seed=seed)
-    positions, ways = [], []
+    positions = []
+    ways = []
     for name in names:
-        own = np.flatnonzero(corpora == name)
-        chosen, way = _validation_of_one(candidates.iloc[own], group, rng=rng, share=share, seed=seed)
-        positions.append(own[chosen])
+        rows = np.flatnonzero(corpora == name)
+        drawn, way = _validation_of_one(candidates.iloc[rows], group, rng=rng, share=share, seed=seed)
+        positions.append(rows[drawn])
         ways.append(f"{name}: {way}")
     return np.concatenate(positions), ", ".join(ways)
 
@@ -546,8 +557,8 @@ def _validation_of_one(candidates, group, *, rng, share, seed):
         if group is None or len(names) < TEXTS_TO_SPARE_ONE:
             return _draw(candidates, share, seed), "random clips"
     count = max(1, round(share * len(names)))
-    chosen = [names[i] for i in rng.permutation(len(names))[:count]]
-    return np.flatnonzero(_among(group_keys(candidates, by), chosen)), f"{by}s of their own"
+    groups = [names[i] for i in rng.permutation(len(names))[:count]]
+    return np.flatnonzero(_among(group_keys(candidates, by), groups)), f"{by}s of their own"
 
 
 def _shared_labels(index, test):
@@ -561,30 +572,30 @@ def _shared_labels(index, test):
 
 def _labels_of(index, speakers):
     """Clips with a label that the corpora of the named speakers have."""
-    named = _among(group_keys(index, "speaker"), speakers)
-    if not named.any():  # the names are wrong, which is told later
+    is_named = _among(group_keys(index, "speaker"), speakers)
+    if not is_named.any():  # the names are wrong, which is told later
         return index
-    own = index[index.corpus.isin(set(index.corpus[named]))]
-    return index[index.label.isin(set(own.label))]
+    of_corpora = index[index.corpus.isin(set(index.corpus[is_named]))]
+    return index[index.label.isin(set(of_corpora.label))]
 
 
 def _check_labels(index):
     counts = index.label.value_counts()
     if len(counts) < 2:
-        found = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
-        raise SerlibError(f"The index holds {found}; two labels or more are needed to train and to test.")
+        contents = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
+        raise SerlibError(f"The index holds {contents}; two labels or more are needed to train and to test.")
     if counts.min() < 3:
         raise _too_few(index)
 
 
 def _check_roles(table, kind):
-    wanted = set(table.label)
+    labels = set(table.label)
     for role in ("train", "test") if kind == "published" else ROLES:
-        present = set(table[table.role == role].label)
-        if not present:
+        labels_of_role = set(table[table.role == role].label)
+        if not labels_of_role:
             raise SerlibError(f"The {kind} split leaves no clip for the role {role}; add clips or split otherwise.")
-        if role == "train" and present != wanted:
-            missing = ", ".join(sorted(wanted - present))
+        if role == "train" and labels_of_role != labels:
+            missing = ", ".join(sorted(labels - labels_of_role))
             raise SerlibError(
                 f"The {kind} split leaves no clip labelled {missing} for training; "
                 "add clips, hold out somebody else, or choose another split."
@@ -630,24 +641,36 @@ def audit(table, *, near=False, show=None):
     pd.DataFrame. One row a pair of roles and a kind of overlap: `roles`, `what`, `shared` (how many are in both
     roles), `of` (how many the second role holds), `clips` (how many clips of the second role that concerns).
 
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(10)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
+    >>> overlap = audit(split(index, "speaker", test=["b"])).set_index(["roles", "what"])
+    >>> overlap.loc["train and test", "shared"].to_dict()
+    {'speakers': 0, 'texts': 9}
+
     Taught in notebooks/04_lstm_train.
     """
     same_sound = _near_identical(table, show=show) if near else None
-    present = [role for role in ROLES if (table.role == role).any()]
+    roles = [role for role in ROLES if (table.role == role).any()]
     rows = []
-    for first, second in combinations(present, 2):
+    for first, second in combinations(roles, 2):
         pair = f"{first} and {second}"
-        one, two = table[table.role == first], table[table.role == second]
-        keys = {"speakers": (group_keys(one, "speaker"), group_keys(two, "speaker")), "texts": (one.text, two.text)}
+        first_rows = table[table.role == first]
+        second_rows = table[table.role == second]
+        keys = {
+            "speakers": (group_keys(first_rows, "speaker"), group_keys(second_rows, "speaker")),
+            "texts": (first_rows.text, second_rows.text),
+        }
         if "digest" in table:
-            keys["identical clips"] = (one.digest, two.digest)
+            keys["identical clips"] = (first_rows.digest, second_rows.digest)
         for what, (a, b) in keys.items():
             shared = set(a) & set(b)
             rows.append((pair, what, len(shared), len(set(b)), int(_among(b, shared).sum())))
         if near:
             copies = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
             count = copies.b.nunique()
-            rows.append((pair, "near-identical clips", count, len(two), count))
+            rows.append((pair, "near-identical clips", count, len(second_rows), count))
     return pd.DataFrame(rows, columns=["roles", "what", "shared", "of", "clips"])
 
 
@@ -669,12 +692,12 @@ def refuse_seen(split, protocol, table):
         The run has seen some of them; a file cannot be read.
     """
     roles = ROLES if protocol == "published" else ("train", "validation")
-    known = set(split.digest[split.role.isin(roles)])
-    seen = (table.digest if "digest" in table else table.speech.map(_digest)).isin(known)
-    if seen.any():
-        first = shown(table.speech[seen].iloc[0])
+    digests = set(split.digest[split.role.isin(roles)])
+    is_seen = (table.digest if "digest" in table else table.speech.map(_digest)).isin(digests)
+    if is_seen.any():
+        first = shown(table.speech[is_seen].iloc[0])
         raise SerlibError(
-            f"{seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
+            f"{is_seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
             "clips that the run was trained or validated on; give others, or no index for its own test role, "
             "or ask for it with --allow-seen (in Python allow_seen=True)"
         )

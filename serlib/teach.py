@@ -43,6 +43,8 @@ class Exercise:
     number : str
         Of the notebook and in it: "3.1".
     title : str
+    goal : int
+        Which goal of the notebook it is about, counted from 1.
     hints : tuple of str
         From a push in the right direction to the last one, which all but says it.
     verify : callable
@@ -51,6 +53,7 @@ class Exercise:
 
     number: str
     title: str
+    goal: int
     hints: tuple[str, ...]
     verify: Callable
 
@@ -68,12 +71,13 @@ class Verdict:
         return f"{self.exercise.number} {self.exercise.title}: {said}"
 
 
-def exercise(number, title, *, hints):
+def exercise(number, title, *, goal, hints):
     """Make an exercise of a function that verifies an answer.
 
     Parameters
     ----------
     number, title : str
+    goal : int
     hints : sequence of str
         As in `Exercise`.
 
@@ -83,7 +87,7 @@ def exercise(number, title, *, hints):
     """
 
     def decorate(verify):
-        return Exercise(number, title, tuple(hints), verify)
+        return Exercise(number, title, goal, tuple(hints), verify)
 
     return decorate
 

@@ -59,8 +59,8 @@ def clip_table(table, *, needs=("speech", "label")):
         )
     heading = {str(column).strip().lower(): column for column in table.columns}
     renamed = {}
-    for column, others in OTHER_NAMES.items():
-        same = [heading[name] for name in (column, *others) if name in heading]
+    for column, synonyms in OTHER_NAMES.items():
+        same = [heading[name] for name in (column, *synonyms) if name in heading]
         if column not in table.columns and same:
             renamed[same[0]] = column
     if renamed:
@@ -75,8 +75,8 @@ def clip_table(table, *, needs=("speech", "label")):
             raise SerlibError(f"Row {row} of the table has no {column}; fill it in, or leave the row out")
     if "label" in table.columns and not all(isinstance(label, str) for label in table["label"]):
         table = table.assign(label=[_word(label) for label in table["label"]])
-    missing = {column: value for column, value in UNTOLD.items() if column not in table.columns}
-    return table.assign(**missing) if missing else table
+    defaults = {column: value for column, value in UNTOLD.items() if column not in table.columns}
+    return table.assign(**defaults) if defaults else table
 
 
 def _word(label):
@@ -327,7 +327,7 @@ def cluster(address):
     try:
         from distributed import Client
     except ImportError as error:
-        raise SerlibError("A cluster needs Dask; install it with `pip install 'serlib[cluster]'`") from error
+        raise SerlibError('A cluster needs Dask: python -m pip install "dask[distributed]"') from error
     import joblib
 
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
@@ -395,23 +395,23 @@ def import_tensorflow():
         return tensorflow
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # a process without standard error, or a full disk: then as it comes
-            said = stack.enter_context(tempfile.TemporaryFile())
+            messages = stack.enter_context(tempfile.TemporaryFile())
             screen = os.dup(2)
-            stack.callback(_show_the_rest, said, screen)
-            os.dup2(said.fileno(), 2)
+            stack.callback(_show_the_rest, messages, screen)
+            os.dup2(messages.fileno(), 2)
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # here it looks for a GPU
         return tensorflow
 
 
-def _show_the_rest(said, screen):
+def _show_the_rest(messages, screen):
     """Give file descriptor 2 back to the screen, and show what others than TensorFlow wrote meanwhile."""
     if sys.stderr:
         sys.stderr.flush()
     os.dup2(screen, 2)
     os.close(screen)
-    said.seek(0)
-    for line in said:
+    messages.seek(0)
+    for line in messages:
         if not _GREETING.match(line):
             os.write(2, line)

@@ -11,6 +11,7 @@ EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad")
 @exercise(
     "1.1",
     "What a file name says",
+    goal=4,
     hints=[
         "Drop the suffix first; then the parts stand between underscores.",
         "`Path(name).stem.split('_')` gives three parts.",
@@ -33,6 +34,7 @@ def read_name(answer, rng):
 @exercise(
     "1.2",
     "Each recording once",
+    goal=5,
     hints=[
         "Two files are copies where their bytes are the same, whatever they are called.",
         "`hashlib.sha256(content).digest()` stands for the bytes; keep a set of those that you have seen.",
@@ -56,6 +58,7 @@ def unique_files(answer, rng):
 @exercise(
     "1.3",
     "How much of a test is known",
+    goal=5,
     hints=[
         "Look at each test clip: is its digest among those of the training?",
         "`test.digest.isin(training.digest)` is true or false for each test clip; a mean makes a share of it.",
@@ -80,6 +83,7 @@ def known_share(answer, rng):
 @exercise(
     "1.4",
     "An archive that wants out",
+    goal=2,
     hints=[
         "Follow the path, part by part: `..` goes up, `.` stays, any other part goes down.",
         "Count how deep you are; whoever is above the folder for one moment is outside.",

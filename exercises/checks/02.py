@@ -16,6 +16,7 @@ def tone(hz, rate_hz, *, gains, duration_s=0.2):
 @exercise(
     "2.1",
     "Pitch by autocorrelation",
+    goal=2,
     hints=[
         "Slide the sound along itself: at the shift of one period it fits best. `np.correlate(y, y, 'full')` does it.",
         "At shift 0 it always fits best, so look only between the shortest period (1/500 s) and the longest (1/60 s).",
@@ -48,6 +49,7 @@ def pitch(answer, rng):
 @exercise(
     "2.2",
     "Semitones",
+    goal=4,
     hints=[
         "An octave is a ratio of two, and has twelve semitones.",
         "12 times the logarithm to the base 2 of a ratio.",
@@ -67,6 +69,7 @@ def semitones(answer, rng):
 @exercise(
     "2.3",
     "Loudness in decibels",
+    goal=4,
     hints=[
         "Level is about power: the mean of the squares.",
         "10 times log10 of the mean square; the same as 20 times log10 of its root.",
@@ -95,6 +98,7 @@ def level_db(answer, rng):
 @exercise(
     "2.4",
     "Score a listening test",
+    goal=3,
     hints=[
         "Count the right guesses; their share is the first number. The interval says which true share would fit "
         "with it.",

@@ -8,6 +8,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "3.1",
     "The Hann window",
+    goal=1,
     hints=[
         "One swing of a cosine, turned upside down and lifted, so that it goes from 0 to 1 and back.",
         "0.5 - 0.5 cos(2 pi t / n), for t from 0 to n - 1: the window starts at 0 and would be 0 again at t = n.",
@@ -37,6 +38,7 @@ def hann(answer, rng):
 @exercise(
     "3.2",
     "One number of the Fourier transform",
+    goal=1,
     hints=[
         "Multiply the frame by a wave that swings k times in the frame, and add up.",
         "The wave is exp(-2j pi k t / n), with t from 0 to n - 1.",
@@ -60,6 +62,7 @@ def dft_bin(answer, rng):
 @exercise(
     "3.3",
     "A mel triangle",
+    goal=1,
     hints=[
         "Two straight lines: one rises from `left` to `centre`, one falls from `centre` to `right`; the smaller one"
         " counts.",
@@ -97,6 +100,7 @@ def turns(number, bands):
 @exercise(
     "3.4",
     "There and back with few coefficients",
+    goal=2,
     hints=[
         "scipy.fft.dct and scipy.fft.idct, both with norm='ortho'.",
         "Set all coefficients but the first n to zero before you go back.",
@@ -129,6 +133,7 @@ def smooth(answer, rng):
 @exercise(
     "3.5",
     "Two clips with the same mean",
+    goal=3,
     hints=[
         "What does a mean not see? The order of the frames.",
         "Turn the clip round: frames[::-1]. Or shuffle its frames.",

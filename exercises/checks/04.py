@@ -8,6 +8,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "4.1",
     "The parameters of an LSTM",
+    goal=1,
     hints=[
         "Three gates and one candidate: four times the same sum.",
         "Each of the four looks at the inputs, at the units of the step before, and has a bias for each unit.",
@@ -42,6 +43,7 @@ def lstm_parameters(answer, rng):
 @exercise(
     "4.2",
     "A split by speaker",
+    goal=2,
     hints=[
         "Give roles to speakers, then look up the role of each clip's speaker.",
         "A dictionary from speaker to role, and `index.speaker.map(roles)`.",
@@ -70,6 +72,7 @@ def split_by_speaker(answer, rng):
 @exercise(
     "4.3",
     "Softmax and cross-entropy",
+    goal=3,
     hints=[
         "Softmax: exp of each logit, divided by their sum in the row. Take the largest logit off first: exp(1000) "
         "is too big.",
@@ -102,6 +105,7 @@ def cross_entropy(answer, rng):
 @exercise(
     "4.4",
     "Choose an epoch",
+    goal=3,
     hints=[
         "The validation role chooses. Which of its two curves says more: loss, or accuracy?",
         "`history.val_loss.argmin()`, and epochs are counted from 1.",
@@ -132,6 +136,7 @@ def best_epoch(answer, rng):
 @exercise(
     "4.5",
     "Make a model overfit",
+    goal=3,
     hints=[
         "Few clips, a network with many parameters, and no dropout; then train for long.",
         "`model.fit(x, y, validation_data=(x_val, y_val), epochs=200, verbose=0)` returns an object with `.history`.",

@@ -8,6 +8,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "5.1",
     "Unweighted average recall",
+    goal=1,
     hints=[
         "The recall of one emotion: of the clips that were meant so, how many were heard so.",
         "The mean of the recalls of all emotions that were meant, each counting the same.",
@@ -44,6 +45,7 @@ def uar(answer, rng):
 @exercise(
     "5.2",
     "A bootstrap over speakers",
+    goal=2,
     hints=[
         "Draw speakers with replacement, as many as there are, and take all clips of each that was drawn.",
         "Do it some hundred times; each time note the accuracy. The interval leaves out 2.5 in 100 at either end.",
@@ -77,6 +79,7 @@ def interval(answer, rng):
 @exercise(
     "5.3",
     "Expected calibration error",
+    goal=3,
     hints=[
         "Put the clips into bins by confidence: from 0 to 0.1, from 0.1 to 0.2, ...",
         "In each bin: the distance between the mean confidence and the share that is right. A bin counts by its clips.",
@@ -112,6 +115,7 @@ def ece(answer, rng):
 @exercise(
     "5.4",
     "A threshold for 90 % precision",
+    goal=5,
     hints=[
         "Try each confidence that occurs as a threshold: the answers at or above it remain.",
         "Of those thresholds where at least 90 % of what remains is right, take the lowest: it answers most.",
@@ -144,6 +148,7 @@ def threshold(answer, rng):
 @exercise(
     "5.5",
     "Name the leak",
+    goal=4,
     hints=[
         "Compare the rows whose role is train with those whose role is test: what occurs in both?",
         "Copies share a digest; a known voice shares the speaker; a known sentence shares the text.",

@@ -8,6 +8,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "6.1",
     "McNemar's test",
+    goal=3,
     hints=[
         "Only the clips count on which the two recipes part: one is right, the other wrong.",
         "If neither is better, each of these clips falls to either side like a coin. How likely is a split at least"
@@ -53,6 +54,7 @@ def mcnemar(answer, rng):
 @exercise(
     "6.2",
     "The luck of the best of twenty",
+    goal=5,
     hints=[
         "Let `models` guessers answer `clips` clips, each right with the probability `p`, and note the best of them.",
         "Do that a thousand times and take the mean: rng.binomial(clips, p, (1000, models)).max(axis=1).mean() / "
@@ -85,6 +87,7 @@ def best_of(answer, rng):
 @exercise(
     "6.3",
     "Many comparisons",
+    goal=3,
     hints=[
         "Sort the p-values. The smallest must be below 0.05 / n, the next below 0.05 / (n - 1), and so on.",
         "Stop at the first that fails: it and all larger ones do not count. Mind to return them in the old order.",

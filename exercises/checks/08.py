@@ -8,6 +8,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "8.1",
     "From states to a clip",
+    goal=3,
     hints=[
         "For each clip only the first `length` frames are speech; the rest is padding.",
         "Mean and standard deviation over those frames, one after the other: np.concatenate([mean, std]).",
@@ -54,6 +55,7 @@ def layers_of(rng):
 @exercise(
     "8.2",
     "Which layer?",
+    goal=2,
     hints=[
         "For each layer, train a linear classifier on some speakers and score it on the others.",
         "scikit-learn: cross_val_score(classifier, x, labels, groups=speakers, cv=GroupKFold(3)).mean(), then the "
@@ -80,6 +82,7 @@ def best_layer(answer, rng):
 @exercise(
     "8.3",
     "Freeze the encoder",
+    goal=4,
     hints=[
         "`model.get_layer('encoder').trainable = False` keeps its weights as they are.",
         "Only the layer `head` should learn. Keras takes note of it when the model is compiled, which the check does.",

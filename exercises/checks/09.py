@@ -10,6 +10,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "9.1",
     "A budget for the delay",
+    goal=1,
     hints=[
         "A sound that comes just after the model was asked waits until it is asked again.",
         "The wait of at most `every_s`, then the way to the model, then its computing. The piece is a part of the "
@@ -51,6 +52,7 @@ def worst_delay(answer, rng):
 @exercise(
     "9.2",
     "Windows along a recording",
+    goal=2,
     hints=[
         "Start at 0 and go on by hop_s while a whole window still fits.",
         "If something is left at the end, add one more window that ends where the recording ends.",
@@ -84,6 +86,7 @@ def windows(answer, rng):
 @exercise(
     "9.3",
     "From windows to stretches",
+    goal=2,
     hints=[
         "Go through the labels; where one differs from the one before, a stretch ends and the next begins.",
         "Window number i stands for the time from i * hop_s to (i + 1) * hop_s; the last stretch ends at "
@@ -121,6 +124,7 @@ def stretches(answer, rng):
 @exercise(
     "9.4",
     "Your own confusion",
+    goal=3,
     hints=[
         "Count the pairs of meant and heard: pd.crosstab does it. Then divide each row by its sum.",
         "pd.crosstab(meant, heard, normalize='index'), then .reindex(index=labels, columns=[*labels, 'unsure'], "

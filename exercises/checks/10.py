@@ -8,6 +8,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "10.1",
     "Who is misheard",
+    goal=2,
     hints=[
         "Take the clips of one group at a time, and compute the UAR as in exercise 5.1.",
         "A loop over the groups; in it, a recall for each emotion that this group has, and their mean.",
@@ -54,6 +55,7 @@ def uar_by_group(answer, rng):
 @exercise(
     "10.2",
     "When it raises an alarm",
+    goal=1,
     hints=[
         "Think of 10,000 people. How many are angry? For how many of these is there an alarm, and for how many of "
         "the others?",
@@ -93,6 +95,7 @@ def right_alarms(answer, rng):
 @exercise(
     "10.3",
     "What the law says",
+    goal=3,
     hints=[
         "First question: is it only research that nobody is subjected to in practice? Then the regulation does not "
         "apply.",
@@ -135,6 +138,7 @@ def rule(answer, rng):
 @exercise(
     "10.4",
     "A model card",
+    goal=5,
     hints=[
         "The card repeats nothing from memory: read the figures from `report`.",
         "Its limits name the voices: acted speech, how many speakers, which language; and what nobody may do with it.",

@@ -113,13 +113,13 @@ print(CORPUS, "is in", shown(folder))
 # sources. On Kaggle itself nothing is downloaded: there you add the data set to the notebook, and it is found in the
 # input folder. An archive that you have downloaded with the browser and saved as `data/tess.zip` is used as well.
 #
-# An archive is a program for your disk: an entry called `../../.bashrc` would be written outside the folder, and one of
-# a few bytes can swell to fill the disk. Each entry is looked at first, and such archives are refused.
+# An archive from the network can do harm: an entry called `../../.bashrc` would be written outside the folder, and one
+# of a few bytes can unpack to a file that fills the disk. Each entry is checked first, and such archives are refused.
 
 # %% [markdown]
 # ## Signing in to Kaggle
 #
-# Only where Kaggle asks who you are do you need an account. Most tutorials sign in with a file `kaggle.json`, which
+# You need an account only where Kaggle asks who you are. Most tutorials sign in with a file `kaggle.json`, which
 # looks like `kaggle.json.example` in this repository and lies in the folder `~/.kaggle`, and call the client like this:
 #
 #     import kaggle
@@ -130,8 +130,8 @@ print(CORPUS, "is in", shown(folder))
 # token there today (`KGAT_...`) belongs alone into the file `~/.kaggle/access_token` or into the variable
 # `KAGGLE_API_TOKEN`.
 #
-# Credentials are nobody else's business: `chmod 600 ~/.kaggle/kaggle.json` takes away everybody else's right to read
-# them. Never type them into a notebook: its outputs are saved, and sooner or later shared. The next cell says where
+# Keep credentials to yourself: after `chmod 600 ~/.kaggle/kaggle.json` no other user of the computer can read them.
+# Never type them into a notebook: its outputs are saved, and sooner or later shared. The next cell says where
 # credentials were found on this machine, not what they are.
 
 # %% tags=["nbval-ignore-output"]
@@ -168,10 +168,10 @@ print(expected(index).drop(columns="corpus").to_string(index=False))
 
 # %%
 for kind in ("rejected", "repaired", "missing"):
-    found = [
+    lines = [
         x if isinstance(x, str) else f"{Path(x['file']).name} {x.get('reason') or x['what']}" for x in index.attrs[kind]
     ]
-    print(f"{kind}: {len(found)}", *found[:5], sep="\n    ")
+    print(f"{kind}: {len(lines)}", *lines[:5], sep="\n    ")
 print("copies:", index.attrs["duplicates"])
 
 # %% [markdown]
@@ -211,8 +211,8 @@ assert sorted(small.digest) == sorted(few.digest)
 # %% [markdown]
 # ## Why copies are no small matter
 #
-# Suppose we had kept them, as whoever lists the paths, shuffles them and sets a part aside as a test does. How many
-# test clips does the model then know, byte for byte, from its training?
+# Suppose we had kept them. Many tutorials do: they list the paths, shuffle them, and set a part aside as a test. How
+# many test clips does the model then know, byte for byte, from its training?
 
 # %%
 doubled = pd.concat([index, index], ignore_index=True)  # the table of the paths in such an archive
@@ -229,8 +229,8 @@ for name, table in {"with copies": doubled, "without": index}.items():
     print(f"{name:12} {test.digest.isin(training.digest).mean():4.0%} of the test clips were trained on")
 
 # %% [markdown]
-# To see what that is worth, take the stupidest model there is: it remembers the digest of each training clip and its
-# label, and for everything else says what was most frequent. It has never heard a sound.
+# To see what such a test is worth, take the simplest model there is. It remembers the digest of each training clip and
+# its label, and answers with the most frequent label for everything else. It has never heard a sound.
 
 
 # %%
@@ -247,15 +247,15 @@ for name, score in scores.items():
 assert scores["with copies"] > 0.6 > 2 * scores["without"]
 
 # %% [markdown]
-# A model that cannot hear looks good on the doubled archive. Every [accuracy](../teaching/glossary.md#accuracy) that
-# was measured so tells about the copies as much as about the model. The index drops them, and the
+# A model that cannot hear looks good on the doubled archive. An [accuracy](../teaching/glossary.md#accuracy) that was
+# measured like this says as much about the copies as about the model. The index drops them, and the
 # [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else a training and a test may share.
 
 # %% [markdown]
 # ## What you have learned
 #
 # 1. The registry names each corpus with its licence and citation: free for research, never to be passed on from here.
-# 2. `download("tess")` does nothing, or all of it: resumed, checked, unpacked without surprises.
-# 3. Credentials lie in a file that only you can read, or in the environment; they are found there, and never printed.
+# 2. `download("tess")` does all of it or nothing: it resumes, checks every file, and refuses a dangerous archive.
+# 3. Credentials lie in a file that only you can read, or in the environment; `serlib` never prints them.
 # 4. The index is one row a clip; what was rejected, repaired or missing stands beside it, and the counts are compared.
 # 5. Copies let a model that has learned nothing pass the test; the digest of the bytes finds them.

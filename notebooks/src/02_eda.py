@@ -96,8 +96,8 @@ first, second = said.index[said == said.max()][[0, -1]]
 print(f"voices {first} and {second}, text: {word}")
 
 # %% [markdown]
-# A clip is a row of numbers: the pressure of the air at the microphone, thousands of times a second. How often
-# is its [sampling rate](../teaching/glossary.md#sampling-rate).
+# A clip is a row of numbers: the pressure of the air at the microphone, measured thousands of times a second. How many
+# times a second is its [sampling rate](../teaching/glossary.md#sampling-rate).
 
 # %%
 spoken = ordered_labels(kinds.label[(kinds.text == word) & (kinds.speaker == first)])
@@ -115,7 +115,7 @@ plots.show(plots.waveplot(y, rate_hz, label=clip.label, title=plots.honest(plain
 widgets.player(y, rate_hz, gain=widgets.common_gain([y]))
 
 # %% [markdown]
-# From nearer, at the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal
+# Zoom in on the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal
 # folds. Count the repetitions in the picture; how many would that be in a
 # second?
 
@@ -177,8 +177,8 @@ def said_by(speaker):
 plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}", CORPUS)))
 
 # %% [markdown]
-# The same, and the other voice beside it. Guess how a picture sounds, then click on it. All share one volume, so that
-# soft stays soft; IPython's own player would make all of them equally loud.
+# The same word again, with the other voice beside it. Guess how a picture sounds, then click on it. All clips are
+# played at one volume, so that soft stays soft; IPython's own player would make all of them equally loud.
 
 # %%
 widgets.grid(index, word, speakers=[*dict.fromkeys([first, second])])
@@ -277,22 +277,22 @@ plots.show(plots.pitch_and_loudness(voices))
 # %%
 voices["f0_st"] = 12 * np.log2(voices.f0_hz)
 medians = voices.groupby(["label", "speaker"])[["f0_st", "loudness_db", "speech_s"]].median()
-apart = medians.sub(medians.loc[plain], level="speaker").groupby("label").median().loc[emotions]
-apart = apart.round(1) + 0.0  # no minus zero
-apart.columns = ["pitch (semitones)", "loudness (dB)", "speech (s)"]
-print(apart.rename_axis(None).to_string(float_format="{:+.1f}".format))
+differences = medians.sub(medians.loc[plain], level="speaker").groupby("label").median().loc[emotions]
+differences = differences.round(1) + 0.0  # no minus zero
+differences.columns = ["pitch (semitones)", "loudness (dB)", "speech (s)"]
+print(differences.rename_axis(None).to_string(float_format="{:+.1f}".format))
 
 # %% [markdown]
-# Was the literature right about this corpus? It compares with neutral speech, so this needs some. What is 0.0 in the
-# table is called the same.
+# Was the literature right about this corpus? It compares with neutral speech, so the corpus must have some. A
+# difference of 0.0 in the table counts as "same".
 
 # %%
 words = {"pitch": ("lower", "higher"), "loudness": ("softer", "louder"), "speech": ("shorter", "longer")}
-for column, (name, (less, more)) in zip(apart, words.items(), strict=True):
-    found = apart[column].map(lambda d, less=less, more=more: less if d < 0 else more if d > 0 else "same")
-    asked = expected[name][(expected[name] != "?") & expected.index.isin(apart.index) & (plain == "neutral")]
-    wrong = [f"{label} is {found[label]}" for label in asked.index if found[label] != asked[label]]
-    print(f"{name}: {len(asked) - len(wrong)} of {len(asked)} as expected", *wrong, sep="; ")
+for column, (name, (less, more)) in zip(differences, words.items(), strict=True):
+    direction = differences[column].map(lambda d, less=less, more=more: less if d < 0 else more if d > 0 else "same")
+    tested = expected[name][(expected[name] != "?") & expected.index.isin(differences.index) & (plain == "neutral")]
+    wrong = [f"{label} is {direction[label]}" for label in tested.index if direction[label] != tested[label]]
+    print(f"{name}: {len(tested) - len(wrong)} of {len(tested)} as expected", *wrong, sep="; ")
 if CORPUS == "sample":
     print("The sample corpus was made after this literature: that it agrees proves nothing.")
 
@@ -339,25 +339,24 @@ widgets.clip_map(heard, points, axes=("Pitch f0 (Hz)", "Loudness (dB)"), title="
 # %%
 measures = ["f0_st", "f0_range_st", "loudness_db", "speech_s", "voiced_share"]
 usable = voices.dropna(subset=measures)
-taught = usable.text.isin(index.text.unique()[::2])
+in_training = usable.text.isin(index.text.unique()[::2])
 if index.text.nunique() == 1:  # no texts are known: every other clip
-    taught = pd.Series(np.arange(len(usable)) % 2 == 0, index=usable.index)
-lesson = usable[taught & (usable.speaker == first)]
+    in_training = pd.Series(np.arange(len(usable)) % 2 == 0, index=usable.index)
+lesson = usable[in_training & (usable.speaker == first)]
 rule = make_pipeline(StandardScaler(), NearestCentroid()).fit(lesson[measures], lesson.label)
 for speaker in (first, second):
-    asked = usable[~taught & (usable.speaker == speaker)]
-    print(
-        f"taught by {first}, tested on {speaker}: {rule.score(asked[measures], asked.label):.0%} of {len(asked)} right"
-    )
+    tested = usable[~in_training & (usable.speaker == speaker)]
+    share = rule.score(tested[measures], tested.label)
+    print(f"taught by {first}, tested on {speaker}: {share:.0%} of {len(tested)} right")
 print(f"guessing: {1 / len(emotions):.0%}")
 
 if CORPUS == "sample":
     print("The sample's two voices are made by the same rules, so little is lost. On TESS most of it is: try it there.")
 
 # %% [markdown]
-# Five numbers go a long way for a known voice. People differ in more than a rule of five numbers can tell. Go back to
-# the picture: does an emotion of one voice lie where another emotion of the other voice lies? Models with a million
-# parameters meet the same trouble; notebook 05 measures it, notebook 07 asks what helps.
+# Five numbers go a long way for a known voice, but people differ in more than five numbers. Go back to the picture:
+# does an emotion of one voice lie where another emotion of the other voice lies? Models with a million parameters have
+# the same problem; notebook 05 measures it, notebook 07 asks what helps.
 
 # %% [markdown]
 # ## What you have learned

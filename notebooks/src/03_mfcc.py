@@ -81,7 +81,7 @@ title = plots.honest(f"{clip.speaker}, {clip.text}, {clip.label}", CORPUS)
 plots.show(plots.waveplot(y, RATE_HZ, label=clip.label, title=title))
 
 # %% [markdown]
-# Then listen to it, since we shall hear it again in pieces. Each player is set as loud as it goes.
+# Then listen to it, since we shall hear parts of it again. Each player is as loud as it can be without clipping.
 
 
 # %%
@@ -306,7 +306,7 @@ plots.show(plots.coefficients(mfcc[loud], first=1))
 plots.show(plots.mfcc(mfcc, hop_s=HOP / RATE_HZ, first=1, title=plots.honest("MFCC over time", CORPUS)))
 
 # %% [markdown]
-# The six steps are six lines. One clip of each emotion says whether they were right by accident.
+# The six steps are six lines. One clip of each emotion shows that they were not right by accident.
 
 
 # %%
@@ -361,8 +361,8 @@ for name, x in {
     print(f"{name}: {np.abs(mfcc_by_hand(x).mean(axis=0) - mean).mean():.1f} from the clip, averaged over the numbers")
 
 # %% [markdown]
-# So the forty numbers know how a voice sounds on average, its pitch perhaps among it, and nothing of how it moves.
-# Systems A, B and C of notebook 04 have no more than that to work with.
+# So the forty numbers know how a voice sounds on average, perhaps also its pitch, but nothing of how it changes in
+# time. Systems A, B and C of notebook 04 have no more than that to work with.
 #
 # This is where the road of the published systems ends, and where a lesson may end. The second half looks back along the
 # road: what the coefficients keep of the sound, which other features there are, and what the table of a whole corpus
@@ -395,7 +395,7 @@ def rebuilt(n_mels, n_mfcc):
 rebuilt(n_mels=64, n_mfcc=20)
 
 # %% [markdown]
-# And with sliders, where this page has a kernel. How many coefficients does it take until the comb is back?
+# And with sliders, in a running notebook. How many coefficients does it take until the comb is back?
 
 # %% tags=["nbval-ignore-output"]
 _ = interact(rebuilt, n_mels=IntSlider(64, 40, N_MELS), n_mfcc=IntSlider(20, 1, 40))
@@ -441,21 +441,22 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 
 # %% [markdown]
 # The higher a voice, the wider its comb, and the more of it forty cosines can follow: in the picture of the MFCC over
-# time, the pitch of a high voice is a track in the upper half that climbs as the pitch falls. Thirteen coefficients are
-# what speech recognisers took, since they want the words, whoever says them and however they feel. We want the feeling.
+# time, the pitch of a high voice is a track in the upper half that climbs as the pitch falls. Speech recognisers took
+# thirteen coefficients: they want the words, not who says them or with which feeling. We want the feeling.
 
 # %% [markdown]
 # ## A bench to try it all
 #
-# Frame, [hop](../teaching/glossary.md#hop), bands, coefficients: each is a choice. `explore.workings` goes all six
-# steps with choices of one's own, and back again. Its way back is ours but for one step: from bands to frequencies it
-# goes by ratios, which is quicker and comes closer in the quiet bands. Here with half our frames and bands:
+# Frame, [hop](../teaching/glossary.md#hop), bands, coefficients: each is a choice. `widgets.workings` goes all six
+# steps with your choices, and back again. Its way back differs from librosa's in one step, from bands to frequencies,
+# where it works with ratios: that is quicker, and closer in the quiet bands. Here with frames of half the length and
+# half as many bands:
 
 # %%
 choice = serlib.FeatureSpec(rate_hz=RATE_HZ, frame=FRAME // 2, hop=HOP // 2, n_mels=N_MELS // 2, n_mfcc=FEW)
-made = widgets.workings(y, choice)
+stages = widgets.workings(y, choice)
 title = plots.honest(f"{clip.label}, in {choice.n_mels} bands and {FEW} MFCC", CORPUS)
-plots.show(plots.mfcc_bench(made["levels_db"], made["bands_db"], made["mfcc"], choice, title=title))
+plots.show(plots.mfcc_bench(stages["levels_db"], stages["bands_db"], stages["mfcc"], choice, title=title))
 
 # %% [markdown]
 # How far is the copy's mel spectrum from the clip's? More coefficients come closer. What is left at the end is the
@@ -463,13 +464,14 @@ plots.show(plots.mfcc_bench(made["levels_db"], made["bands_db"], made["mfcc"], c
 
 # %%
 for n_mfcc in (1, 5, FEW, 20, N_MFCC, choice.n_mels):
-    made = widgets.workings(y, replace(choice, n_mfcc=n_mfcc))
-    print(f"{n_mfcc:3} MFCC: {made['distance_db']:4.1f} dB")
+    stages = widgets.workings(y, replace(choice, n_mfcc=n_mfcc))
+    print(f"{n_mfcc:3} MFCC: {stages['distance_db']:4.1f} dB")
 
 # %% [markdown]
-# And with sliders, where this page has a kernel. Which of them takes the melody away, which the words, which blurs the
-# consonants? Mind what the sound can prove: it is one way back among many. Coefficients do not say whether there was
-# a voice at all, and the guess makes noise of it; other guesses would sound better, with a voice that they bring along.
+# And with sliders, in a running notebook. Below the pictures stand the clip (A) and its copy (B): play one of them, and
+# change to the other in the middle with the keys A and B. Which slider takes the melody away, which the words, which
+# blurs the consonants? The sound is only one way back among many. The coefficients do not say whether there was a voice
+# at all, and this way back fills in noise; others would sound better, because they bring a voice along.
 
 # %% tags=["nbval-ignore-output"]
 widgets.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", CORPUS), label=clip.label)
@@ -513,9 +515,9 @@ print(f"{everything.shape[1]} numbers for each of {len(everything)} frames")
 plots.show(plots.features(everything, spec, title=plots.honest("Features over time", CORPUS)))
 
 # %% [markdown]
-# Mind the last row: f0 answers where there is no voice, too, as in the pauses, and now and then it takes twice the
-# pitch for the pitch, and its dots jump by an octave. `serlib.features.pitch`, which drew the pitch in notebook 02,
-# keeps silent there.
+# Look at the last row: this f0 has values even where there is no voice, as in the pauses, and now and then it is twice
+# the pitch, so that its dots jump by an octave. `serlib.features.pitch`, which drew the pitch in notebook 02, gives no
+# value there.
 
 # %% [markdown]
 # One spectrum serves all of them, which saves most of the time, and each agrees with librosa's own function. For MFCC
@@ -567,8 +569,8 @@ for call in ("first", "second"):
 print(features.values.shape, features.values.dtype)
 
 # %% [markdown]
-# Does it really read no sound? Send it to files that do not exist. The table is still found by the content, which the
-# index remembers; a changed file has another content, and would be computed anew.
+# Does it really read no sound? Give it the names of files that do not exist. The table is still found, by the digest of
+# the content that stands in the index; a file with another content would be computed again.
 
 # %%
 nowhere = index.assign(speech="no such file.wav")
@@ -588,7 +590,7 @@ assert not sequences.values[0, sequences.lengths[0] :].any()
 # %% [markdown]
 # ## What the forty numbers know
 #
-# Before a model learns anything we look at its food. Forty dimensions are too many for a page; [principal
+# Before a model learns anything we look at its input. Forty dimensions are too many for a page; [principal
 # components](../teaching/glossary.md#principal-components) show the two in which the clips differ most. A point is a
 # clip, the colour its emotion, the marker its speaker (where there are few).
 
@@ -612,8 +614,8 @@ print(f"the nearest clip has the same speaker: {np.mean(speaker[nearest] == spea
 print(f"                     the same emotion: {np.mean(label[nearest] == label):.1%}")
 
 # %% [markdown]
-# The nearest clip mostly comes from the same throat. Look for it among the *other* speakers, as a system must that has
-# never met the voice it listens to:
+# The nearest clip mostly comes from the same speaker. Now look for it among the *other* speakers, as a system must do
+# that has never heard the voice before:
 
 # %%
 distance[speaker[:, np.newaxis] == speaker] = np.inf

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 04 Train an LSTM
 #
-# We build a published network layer by layer, decide who may teach it and who will test it, and train it.
+# We build a published network layer by layer, decide which clips it learns from and which will test it, and train it.
 #
 # **Running time**: under a minute on the sample corpus, three minutes on TESS. **Data**: TESS where it is
 # present, otherwise the sample corpus; `SERLIB_CORPUS` chooses.
@@ -21,7 +21,7 @@
 # After this notebook you can
 #
 # 1. read the layers of the network and count its parameters by hand;
-# 2. say what each kind of split lets a model know about its test beforehand;
+# 2. say what each kind of split lets a model know about its test clips before the test;
 # 3. train in plain Keras and with `serlib`, read the curves, and see a model overfit;
 # 4. stop a training and go on with it, without losing an [epoch](../teaching/glossary.md#epoch);
 # 5. open the folder that a training leaves and trust that the model in it answers as it did.
@@ -121,8 +121,8 @@ plots.show(plots.gates())
 #
 # </details>
 #
-# Each of the four looks at one input, at all outputs of the step before, and has a bias. The product must be what Keras
-# counts.
+# Each of the three gates, and the candidate as the fourth, looks at one input and at all outputs of the step before,
+# and has a bias. Counted by hand, this must give what Keras counts.
 
 # %%
 units, inputs = 256, 1
@@ -134,7 +134,7 @@ assert by_hand == model.layers[1].count_params()
 # `serlib` keeps the same network as a *recipe*: features, layers and settings under one name, so that the commands and
 # the other notebooks train the same thing. System C printed its number of parameters; ours must agree.
 #
-# Only on the sample corpus the settings are others. Its clips are few, so it gets smaller batches, more epochs and a
+# The sample corpus has settings of its own. Its clips are few, so it gets smaller batches, more epochs and a
 # [learning rate](../teaching/glossary.md#learning-rate) that falls to zero: a training that is stopped half-way ends
 # somewhere else on every computer.
 
@@ -158,8 +158,8 @@ plots.show(plots.roles(table))
 
 # %% [markdown]
 # A [speaker-independent](../teaching/glossary.md#speaker-independent) split looks different: whole blocks are set
-# aside, because one speaker's clips are alike. (A split that a corpus cannot have, for want of speakers or texts, is
-# left out with a line.)
+# aside, because one speaker's clips are alike. (A split by speaker or text is left out, with a line that says so, where
+# the corpus has only one.)
 
 # %%
 kinds = ["published", "random", "text", "speaker", "speaker+text"]
@@ -183,8 +183,8 @@ assert (shared.query("what == 'identical clips'")["shared"] == 0).all(), "clips 
 # %% [markdown]
 # ## The plain Keras way
 #
-# First in the open, as the published systems print it. Keras takes arrays: the features, scaled by what is usual in the
-# training set, and the labels as numbers.
+# First in plain Keras, as the published systems print it. Keras takes arrays: the features, scaled by mean and standard
+# deviation of the training set, and the labels as numbers.
 
 # %%
 order = sorted(table.label.unique())
@@ -238,18 +238,20 @@ wide = keras.Sequential(
 )
 wide.compile(keras.optimizers.Adam(0.003), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 few = x["train"][:FEW_CLIPS], y["train"][:FEW_CLIPS]
-heart = pd.DataFrame(wide.fit(*few, validation_data=validation, epochs=40, batch_size=16, verbose=0).history)
-lowest = heart.val_loss.idxmin()
-print(f"validation loss {heart.val_loss[lowest]:.1f} in epoch {lowest + 1}, {heart.val_loss.iloc[-1]:.1f} at the end")
-overfits = heart.accuracy.iloc[-1] > 0.95 and heart.val_loss.iloc[-1] > 1.2 * heart.val_loss[lowest]
+history = pd.DataFrame(wide.fit(*few, validation_data=validation, epochs=40, batch_size=16, verbose=0).history)
+lowest = history.val_loss.idxmin()
+print(
+    f"validation loss {history.val_loss[lowest]:.1f} in epoch {lowest + 1}, {history.val_loss.iloc[-1]:.1f} at the end"
+)
+overfits = history.accuracy.iloc[-1] > 0.95 and history.val_loss.iloc[-1] > 1.2 * history.val_loss[lowest]
 assert CORPUS != "sample" or overfits
 
 # %% [markdown]
-# The network has more than a thousand parameters for each clip. Which epoch would you keep? The dotted line is the one
-# that validation chooses.
+# This network has more than a thousand parameters for each clip. Which epoch would you keep? The dotted line marks the
+# one that validation chooses.
 
 # %% tags=["trained"]
-plots.show(plots.curves(heart, title=plots.honest("Learning by heart", CORPUS)))
+plots.show(plots.curves(history, title=plots.honest("Learning by heart", CORPUS)))
 
 # %% [markdown]
 # ## Train
@@ -262,9 +264,9 @@ plots.show(plots.curves(heart, title=plots.honest("Learning by heart", CORPUS)))
 out = home() / "checkpoints" / f"{NAME}-{SPLIT}"
 run = serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
 print(f"{len(run.history)} epochs, kept: {run.info['kept_epoch']}")
-kept = run.info["metrics"]
-print(f"there: train {kept['accuracy']:.0%}, validation {kept['val_accuracy']:.0%}")
-assert CORPUS != "sample" or kept["val_accuracy"] > 0.5, "hardly better than guessing: something is broken"
+metrics = run.info["metrics"]
+print(f"at that epoch: train {metrics['accuracy']:.0%}, validation {metrics['val_accuracy']:.0%}")
+assert CORPUS != "sample" or metrics["val_accuracy"] > 0.5, "hardly better than guessing: something is broken"
 
 # %% [markdown]
 # **Another computer, other digits.** Train on yours, and the figures differ from those of this page by some points,
@@ -281,8 +283,8 @@ assert CORPUS != "sample" or kept["val_accuracy"] > 0.5, "hardly better than gue
 # %% [markdown]
 # While both losses fall, the model learns; where only the training loss goes on falling, it overfits. The dotted line
 # is the epoch whose weights are kept: validation chose it, not the test. Tutorials often keep the last epoch, whatever
-# it is, or let the test choose. Do not wonder where the training figures are the worse ones: they are taken with
-# dropout at work and while the weights still move, those of validation after the epoch and without dropout.
+# it is, or let the test choose. The training figures can be worse than those of validation: they are taken during the
+# epoch, with dropout, those of validation after the epoch and without dropout.
 
 # %%
 plots.show(plots.curves(run.history, title=plots.honest("Training curves", CORPUS)))
@@ -290,7 +292,7 @@ plots.show(plots.curves(run.history, title=plots.honest("Training curves", CORPU
 # %% [markdown]
 # ## Stop, and go on
 #
-# We begin the same training again in another folder and pull the plug after three epochs, as an empty battery would.
+# We begin the same training again in another folder and stop it after three epochs, as an empty battery would.
 
 
 # %%
@@ -340,22 +342,22 @@ print("labels, in the order of the outputs:", ", ".join(run.labels))
 
 # %% tags=["trained"]
 again = serlib.Run.load(run.folder)
-for name, then in again.info["probes"].items():
-    print(f"{name:6} was and is heard as {max(then, key=then.get)}")
+for name, probabilities in again.info["probes"].items():
+    print(f"{name:6} was and is heard as {max(probabilities, key=probabilities.get)}")
 
 # %% [markdown]
-# Does it really notice? In a copy of the folder we turn the order of the labels round.
+# Does it really notice? In a copy of the folder we reverse the order of the labels.
 
 # %% tags=["trained"]
-turned = Path(shutil.copytree(run.folder, f"{run.folder}-turned", dirs_exist_ok=True))
-(turned / "run.json").write_text(json.dumps({**run.info, "labels": run.labels[::-1]}), encoding="utf-8")
+copy = Path(shutil.copytree(run.folder, f"{run.folder}-turned", dirs_exist_ok=True))
+(copy / "run.json").write_text(json.dumps({**run.info, "labels": run.labels[::-1]}), encoding="utf-8")
 try:
-    serlib.Run.load(turned)
+    serlib.Run.load(copy)
     refused = False
 except serlib.SerlibError as error:
     refused = True
     print(error)
-shutil.rmtree(turned)
+shutil.rmtree(copy)
 assert refused, "a model with the wrong order of labels was loaded"
 
 # %% [markdown]

@@ -41,8 +41,9 @@ from IPython.display import display
 
 import serlib
 from serlib import audio, augment, corpora, features, plots, widgets
-from serlib.evaluation.similarity import likeness
+from serlib.evaluation.similarity import emotion_similarity
 from serlib.experiments.comparison import compare
+from serlib.experiments.people import on_people
 from serlib.features.normalisation import PER_SPEAKER, who_speaks
 from serlib.utils import home
 
@@ -192,8 +193,8 @@ print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 
 # %%
 one, other = sorted(set(who_speaks(index)))[:2]
-alike = likeness(serlib.extract(index, spec).values, index, one, other)
-plots.show(plots.likeness(alike, one=one, other=other, corpora=[CORPUS]))
+alike = emotion_similarity(serlib.extract(index, spec).values, index, one, other)
+plots.show(plots.similarity(alike, one=one, other=other, corpora=[CORPUS]))
 
 # %% [markdown]
 # RESULTS.md holds this table for TESS: the second speaker's *happy* is like the first one's *angry*, and the first
@@ -230,6 +231,16 @@ for name, each in judged.items():
         f"intervals drawn over {each.resampled_by}s"
     )
     assert len(spread) == index.speaker.nunique(), "a speaker was not left out"
+
+# %% [markdown]
+# ## The same on people
+#
+# The steps on new voices of TESS and RAVDESS, UAR in per cent, from `bench/accuracy.py`; `+matched` and `-speaker` know
+# other clips of the test speaker, without labels.
+
+# %%
+steps_on_people = ["lstm-256", "functionals", "functionals-speaker", "functionals+matched", "committee"]
+print(on_people([*steps_on_people, "committee+matched"], splits=("speaker",)).to_string(index=False))
 
 # %% [markdown]
 # There is one more way to hear many voices: an [encoder](../teaching/glossary.md#encoder) that somebody else has

@@ -31,9 +31,9 @@ class Augmentation:
     def _check_number(self, field, low, high, kind=float):
         """One number; with `kind` int a whole one."""
         value = getattr(self, field)
-        whole = kind is int
-        if not isinstance(value, numbers.Integral if whole else numbers.Real) or not low <= value <= high:
-            self._refuse(field, f"a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+        is_whole = kind is int
+        if not isinstance(value, numbers.Integral if is_whole else numbers.Real) or not low <= value <= high:
+            self._refuse(field, f"a {'whole ' if is_whole else ''}number from {low:g} to {high:g}")
         object.__setattr__(self, field, kind(value))
 
 

@@ -47,10 +47,10 @@ class Copies(Augmentation):
                 "some of FrequencyWarp, Level, SpecAugment, TimeWarp, Transpose",
             ),
         ):
-            given = getattr(self, field)
-            if not isinstance(given, tuple | list) or not all(isinstance(change, kinds) for change in given):
+            changes = getattr(self, field)
+            if not isinstance(changes, tuple | list) or not all(isinstance(change, kinds) for change in changes):
                 self._refuse(field, expected)
-            object.__setattr__(self, field, tuple(given))
+            object.__setattr__(self, field, tuple(changes))
         if not self.waveform and not self.frames:
             self._refuse("waveform", "one augmentation or more, or frames must be")
 
@@ -103,7 +103,7 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
     return values.swapaxes(0, 1)
 
 
-def _row(file, digest, wanted, *, spec, copies, shape, seed):
+def _row(file, digest, _stores, *, spec, copies, shape, seed):
     """Features of all changed copies of a file [shape=(n, *shape)]."""
     y, rate_hz = audio.checked(file, digest, rate_hz=spec.rate_hz)
     if not len(y) or not np.isfinite(y).all():

@@ -274,8 +274,8 @@ def logmel_columns(names):
     -------
     slice. Empty where there is no log-mel.
     """
-    found = [i for i, name in enumerate(names) if name.startswith("logmel_")]
-    return slice(found[0], found[-1] + 1) if found else slice(0, 0)
+    columns = [i for i, name in enumerate(names) if name.startswith("logmel_")]
+    return slice(columns[0], columns[-1] + 1) if columns else slice(0, 0)
 
 
 def _renew_mfcc(clip, names):
@@ -313,10 +313,10 @@ def feature_examples(x, spec, *, seed):
         "TimeWarp: a fifth shorter": TimeWarp((0.8, 0.8)),
         "Level: 20 dB softer": Level((-20, -20)),
     }
-    made = {name: change(x, np.eye(2), np.random.default_rng(seed), names)[0] for name, change in changes.items()}
-    shown = {"as extracted": x, "the clip to mix with": x[::-1]} | made
+    changed = {name: change(x, np.eye(2), np.random.default_rng(seed), names)[0] for name, change in changes.items()}
+    clips = {"as extracted": x, "the clip to mix with": x[::-1]} | changed
     bands = logmel_columns(names)
-    return {name: both[0, : lengths(both)[0], bands] for name, both in shown.items()}
+    return {name: pair[0, : lengths(pair)[0], bands] for name, pair in clips.items()}
 
 
 def _sequences(augmentation, x):

@@ -146,8 +146,8 @@ class Gain(WaveformAugmentation):
 def speech_power(y, rate_hz):
     """Mean square of the speech in a clip [shape=(n,)], its pauses left out; 0 for silence."""
     speech = audio.voice_activity(y, rate_hz=rate_hz, frame_s=0.025, hop_s=0.01)  # short frames: tight edges
-    heard = [y[first:end] for first, end in speech]
-    return float(np.mean(np.square(np.concatenate(heard or [y]), dtype=np.float64)))
+    pieces = [y[first:end] for first, end in speech]
+    return float(np.mean(np.square(np.concatenate(pieces or [y]), dtype=np.float64)))
 
 
 def examples(y, rate_hz, *, seed):

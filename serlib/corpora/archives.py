@@ -92,7 +92,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
     entry = registry.entry(corpus)
     target = (data_dir() / corpus if to is None else Path(to)).expanduser().absolute()
     part = target.with_name(f".{target.name}.part")
-    place = None if force else _present(entry, target, to)
+    place = None if force else _is_present(entry, target, to)
     if place and not (part / PACKED).exists():
         return place
     if place is None:
@@ -106,7 +106,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
     except OSError as error:
         raise disk_fault(error, part) from None
     with alone(part / "lock", f"Another download of {corpus} is running ({shown(part)}); wait for it"):
-        place = None if force else _present(entry, target, to)
+        place = None if force else _is_present(entry, target, to)
         if place is None:  # else another process was quicker, or one was killed before it had tidied up
             archive = by_browser or _fetch(entry, source, part, force=force, show=show)
             _install(entry, archive, part, target, show=show)
@@ -116,7 +116,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
     return place or target
 
 
-def _present(entry, target, to):
+def _is_present(entry, target, to):
     """Where the corpus is already; None where it is not, or where files of what was unpacked are gone."""
     if (target / MARKER).is_file():
         if not whole(target):

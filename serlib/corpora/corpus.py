@@ -247,26 +247,26 @@ def walk(root, rejected, *, limit=None):
     root = Path(os.path.abspath(root))
     folders = [root]
     links = []
-    seen = set()
+    visited = set()
     entries = 0
     while folders or links:
         # Real folders first, so that the path of a clip is its own wherever there is one.
         folder = folders.pop() if folders else links.pop()
         real = os.path.realpath(folder)
-        if real in seen:
+        if real in visited:
             holder = Path(os.path.realpath(folder.parent))
             if Path(real) in (holder, *holder.parents):
                 rejected.append(rejection(folder, "is a link back to a folder that holds it; delete it"))
             continue
-        seen.add(real)
+        visited.add(real)
         try:
-            with os.scandir(folder) as listing:
-                found = sorted(listing, key=lambda entry: entry.name)
+            with os.scandir(folder) as scan:
+                listing = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
             rejected.append(rejection(folder, f"cannot be opened ({error.strerror}); mend that or move it away"))
             continue
         below = []
-        for entry in found:
+        for entry in listing:
             entries += 1
             if limit and entries > limit:
                 return

@@ -296,11 +296,11 @@ def _read(file):
     """
     try:
         data = file.read_bytes()
-        texts = json.loads(data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
-        texts = {name: Hidden(texts[name]).strip() for name in ("username", "key") if isinstance(texts[name], str)}
+        pair = json.loads(data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
+        pair = {name: Hidden(pair[name]).strip() for name in ("username", "key") if isinstance(pair[name], str)}
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return texts if len(texts) == 2 and all(texts.values()) else None
+    return pair if len(pair) == 2 and all(pair.values()) else None
 
 
 def _checked(text, where):

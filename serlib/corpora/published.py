@@ -36,14 +36,14 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
     """
     regex = re.compile(rf"(?:.*/)?{pattern}", re.ASCII | re.IGNORECASE)
     lists = {"emotion": emotions, "speaker": speakers, "text": texts}
-    spelled = {group: {name.lower(): name for name in names} for group, names in lists.items() if names}
+    spellings = {group: {name.lower(): name for name in names} for group, names in lists.items() if names}
 
     def parse(path):
         match = regex.fullmatch((path.parent / path.stem).as_posix())
         if not match:
             return None
         groups = match.groupdict()
-        for group, names in spelled.items():
+        for group, names in spellings.items():
             groups[group] = names.get(groups[group].lower())
             if groups[group] is None:
                 return None
@@ -65,8 +65,8 @@ def _parser(name, **changes):
     if "pattern" not in table:
         return None
     texts = table.get("texts", ())
-    listed = texts if isinstance(texts, list) else ()
-    return by_name(table["pattern"], table["emotions"], speakers=table.get("speakers", ()), texts=listed)
+    names = texts if isinstance(texts, list) else ()
+    return by_name(table["pattern"], table["emotions"], speakers=table.get("speakers", ()), texts=names)
 
 
 NAMES = {name: _parser(name) for name in TABLES}

@@ -51,17 +51,22 @@ def find(corpus):
     SerlibError
         It is nowhere, or its folder holds something else; the message says what to do.
 
+    Examples
+    --------
+    >>> find("tess")  # doctest: +SKIP
+    PosixPath('data/tess')
+
     Taught in notebooks/01_download.
     """
-    known = entry(corpus)
-    if known.synthetic:
+    row = entry(corpus)
+    if row.synthetic:
         return _sample()
-    if found := _search(known):
-        return found
-    for place in _places(known):
+    if folder := _search(row):
+        return folder
+    for place in _places(row):
         if place.name.startswith(corpus) and os.path.isdir(place):
-            raise SerlibError(misfit(known, place))
-    raise SerlibError(f"{known.title} was not found in {printable(data_dir() / corpus)}; {_mend(known)}")
+            raise SerlibError(misfit(row, place))
+    raise SerlibError(f"{row.title} was not found in {printable(data_dir() / corpus)}; {_mend(row)}")
 
 
 def present(corpus):
@@ -76,9 +81,9 @@ def default():
     -------
     str
     """
-    chosen = os.environ.get("SERLIB_CORPUS")
-    if chosen:
-        return entry(chosen).name
+    name = os.environ.get("SERLIB_CORPUS")
+    if name:
+        return entry(name).name
     return "tess" if present("tess") else "sample"
 
 
@@ -138,11 +143,11 @@ def misfit(corpus, place, files=None):
     if reasons := [(file, reason) for file in files if (reason := corpus.refuse(file))]:
         file, reason = reasons[0]
         return f"{where} holds no speech of {corpus.title}: {one_line(file.name)} {reason}"
-    others = {name: sum(_fits(other, file) for file in files) for name, other in CORPORA.items() if not other.scan}
-    other = max(others, key=others.get)
-    if others[other]:
+    fits = {name: sum(_fits(other, file) for file in files) for name, other in CORPORA.items() if not other.scan}
+    other = max(fits, key=fits.get)
+    if fits[other]:
         return (
-            f"{where} holds {CORPORA[other].title} ({others[other]} of {len(files)} file names fit {other}), "
+            f"{where} holds {CORPORA[other].title} ({fits[other]} of {len(files)} file names fit {other}), "
             f"not {corpus.title}; run: python -m serlib index {other} {shlex.quote(where)}"
         )
     return (

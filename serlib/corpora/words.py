@@ -83,8 +83,8 @@ def normal_label(word):
     >>> normal_label(" Pleasant_Surprise"), normal_label("ANG"), normal_label("Wütend"), normal_label("Excited")
     ('ps', 'angry', 'angry', 'excited')
     """
-    own = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", word)).strip().lower()
-    return SYNONYMS.get(spelling(own), own)
+    text = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", word)).strip().lower()
+    return SYNONYMS.get(spelling(text), text)
 
 
 def is_emotion(word):

@@ -44,8 +44,8 @@ def fetch(corpus, folder, *, show):
         status = error.response.status_code
         raise SerlibError(f"Zenodo answers {status}: wait a few minutes, or get {deposit.file} from {where}") from error
     except requests.RequestException as error:
-        what = type(error).__name__
-        raise SerlibError(f"Zenodo cannot be reached ({what}): check the network, then run this again") from error
+        kind = type(error).__name__
+        raise SerlibError(f"Zenodo cannot be reached ({kind}): check the network, then run this again") from error
     except (ValueError, KeyError) as error:  # the MD5; or the DOI leads to something else
         raise SerlibError(
             f"{deposit.file} arrived damaged, or {where} no longer leads to it; run this again, or download it with "

@@ -19,7 +19,7 @@ MOST_STEPS = 1000
 SMALLEST_STEP = 1e-4
 
 
-def match(probabilities, who, shares):
+def match(probabilities, speakers, shares):
     """Give each speaker's answers the emotions in the shares that they had in training, label by label [1]_.
 
     A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label gets an
@@ -28,7 +28,7 @@ def match(probabilities, who, shares):
     Parameters
     ----------
     probabilities : np.ndarray [shape=(clips, labels)]
-    who : sequence of str [shape=(clips,)]
+    speakers : sequence of str [shape=(clips,)]
         The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
         always sad would come out as everything. Answers to a speaker of fewer clips than labels stay as they are.
     shares : np.ndarray [shape=(labels,)]
@@ -58,9 +58,9 @@ def match(probabilities, who, shares):
     Taught in notebooks/07_generalize.
     """
     probabilities = np.asarray(probabilities)
-    who = np.asarray(who).astype(str)
+    speakers = np.asarray(speakers).astype(str)
     matched = np.array(probabilities, dtype=np.float64)
-    for name, clips in clips_of(who).items():
+    for name, clips in clips_of(speakers).items():
         if name.rpartition("/")[2] == UNKNOWN:
             raise SerlibError("It is not known who speaks, so no answers can be matched by speaker; name the speakers.")
         answers = probabilities[clips]

@@ -49,9 +49,9 @@ def checked(truth, probabilities, labels, *, reserved=()):
             f"probabilities have the shape {probabilities.shape}, expected {(len(truth), len(labels))}: "
             "one row a clip, one column a label"
         )
-    unknown = sorted(set(truth) - set(labels))
-    if unknown:
-        raise SerlibError(f"the truth holds {listed(unknown)}, the model knows {listed(labels)}; leave them out")
+    strange = sorted(set(truth) - set(labels))
+    if strange:
+        raise SerlibError(f"the truth holds {listed(strange)}, the model knows {listed(labels)}; leave them out")
     bad = ~np.isfinite(probabilities).all(axis=1)
     if bad.any():
         raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
@@ -95,10 +95,10 @@ def unit(speakers, texts):
     groups : np.ndarray [shape=(n,)], int, or None
         The group of each clip; None where each clip is its own.
     """
-    for what, names in (("speaker", speakers), ("text", texts)):
+    for name, names in (("speaker", speakers), ("text", texts)):
         codes, names_of_groups = pd.factorize(names)
         if len(names_of_groups) >= MIN_GROUPS:
-            return what, codes
+            return name, codes
     return "clip", None
 
 

@@ -241,35 +241,42 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     SerlibError
         No test role; no label in common; clips that the run has already seen.
 
+    Examples
+    --------
+    >>> from serlib.training.run import Run
+    >>> report = evaluate(Run.load("checkpoints/mine"))  # doctest: +SKIP
+    >>> report.uar, report.ci95["uar"], report.resampled_by  # doctest: +SKIP
+    (0.48, [0.41, 0.55], 'text')
+
     Taught in notebooks/05_evaluate.
     """
-    own = index is None
-    clips = run.split if own else clip_table(index)
-    scored = (clips["role"] == "test" if own else clips["label"].isin(list(run.labels))).to_numpy()
-    _refuse_empty(run, clips, scored, own=own)
-    chosen_on_test = own and run.protocol == "published"
+    is_own = index is None
+    clips = run.split if is_own else clip_table(index)
+    is_scored = (clips["role"] == "test" if is_own else clips["label"].isin(list(run.labels))).to_numpy()
+    _refuse_empty(run, clips, is_scored, own=is_own)
+    chosen_on_test = is_own and run.protocol == "published"
     if not allow_seen and not chosen_on_test:
-        refuse_seen(run.split, run.protocol, clips[scored])
+        refuse_seen(run.split, run.protocol, clips[is_scored])
 
     # All clips are asked for, not only those that are scored: their features are in the cache, and per-speaker
     # normalisation may not choose clips by their labels.
     values, _ = normalisation.inputs(clips, run.spec, run.normalise, jobs=jobs, show=show)
-    answered = np.full(len(clips), True) if match and not own else scored
-    answers = run.probabilities(values.select(answered), calibrated=False)
+    has_answer = np.full(len(clips), True) if match and not is_own else is_scored
+    answers = run.probabilities(values.select(has_answer), calibrated=False)
     calibrated = calibration.tempered(answers, run.temperature)
-    speakers = group_keys(clips[answered], "speaker")
+    speakers = group_keys(clips[has_answer], "speaker")
     if match:
         shares = matching.shares(run.split.label[run.split.role == "train"], run.labels)
         calibrated = matching.match(calibrated, speakers, shares)
 
-    scored = scored[answered]
-    conditions = _conditions(run, clips, own=own, new=not allow_seen, match=match)
-    test_clips = clips[answered].assign(speaker=speakers)[scored]
-    report = score(test_clips, calibrated[scored], run.labels, conditions=conditions, resamples=resamples, seed=seed)
+    is_scored = is_scored[has_answer]
+    conditions = _conditions(run, clips, own=is_own, new=not allow_seen, match=match)
+    test_clips = clips[has_answer].assign(speaker=speakers)[is_scored]
+    report = score(test_clips, calibrated[is_scored], run.labels, conditions=conditions, resamples=resamples, seed=seed)
     if match or not run.is_calibrated:
         return report
     right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
-    ece_before, _ = calibration.reliability(answers[scored].max(axis=1), right)
+    ece_before, _ = calibration.reliability(answers[is_scored].max(axis=1), right)
     return dataclasses.replace(report, ece_before=ece_before)
 
 

@@ -7,7 +7,7 @@ from serlib.features.normalisation import by_speaker, voices, who_speaks
 from serlib.utils import SerlibError, ordered_labels
 
 
-def likeness(values, table, one, other):
+def emotion_similarity(values, table, one, other):
     """How alike the emotions of one voice are to those of another.
 
     Features are z-scored by speaker, so that 0 is the speaker's usual way of speaking. Each emotion is then a direction
@@ -37,26 +37,29 @@ def likeness(values, table, one, other):
     Examples
     --------
     >>> table = pd.DataFrame({"corpus": "tess", "speaker": ["OAF", "OAF", "YAF", "YAF"], "label": ["sad", "angry"] * 2})
-    >>> likeness(np.array([[1.0], [5.0], [30.0], [20.0]]), table, "tess/OAF", "tess/YAF").loc["sad"].to_dict()
+    >>> emotion_similarity(np.array([[1.0], [5.0], [30.0], [20.0]]), table, "tess/OAF", "tess/YAF").loc["sad"].to_dict()
     {'angry': 1.0, 'sad': -1.0}
 
     Taught in notebooks/07_generalize.
     """
     values = np.asarray(values)
     if values.ndim != 2:
-        raise SerlibError(f"values have the shape {values.shape}; likeness needs one row of numbers a clip")
-    scored = by_speaker(values, table, voices(values, table))
-    who = who_speaks(table)
-    rows, columns = (_directions(scored, table, who, names) for names in (one, other))
+        raise SerlibError(f"values have the shape {values.shape}; emotion_similarity needs one row of numbers a clip")
+    z_scores = by_speaker(values, table, voices(values, table))
+    speakers = who_speaks(table)
+    rows, columns = (_directions(z_scores, table, speakers, names) for names in (one, other))
     return pd.DataFrame(rows.to_numpy() @ columns.to_numpy().T, index=rows.index, columns=columns.index)
 
 
-def _directions(scored, table, who, names):
+def _directions(z_scores, table, speakers, names):
     """Unit vectors [shape=(labels, d)] from the mean over speakers of the mean over each one's clips of a label."""
     names = [names] if isinstance(names, str) else list(names)
-    if not names or set(names) - set(who):
-        raise SerlibError(f"There are no clips of {names}; of {', '.join(sorted(set(who)))} there are")
-    means = [pd.DataFrame(scored[who == name]).groupby(table.label[who == name].to_numpy()).mean() for name in names]
+    if not names or set(names) - set(speakers):
+        raise SerlibError(f"There are no clips of {names}; of {', '.join(sorted(set(speakers)))} there are")
+    means = []
+    for name in names:
+        is_speaker = speakers == name
+        means.append(pd.DataFrame(z_scores[is_speaker]).groupby(table.label[is_speaker].to_numpy()).mean())
     mean = pd.concat(means).groupby(level=0).mean()
     length = np.linalg.norm(mean, axis=1, keepdims=True)
     return (mean / np.where(length > 0, length, 1)).loc[ordered_labels(mean.index)]

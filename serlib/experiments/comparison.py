@@ -58,8 +58,8 @@ class Comparison:
 
     def to_json(self):
         """The two tables as plain Python values; what is undefined is None."""
-        named = {"rows": self.table, "neighbours": self.neighbours}
-        tables = {name: json.loads(table.to_json(orient="records")) for name, table in named.items()}
+        frames = {"rows": self.table, "neighbours": self.neighbours}
+        tables = {name: json.loads(table.to_json(orient="records")) for name, table in frames.items()}
         return {**tables, "left_out": self.left_out}
 
 
@@ -112,6 +112,13 @@ def compare(
     All answers of a recipe under a split are scored together: its accuracy is the mean over the seeds, and the
     bootstrap draws a speaker (or text) with all that was answered about it, whatever the seed.
 
+    Examples
+    --------
+    >>> import serlib
+    >>> clips = serlib.index("tess")  # doctest: +SKIP
+    >>> result = compare(clips, ["functionals", "lstm-256"], splits=["random", "speaker"])  # doctest: +SKIP
+    >>> result.table[["recipe", "split", "uar", "uar_low", "uar_high"]]  # doctest: +SKIP
+
     Taught in notebooks/06_compare.
     """
     systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]
@@ -140,10 +147,10 @@ def compare(
         new_voices = split.partition(":")[0] in NEW_VOICES
         entries = []
         for system in systems:
-            own = [run for run in experiments if run.split == split and run.system.name == system.name]
-            entries.append(_entry(system, own, seeds[system.name], matched=False))
+            runs = [run for run in experiments if run.split == split and run.system.name == system.name]
+            entries.append(_entry(system, runs, seeds[system.name], matched=False))
             if match and new_voices and speakers_are_known and system.normalise != "speaker":
-                entries.append(_entry(system, own, seeds[system.name], matched=True))
+                entries.append(_entry(system, runs, seeds[system.name], matched=True))
         entries.sort(key=lambda entry: -entry.report.uar)
         rows += [{"corpora": corpora, **_row(entry)} for entry in entries]
         reports |= {(split, entry.name): entry.report for entry in entries}

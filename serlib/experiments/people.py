@@ -42,16 +42,17 @@ def on_people(recipes=None, *, splits=("random", "speaker")):
     """
     table = pd.read_csv(RESULTS)
     recipes = list(dict.fromkeys(table.recipe)) if recipes is None else list(recipes)
-    missing = [name for name in recipes if name not in set(table.recipe)]
-    if missing:
-        raise SerlibError(f"{', '.join(missing)} was not measured on people; choose of {', '.join(set(table.recipe))}.")
+    measured = ", ".join(dict.fromkeys(table.recipe))
+    unmeasured = [name for name in recipes if name not in set(table.recipe)]
+    if unmeasured:
+        raise SerlibError(f"{', '.join(unmeasured)} was not measured on people; choose of {measured}.")
     table = table[table.recipe.isin(recipes) & table.split.isin(splits)]
     places = {f"{row.corpus}, {row.split}": (row.corpus, row.split) for row in table.itertuples()}
     rows = []
     for name in recipes:
         row = {"recipe": name}
         for title, (corpus, split) in places.items():
-            one = table[(table.recipe == name) & (table.corpus == corpus) & (table.split == split)]
-            row[title] = f"{one.uar.iloc[0]:.1f}" if len(one) else "-"
+            cell = table[(table.recipe == name) & (table.corpus == corpus) & (table.split == split)]
+            row[title] = f"{cell.uar.iloc[0]:.1f}" if len(cell) else "-"
         rows.append(row)
     return pd.DataFrame(rows)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from serlib.models.probe import Probe
 from serlib.models.recipe import Committee, Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
@@ -58,12 +59,15 @@ def usual_space(recipe):
     Raises
     ------
     SerlibError
-        The recipe is a committee, which learns as its members do.
+        The recipe is a committee, which learns as its members do, or a probe, which is solved at once.
     """
     recipe = get(recipe)
     if isinstance(recipe, Committee):
         names = " or ".join(member.name for member in recipe.members)
         raise SerlibError(f"{recipe.name} is a committee and learns as its members do; search {names}.")
+
+    if isinstance(recipe, Probe):
+        raise SerlibError(f"{recipe.name} has neither learning rate nor batches; compare values of its C instead.")
 
     def space(trial):
         rate = trial.suggest_float("learning_rate", recipe.learning_rate / 10, recipe.learning_rate * 10, log=True)
@@ -126,6 +130,14 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     draws depends on the seed, its number and the trials before it, so an interrupted search ends where an unbroken
     one does.
 
+    Examples
+    --------
+    >>> import serlib
+    >>> table = serlib.split(serlib.index("tess"), "speaker")  # doctest: +SKIP
+    >>> result = search(usual_space("lstm-256"), table, out="checkpoints/search", trials=20)  # doctest: +SKIP
+    >>> result.params  # doctest: +SKIP
+    {'learning_rate': 0.0021, 'batch_size': 32}
+
     Taught in notebooks/06_compare.
     """
     import optuna
@@ -143,7 +155,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        what = {
+        identity = {
             "metric": metric,
             "seed": seed,
             "epochs": epochs,
@@ -156,17 +168,17 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
             direction="minimize" if metric == "val_loss" else "maximize",
             load_if_exists=True,
         )
-        if study.user_attrs.get("what", what) != what:
+        if study.user_attrs.get("what", identity) != identity:
             raise SerlibError(f"{shown(out)} holds a search by other means or of other clips; choose another folder.")
-        study.set_user_attr("what", what)
+        study.set_user_attr("what", identity)
         for broken in study.get_trials(states=[TrialState.RUNNING]):  # interrupted: the next one takes it up
             study.tell(broken.number, state=TrialState.FAIL)
             study.enqueue_trial(broken.params)
         over = (TrialState.COMPLETE, TrialState.PRUNED)
-        done = len(study.get_trials(states=over))
+        finished = len(study.get_trials(states=over))
         with progress(total=trials, desc="trials", unit="trial", show=show) as bar:
-            bar.n = bar.initial = min(done, trials)
-            for number in range(done, trials):
+            bar.n = bar.initial = min(finished, trials)
+            for number in range(finished, trials):
                 study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + number)
                 trial = study.ask()
                 recipe = space(trial)

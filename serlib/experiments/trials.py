@@ -92,8 +92,8 @@ class Experiment:
     def is_done(self):
         """Whether it is trained and judged. Raises SerlibError where another training stands in its place."""
         if not isinstance(self.system, Peer):
-            done = finished(self.system, self.table, out=self.out, seed=self.seed, epochs=self.epochs)
-            return done and self.judged() is not None
+            is_trained = finished(self.system, self.table, out=self.out, seed=self.seed, epochs=self.epochs)
+            return is_trained and self.judged() is not None
         judged = self.judged()
         return judged is not None and judged["clips"] == content(self.table)
 
@@ -147,10 +147,10 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
 
 def _parts(index, split, folds):
     """The parts of a split: what the folder of each is called, and what makes its roles."""
-    kind, _, named = split.partition(":")
+    kind, _, tail = split.partition(":")
     if kind not in SPLIT_KINDS:
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
-    names = [name for name in named.split(",") if name] if kind != "column" else []
+    names = [name for name in tail.split(",") if name] if kind != "column" else []
     if names and kind in ("published", "random"):
         raise SerlibError(f"'{split}': nobody can be named where the clips are split at random; say {kind}.")
     if kind == "corpus" and not names:
@@ -180,11 +180,11 @@ def carry_out(experiments, *, jobs=None, show=None):
     SerlibError
         Other trainings stand in the place of these; nothing is then trained.
     """
-    todo = [each for each in experiments if not each.is_done()]
+    todo = [run for run in experiments if not run.is_done()]
     with progress(total=len(experiments), desc="runs", unit="run", show=show) as bar:
         bar.n = bar.initial = len(experiments) - len(todo)  # the time left is told from what is trained now
         if on_cluster():  # its workers see the folders of the runs
-            joblib.Parallel(n_jobs=jobs or -1)(joblib.delayed(_in_its_share)(each, 1) for each in todo)
+            joblib.Parallel(n_jobs=jobs or -1)(joblib.delayed(_in_its_share)(run, 1) for run in todo)
             bar.update(len(todo))
             return
         jobs = min(jobs or min(joblib.cpu_count(), MOST_JOBS), len(todo))
@@ -192,12 +192,12 @@ def carry_out(experiments, *, jobs=None, show=None):
             threads = max(1, joblib.cpu_count() // jobs)
             with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
                 work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-                for _ in work(joblib.delayed(_in_its_share)(each, threads) for each in todo):
+                for _ in work(joblib.delayed(_in_its_share)(run, threads) for run in todo):
                     bar.update()
         else:
-            for each in todo:
-                bar.set_postfix_str(each.out.name)
-                _carry_out(each, None, show)
+            for run in todo:
+                bar.set_postfix_str(run.out.name)
+                _carry_out(run, None, show)
                 bar.update()
 
 
@@ -224,9 +224,15 @@ def _carry_out(experiment, jobs, show):
 
 def _recipe(experiment, jobs, show):
     run = fit(
-        experiment.system, experiment.table, out=experiment.out, seed=experiment.seed, epochs=experiment.epochs,
-        resume=True, jobs=jobs, show=show,
-    )  # fmt: skip
+        experiment.system,
+        experiment.table,
+        out=experiment.out,
+        seed=experiment.seed,
+        epochs=experiment.epochs,
+        resume=True,
+        jobs=jobs,
+        show=show,
+    )
     predictions = evaluate(run, resamples=1, jobs=jobs, show=show).predictions
     clips = run.split[run.split.role == "test"].reset_index(drop=True)
     return pd.concat([clips, predictions[run.labels]], axis=1), {
@@ -238,9 +244,9 @@ def _recipe(experiment, jobs, show):
 
 
 def _peer(experiment, jobs, show):
-    began = time.perf_counter()
+    start_s = time.perf_counter()
     answers = experiment.system.answer(experiment.table)
-    train_s = round(time.perf_counter() - began, 1)
+    train_s = round(time.perf_counter() - start_s, 1)
     return answers, {"clips": content(experiment.table), "train_s": train_s}
 
 
@@ -252,9 +258,9 @@ def _ms_a_clip(run, jobs):
     signature = [tf.TensorSpec(x.shape, x.dtype)]
     answer = tf.function(lambda x: run.model(x, training=False), input_signature=signature, autograph=False)
     answer(x)
-    taken = []
+    times_ms = []
     for _ in range(TIMED):
-        began = time.perf_counter()
+        start_s = time.perf_counter()
         answer(x).numpy()
-        taken.append(1000 * (time.perf_counter() - began))
-    return round(float(np.median(taken)), 3)
+        times_ms.append(1000 * (time.perf_counter() - start_s))
+    return round(float(np.median(times_ms)), 3)

@@ -55,22 +55,22 @@ def _changes(rows, voiced):
 def _shape(rows, voiced):
     """Of the distribution; `crossings` is how often the mean is crossed, a frame."""
     around = rows - rows.mean(axis=0)
-    scored = around / (rows.std(axis=0) + TINY)
+    z_scores = around / (rows.std(axis=0) + TINY)
     steps = max(len(rows) - 1, 1)
     return {
         "range": np.ptp(rows, axis=0),
-        "skew": (scored**3).mean(axis=0),
-        "kurtosis": np.minimum((scored**4).mean(axis=0), KURTOSIS_LIMIT),
+        "skew": (z_scores**3).mean(axis=0),
+        "kurtosis": np.minimum((z_scores**4).mean(axis=0), KURTOSIS_LIMIT),
         "crossings": np.count_nonzero(np.diff(np.sign(around), axis=0), axis=0) / steps,
     }
 
 
 def _rhythm(rows, voiced):
     """Autocorrelation: how much of the clip comes again after some frames."""
-    scored = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + TINY)
+    z_scores = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + TINY)
     nothing = np.zeros(rows.shape[1])
     return {
-        f"repeat_{lag}": (scored[lag:] * scored[:-lag]).mean(axis=0) if len(rows) > lag else nothing for lag in LAGS
+        f"repeat_{lag}": (z_scores[lag:] * z_scores[:-lag]).mean(axis=0) if len(rows) > lag else nothing for lag in LAGS
     }
 
 
@@ -106,20 +106,20 @@ OF_THE_VOICE = ("voiced_mean", "voiced_std", "unvoiced_mean", "voiced_contrast")
 FUNCTIONALS = tuple(name for names in _GROUPS for name in names)
 
 
-def summarise(rows, wanted, *, voiced=None):
+def summarise(rows, statistics, *, voiced=None):
     """Each column of a clip's frames as a few numbers.
 
     Parameters
     ----------
     rows : np.ndarray [shape=(frames, d)]
-    wanted : sequence of str
+    statistics : sequence of str
         Of `FUNCTIONALS`.
     voiced : np.ndarray [shape=(frames,)], bool, optional
         Which frames are voiced; needed for those `OF_THE_VOICE`.
 
     Returns
     -------
-    np.ndarray [shape=(len(wanted) * d,)], float32: all columns of the first functional, then those of the second.
+    np.ndarray [shape=(len(statistics) * d,)], float32: all columns of the first functional, then those of the second.
 
     Examples
     --------
@@ -132,6 +132,6 @@ def summarise(rows, wanted, *, voiced=None):
     exact = np.asarray(rows, dtype=np.float64)
     columns = {}
     for names, compute in _GROUPS.items():
-        if set(names) & set(wanted):
+        if set(names) & set(statistics):
             columns |= compute(exact, voiced)
-    return np.concatenate([columns[name] for name in wanted], dtype=np.float32)
+    return np.concatenate([columns[name] for name in statistics], dtype=np.float32)

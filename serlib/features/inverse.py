@@ -124,9 +124,9 @@ def distance_db(y, x, spec):
     band counts as just that far below it.
     """
     bands = dataclasses.replace(spec, kinds=("logmel",), summary=(), frames=None)
-    one, other = (extract_clip(sound, spec.rate_hz, bands) for sound in (y, x))
-    floor = one.max() - HEARD_DB
-    return float(np.sqrt(np.mean((np.maximum(one, floor) - np.maximum(other, floor)) ** 2)))
+    levels, copy_levels = (extract_clip(sound, spec.rate_hz, bands) for sound in (y, x))
+    floor = levels.max() - HEARD_DB
+    return float(np.sqrt(np.mean((np.maximum(levels, floor) - np.maximum(copy_levels, floor)) ** 2)))
 
 
 def pitch_kept(y, x, spec):

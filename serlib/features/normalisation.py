@@ -193,10 +193,10 @@ def z_score(values, mean, scale):
     -------
     np.ndarray, float32, of the same shape
     """
-    scored = ((values - mean) / scale).astype(np.float32)
-    if scored.ndim == 3:
-        scored[~values.any(axis=-1)] = 0
-    return scored
+    z_scores = ((values - mean) / scale).astype(np.float32)
+    if z_scores.ndim == 3:
+        z_scores[~values.any(axis=-1)] = 0
+    return z_scores
 
 
 def voices(values, table):

@@ -220,25 +220,25 @@ def measure(y, rate_hz):
     """
     y = without_rumble(y, rate_hz)
     frames = _follow(y, rate_hz)
-    spoken = audio.voice_activity(y, rate_hz=rate_hz)
+    speech = audio.voice_activity(y, rate_hz=rate_hz)
     inside = np.zeros(len(y) + 1, dtype=bool)
-    for start, end in spoken:
+    for start, end in speech:
         inside[start:end] = True
-    said = frames[inside[np.minimum(np.round(frames.time_s * rate_hz).astype(int), len(y))]]
-    f0_hz = said.f0_hz.dropna().to_numpy()
+    speech_frames = frames[inside[np.minimum(np.round(frames.time_s * rate_hz).astype(int), len(y))]]
+    f0_hz = speech_frames.f0_hz.dropna().to_numpy()
     low, middle, high = np.percentile(f0_hz, [10, 50, 90]) if len(f0_hz) else [np.nan] * 3
     loud = np.square(y[inside[:-1]], dtype=np.float64).mean() if inside.any() else 0.0
     values = (
         middle,
         12 * np.log2(high / low),
         _decibels(loud),
-        len(f0_hz) / max(1, len(said)),
+        len(f0_hz) / max(1, len(speech_frames)),
         inside.sum() / rate_hz,
     )
     return dict(zip(MEASURES, map(float, values), strict=True))
 
 
-def _row(file, digest, wanted):
+def _row(file, digest, _stores):
     """The numbers of a file."""
     y, rate_hz = audio.checked(file, digest)
     if why := audio.fault(y, rate_hz):
@@ -272,8 +272,8 @@ def _window(frame, lags):
 
     hann = np.hanning(frame + 2)[1:-1]
     size = scipy.fft.next_fast_len(frame + lags // FINER + 2, real=True)
-    own = scipy.fft.irfft(np.abs(scipy.fft.rfft(hann, size)) ** 2, FINER * size)[:lags]
-    return hann.astype(np.float32), (own / own[0]).astype(np.float32), size
+    autocorrelation = scipy.fft.irfft(np.abs(scipy.fft.rfft(hann, size)) ** 2, FINER * size)[:lags]
+    return hann.astype(np.float32), (autocorrelation / autocorrelation[0]).astype(np.float32), size
 
 
 def _candidates(y, times, fmin_hz, fmax_hz):
@@ -290,7 +290,7 @@ def _candidates(y, times, fmin_hz, fmax_hz):
     finer_hz = FINER * PITCH_RATE_HZ
     first = int(finer_hz / fmax_hz)
     last = int(np.ceil(finer_hz / fmin_hz))
-    hann, own, size = _window(frame, last + 2)
+    hann, autocorrelation, size = _window(frame, last + 2)
     deep = int(VOICE_BELOW_HZ / PITCH_RATE_HZ * size) + 1
     level = np.empty(len(times))
     padded = np.pad(y, frame)
@@ -302,7 +302,7 @@ def _candidates(y, times, fmin_hz, fmax_hz):
         power = np.square(np.abs(scipy.fft.rfft(frames * hann, size)))
         level[block] = np.sqrt(power[:, :deep].sum(axis=1))
         r = scipy.fft.irfft(power, FINER * size)[:, : last + 2]
-        r /= np.maximum(r[:, :1], np.finfo(np.float32).tiny) * own
+        r /= np.maximum(r[:, :1], np.finfo(np.float32).tiny) * autocorrelation
         f0_hz[block, 1:], strength[block, 1:] = _peaks(r, first, last, finer_hz, fmin_hz)
     share = level / max(level.max(), np.finfo(np.float32).tiny)
     strength[:, 0] = VOICING + np.maximum(0, 2 - share / SILENCE * (1 + VOICING))
@@ -327,8 +327,11 @@ def _path(f0_hz, strength, *, hop_s):
     """The cheapest way through the candidates (Viterbi) [shape=(frames,)], NaN where it goes through "no voice"."""
     voiced = f0_hz > 0
     octave = np.log2(f0_hz, out=np.zeros_like(f0_hz), where=voiced)
-    both, one = (op(voiced[:-1, :, np.newaxis], voiced[1:, np.newaxis]) for op in (np.logical_and, np.logical_xor))
-    cost = JUMP_COST * both * abs(octave[:-1, :, np.newaxis] - octave[1:, np.newaxis]) + SWITCH_COST * one
+    before = voiced[:-1, :, np.newaxis]
+    after = voiced[1:, np.newaxis]
+    stays = before & after
+    switches = before ^ after
+    cost = JUMP_COST * stays * abs(octave[:-1, :, np.newaxis] - octave[1:, np.newaxis]) + SWITCH_COST * switches
     cost *= 0.01 / hop_s
     best = strength[0]
     back = np.empty(f0_hz.shape, dtype=int)

@@ -97,17 +97,17 @@ class FeatureSpec:
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, float(getattr(self, field)))
         top_hz = self.fmax_hz or self.rate_hz / 2
-        known = ", ".join(FUNCTIONALS)
-        heard = {field: getattr(self, field) for field in WHISPER}
-        for wrong, expected in (
+        statistics = ", ".join(FUNCTIONALS)
+        settings = {field: getattr(self, field) for field in WHISPER}
+        for is_wrong, expected in (
             (not self.kinds or set(self.kinds) - set(KINDS), f"kinds must be some of {', '.join(KINDS)}"),
             (len(set(self.kinds)) < len(self.kinds), "kinds must not repeat"),
-            (set(self.summary) - set(FUNCTIONALS), f"summary must be some of {known}"),
+            (set(self.summary) - set(FUNCTIONALS), f"summary must be some of {statistics}"),
             (set(self.summary) & set(OF_THE_VOICE) and "voiced" not in self.kinds, "its summary needs the kind voiced"),
             ("states" in self.kinds and not self.encoder, "its states need an encoder"),
             (bool(self.encoder) != bool(self.layers), "encoder and layers go together"),
             (any(layer < 0 for layer in self.layers), "layers count from 0"),
-            ("whisper" in self.kinds and heard != WHISPER, f"the kind whisper needs {WHISPER}"),
+            ("whisper" in self.kinds and settings != WHISPER, f"the kind whisper needs {WHISPER}"),
             ("whisper" in self.kinds and len(self.kinds) > 1, "the kind whisper stands alone"),
             (self.rate_hz < audio.LOWEST_HZ, f"rate_hz must be at least {audio.LOWEST_HZ}"),
             (self.frame < 16 or self.frame % 2, "frame must be even and at least 16 samples"),
@@ -119,7 +119,7 @@ class FeatureSpec:
             (self.frames is not None and self.frames < 1, "frames must be positive"),
             (self.trim_db is not None and self.trim_db <= 0, "trim_db must be positive"),
         ):
-            if wrong:
+            if is_wrong:
                 raise SerlibError(f"The feature specification {self.to_dict()} cannot be used: {expected}.")
 
     @property
@@ -300,6 +300,16 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
     SerlibError
         A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
 
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> import soundfile
+    >>> file = Path(tempfile.mkdtemp()) / "noise.wav"
+    >>> soundfile.write(file, 0.1 * np.random.default_rng(0).standard_normal(16000), 16000)
+    >>> extract(pd.DataFrame({"speech": [file]}), "mfcc40-mean", out_dir=file.parent).values.shape
+    (1, 40)
+
     Taught in notebooks/03_mfcc.
     """
     return extract_together(index, (spec,), out_dir=out_dir, jobs=jobs, show=show)[0]
@@ -321,7 +331,7 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     index = clip_table(index, needs=("speech",))
     if not len(index):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
-    specs = [_named(spec) for spec in specs]
+    specs = [_by_name(spec) for spec in specs]
     files = [os.fspath(file) for file in index["speech"]]
     digests = list(index["digest"]) if "digest" in index else [_digest(file) for file in files]
     root = Path(out_dir or data_dir() / "features")
@@ -341,7 +351,7 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     return [Features(*rows[spec], spec, names(spec), stores[spec].folder) for spec in specs]
 
 
-def _named(spec):
+def _by_name(spec):
     """A specification, or the one of this name."""
     if not isinstance(spec, str):
         return spec
@@ -355,9 +365,9 @@ def _digest(file):
         return file_digest(opened)
 
 
-def _rows(file, digest, wanted, *, specs):
+def _rows(file, digest, numbers, *, specs):
     """Features of a file, for each number of a specification that is wanted: one reading serves them all."""
-    specs = [specs[k] for k in wanted]
+    specs = [specs[k] for k in numbers]
     offset_s = specs[0].offset_s
     duration_s = specs[0].duration_s
     if any((spec.offset_s, spec.duration_s) != (offset_s, duration_s) for spec in specs):
@@ -402,20 +412,20 @@ def _compute(y, rate_hz, spec, *, name="The clip"):
     y = audio.resample(y, from_hz=rate_hz, to_hz=spec.rate_hz)
     if spec.trim_db is not None:
         y = audio.trim(y, rate_hz=spec.rate_hz, top_db=spec.trim_db)
-    found = {}
+    columns = {}
     if set(LIBROSA_KINDS) & set(spec.kinds):
-        found |= spectral.kinds(y, spec)
+        columns |= spectral.kinds(y, spec)
     if {"pitch", "voiced"} & set(spec.kinds):
-        found |= pitch.frames(y, spec.rate_hz, hop=spec.hop)
+        columns |= pitch.frames(y, spec.rate_hz, hop=spec.hop)
     if {"whisper", "states"} & set(spec.kinds):
-        found |= _heard_by_whisper(y, spec)
-    rows = np.concatenate([found[kind] for kind in spec.kinds], axis=1, dtype=np.float32)
+        columns |= _whisper_columns(y, spec)
+    rows = np.concatenate([columns[kind] for kind in spec.kinds], axis=1, dtype=np.float32)
     if spec.summary:
         return summarise(rows, spec), len(rows)
     return rows[: spec.frames], min(len(rows), spec.frames or len(rows))
 
 
-def _heard_by_whisper(y, spec):
+def _whisper_columns(y, spec):
     import_tensorflow()  # in silence, before Keras does
     from serlib.features import encoder
 

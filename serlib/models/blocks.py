@@ -169,8 +169,8 @@ def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout
     parts = []
     for i, size in enumerate(units, start=1):
         steps = {"return_sequences": True} if sequences or i < len(units) else {}
-        one = layer(kind, size, **steps, **options)
-        parts += [layer("Bidirectional", one) if bidirectional else one, *_dropout(dropout)]
+        cell = layer(kind, size, **steps, **options)
+        parts += [layer("Bidirectional", cell) if bidirectional else cell, *_dropout(dropout)]
     return tuple(parts)
 
 

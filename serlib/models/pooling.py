@@ -62,7 +62,7 @@ class _Frames:
         mean = self.mean(x)
         around = zero(x - mean[:, None], self.real)
         std = ops.sqrt(self.mean(ops.square(around)))
-        scored = around / (std + functionals.TINY)[:, None]
+        z_scores = around / (std + functionals.TINY)[:, None]
         lowest = ops.min(self.filled(x, 1e30), axis=1)
         highest = ops.max(self.filled(x, -1e30), axis=1)
         columns = {"mean": mean, "std": std, "min": lowest, "max": highest, "range": highest - lowest}
@@ -82,23 +82,25 @@ class _Frames:
         # changes
         delta = self.gradient(x)
         delta2 = self.gradient(delta)
-        columns["delta_std"], columns["delta2_std"] = self.std(delta), self.std(delta2)
+        columns["delta_std"] = self.std(delta)
+        columns["delta2_std"] = self.std(delta2)
         columns["delta_p10"], columns["delta_p90"] = self.percentiles(delta, (0.1, 0.9))
         columns["delta_abs"] = self.mean(ops.abs(delta))
         # shape
-        columns["skew"] = self.mean(scored**3)
-        columns["kurtosis"] = ops.minimum(self.mean(scored**4), functionals.KURTOSIS_LIMIT)
+        columns["skew"] = self.mean(z_scores**3)
+        columns["kurtosis"] = ops.minimum(self.mean(z_scores**4), functionals.KURTOSIS_LIMIT)
         sign = ops.sign(around)
         crossed = ops.cast(ops.not_equal(self.ahead(sign, 1), sign), x.dtype)
         inner = (self.index < self.n[:, None] - 1)[..., None]
         columns["crossings"] = ops.sum(ops.where(inner, crossed, 0.0), axis=1) / ops.maximum(n - 1, 1.0)
         # rhythm
         for lag in functionals.LAGS:
-            pairs = ops.sum(self.ahead(scored, lag) * scored, axis=1)  # beyond the end scored is zero
+            pairs = ops.sum(self.ahead(z_scores, lag) * z_scores, axis=1)  # beyond the end z_scores is zero
             columns[f"repeat_{lag}"] = ops.where(n > lag, pairs / ops.maximum(n - lag, 1.0), 0.0)
         # voice
         inside, outside = (self.enough(which & self.real) for which in (voiced, ~voiced))
-        columns["voiced_mean"], columns["voiced_std"] = self.mean(x, inside), self.std(x, inside)
+        columns["voiced_mean"] = self.mean(x, inside)
+        columns["voiced_std"] = self.std(x, inside)
         columns["unvoiced_mean"] = self.mean(x, outside)
         columns["voiced_contrast"] = columns["voiced_mean"] - columns["unvoiced_mean"]
         return columns

@@ -306,8 +306,8 @@ class Committee(Recipe):
 
     def to_dict(self):
         """Everything as JSON can hold it."""
-        own = super().to_dict()
-        return {**own, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
+        fields = super().to_dict()
+        return {**fields, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
 
     def model(self, n_labels, *, shape, examples=None):
         """Build the members' models, untrained, and join them; parameters as for `Recipe.model`."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from serlib.augment import Copies, FrequencyWarp, Level, Mixup, SpecAugment, TimeWarp, Transpose
 from serlib.features.spec import SPECS, frames_of
 from serlib.models.blocks import convolutions, dense, layer, recurrent, stack
+from serlib.models.probe import Probe
 from serlib.models.recipe import Committee, Recipe
 from serlib.utils import SerlibError
 
@@ -45,14 +46,14 @@ def get(recipe, *, features=None, precision=None):
         return recipe
     if isinstance(recipe, Committee):
         raise SerlibError(f"The recipe {recipe.name} takes the features of its members, no others.")
-    own = recipe.features
+    expected = recipe.features
     fitting = []
     for name, spec in SPECS.items():
-        if bool(spec.summary) == bool(own.summary) and (spec.frames is not None or own.frames is None):
+        if bool(spec.summary) == bool(expected.summary) and (spec.frames is not None or expected.frames is None):
             fitting.append(name)
     if features not in fitting:
-        known = "does not fit" if features in SPECS else "is not known"
-        raise SerlibError(f"The features '{features}' of {recipe.name}: {known}; choose one of {', '.join(fitting)}.")
+        flaw = "does not fit" if features in SPECS else "is not known"
+        raise SerlibError(f"The features '{features}' of {recipe.name}: {flaw}; choose one of {', '.join(fitting)}.")
     return replace(recipe, features=SPECS[features])
 
 
@@ -110,21 +111,13 @@ _COMMITTEE = Committee(
     split="speaker",
 )
 
-# A frozen encoder's states are z-scored and weighed by one linear layer. Its settings are usual ones, tuned on nothing.
-_WHISPER_LINEAR = Recipe(
+# C was chosen on speakers 5 to 24 of RAVDESS, in five folds of four: from 5e-3 to 5e-2 it hardly matters.
+_WHISPER_LINEAR = Probe(
     name="whisper-linear",
-    title="Ours: states of a frozen Whisper, one linear layer",
+    title="Ours: states of a frozen Whisper, a logistic regression a layer",
     source="this project; states of Whisper tiny's first three blocks (Radford et al. 2022), which stay as they are",
     features=SPECS["whisper-states"],
-    normalise="training",
-    build=stack(layer("Dropout", 0.5)),
-    label_smoothing=0.1,
-    optimizer="adamw",
-    weight_decay=0.05,
-    schedule="cosine",
-    epochs=40,
-    batch_size=32,
-    balanced=True,
+    c=1e-2,
     split="speaker",
 )
 

@@ -5,27 +5,33 @@ figure describes itself: `alt(figure)` is one sentence with what the data say, a
 when a notebook cell ends with the figure or calls `show(figure)`.
 """
 
-from serlib.plots.attribution import occlusion
-from serlib.plots.augment import augmented
-from serlib.plots.bench import mfcc_bench
-from serlib.plots.comparison import recipes_compared
+from serlib.plots.comparison import recipes_compared, similarity
 from serlib.plots.corpus import counts, durations, embedding, pitch_and_loudness, roles
-from serlib.plots.kinds import features
-from serlib.plots.network import gates
 from serlib.plots.results import (
     abstaining,
     confusion,
+    occlusion,
     per_speaker,
     recall_bars,
     reliability,
     speaker_recall,
     splits_compared,
 )
-from serlib.plots.similarity import likeness
 from serlib.plots.sound import contours, mfcc, one_word, portrait, spectrogram, waveplot
-from serlib.plots.steps import bands, coefficients, cosines, filters, framing, spectrum, windowing
+from serlib.plots.steps import (
+    augmented,
+    bands,
+    coefficients,
+    cosines,
+    features,
+    filters,
+    framing,
+    mfcc_bench,
+    spectrum,
+    windowing,
+)
 from serlib.plots.style import COLOURS, ROLE_COLOURS, Picture, alt, colour, honest, png, show
-from serlib.plots.training import curves
+from serlib.plots.training import curves, gates
 
 __all__ = [
     "COLOURS",
@@ -49,7 +55,6 @@ __all__ = [
     "framing",
     "gates",
     "honest",
-    "likeness",
     "mfcc",
     "mfcc_bench",
     "occlusion",
@@ -63,6 +68,7 @@ __all__ = [
     "reliability",
     "roles",
     "show",
+    "similarity",
     "speaker_recall",
     "spectrogram",
     "spectrum",

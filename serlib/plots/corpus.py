@@ -227,14 +227,14 @@ def roles(table, *, title=None, ax=None):
     )
     handles = [Patch(facecolor=ROLE_COLOURS[role]) for role in ROLES if n[role]]
     ax.legend(handles, [f"{role} ({n[role]})" for role in ROLES if n[role]], loc="upper left", bbox_to_anchor=(1, 1))
-    shared = {
+    overlap = {
         name: len(set(table.loc[table["role"] == "test", name]) & set(table.loc[table["role"] == "train", name]))
         for name in ("speaker", "text")
     }
     return described(
         out,
-        f"Map of a split: {listed(n[n > 0].items())} clips; train and test share {shared['speaker']} of "
-        f"{len(speakers)} speakers and {shared['text']} of {len(texts)} texts.",
+        f"Map of a split: {listed(n[n > 0].items())} clips; train and test share {overlap['speaker']} of "
+        f"{len(speakers)} speakers and {overlap['text']} of {len(texts)} texts.",
     )
 
 

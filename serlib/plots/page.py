@@ -60,6 +60,10 @@ DRAWN = {
     ),
 }
 
+#: Columns of the page's tables that hold words; the others hold numbers, which are aligned at the right.
+TEXTS = {"File", "Emotion", "Speaker", "Text", "True", "Answered", "Split", "Better", "Worse"}
+TEXTS |= {"split", "recipe", "corpus"}
+
 
 def write(report, folder, *, history=None, title=None, n_errors=20):
     """Write a report for people and for programs.
@@ -91,7 +95,7 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
     table = report.predictions.assign(speech=relative(report.predictions["speech"]))
     _put(folder / "predictions.csv", for_spreadsheets(table).to_csv(index=False, float_format="%.6g"))
     _put(folder / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
-    shown = {name: _picture(figure, pictures[name]) for name, figure in figures.items()}
+    images = {name: _picture(figure, pictures[name]) for name, figure in figures.items()}
     page = _template("report").render(
         title=title or "How well emotions are recognised",
         report=report,
@@ -105,7 +109,7 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
         drawn=DRAWN[report.resampled_by],
         reading=READINGS.get("published" if report.protocol == "published" else _kind(report.split), UNKNOWN),
         present=int((report.per_class["support"] > 0).sum()),
-        sections=_sections(report, shown, n_errors),
+        sections=_sections(report, images, n_errors),
     )
     _put(folder / "report.html", page)
     return folder / "report.html"
@@ -115,12 +119,12 @@ def _kind(split):
     return (split or "").partition(":")[0]
 
 
-def write_comparison(found, folder, *, title="Recipes side by side"):
+def write_comparison(comparison, folder, *, title="Recipes side by side"):
     """Write a comparison for people and for programs.
 
     Parameters
     ----------
-    found : serlib.experiments.comparison.Comparison
+    comparison : serlib.experiments.comparison.Comparison
     folder : str or Path
         Gets comparison.html (one file that needs nothing else), comparison.json, table.csv, neighbours.csv and
         figures/accuracy.png. Files of these names are replaced, others are left alone.
@@ -134,33 +138,35 @@ def write_comparison(found, folder, *, title="Recipes side by side"):
     Taught in notebooks/06_compare.
     """
     folder = Path(folder)
-    table = found.table
+    table = comparison.table
     figure = plots.recipes_compared(table)
     picture = plots.png(figure)
     _put(folder / "figures" / "accuracy.png", picture)
-    for name, each in (("table", table), ("neighbours", found.neighbours)):
-        _put(folder / f"{name}.csv", for_spreadsheets(each).to_csv(index=False, float_format="%.6g"))
-    _put(folder / "comparison.json", json.dumps(found.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
+    for name, sheet in (("table", table), ("neighbours", comparison.neighbours)):
+        _put(folder / f"{name}.csv", for_spreadsheets(sheet).to_csv(index=False, float_format="%.6g"))
+    _put(folder / "comparison.json", json.dumps(comparison.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
     kinds = {name: name.partition(":")[0] for name in dict.fromkeys(table["split"])}
     rows = readable(table)
-    names = {"split", "recipe", "corpus"}
     pairs = [
-        (p.split, p.better, p.worse, p.n, p.only_a, p.only_b, f"{p.p_mid:.2g}") for p in found.neighbours.itertuples()
+        (p.split, p.better, p.worse, p.n, p.only_a, p.only_b, f"{p.p_mid:.2g}")
+        for p in comparison.neighbours.itertuples()
     ]
     sections = [
         _section("All of them", [_picture(figure, picture)]),
         _section(
-            "The table", columns=[(name, "text" if name in names else "number") for name in rows],
+            "The table",
+            columns=list(rows),
             rows=rows.itertuples(index=False),
         ),
         _section(
-            "Neighbours in the ranking", rows=pairs, empty="There is one recipe only.",
-            columns=[("Split", "text"), ("Better", "text"), ("Worse", "text"), ("Clips", "number"),
-                     ("Only the better is right", "number"), ("Only the worse is right", "number"), ("p", "number")],
+            "Neighbours in the ranking",
+            rows=pairs,
+            empty="There is one recipe only.",
+            columns=("Split", "Better", "Worse", "Clips", "Only the better is right", "Only the worse is right", "p"),
             caption="McNemar's test (mid-p) on the answers of the first seed. It takes clips for independent: with few "
             "speakers a small p is about these speakers only.",
         ),
-    ]  # fmt: skip
+    ]
     page = _template("comparison").render(
         title=title,
         recipes=table["recipe"].str.removesuffix(MATCHED).nunique(),
@@ -178,9 +184,9 @@ def write_comparison(found, folder, *, title="Recipes side by side"):
 def relative(paths):
     """File names from the deepest folder that holds all of them: a page that is sent around names no home folder."""
     paths = [str(path) for path in paths]
-    known = [os.path.dirname(path) for path in paths if path]
+    folders = [os.path.dirname(path) for path in paths if path]
     try:
-        top = os.path.commonpath(known) if known else ""
+        top = os.path.commonpath(folders) if folders else ""
     except ValueError:  # two drives, or relative beside absolute paths
         return [Path(path).name for path in paths]
     return [Path(os.path.relpath(path, top or ".")).as_posix() if path else "" for path in paths]
@@ -228,7 +234,7 @@ def _figures(report, history):
 def _sections(report, pictures, n_errors):
     """What stands on the page, top to bottom: title, figures, table."""
     surest = errors(report, n_errors)
-    surest["speech"] = _named(surest["speech"], report)
+    surest["speech"] = _file_names(surest["speech"], report)
     wrong = int((report.predictions["label"] != report.predictions["predicted"]).sum())
 
     def section(title, *names, **table):
@@ -249,28 +255,32 @@ def _sections(report, pictures, n_errors):
         (e.speech, e.label, e.predicted, _percent(e.confidence), _percent(e.p_label), e.speaker, e.text)
         for e in surest.itertuples()
     ]
-    number = "number"
     parts = [
         section("What is taken for what", "confusion"),
         section(
-            "Each emotion", "recall", rows=classes,
-            columns=[("Emotion", "text"), ("Precision", number), ("Recall", number), ("95 % interval", number),
-                     ("F1", number), ("Clips", number)],
+            "Each emotion",
+            "recall",
+            rows=classes,
+            columns=("Emotion", "Precision", "Recall", "95 % interval", "F1", "Clips"),
             caption=f"Intervals of the recall, resampled by {report.resampled_by}. A dash: nothing to divide by.",
         ),
         section(
-            "Each speaker", "speakers", "speaker_recall", rows=speakers,
-            columns=[("Speaker", "text"), ("Accuracy", number), ("UAR", number), ("Clips", number)],
+            "Each speaker",
+            "speakers",
+            "speaker_recall",
+            rows=speakers,
+            columns=("Speaker", "Accuracy", "UAR", "Clips"),
             empty="The speakers are not known.",
         ),
         section("How sure, and how right", "reliability", "abstaining"),
         section(
-            "The surest mistakes", rows=mistakes, empty="There are none.",
-            columns=[("File", "text"), ("True", "text"), ("Answered", "text"), ("Confidence", number),
-                     ("Given to the truth", number), ("Speaker", "text"), ("Text", "text")],
+            "The surest mistakes",
+            rows=mistakes,
+            empty="There are none.",
+            columns=("File", "True", "Answered", "Confidence", "Given to the truth", "Speaker", "Text"),
             caption=f"{len(mistakes)} of {wrong} mistakes. Listen to them: some are the label's.",
         ),
-    ]  # fmt: skip
+    ]
     if curves := [name for name in pictures if name.startswith("curves")]:
         parts.append(section("The training", *curves))
     return parts
@@ -278,12 +288,16 @@ def _sections(report, pictures, n_errors):
 
 def _section(title, figures=(), *, columns=(), rows=(), caption="", empty=""):
     return {
-        "title": title, "figures": list(figures), "columns": list(columns), "rows": list(rows), "caption": caption,
+        "title": title,
+        "figures": list(figures),
+        "columns": [(name, "text" if name in TEXTS else "number") for name in columns],
+        "rows": list(rows),
+        "caption": caption,
         "empty": empty,
-    }  # fmt: skip
+    }
 
 
-def _named(speech, report):
+def _file_names(speech, report):
     """File names of some clips as `relative` gives them among all clips of the report."""
     names = dict(zip(report.predictions["speech"], relative(report.predictions["speech"]), strict=True))
     return [names[path] for path in speech]

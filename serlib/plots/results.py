@@ -1,4 +1,4 @@
-"""Figures of a Report: what is taken for what, how sure the model is, who is understood."""
+"""Figures of a Report, and of what drove one answer."""
 
 import itertools
 
@@ -6,8 +6,10 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgba
+from matplotlib.patches import Patch
 
 from serlib import evaluation
+from serlib.plots.sound import MEL_TICKS_HZ
 from serlib.plots.style import (
     FAINT,
     INK,
@@ -17,9 +19,11 @@ from serlib.plots.style import (
     colour,
     described,
     drawn,
+    heading,
     honest,
     ink,
     listed,
+    name_cells,
     panels,
 )
 from serlib.utils import SerlibError
@@ -52,11 +56,8 @@ def confusion(report, *, title="Confusion matrix", ax=None):
         text = f"{share[i, j]:.0f} %\n{counts[i, j]}" if counts[i, j] else "·"
         shade = ink(image.cmap(image.norm(share[i, j])))
         ax.text(j, i, text, ha="center", va="center", color=shade, fontsize=11, fontweight="bold" if i == j else None)
-    ax.set_xticks(range(k), report.labels, rotation=30 if max(map(len, report.labels)) > 8 else 0)
-    ax.set_yticks(range(k), report.labels)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.figure.colorbar(image, ax=ax, label="Share of the row (%)", pad=0.02)
+    rotation = 30 if max(map(len, report.labels)) > 8 else 0
+    name_cells(ax, image, report.labels, report.labels, label="Share of the row (%)", rotation=rotation)
     ax.set(title=honest(title, report.corpora), xlabel="Answered", ylabel="True")
     wrong = np.where(np.eye(k, dtype=bool), -1, share)
     i, j = np.unravel_index(wrong.argmax(), wrong.shape)
@@ -183,11 +184,7 @@ def speaker_recall(report, *, title="Recall per speaker and emotion", ax=None):
     for (i, j), value in np.ndenumerate(table.to_numpy()):
         if np.isfinite(value):
             ax.text(j, i, f"{value:.0f}", ha="center", va="center", color=ink(cmap(value / 100)), fontsize=11)
-    ax.set_xticks(range(table.shape[1]), table.columns)
-    ax.set_yticks(range(len(table)), table.index)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.figure.colorbar(image, ax=ax, label="Recall (%)", pad=0.02)
+    name_cells(ax, image, table.index, table.columns, label="Recall (%)")
     ax.set(title=honest(title, report.corpora), xlabel="Emotion", ylabel="Speaker")
     lowest = table.stack().idxmin()
     return described(
@@ -265,10 +262,10 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     Taught in notebooks/05_evaluate.
     """
     table = evaluation.abstaining(report).dropna()
-    marked = evaluation.abstaining(report, thresholds=marks).dropna()
+    points = evaluation.abstaining(report, thresholds=marks).dropna()
     ax, out = canvas(ax, size=(8.5, 4.8))
     ax.plot(100 * table["coverage"], 100 * table["accuracy"], color=MAIN)
-    for row, mark in zip(marked.itertuples(), itertools.cycle("os^Dv")):  # in a legend: the marks may lie close
+    for row, mark in zip(points.itertuples(), itertools.cycle("os^Dv")):  # in a legend: the marks may lie close
         at = 100 * row.coverage, 100 * row.accuracy
         ax.plot(
             *at, mark, color=SECOND, markersize=9, label=f"≥ {100 * row.threshold:.0f} % sure: {at[0]:.0f} % answered"
@@ -278,22 +275,22 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     ax.set(xlim=(0, 102), ylim=(max(0, floor - 8), 103))
     ax.set_yticks([tick for tick in ax.get_yticks() if max(0, floor - 8) <= tick <= 100])
     ax.grid()
-    if len(marked):
+    if len(points):
         ax.legend(loc="lower left")
     text = listed(
         (f"at {r.threshold:.0%} confidence", f"{r.coverage:.0%} answered and {r.accuracy:.0%} right")
-        for r in marked.itertuples()
+        for r in points.itertuples()
     )
     return described(out, f"Accuracy against coverage: all answered, {100 * report.accuracy:.0f} % right; {text}.")
 
 
-def _named(reports):
+def _by_split(reports):
     """Reports by their splits; a second one of the same split is numbered."""
-    named = {}
+    by_split = {}
     for report in reports:
-        n = 1 + sum(report.split == other.split for other in named.values())
-        named[str(report.split) if n == 1 else f"{report.split} ({n})"] = report
-    return named
+        n = 1 + sum(report.split == other.split for other in by_split.values())
+        by_split[str(report.split) if n == 1 else f"{report.split} ({n})"] = report
+    return by_split
 
 
 @drawn
@@ -321,12 +318,12 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
     if isinstance(results, pd.DataFrame):
         table = results[["name", "value", "low", "high"]].reset_index(drop=True)
     else:
-        named = results if isinstance(results, dict) else _named(results)
-        rows = [(f"{name} *" if r.note else name, getattr(r, metric), *r.ci95[metric]) for name, r in named.items()]
+        by_name = results if isinstance(results, dict) else _by_split(results)
+        rows = [(f"{name} *" if r.note else name, getattr(r, metric), *r.ci95[metric]) for name, r in by_name.items()]
         table = pd.DataFrame(rows, columns=["name", "value", "low", "high"])
-        corpora = {corpus for r in named.values() for corpus in r.corpora}
-        chance = next(iter(named.values()))
-        notes = ["* " + note.replace(": ", ":\n") for note in sorted({r.note for r in named.values()} - {""})]
+        corpora = {corpus for r in by_name.values() for corpus in r.corpora}
+        chance = next(iter(by_name.values()))
+        notes = ["* " + note.replace(": ", ":\n") for note in sorted({r.note for r in by_name.values()} - {""})]
     ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(table)), 5))
     value, low, high = (100 * table[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
     shades = matplotlib.colormaps["viridis"](np.linspace(0.2, 0.8, len(table)))
@@ -352,3 +349,83 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
     )
     text = ". ".join([text, *(note.replace("\n", " ") for note in notes)])
     return described(out, f"Bar chart of {name} with 95 % intervals by {by.lower()}: {text}.")
+
+
+#: What spoke for the answer and what against it, over a spectrogram in grey that shows through.
+FOR = "#ff961e"
+AGAINST = "#5aa0ff"
+OPACITY = 0.75
+
+
+@drawn
+def occlusion(y, rate_hz, result, *, answer="the answer", title="What drove the answer"):
+    """What an answer loses when a piece of the clip is occluded, over the clip's spectrogram.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        The clip.
+    rate_hz : int
+    result : serlib.evaluation.attribution.Occlusion
+        Of that clip.
+    answer : str
+        Label of the answer that was asked about.
+
+    Returns
+    -------
+    Figure
+        Above: one window at all frequencies; on the right: one band all along. The colours of the map reach full
+        strength at its largest value, which stands in the title of the map.
+
+    Taught in notebooks/05_evaluate.
+    """
+    import librosa
+
+    options = {"height_ratios": (1, 2.4), "width_ratios": (4, 1), "sharex": "col", "sharey": "row"}
+    figure, ((over_time, corner), (map_, over_hz)) = panels(2, 2, size=(11, 5.8), **options)
+    corner.set_visible(False)
+    top = librosa.hz_to_mel(result.edges_hz[-1])
+    place = {"extent": (0, len(y) / rate_hz, 0, top), "interpolation": "nearest"}
+    mels = librosa.feature.melspectrogram(
+        y=np.asarray(y, dtype=np.float32), sr=rate_hz, n_fft=1024, hop_length=256, fmax=result.edges_hz[-1]
+    )
+    map_.imshow(librosa.power_to_db(mels, ref=np.max), cmap="gray", vmin=-80, vmax=20, **place)
+    largest = max(float(abs(result.pieces).max()), np.finfo(float).tiny)
+    share = (result.pieces / largest).T
+    colours = np.where(share[..., np.newaxis] > 0, to_rgba(FOR), to_rgba(AGAINST))
+    colours[..., 3] = OPACITY * abs(share)
+    map_.imshow(colours, **place)
+    map_.set_title(f"one piece, at most {_points(largest)}", fontsize=12, fontweight="normal")
+    ticks = [hz for hz in MEL_TICKS_HZ if hz < result.edges_hz[-1] + 1 and hz != 250]
+    map_.set_yticks([librosa.hz_to_mel(hz) for hz in ticks], [str(hz) for hz in ticks])
+    map_.set(xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)", xlim=(0, len(y) / rate_hz))
+
+    widths = np.diff(result.edges_s)
+    heights = np.diff(librosa.hz_to_mel(result.edges_hz))
+    look = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
+    shades = [FOR if value > 0 else AGAINST for value in result.windows]
+    over_time.bar(result.edges_s[:-1], 100 * result.windows, widths, color=shades, **look)
+    shades = [FOR if value > 0 else AGAINST for value in result.bands]
+    over_hz.barh(librosa.hz_to_mel(result.edges_hz[:-1]), 100 * result.bands, heights, color=shades, **look)
+    over_time.axhline(0, color=INK, linewidth=1)
+    over_hz.axvline(0, color=INK, linewidth=1)
+    over_time.set_ylabel("Loss\n(points)")
+    over_time.set_title("one window, all frequencies", fontsize=12, fontweight="normal")
+    over_hz.set_xlabel("Loss (points)")
+    over_hz.set_title("one band, all along", fontsize=12, fontweight="normal")
+    handles = [Patch(color=FOR, label="spoke for it"), Patch(color=AGAINST, label="spoke against it")]
+    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.99, 0.93))
+    heading(figure, title)
+    when, where = (int(values.argmax()) for values in (result.windows, result.bands))
+    return described(
+        figure,
+        f"{title}: {answer} has {result.probability:.0%}. It loses most without the window from "
+        f"{result.edges_s[when]:.2f} to {result.edges_s[when + 1]:.2f} s ({_points(result.windows[when])}) and without "
+        f"the band from {result.edges_hz[where]:.0f} to {result.edges_hz[where + 1]:.0f} Hz "
+        f"({_points(result.bands[where])}); one piece changes it by {_points(largest)} at most.",
+    )
+
+
+def _points(value):
+    """A difference of probabilities in words."""
+    return f"{100 * value:.{0 if abs(value) >= 0.01 else 2}f} points"

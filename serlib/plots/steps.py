@@ -1,7 +1,9 @@
-"""The steps from wave to MFCC, a figure each: frames, window, spectrum, mel filters, log, cosines, coefficients."""
+"""Figures of features: the steps from wave to MFCC, everything that a clip gives, and what augmentation changes."""
 
 import numpy as np
 
+from serlib.features import spectral
+from serlib.features.spec import names
 from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, drawn, heading, panels
 
 
@@ -198,11 +200,12 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     ax.margins(x=0.01)
     if also:
         ax.legend(loc="upper right")
-    rest = "; ".join(f"{name} misses it by {np.sqrt(np.mean((mel_db - v) ** 2)):.1f} dB" for name, v in also.items())
+    errors_db = {name: np.sqrt(np.mean((mel_db - values) ** 2)) for name, values in also.items()}
+    errors = "; ".join(f"{name} misses it by {error:.1f} dB" for name, error in errors_db.items())
     return described(
         out,
         f"Level in {len(mel_db)} mel bands, from {mel_db.min():.0f} to {mel_db.max():.0f} dB, strongest in band "
-        f"{mel_db.argmax()}{f'; {rest} on average' if rest else ''}.",
+        f"{mel_db.argmax()}{f'; {errors} on average' if errors else ''}.",
     )
 
 
@@ -264,7 +267,8 @@ def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame",
     Taught in notebooks/03_mfcc.
     """
     ax, out = canvas(ax, size=(10, 4))
-    values, x = np.asarray(values)[first:], np.arange(first, len(values))
+    x = np.arange(first, len(values))
+    values = np.asarray(values)[first:]
     ax.axhline(0, color=FAINT, linewidth=1)
     ax.vlines(x, 0, values, color=MAIN, linewidth=3)
     ax.plot(x, values, "o", color=MAIN, markersize=7)
@@ -277,3 +281,167 @@ def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame",
         f"Stem plot of coefficients {x[0]} to {x[-1]}, from {values.min():.0f} to {values.max():.0f}; the largest "
         f"in size is number {x[abs(values).argmax()]}.",
     )
+
+
+@drawn
+def mfcc_bench(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"):
+    """Spectrogram, mel bands and MFCC of a clip, one below the other on one time axis.
+
+    Parameters
+    ----------
+    levels_db : np.ndarray [shape=(frames, 1 + frame / 2)]
+        Power spectrogram in dB.
+    bands_db : np.ndarray [shape=(frames, n_mels)]
+        Mel levels in dB.
+    mfcc : np.ndarray [shape=(frames, n_mfcc)]
+        Drawn from number 1 on: number 0 is the level and outshines the others.
+    spec : serlib.features.FeatureSpec
+        That they were made with.
+    title : str
+
+    Returns
+    -------
+    Figure
+
+    Taught in notebooks/03_mfcc.
+    """
+    figure, grid = panels(3, size=(10, 7), sharex=True)
+    seconds = len(mfcc) * spec.hop / spec.rate_hz
+    first = min(1, mfcc.shape[1] - 1)
+    bound = max(float(np.percentile(abs(mfcc[:, first:]), 98)), 1e-6)
+    level = ("magma", -80, 0)
+    value = ("PuOr_r", -bound, bound)
+    for ax, values, span, (cmap, low, high), name in (
+        (grid[0, 0], levels_db - levels_db.max(), (0, spec.rate_hz / 2000), level, "Spectrogram\n(kHz)"),
+        (grid[1, 0], bands_db - bands_db.max(), (-0.5, spec.n_mels - 0.5), level, "Mel bands\n(number)"),
+        (grid[2, 0], mfcc[:, first:], (first - 0.5, mfcc.shape[1] - 0.5), value, "MFCC\n(number)"),
+    ):
+        image = ax.imshow(values.T, extent=(0, seconds, *span), cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+        bar = figure.colorbar(image, ax=ax, pad=0.02, label="Value" if ax is grid[2, 0] else "dB below peak")
+        bar.ax.locator_params(nbins=4)
+        ax.set_ylabel(name)
+        ax.locator_params(axis="y", nbins=4, integer=True)
+    grid[2, 0].set_xlabel("Time (s)")
+    heading(figure, title)
+    return described(
+        figure,
+        f"{title}: spectrogram, {spec.n_mels} mel bands and {mfcc.shape[1]} MFCC of {len(mfcc)} frames of "
+        f"{1000 * spec.frame / spec.rate_hz:.0f} ms, one every {1000 * spec.hop / spec.rate_hz:.0f} ms.",
+    )
+
+
+#: Kind -> (what its axis says, colour map); kinds of one number a frame are lines.
+LOOKS = {
+    "mfcc": ("MFCC", "PuOr_r"),
+    "delta": ("Delta", "PuOr_r"),
+    "delta2": ("Delta of\ndelta", "PuOr_r"),
+    "chroma": ("Chroma", "viridis"),
+    "logmel": ("Log-mel\n(band)", "magma"),
+    "contrast": ("Spectral\ncontrast\n(band)", "viridis"),
+    "tonnetz": ("Tonnetz", "PuOr_r"),
+    "rms": ("RMS\n(amplitude)", None),
+    "zcr": ("Zero\ncrossings\n(share)", None),
+    "f0": ("Pitch f0\n(Hz)", None),
+    "pitch": ("Pitch\n(octaves)", None),
+    "voiced": ("Voiced\n(share)", None),
+}
+
+
+@drawn
+def features(rows, spec, *, title="Features over time"):
+    """Every kind of feature of one clip, a row each, on one time axis.
+
+    Parameters
+    ----------
+    rows : np.ndarray [shape=(frames, d)]
+        As `serlib.extract_clip` gives them, without a summary.
+    spec : serlib.FeatureSpec
+        What they were computed with.
+
+    Returns
+    -------
+    Figure. Colours of a heat map go from the lowest to the highest of its values (2 % at each end left out); where
+    both signs mean something white is zero. Pitch is dots, since frames without a voice hold a guess.
+
+    Taught in notebooks/03_mfcc.
+    """
+    rows = np.asarray(rows)
+    hop_s = spec.hop / spec.rate_hz
+    kinds = np.array([name.split("_")[0] for name in names(spec)])
+    flat = [LOOKS[kind][1] is None for kind in spec.kinds]
+    heights = [1.1 if line else 1.5 for line in flat]
+    figure, grid = panels(len(flat), 1, size=(10, sum(heights) + 1), sharex=True, height_ratios=heights)
+    figure.get_layout_engine().set(h_pad=0.04)
+    time_s = np.arange(len(rows)) * hop_s
+    for ax, kind, line in zip(grid[:, 0], spec.kinds, flat, strict=True):
+        values = rows[:, kinds == kind]
+        name, colours = LOOKS[kind]
+        if line:
+            ax.plot(time_s, values, "." if kind == "f0" else "-", color=MAIN)
+            ax.set_ylim(0 if kind not in ("f0", "pitch") else None, None)
+            ax.grid(axis="y")
+        else:
+            _heat(ax, values, hop_s, kind, colours)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+        ax.tick_params(labelsize=10)
+    grid[-1, 0].set(xlabel="Time (s)", xlim=(-hop_s / 2, (len(rows) - 0.5) * hop_s))
+    heading(figure, title)
+    sizes = ", ".join(f"{kind} {np.sum(kinds == kind)}" for kind in spec.kinds)
+    return described(
+        figure, f"{len(spec.kinds)} kinds of features over {len(rows)} frames, one below the other; numbers: {sizes}."
+    )
+
+
+def _heat(ax, values, hop_s, kind, colours):
+    """A heat map; the level of the 0th MFCC would outshine the others."""
+    shape = values[:, 1:] if kind == "mfcc" and values.shape[1] > 1 else values
+    low, high = np.percentile(shape, [2, 98])
+    if colours == "PuOr_r":
+        high = max(abs(low), abs(high), 1e-6)
+        low = -high
+    extent = (-hop_s / 2, (len(values) - 0.5) * hop_s, -0.5, values.shape[1] - 0.5)
+    ax.imshow(values.T, cmap=colours, vmin=low, vmax=high, interpolation="nearest", extent=extent)
+    if kind == "chroma":
+        ax.set_yticks(range(0, 12, 3), spectral.CHROMA[::3])
+    elif kind == "tonnetz":
+        ax.set_yticks([0.5, 2.5, 4.5], ["fifth", "minor", "major"])
+
+
+@drawn
+def augmented(rows, *, hop_s, title="What feature augmentation makes of a clip"):
+    """A log-mel spectrogram as it is and as each feature augmentation leaves it, all to one scale.
+
+    Parameters
+    ----------
+    rows : dict of str -> np.ndarray [shape=(frames, n_mels)]
+        What was done -> log-mel in dB, as `serlib.augment.feature_examples` gives them.
+    hop_s : float
+        Seconds from frame to frame.
+
+    Returns
+    -------
+    Figure. Two panels side by side; the colours go from the lowest to the highest value of the first panel (1 % at
+    each end left out).
+
+    Taught in notebooks/07_generalize.
+    """
+    low, high = np.percentile(next(iter(rows.values())), [1, 99])
+    lines = -(-len(rows) // 2)
+    figure, grid = panels(lines, 2, size=(11, 2.6 * lines + 1), sharex=True, sharey=True)
+    for ax in grid.flat[len(rows) :]:
+        ax.set_visible(False)
+    for ax, (name, values) in zip(grid.flat, rows.items(), strict=False):
+        extent = (0, len(values) * hop_s, -0.5, values.shape[1] - 0.5)
+        image = ax.imshow(values.T, cmap="magma", vmin=low, vmax=high, interpolation="nearest", extent=extent)
+        ax.set_title(name, fontsize=13)
+    longest_s = max(len(values) for values in rows.values()) * hop_s
+    grid[0, 0].set_xlim(0, longest_s)
+    for ax in list(grid.flat[: len(rows)])[-2:]:
+        ax.set_xlabel("Time (s)")
+        ax.tick_params(labelbottom=True)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("Mel band")
+    figure.colorbar(image, ax=grid, label="Level (dB)", aspect=40, pad=0.02)
+    heading(figure, title)
+    ways = "; ".join(f"{name}, {len(values) * hop_s:.1f} s" for name, values in rows.items())
+    return described(figure, f"{len(rows)} log-mel spectrograms of one clip, to one scale: {ways}.")

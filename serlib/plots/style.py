@@ -37,6 +37,10 @@ SECOND = "#c8553d"
 INK = "#222222"
 FAINT = "#8a8a8a"
 
+#: Dots per inch, and colours of a picture.
+DPI = 100
+PALETTE = 64
+
 #: Readable from the last row of a class room. White and opaque, so that a figure looks the same on a dark page.
 STYLE = {
     "figure.facecolor": "white",
@@ -141,27 +145,57 @@ def alt(figure):
     return " ".join(getattr(ax, "alt", "") or ax.get_title(loc="left") or ax.get_title() for ax in parts).strip()
 
 
-def png(figure, *, dpi=110):
-    """A figure as the bytes of a PNG file, the description inside; the same bytes for the same figure.
+def png(*figures, dpi=DPI):
+    """Figures, one below the other, as the bytes of a PNG file; the same bytes for the same figures.
 
-    The 256 colours that fit it best make the file a third as large, so that notebooks with outputs stay small.
+    The colours that fit best, `PALETTE` of them, make the file a quarter as large, so that notebooks with outputs stay
+    small. The description is inside.
     """
-    drawing = io.BytesIO()
-    buffer = io.BytesIO()
+    pictures = [_pixels(figure, dpi) for figure in figures]
+    sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white")
+    top = 0
+    for picture in pictures:
+        sheet.paste(picture, (0, top))
+        top += picture.height
     info = PngInfo()
-    look = {"savefig.facecolor": "auto", "savefig.transparent": False, "savefig.bbox": None}
-    with matplotlib.rc_context({**look, "text.parse_math": False}):  # the names of ticks are made only now
-        figure.savefig(drawing, format="png", dpi=dpi)
-    info.add_itxt("Description", alt(figure))
-    picture = Image.open(drawing).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True, pnginfo=info, dpi=(dpi, dpi))
+    info.add_itxt("Description", _alts(figures))
+    buffer = io.BytesIO()
+    sheet.quantize(PALETTE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True, pnginfo=info, dpi=(dpi, dpi))
     return buffer.getvalue()
 
 
-def img(figure, *, dpi=110):
-    """A figure as an HTML image that needs no other file, with its description."""
-    data = base64.b64encode(png(figure, dpi=dpi)).decode()
-    return f'<img alt="{html.escape(alt(figure))}" src="data:image/png;base64,{data}">'
+def _pixels(figure, dpi):
+    """A figure as PIL's image, whatever the caller's own settings are."""
+    drawing = io.BytesIO()
+    look = {"savefig.facecolor": "auto", "savefig.transparent": False, "savefig.bbox": None}
+    with matplotlib.rc_context({**look, "text.parse_math": False}):  # the names of ticks are made only now
+        figure.savefig(drawing, format="png", dpi=dpi)
+    return Image.open(drawing).convert("RGB")
+
+
+def _alts(figures):
+    return " ".join(filter(None, map(alt, figures)))
+
+
+def shown_as(*figures):
+    """What a notebook shows of figures, one below the other.
+
+    Parameters
+    ----------
+    figures : Figure
+
+    Returns
+    -------
+    data : dict
+        The picture twice: as HTML with its description, since JupyterLab (4.6) and nbconvert's page drop the
+        description of a plain PNG; and as PNG, since GitHub drops the pictures in HTML.
+    metadata : dict
+        The description of the PNG.
+    """
+    picture = base64.b64encode(png(*figures)).decode()
+    description = _alts(figures)
+    image = f'<img alt="{html.escape(description)}" src="data:image/png;base64,{picture}">'
+    return {"text/html": image, "image/png": picture}, {"image/png": {"alt": description}}
 
 
 def show(*figures):
@@ -171,9 +205,6 @@ def show(*figures):
     ----------
     figures : Figure or Axes
 
-    Notes
-    -----
-    The picture travels as HTML, since JupyterLab (4.6) and nbconvert's page drop the description of a plain PNG.
     """
     from IPython.display import display  # the commands draw without a notebook
 
@@ -181,7 +212,8 @@ def show(*figures):
         figure = getattr(figure, "figure", figure)
         titles = [ax.get_title(loc="left") for ax in figure.axes]
         name = " ".join((figure.get_suptitle() or next(filter(None, titles), "untitled")).split())
-        display({"text/html": img(figure), "text/plain": f"[Figure: {name}]"}, raw=True)
+        data, metadata = shown_as(figure)
+        display({**data, "text/plain": f"[Figure: {name}]"}, metadata=metadata, raw=True)
 
 
 def colour(label):
@@ -202,6 +234,15 @@ def ink(background):
     """Black or white, whichever reads better on a colour (relative luminance of WCAG 2)."""
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(background)]
     return INK if 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] > 0.25 else "white"
+
+
+def name_cells(ax, image, rows, columns, *, label, rotation=0):
+    """Name the rows and columns of a heat map, and what its colours say."""
+    ax.set_xticks(range(len(columns)), columns, rotation=rotation)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, label=label, pad=0.02)
 
 
 #: A longer title has no room on its line for what `honest` adds.

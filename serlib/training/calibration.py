@@ -155,13 +155,13 @@ def fit(true, probabilities):
     temperature = round(fit_temperature(true, probabilities), 4)
     correct = probabilities.argmax(axis=1) == true
     confidence = tempered(probabilities, temperature).max(axis=1)
-    answered = confidence >= THRESHOLD
+    is_answered = confidence >= THRESHOLD
     return {
         "temperature": temperature,
         "threshold": THRESHOLD,
         "ece_before": round(reliability(probabilities.max(axis=1), correct)[0], 4),
         "ece_after": round(reliability(confidence, correct)[0], 4),
-        "answered": round(float(answered.mean()), 4),
-        "right": round(float(correct[answered].mean()), 4) if answered.any() else None,
+        "answered": round(float(is_answered.mean()), 4),
+        "right": round(float(correct[is_answered].mean()), 4) if is_answered.any() else None,
         "clips": len(true),
     }

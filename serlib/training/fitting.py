@@ -16,6 +16,7 @@ from serlib.features import normalisation
 from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
+from serlib.models.probe import Probe, shares
 from serlib.models.recipe import Committee
 from serlib.splits import rows
 from serlib.training import novelty
@@ -89,6 +90,17 @@ def fit(
     -----
     On one machine the same seed gives the same history; between machines the last digits differ.
 
+    Examples
+    --------
+    >>> import tempfile
+    >>> from serlib import evaluate, index, split
+    >>> from serlib.corpora import sample
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> clips = index("sample", sample.make(folder / "sample", words=2))
+    >>> run = fit("functionals", split(clips, "random"), out=folder / "run", epochs=2)
+    >>> run.kind, len(run.history), evaluate(run).n_test
+    ('random', 2, 7)
+
     Taught in notebooks/04_lstm_train.
     """
     table = clip_table(table, needs=("speech", "label", "role"))
@@ -106,20 +118,24 @@ def fit(
         throw_away(training.folder)
     if training.out.exists():
         return load_finished(training, resume=resume)
-    begun = training.folder.exists()
+    was_begun = training.folder.exists()
     with at_work(training.folder):
         if training.out.exists():  # another process has finished it meanwhile
             return load_finished(training, resume=resume)
-        if begun:
+        if was_begun:
             check_begun(training, resume=resume)
         if isinstance(training.recipe, Committee):
             return _fit_members(training, epochs=epochs, after_epoch=after_epoch, jobs=jobs, show=show)
+        if isinstance(training.recipe, Probe):
+            return _solve(training, after_epoch=after_epoch, jobs=jobs, show=show)
         return _fit(training, after_epoch=after_epoch, jobs=jobs, show=show)
 
 
 def _fit(training, *, after_epoch, jobs, show):
     """Train one model, epoch by epoch, from where the folder stands."""
-    recipe, seed, epochs = training.recipe, training.seed, training.epochs
+    recipe = training.recipe
+    seed = training.seed
+    epochs = training.epochs
     # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
     extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
     examples = _examples(training, jobs=jobs, show=show)
@@ -139,7 +155,7 @@ def _fit(training, *, after_epoch, jobs, show):
     bar = progress(total=epochs, desc=f"{recipe.name}, seed {seed}", unit="epoch", show=show)
     bar.update(len(history))
     while len(history) < epochs and not should_stop(history, recipe):
-        began = time.perf_counter()
+        start_s = time.perf_counter()
         epoch = len(history) + 1
         model.optimizer.learning_rate = learning_rate(history, recipe, epochs)
         rng = np.random.default_rng([seed, epoch])
@@ -149,7 +165,7 @@ def _fit(training, *, after_epoch, jobs, show):
         if not np.isfinite(row["loss"]):
             raise NotFinite(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
         row["learning_rate"] = float(model.optimizer.learning_rate)
-        row["seconds"] = round(time.perf_counter() - began, 3)
+        row["seconds"] = round(time.perf_counter() - start_s, 3)
         history.append(row)
         save_state(training.folder, model, history)
         if after_epoch:
@@ -157,8 +173,8 @@ def _fit(training, *, after_epoch, jobs, show):
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
         bar.update()
     bar.close()
-    learned = novelty.learn(training.table, jobs=jobs, show=show)
-    return finish(training, outcome(training, history), (examples.val_x, examples.val_y), learned)
+    domain = novelty.learn(training.table, jobs=jobs, show=show)
+    return finish(training, outcome(training, history), (examples.val_x, examples.val_y), domain)
 
 
 def _untrained(training, examples):
@@ -199,9 +215,34 @@ def _fit_members(training, *, epochs, after_epoch, jobs, show):
     model.make_test_function()
     metrics = _pass(model, model.test_function, batch_size, _pieces(examples.x, examples.y, batch_size))
     metrics |= _validate(model, batch_size, examples)
-    learned = novelty.learn(training.table, jobs=jobs, show=show)
+    domain = novelty.learn(training.table, jobs=jobs, show=show)
     joined = Outcome(model, len(history), metrics, history.seconds.sum())
-    return finish(training, joined, (examples.val_x, examples.val_y), learned)
+    return finish(training, joined, (examples.val_x, examples.val_y), domain)
+
+
+def _solve(training, *, after_epoch, jobs, show):
+    """Train a probe, which has one answer: no epochs, and the seed decides the split alone."""
+    recipe = training.recipe
+    if recipe.augment:
+        raise SerlibError(f"{recipe.name} learns from the clips as they are; leave out its augmentation.")
+    write_plan(training)
+    extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
+    examples = _examples(training, jobs=jobs, show=show)
+    import_tensorflow()
+    began = time.perf_counter()
+    x = examples.x[:]
+    model = recipe.solve(x, examples.y, shares(rows(training.table, "train")))
+    seconds = round(time.perf_counter() - began, 3)
+    model.make_test_function()
+    metrics = _pass(model, model.test_function, recipe.batch_size, _pieces(x, examples.y, recipe.batch_size))
+    metrics |= _validate(model, recipe.batch_size, examples)
+    history = [{"epoch": 1, **metrics, "seconds": seconds}]
+    with atomic_path(training.folder / "history.csv") as path:
+        pd.DataFrame(history).to_csv(path, index=False)
+    if after_epoch:
+        after_epoch(history)
+    learned = novelty.learn(training.table, jobs=jobs, show=show)
+    return finish(training, Outcome(model, 1, metrics, seconds), (examples.val_x, examples.val_y), learned)
 
 
 def finished(recipe, table, *, out, seed=0, epochs=None):
@@ -227,7 +268,8 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
     SerlibError
         `out` is a run with other settings, or none.
     """
-    recipe, out = recipes.get(recipe), Path(out)
+    recipe = recipes.get(recipe)
+    out = Path(out)
     if not out.exists():
         return False
     training = Training(recipe, table, seed, recipe.epochs if epochs is None else epochs, out)
@@ -293,7 +335,8 @@ def _examples(training, *, jobs, show):
     -------
     Examples
     """
-    recipe, table = training.recipe, training.table
+    recipe = training.recipe
+    table = training.table
     values, voices = normalisation.inputs(table, recipe.features, recipe.normalise, jobs=jobs, show=show)
     train = rows(table, "train").index.to_numpy()
     validation = rows(table, "validation").index.to_numpy()

@@ -107,9 +107,9 @@ def named(machine):
     >>> named({"processor": "Xeon", "instructions": "AVX2", "threads": 2, "gpus": [], "set": {"OMP_NUM_THREADS": "1"}})
     'Xeon, AVX2, threads: 2, OMP_NUM_THREADS=1'
     """
-    chosen = [f"{name}={value}" for name, value in machine["set"].items()]
+    settings = [f"{name}={value}" for name, value in machine["set"].items()]
     threads = f"threads: {machine['threads']}"
-    return ", ".join([machine["processor"], machine["instructions"], threads, *machine["gpus"], *chosen])
+    return ", ".join([machine["processor"], machine["instructions"], threads, *machine["gpus"], *settings])
 
 
 def processor():
@@ -260,8 +260,8 @@ def _flaw(info):
     """What in run.json its readers could not use; None where all is well."""
     labels = info["labels"]
     spec = FeatureSpec.from_dict(info["features"])
-    chosen = info.get("calibration", calibration.UNCHANGED)
-    learned = info.get("domain")
+    settings = info.get("calibration", calibration.UNCHANGED)
+    domain = info.get("domain")
     largest = max(spec.frame, spec.n_mels, spec.frames or 1)
     answers = [probability for answer in info["probes"].values() for probability in answer.values()]
     faults = {
@@ -277,9 +277,9 @@ def _flaw(info):
         "its probes": not all(isinstance(probability, float) for probability in answers),
         "its versions": not isinstance(info.get("versions", {}), dict),
         "its machine": not isinstance(info.get("machine", {}), dict),
-        "its temperature": not calibration.COLDEST <= chosen["temperature"] <= calibration.HOTTEST,
-        "its threshold": not 0 <= chosen["threshold"] <= 1,
-        "its domain": learned is not None and not novelty.is_sound(learned),
+        "its temperature": not calibration.COLDEST <= settings["temperature"] <= calibration.HOTTEST,
+        "its threshold": not 0 <= settings["threshold"] <= 1,
+        "its domain": domain is not None and not novelty.is_sound(domain),
     }
     return next((what for what, is_wrong in faults.items() if is_wrong), None)
 
@@ -403,12 +403,12 @@ def check_probes(run):
 
 def _versions(info):
     """Which packages are others now, in words."""
-    others = []
+    changes = []
     for name, then in info.get("versions", {}).items():
         try:
             now = platform.python_version() if name == "python" else version(name)
         except (PackageNotFoundError, ValueError):
             now = "not here"
         if now != then:
-            others.append(f"{name} {then}, now {now}")
-    return f" ({'; '.join(others)})" if others else ""
+            changes.append(f"{name} {then}, now {now}")
+    return f" ({'; '.join(changes)})" if changes else ""

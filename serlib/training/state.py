@@ -131,14 +131,14 @@ def refuse_other(training, plan, folder):
     folder : Path
         Where it was found.
     """
-    expected = _settings(json.loads(json.dumps(training.plan)))
-    actual = _settings(plan)
-    for key, value in expected.items():
-        if actual.get(key) == value:
+    own_settings = _settings(json.loads(json.dumps(training.plan)))
+    other_settings = _settings(plan)
+    for key, value in own_settings.items():
+        if other_settings.get(key) == value:
             continue
         what = "clips or roles" if key == "clips" else key
         if key in ("epochs", "seed", "labels"):
-            what += f" ({actual.get(key)}, not {value})"
+            what += f" ({other_settings.get(key)}, not {value})"
         raise SerlibError(
             f"{shown(folder)} has other {what}; choose another folder (--out), or replace it (train --overwrite; "
             "fit(..., overwrite=True))."
@@ -169,8 +169,8 @@ def throw_away(folder):
     names = {folder.name}
     if folder.is_dir():
         names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    begun = names <= {"split.csv"}  # killed before it had a plan
-    if not begun and not names & {"run.json", "plan.json"}:
+    is_bare = names <= {"split.csv"}  # killed before it had a plan
+    if not is_bare and not names & {"run.json", "plan.json"}:
         raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -229,8 +229,8 @@ def save_state(folder, model, history):
         model.save(path)
     with atomic_path(folder / "history.csv") as path:
         pd.DataFrame(history).to_csv(path, index=False)
-    kept = {_state_path(folder, epoch) for epoch in (len(history), best_epoch(history) + 1)}
-    for path in set(folder.glob("epoch-*.keras")) - kept:
+    files = {_state_path(folder, epoch) for epoch in (len(history), best_epoch(history) + 1)}
+    for path in set(folder.glob("epoch-*.keras")) - files:
         path.unlink()
 
 
@@ -251,7 +251,7 @@ def outcome(training, history):
     return Outcome(model, epoch, history[epoch - 1], sum(row["seconds"] for row in history))
 
 
-def finish(training, outcome, validation, learned):
+def finish(training, outcome, validation, domain):
     """Make the run folder whole and give it its name.
 
     Parameters
@@ -290,7 +290,7 @@ def finish(training, outcome, validation, learned):
         "machine": machine(),
         "calibration": _calibrated(training, outcome.model, validation),
         "probes": probe(outcome.model, recipe.features, training.labels),
-        "domain": learned,
+        "domain": domain,
     }
     with atomic_path(folder / "run.json") as path:
         path.write_text(json.dumps(info, indent=1), encoding="utf-8")

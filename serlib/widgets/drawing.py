@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 
 from serlib import audio, plots
 from serlib.features import spectral
@@ -38,6 +39,7 @@ def view(
     span_s=None,
     contours=False,
     timeline=None,
+    meant=None,
     fmax_hz=8000,
 ):
     """What a scope draws and plays: plain numbers, bytes and texts.
@@ -60,6 +62,8 @@ def view(
         Draw pitch and energy (`serlib.features.pitch.contour`) over the spectrogram.
     timeline : pd.DataFrame, optional
         Of `serlib.Recognizer.timeline`, to be drawn under the waveform.
+    meant : pd.DataFrame, optional
+        Columns `start_s`, `end_s` and `label`: what was meant, to be drawn above the timeline.
     fmax_hz : float
         Top of the spectrogram; half the rate where that is less.
 
@@ -70,8 +74,8 @@ def view(
         equal stretches of time, and `peak`, the top of their axis; `image`, PNG, a row a mel band, bright is loud;
         `hz_ticks` and `db_ticks`, lists of (height from 0 to 1, text); `palette`, the image's colours from low to
         high; `lines`, a list of name, colour and `pieces`, each a list of points (share of the clip's length, height
-        from 0 to 1); `stretches`, those of the timeline; `overlay_colours`, names and colours of what `overlay_image`
-        draws; `sound`, bytes, and `mime`, their type; `alt`, what is seen, in words.
+        from 0 to 1); `stretches`, those of the timeline; `meant`, those of what was meant; `overlay_colours`, names and
+        colours of what `overlay_image` draws; `sound`, bytes, and `mime`, their type; `alt`, what is seen, in words.
 
     Raises
     ------
@@ -88,9 +92,12 @@ def view(
     levels_db = mel_levels(y, rate_hz, fmax_hz=fmax_hz)
     sound, mime = encoded(y, rate_hz, gain=gain)
     lines, said = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
-    along = [] if timeline is None else stretches(timeline, duration_s)
-    if along:
-        said += " Under the waveform: " + plots.style.listed((p["label"], f"from {p['start_s']:.1f} s") for p in along)
+    heard = [] if timeline is None else stretches(timeline, duration_s)
+    intended = [] if meant is None else coloured(meant)
+    for name, pieces in (("what was meant", intended), ("what was heard", heard)):
+        if pieces:
+            listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
+            said += f" Under the waveform, {name}: {listed}."
     return {
         "title": title,
         "colour": plots.colour(label) if label else MAIN,
@@ -104,7 +111,8 @@ def view(
         "db_ticks": [(1 + db / spectral.RANGE_DB, f"{db}".replace("-", "−")) for db in range(-80, 1, 20)],
         "palette": [_hex(colour) for colour in _palette()[::32]] + [_hex(_palette()[-1])],
         "lines": lines,
-        "stretches": along,
+        "stretches": heard,
+        "meant": intended,
         "overlay_colours": [{"name": name, "colour": _hex(colour)} for name, colour in DROVE.items()],
         "sound": sound,
         "mime": mime,
@@ -171,9 +179,32 @@ def stretches(timeline, duration_s):
         if pieces and pieces[-1]["label"] == label:
             pieces[-1]["end_s"] = end_s
         else:
-            colour = FAINT if label == UNSURE else plots.colour(label)
-            pieces.append({"start_s": start_s, "end_s": end_s, "label": label, "colour": colour})
-    return pieces
+            pieces.append({"start_s": start_s, "end_s": end_s, "label": label})
+    return coloured(pd.DataFrame(pieces))
+
+
+def coloured(table):
+    """Labelled stretches of a recording with the colours of their emotions.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Columns `start_s`, `end_s` and `label`.
+
+    Returns
+    -------
+    list of dict
+        `start_s`, `end_s`, `label` and `colour`; the model's "unsure" is grey.
+    """
+    return [
+        {
+            "start_s": float(row.start_s),
+            "end_s": float(row.end_s),
+            "label": row.label,
+            "colour": FAINT if row.label == UNSURE else plots.colour(row.label),
+        }
+        for row in table.itertuples()
+    ]
 
 
 def _contours(y, rate_hz, fmax_hz):

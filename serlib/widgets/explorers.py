@@ -8,6 +8,7 @@ from serlib import audio, plots
 from serlib.utils import SerlibError, ordered_labels
 from serlib.widgets.guessing import Guessing
 from serlib.widgets.oscilloscope import Scope, common
+from serlib.widgets.pictures import Pictured, Static
 from serlib.widgets.playing import find_clip
 
 
@@ -26,7 +27,7 @@ def named(clip):
     return plots.honest(f"{clip.speaker}: {clip.text}, {clip.label}", clip.corpus).replace("\n", " ")
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(Pictured, ipywidgets.VBox):
     """The widget that `explorer` makes.
 
     Attributes
@@ -59,6 +60,12 @@ class Explorer(ipywidgets.VBox):
             menu.observe(self._load, "value")
         rows = zip(self.menus, self.says, self.scopes, strict=True)
         super().__init__([part for menus, *rest in rows for part in (ipywidgets.HBox(list(menus.values())), *rest)])
+
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        scopes = [scope.static() for scope in self.scopes]
+        figures = [figure for scope in scopes for figure in scope.figures]
+        return Static("Explorer of clips", figures, [sound for scope in scopes for sound in scope.players])
 
     def _load(self, _=None):
         """Show what the menus name; all of it, since the axes are common."""

@@ -15,6 +15,7 @@ from serlib.features import normalisation
 from serlib.widgets.debounce import debounced
 from serlib.widgets.drawing import overlay_image
 from serlib.widgets.oscilloscope import Scope
+from serlib.widgets.pictures import Pictured, Static
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
@@ -130,7 +131,7 @@ class Confusion(anywidget.AnyWidget):
     chosen = traitlets.List(traitlets.Int()).tag(sync=True)
 
 
-class Gallery(ipywidgets.VBox):
+class Gallery(Pictured, ipywidgets.VBox):
     """The widget that `gallery` makes.
 
     Attributes
@@ -177,6 +178,11 @@ class Gallery(ipywidgets.VBox):
                 ipywidgets.HBox([ipywidgets.VBox([self.threshold, self.abstains]), self.curve], layout=wrap),
             ]
         )
+
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        clip = self.scope.static()
+        return Static("Gallery of the answers", [plots.confusion(self._report), *clip.figures], clip.players)
 
     def _abstain(self):
         """Another threshold: other counts, another point of the curve, another list."""

@@ -1,16 +1,21 @@
 """One text in every emotion, said by everybody: small spectrograms that play when they are clicked (`grid`)."""
 
 import base64
+import io
 from html import escape
 from pathlib import Path
 
 import anywidget
+import numpy as np
 import traitlets
+from PIL import Image
 
 from serlib import audio, plots
+from serlib.plots.style import described, drawn, heading, panels
 from serlib.utils import SerlibError, ordered_labels
 from serlib.widgets.drawing import thumbnail
 from serlib.widgets.oscilloscope import common
+from serlib.widgets.pictures import Pictured, Static
 from serlib.widgets.playing import encoded, find_clip
 
 
@@ -78,7 +83,7 @@ def grid_view(index, text, *, speakers=None):
     }
 
 
-class Grid(anywidget.AnyWidget):
+class Grid(Pictured, anywidget.AnyWidget):
     """The widget that `grid` makes.
 
     Attributes
@@ -97,11 +102,41 @@ class Grid(anywidget.AnyWidget):
     chosen = traitlets.List(traitlets.Int()).tag(sync=True)
     playing = traitlets.Bool(False).tag(sync=True)
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for a page without a kernel a table of pictures and players."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/plain": f"[Grid: {self.shown['title']}]", "text/html": table(self.shown)}, metadata
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        return Static(f"Grid: {self.shown['title']}", [still(self.shown)], [], page=table(self.shown))
+
+
+@drawn
+def still(shown):
+    """What a grid shows, as a figure.
+
+    Parameters
+    ----------
+    shown : dict
+        Of `grid_view`.
+
+    Returns
+    -------
+    Figure
+    """
+    rows, columns = len(shown["labels"]), len(shown["speakers"])
+    figure, places = panels(rows, columns, size=(1 + 3 * columns, 0.8 + 0.8 * rows))
+    for row, label in enumerate(shown["labels"]):
+        for column, speaker in enumerate(shown["speakers"]):
+            ax = places[row, column]
+            cell = shown["cells"][row][column]
+            if cell:
+                picture = np.flipud(np.asarray(Image.open(io.BytesIO(cell["image"])).convert("RGB")))
+                ax.imshow(picture, extent=(0, cell["duration_s"], 0, 1))
+            ax.set(xlim=(0, shown["span_s"]), xticks=[], yticks=[])
+            if row == 0:
+                ax.set_title(speaker)
+        places[row, 0].set_ylabel(label, rotation=0, ha="right", va="center")
+    heading(figure, shown["title"])
+    who = " and ".join(shown["speakers"])
+    said = f"Small mel spectrograms of '{shown['title']}', said by {who} as {', '.join(shown['labels'])}"
+    return described(figure, f"{said}; time to the right, up to {shown['span_s']:.1f} s.")
 
 
 def table(shown):

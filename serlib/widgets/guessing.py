@@ -9,6 +9,7 @@ from serlib import audio, plots
 from serlib.evaluation.metrics import wilson
 from serlib.utils import ordered_labels
 from serlib.widgets.oscilloscope import Scope, common
+from serlib.widgets.pictures import Pictured, Static
 
 
 def scored(right, guesses, labels):
@@ -37,7 +38,7 @@ def scored(right, guesses, labels):
     return text.replace("%", " %")
 
 
-class Guessing(ipywidgets.VBox):
+class Guessing(Pictured, ipywidgets.VBox):
     """The widget that `explorer(hide="label")` makes.
 
     Attributes
@@ -71,6 +72,12 @@ class Guessing(ipywidgets.VBox):
         buttons = ipywidgets.HBox(list(self.guesses.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
         super().__init__([self.scope, buttons, ipywidgets.HBox([self.reveal, self.another]), self.says, self.score])
         self.load()
+
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        clip = self.scope.static()
+        question = f"<p>Which emotion is it? {', '.join(map(escape, self.labels))}</p>"
+        return Static("A listening test, to be taken in a running notebook", clip.figures, [*clip.players, question])
 
     @property
     def clip(self):

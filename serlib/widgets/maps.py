@@ -13,6 +13,7 @@ from serlib.plots.style import INK
 from serlib.utils import SerlibError, ordered_labels
 from serlib.widgets.explorers import named
 from serlib.widgets.oscilloscope import Scope
+from serlib.widgets.pictures import Pictured, Static
 
 #: Up to so many speakers have a symbol of their own, the same as in `plots.embedding`.
 SYMBOLS = ("circle", "triangle-up", "square", "diamond", "triangle-down", "cross")
@@ -92,7 +93,7 @@ class Points(anywidget.AnyWidget):
     clicks = traitlets.Int(0).tag(sync=True)
 
 
-class ClipMap(ipywidgets.VBox):
+class ClipMap(Pictured, ipywidgets.VBox):
     """The widget that `clip_map` makes.
 
     Attributes
@@ -105,12 +106,22 @@ class ClipMap(ipywidgets.VBox):
     def __init__(self, index, points, axes, title):
         from plotly.offline import get_plotlyjs  # slow to load
 
-        self._index, self.scope = index, Scope()
+        self._index = index
+        self._places = np.asarray(points)
+        self._look = {"axes": axes, "title": title}
+        self.scope = Scope()
         self.points = Points(library=get_plotlyjs(), figure=drawing_of(index, points, axes, title))
         self._load()
         self.points.observe(self._load, "chosen")
         self.points.observe(self._play, "clicks")
         super().__init__([self.points, self.scope])
+
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        clip = self.scope.static()
+        speakers = self._index.speaker if symbols_of(self._index) else None
+        drawn = plots.embedding(self._places, self._index.label, speakers=speakers, **self._look)
+        return Static(f"Map: {self._look['title']}", [drawn, *clip.figures], clip.players)
 
     def _load(self, _=None):
         clip = self._index.iloc[self.points.chosen]

@@ -3,20 +3,22 @@
 import base64
 import dataclasses
 import io
+import uuid
 import warnings
 from html import escape
 
 import ipywidgets
 import numpy as np
 
-from serlib import audio
+from serlib import audio, plots
 from serlib.features import inverse, spectral
 from serlib.features.spec import FeatureSpec, extract_clip
 from serlib.utils import SerlibError
 from serlib.widgets.debounce import debounced
 from serlib.widgets.drawing import palette_image
-from serlib.widgets.oscilloscope import Scope
-from serlib.widgets.playing import player
+from serlib.widgets.oscilloscope import Scope, common
+from serlib.widgets.pictures import Pictured, Static
+from serlib.widgets.playing import players
 
 #: What the sliders offer: samples a frame, parts of a frame from one to the next, most mel bands.
 FRAMES = (256, 512, 1024, 2048, 4096)
@@ -88,7 +90,7 @@ def told(steps, spec):
     return f"{text}."
 
 
-class Bench(ipywidgets.VBox):
+class Bench(Pictured, ipywidgets.VBox):
     """The widget that `mfcc_bench` makes.
 
     Attributes
@@ -96,8 +98,8 @@ class Bench(ipywidgets.VBox):
     sliders : dict of str -> ipywidgets slider
         `frame`, `part`, `n_mels`, `n_mfcc`.
     picture, says : ipywidgets.HTML
-    scope : Scope
-        Of the copy.
+    original, scope : Scope
+        Of the clip (A) and of the copy (B), side by side; the keys A and B change from one to the other.
     """
 
     def __init__(self, y, rate_hz, spec, title, label):
@@ -118,15 +120,27 @@ class Bench(ipywidgets.VBox):
         }
         self.picture = ipywidgets.HTML()
         self.says = ipywidgets.HTML()
-        self.scope = Scope()
-        original = ipywidgets.HTML(f"<b>The clip:</b><br>{player(y, rate_hz)._repr_html_()}")
+        pair = uuid.uuid4().hex
+        self.original = Scope(letter="A", pair=pair)
+        self.scope = Scope(letter="B", pair=pair)
         self.draw()
         self.sliders["n_mels"].observe(self._no_more_than_bands, "value")
         for slider in self.sliders.values():
             slider.observe(debounced(self.draw), "value")
         controls = ipywidgets.VBox(list(self.sliders.values()))
-        top = ipywidgets.HBox([controls, original], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        super().__init__([top, self.picture, self.says, self.scope])
+        for scope in (self.original, self.scope):
+            scope.add_class("serlib-low")
+            scope.layout = ipywidgets.Layout(flex="1 1 420px", min_width="0")
+        both = ipywidgets.HBox([self.original, self.scope], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        super().__init__([controls, self.picture, self.says, both])
+
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        drawn = plots.mfcc_bench(
+            self._steps["levels_db"], self._steps["bands_db"], self._steps["mfcc"], self.spec, title=self._title
+        )
+        sounds = {"A: the clip": (self._y, self._rate_hz), "B: its copy": (self._steps["copy"], self._rate_hz)}
+        return Static("MFCC bench", [drawn], [players(sounds).data])
 
     @property
     def spec(self):
@@ -147,11 +161,12 @@ class Bench(ipywidgets.VBox):
         """Compute and show everything anew."""
         spec = self.spec
         steps = workings(self._y, spec)
+        self._steps = steps
         self.picture.value = page(steps, spec)
         self.says.value = escape(told(steps, spec))
-        self.scope.load(
-            steps["copy"], self._rate_hz, title=f"{self._title}, from {spec.n_mfcc} MFCC", label=self._label
-        )
+        options = {"label": self._label, **common([(self._y, self._rate_hz), (steps["copy"], self._rate_hz)])}
+        self.original.load(self._y, self._rate_hz, title=f"A: {self._title}", **options)
+        self.scope.load(steps["copy"], self._rate_hz, title=f"B: from {spec.n_mfcc} MFCC", **options)
 
 
 def mfcc_bench(y, rate_hz, *, spec=None, title="The clip", label=None):

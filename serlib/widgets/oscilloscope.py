@@ -11,12 +11,13 @@ import traitlets
 
 from serlib import audio, plots
 from serlib.features import pitch
-from serlib.plots.style import drawn, img, ink
-from serlib.widgets.drawing import overlay_image, overlay_pixels, stretches, view
+from serlib.plots.style import drawn, ink
+from serlib.widgets.drawing import coloured, overlay_image, overlay_pixels, stretches, view
+from serlib.widgets.pictures import Pictured, Static
 from serlib.widgets.playing import common_gain, player
 
 
-class Scope(anywidget.AnyWidget):
+class Scope(Pictured, anywidget.AnyWidget):
     """The widget that `scope` makes.
 
     Attributes
@@ -33,6 +34,9 @@ class Scope(anywidget.AnyWidget):
         [start, end] of the marked stretch in seconds, or [].
     loop : bool
         Repeat the region, or the clip where there is none.
+    pair, letter : str
+        Two scopes with the same `pair` are heard against each other: the key of a scope's `letter` ("A" or "B") goes
+        on with its sound at the place where the other one is.
     """
 
     _esm = Path(__file__).with_name("scope.js")
@@ -45,6 +49,8 @@ class Scope(anywidget.AnyWidget):
     playing = traitlets.Bool(False).tag(sync=True)
     region = traitlets.List(traitlets.Float()).tag(sync=True)
     loop = traitlets.Bool(False).tag(sync=True)
+    pair = traitlets.Unicode("").tag(sync=True)
+    letter = traitlets.Unicode("").tag(sync=True)
 
     def load(self, sound, rate_hz=None, *, overlay=None, **options):
         """Show another clip.
@@ -75,15 +81,11 @@ class Scope(anywidget.AnyWidget):
     def _seek(self, change):
         self.at = [self.clip.get("number", 0), change.new]
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for a page without a kernel a picture and a player."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    def static(self):
+        """What it leaves on a page without a kernel: see `Pictured.static`."""
         y, rate_hz, overlay, options = self._shown
-        picture = img(still(y, rate_hz, overlay=overlay, **options))
         sound = player(y, rate_hz, gain=options.get("gain", 1.0), name=self.clip["title"])._repr_html_()
-        page = {"text/plain": f"[Scope: {self.clip['title']}]", "text/html": f"{picture}<br>{sound}"}
-        return {**data, **page}, metadata
+        return Static(f"Scope: {self.clip['title']}", [still(y, rate_hz, overlay=overlay, **options)], [sound])
 
 
 def opened(sound, rate_hz, options):
@@ -108,7 +110,7 @@ def scope(sound, rate_hz=None, *, overlay=None, **options):
     overlay : np.ndarray [shape=(columns, rows)], optional
         What drove an answer, see `overlay_image`.
     options
-        Of `view`: label, title, gain, peak, span_s, contours, timeline, fmax_hz.
+        Of `view`: label, title, gain, peak, span_s, contours, timeline, meant, fmax_hz.
 
     Returns
     -------
@@ -163,12 +165,12 @@ def scopes(clips, *, title, **options):
 
 
 @drawn
-def still(y, rate_hz, *, overlay=None, timeline=None, **options):
+def still(y, rate_hz, *, overlay=None, timeline=None, meant=None, **options):
     """What a scope shows, as a figure.
 
     Parameters
     ----------
-    y, rate_hz, overlay, timeline, options
+    y, rate_hz, overlay, timeline, meant, options
         As in `scope`.
 
     Returns
@@ -186,8 +188,13 @@ def still(y, rate_hz, *, overlay=None, timeline=None, **options):
         axes = {name: options[name] for name in ("peak", "fmax_hz") if name in options}
         figure = plots.portrait(y, rate_hz, **axes, **look)
     figure.axes[0].set_xlim(0, max(options.get("span_s") or 0, len(y) / rate_hz))
+    tracks = {}
+    if meant is not None:
+        tracks["meant"] = coloured(meant)
     if timeline is not None:
-        _strip(figure.axes[0], stretches(timeline, len(y) / rate_hz))
+        tracks["heard"] = stretches(timeline, len(y) / rate_hz)
+    if tracks:
+        _draw_tracks(figure.axes[0], tracks, duration_s=len(y) / rate_hz)
     if overlay is not None:
         (image,) = figure.axes[0 if contours else 1].images
         image.set_cmap("gray")
@@ -196,15 +203,29 @@ def still(y, rate_hz, *, overlay=None, timeline=None, **options):
     return figure
 
 
-def _strip(ax, pieces):
-    """Draw the stretches of a timeline below what is there; a name where there is room for it."""
+def _draw_tracks(ax, tracks, *, duration_s):
+    """Draw strips of labelled stretches below what is there, the first on top; a name where there is room for it."""
     low, high = ax.get_ylim()
-    ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])  # none beside the strip
-    ax.set_ylim(low - 0.22 * (high - low), high)
-    for part in pieces:
-        ax.axvspan(part["start_s"], part["end_s"], ymax=0.15, color=part["colour"], linewidth=0)
-        share = (part["end_s"] - part["start_s"]) / pieces[-1]["end_s"]
-        if share > 0.015 * len(part["label"]):
-            place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "center_baseline", "fontsize": 10}
-            middle_s = (part["start_s"] + part["end_s"]) / 2
-            ax.text(middle_s, 0.075, part["label"], color=ink(part["colour"]), **place)
+    ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])  # none beside the strips
+    height = 0.22 / (1 + 0.22 * len(tracks))  # as a share of the axes
+    ax.set_ylim(low - 0.22 * len(tracks) * (high - low), high)
+    for number, (name, pieces) in enumerate(reversed(tracks.items())):
+        bottom = number * height
+        middle = bottom + 0.4 * height
+        text = {"va": "center_baseline", "fontsize": 10}
+        if len(tracks) > 1:
+            ax.text(-0.008, middle, name, transform=ax.transAxes, ha="right", **text)
+        for part in pieces:
+            ax.axvspan(
+                part["start_s"],
+                part["end_s"],
+                ymin=bottom,
+                ymax=bottom + 0.8 * height,
+                color=part["colour"],
+                linewidth=0,
+            )
+            share = (part["end_s"] - part["start_s"]) / duration_s
+            if share > 0.015 * len(part["label"]):
+                middle_s = (part["start_s"] + part["end_s"]) / 2
+                place = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": ink(part["colour"])}
+                ax.text(middle_s, middle, part["label"], **place, **text)

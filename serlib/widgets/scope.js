@@ -56,10 +56,15 @@ function render({ model, el }) {
   const play = make("button", "play", bar, { type: "button" });
   const loop = make("button", "loop", bar, { type: "button", text: "Loop", title: "Repeat the marked region (L)" });
   const lit = make("button", "lit", bar, { type: "button", text: "What drove the answer", "aria-pressed": "true" });
+  const pair = model.get("pair");
+  const rival = { A: "B", B: "A" }[model.get("letter")];
+  const swap = make("button", "swap", bar, { type: "button", text: `Hear ${rival}`, title: "Keys A and B do the same" });
+  swap.hidden = !pair;
   const title = make("strong", "title", bar);
   const time = make("span", "time", bar);
   const body = make("div", "body", root);
   const amplitudes = make("div", "amplitudes", body, { "aria-hidden": "true" });
+  const names = make("div", "names", body, { "aria-hidden": "true" });
   const hertz = make("div", "hertz", body, { "aria-hidden": "true" });
   const stage = make("div", "stage", body, { role: "slider", tabindex: "0" });
   const decibels = make("div", "decibels", body, { "aria-hidden": "true" });
@@ -73,7 +78,8 @@ function render({ model, el }) {
   const legend = make("div", "legend", picture, { "aria-hidden": "true" });
   const region = make("div", "region", stage, { "aria-hidden": "true" });
   make("div", "playhead", stage, { "aria-hidden": "true" });
-  const keys = "Space plays, ← → move, Shift marks, L loops, Esc forgets the mark; or click and drag";
+  const letters = pair ? "A and B change the sound, " : "";
+  const keys = `Space plays, ${letters}← → move, Shift marks, L loops, Esc forgets the mark; or click and drag`;
   make("div", "keys", root, { text: keys });
   const audio = make("audio", "", root, { preload: "auto" });
 
@@ -129,6 +135,11 @@ function render({ model, el }) {
     }
   }
 
+  // Of a pair, go on with the sound of this letter where the present one is.
+  function change(letter) {
+    if (pair) document.dispatchEvent(new CustomEvent("serlib-change", { detail: { pair, letter, t: now() } }));
+  }
+
   const toggle = () => (audio.paused ? start() : audio.pause());
 
   function state() {
@@ -174,13 +185,19 @@ function render({ model, el }) {
     wave.replaceChildren();
     path(wave, `M0 0H1M${top.join("L")}L${bottom.join("L")}Z`, {});
     strip.replaceChildren();
-    root.classList.toggle("timed", clip.stretches.length > 0);
-    for (const { start_s, end_s, label, colour } of clip.stretches) {
-      const said = `${label}, ${start_s.toFixed(1)} to ${end_s.toFixed(1)} s`;
-      const part = make("span", "", strip, { text: label, title: said });
-      part.style.left = percent(start_s / clip.span_s);
-      part.style.width = percent((end_s - start_s) / clip.span_s);
-      part.style.setProperty("--part", colour);
+    names.replaceChildren();
+    const tracks = [["meant", clip.meant], ["heard", clip.stretches]].filter(([, pieces]) => pieces.length);
+    root.style.setProperty("--tracks", tracks.length);
+    for (const [name, pieces] of tracks) {
+      if (tracks.length > 1) make("span", "", names, { text: name });
+      const track = make("div", "track", strip);
+      for (const { start_s, end_s, label, colour } of pieces) {
+        const said = `${name}: ${label}, ${start_s.toFixed(1)} to ${end_s.toFixed(1)} s`;
+        const part = make("span", "", track, { text: label, title: said });
+        part.style.left = percent(start_s / clip.span_s);
+        part.style.width = percent((end_s - start_s) / clip.span_s);
+        part.style.setProperty("--part", colour);
+      }
     }
     image.src = address(image.src, clip.image, "image/png");
     image.alt = clip.alt;
@@ -251,6 +268,8 @@ function render({ model, el }) {
     Home: () => seek(0),
     End: () => seek(length()),
     l: () => set({ loop: !model.get("loop") }),
+    a: () => change("A"),
+    b: () => change("B"),
     Escape: () => set({ region: [], loop: false }),
   };
   root.addEventListener("keydown", (event) => {
@@ -267,6 +286,7 @@ function render({ model, el }) {
 
   play.addEventListener("click", toggle);
   loop.addEventListener("click", actions.l);
+  swap.addEventListener("click", () => change(rival));
   lit.addEventListener("click", () => {
     lit.setAttribute("aria-pressed", String(lit.getAttribute("aria-pressed") !== "true"));
     light();
@@ -277,6 +297,13 @@ function render({ model, el }) {
   audio.addEventListener("seeked", place);
   const other = (event) => event.detail !== audio && audio.pause();
   document.addEventListener("serlib-play", other);
+  function chosen({ detail }) {
+    if (detail.pair !== pair || detail.letter !== model.get("letter")) return;
+    seek(detail.t);
+    start();
+    stage.focus();
+  }
+  document.addEventListener("serlib-change", chosen);
 
   // --- what the kernel does
 
@@ -299,6 +326,7 @@ function render({ model, el }) {
     clearTimeout(timer);
     cancelAnimationFrame(frame);
     document.removeEventListener("serlib-play", other);
+    document.removeEventListener("serlib-change", chosen);
     for (const [name, react] of Object.entries(heard)) model.off(`change:${name}`, react);
     for (const node of [audio, image, overlay]) address(node.src);
   };

@@ -54,7 +54,7 @@ def test_a_cell_lists_its_clips(judged, gallery, wrong):
     meant, heard = (kernel(judged, "run.labels")[k] for k in (row, column))
     gallery.locator(f".serlib-confusion button[data-row='{row}'][data-column='{column}']").click()
     judged.until("gallery.matrix.chosen", repr([row, column]))
-    table = f'found.predictions.query(\'label == "{meant}" and predicted == "{heard}"\')'
+    table = f'report.predictions.query(\'label == "{meant}" and predicted == "{heard}"\')'
     table += ".sort_values('confidence', ascending=False, kind='stable')"
     wanted = kernel(judged, f"[(clip.speaker, clip.text) for clip in {table}.itertuples()]")
     title = f"{wanted[0][0]}: {wanted[0][1]}, meant {meant}, heard as {heard}"
@@ -103,7 +103,7 @@ def test_a_threshold_trades_answers_for_accuracy(judged, gallery):
         judged.page.keyboard.press("PageUp")
         if kernel(judged, "gallery.threshold.value") >= 0.6:
             break
-    answered = kernel(judged, "int((found.predictions.confidence >= gallery.threshold.value).sum())")
+    answered = kernel(judged, "int((report.predictions.confidence >= gallery.threshold.value).sum())")
     assert 0 < answered < before
     judged.until("sum(map(sum, gallery.matrix.counts))", str(answered))  # once the slider rests
     gallery.get_by_text(f"{answered / before:.0%} of {before} clips").wait_for()
@@ -116,7 +116,7 @@ def test_a_click_on_the_map_plays_its_clip(judged):
     row = click_point(judged, "sad")
     judged.until("clips.points.chosen", str(row))
     judged.until("clips.scope.position_s > 0.1 or clips.scope.playing")
-    clip = f"alone.split.iloc[{row}]"
+    clip = f"unheard.split.iloc[{row}]"
     speaker, text = kernel(judged, f"tuple({clip}[['speaker', 'text']])")
     scope = judged.page.get_by_role("group", name=f"{speaker}: {text}, sad").last
     scope.wait_for()

@@ -59,5 +59,9 @@ def test_it_answers_as_predict_does(opened, server):
 def test_the_long_recording_has_its_timeline(opened):
     notebook, _ = opened
     scope = notebook.page.get_by_role("group", name="A long recording")
-    assert scope.locator(".strip span").count() > 1
+    tracks = scope.locator(".track")
+    assert scope.locator(".names span").all_inner_texts() == ["meant", "heard"] and tracks.count() == 2
+    meant = notebook.evaluate("' '.join(meant.label)").strip("'").split()
+    assert tracks.nth(0).locator("span").all_inner_texts() == meant
+    assert tracks.nth(1).locator("span").count() > 1
     notebook.picture("09-long", scope)

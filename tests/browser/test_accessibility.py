@@ -9,7 +9,7 @@ CELLS = [
     """import tempfile
 from dataclasses import replace
 import serlib
-from serlib import widgets
+from serlib import audio, widgets
 from serlib.corpora import sample
 folder = tempfile.mkdtemp()
 index = serlib.index("sample", sample.make(f"{folder}/sample", words=3, show=False), show=False)
@@ -21,6 +21,7 @@ report = serlib.evaluate(run, show=False)""",
     "guessing = widgets.explorer(index, hide='label', seed=0)\nguessing",
     "gallery = widgets.gallery(report, run)\ngallery",
     "clips = widgets.clip_map(index, [[i % 7, i] for i in range(len(index))])\nclips",
+    "bench = widgets.mfcc_bench(*audio.load(index.speech[0]))\nbench",
 ]
 
 
@@ -33,7 +34,7 @@ def opened(module_lab):
     return notebook
 
 
-@pytest.mark.parametrize("number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map"])
+@pytest.mark.parametrize("number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map", "bench"])
 def test_axe_finds_nothing_serious(opened, number):
     opened.page.evaluate("(n) => document.querySelectorAll('.jp-CodeCell')[n].id = `cell${n}`", number)
     found = Axe().run(opened.page, context=f"#cell{number} .jp-OutputArea").response["violations"]
@@ -132,3 +133,23 @@ def test_the_keyboard_plays_a_clip_of_the_map(opened):
         opened.page.keyboard.press(key)
     opened.until("clips.points.chosen != 0")
     playing(opened.cell(5))
+
+
+def test_the_keys_a_and_b_change_between_the_clip_and_its_copy(opened):
+    bench = opened.cell(6)
+    original, copy = (bench.get_by_role("group", name=name) for name in ("A: ", "B: from 40 MFCC"))
+    boxes = [scope.bounding_box() for scope in (original, copy)]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]  # side by side
+    original.get_by_role("button", name="Play").focus()
+    heard = """([playing, silent]) => {
+        const [one, other] = [playing, silent].map((scope) => scope.querySelector("audio"));
+        return !one.paused && one.currentTime > 0.3 && other.paused;
+    }"""
+    for key, pair in (("b", [copy, original]), ("a", [original, copy])):
+        opened.page.keyboard.press(key)
+        opened.page.wait_for_function(heard, arg=[scope.element_handle() for scope in pair])
+        if key == "b":
+            stopped_s = copy.locator("audio").evaluate("(audio) => audio.currentTime")
+    assert original.locator("audio").evaluate("(audio) => audio.currentTime") >= stopped_s  # it went on, not back
+    opened.page.evaluate("document.querySelectorAll('audio').forEach((audio) => audio.pause())")
+    opened.picture("bench", bench)

@@ -31,7 +31,7 @@ def sections(number):
             count += 1
             found.setdefault(heading, []).append(count)
         else:
-            heading = ([heading, *re.findall(r"^## (.+)$", cell.source, re.MULTILINE)])[-1]
+            heading = ([heading, *re.findall(r"^#{2,3} (.+)$", cell.source, re.MULTILINE)])[-1]
     return found
 
 
@@ -73,10 +73,15 @@ def goals(source):
 
 
 @pytest.mark.parametrize("source", build.sources(), ids=lambda path: path.stem)
-def test_every_notebook_has_as_much_practice_as_goals(source):
+def test_every_goal_is_practised(source):
     number = source.stem[:2]
     quiz = yaml.safe_load((TEACHING / "quiz" / f"{number}.yml").read_text(encoding="utf-8"))
-    assert len(teach.load(int(number))) + len(quiz["questions"]) >= 2 * len(goals(source)) - 1
+    asked = [question["goal"] for question in quiz["questions"]]
+    practised = [exercise.goal for exercise in teach.load(int(number)).values()]
+    numbered = dict(enumerate(goals(source), 1))
+    assert not {*asked, *practised} - set(numbered), "a question or an exercise names a goal that there is not"
+    left_out = [goal for count, goal in numbered.items() if count not in {*asked, *practised}]
+    assert not left_out, "give these goals an exercise or a question of the quiz"
 
 
 # --- cheat sheet ---------------------------------------------------------------------------------------------------

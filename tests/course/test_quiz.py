@@ -44,7 +44,7 @@ def test_schema(path):
     assert quiz["notebook"].startswith(path.stem)
     assert 6 <= len(quiz["questions"]) <= 8
     for question in quiz["questions"]:
-        assert set(question) - {"check", "shown"} == {"question", "options"}
+        assert set(question) - {"check", "shown"} == {"question", "goal", "options"}
         options = question["options"]
         assert 3 <= len(options) <= 4
         assert [option.get("right", False) for option in options].count(True) == 1, question["question"]

@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.preprocessing import StandardScaler
 
 from serlib import plots
-from serlib.evaluation.similarity import likeness
+from serlib.evaluation.similarity import emotion_similarity
 from serlib.utils import SerlibError
 
 LABELS = ["angry", "happy", "sad"]
@@ -25,7 +25,7 @@ def two(rng):
 
 def test_the_cosines_are_those_of_scikit_learn(two):
     values, table = two
-    found = likeness(values, table, "tess/A", "tess/B")
+    found = emotion_similarity(values, table, "tess/A", "tess/B")
     assert list(found.index) == list(found.columns) == LABELS
     means = []
     for speaker in "AB":
@@ -33,7 +33,7 @@ def test_the_cosines_are_those_of_scikit_learn(two):
         scored, labels = StandardScaler().fit_transform(values[of]), table.label[of].to_numpy()
         means.append([scored[labels == label].mean(axis=0) for label in LABELS])
     np.testing.assert_allclose(found, cosine_similarity(*means), atol=1e-5)
-    np.testing.assert_allclose(likeness(values, table, "tess/B", "tess/A"), found.T, atol=1e-6)
+    np.testing.assert_allclose(emotion_similarity(values, table, "tess/B", "tess/A"), found.T, atol=1e-6)
 
 
 def test_a_voice_is_like_itself_whatever_its_level(two):
@@ -41,7 +41,7 @@ def test_a_voice_is_like_itself_whatever_its_level(two):
     first, second = (table.speaker == who for who in "AB")
     values[second] = 3 * values[first] + 100
     table.loc[second, "label"] = table.loc[first, "label"].to_numpy()
-    found = likeness(values, table, "tess/A", "tess/B")
+    found = emotion_similarity(values, table, "tess/A", "tess/B")
     np.testing.assert_allclose(np.diag(found), 1, atol=1e-5)
 
 
@@ -50,25 +50,25 @@ def test_emotions_that_two_voices_exchange_are_seen(two):
     for who, places in {"A": (0, 1, 2), "B": (1, 0, 2)}.items():
         for label, place in zip(LABELS, places, strict=True):
             values[(table.speaker == who) & (table.label == label), place] += 9
-    found = likeness(values, table, "tess/A", "tess/B")
+    found = emotion_similarity(values, table, "tess/A", "tess/B")
     assert list(found.idxmax(axis=1)) == ["happy", "angry", "sad"]
-    figure = plots.likeness(found, one="A", other="B", corpora=["tess"])
+    figure = plots.similarity(found, one="A", other="B", corpora=["tess"])
     assert "angry to happy" in plots.alt(figure)
     assert len(figure.axes[0].texts) == 9
 
 
 def test_of_several_speakers_the_mean(two):
     values, table = two
-    found = likeness(values, table, "tess/A", ["tess/A", "tess/B"])
+    found = emotion_similarity(values, table, "tess/A", ["tess/A", "tess/B"])
     assert found.shape == (3, 3)
-    assert (np.diag(found) > np.diag(likeness(values, table, "tess/A", "tess/B"))).all()
+    assert (np.diag(found) > np.diag(emotion_similarity(values, table, "tess/A", "tess/B"))).all()
 
 
 def test_bad_input(two):
     values, table = two
     with pytest.raises(SerlibError, match=r"no clips of .*tess/C.*tess/A, tess/B there are"):
-        likeness(values, table, "tess/A", "tess/C")
+        emotion_similarity(values, table, "tess/A", "tess/C")
     with pytest.raises(SerlibError, match="no clips"):
-        likeness(values, table, [], "tess/A")
+        emotion_similarity(values, table, [], "tess/A")
     with pytest.raises(SerlibError, match="one row of numbers a clip"):
-        likeness(values[:, None], table, "tess/A", "tess/B")
+        emotion_similarity(values[:, None], table, "tess/A", "tess/B")

@@ -71,9 +71,12 @@ def comparison_table(corpora="tess"):
     rows = [
         {"recipe": recipe, "split": split, "accuracy": x, "accuracy_low": x - 0.1, "accuracy_high": x + 0.05}
         for recipe, split, x in (
-            ("lstm", "random", 0.9), ("conv", "random", 0.8), ("conv", "speaker", 0.5), ("lstm", "speaker", 0.4)
+            ("lstm", "random", 0.9),
+            ("conv", "random", 0.8),
+            ("conv", "speaker", 0.5),
+            ("lstm", "speaker", 0.4),
         )
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(rows).assign(corpora=corpora, classes=7, reported=[0.95, np.nan, np.nan, np.nan])
     table = table.assign(normalise=["speaker" if name == "conv" else "none" for name in table["recipe"]])
     return table.assign(uar=table.accuracy - 0.1, uar_low=table.accuracy - 0.2, uar_high=table.accuracy)
@@ -117,7 +120,7 @@ def gallery(tone, index, report, rng):
         "speaker_recall": lambda **o: plots.speaker_recall(report, **o),
         "abstaining": lambda **o: plots.abstaining(report, **o),
         "splits_compared": lambda **o: plots.splits_compared([report, report], **o),
-        "likeness": lambda **o: plots.likeness(
+        "similarity": lambda **o: plots.similarity(
             pd.DataFrame(np.eye(3), list("abc"), list("abc")), one="OAF", other="YAF", **o
         ),
         "recipes_compared": lambda **o: plots.recipes_compared(comparison_table(), **o),
@@ -460,7 +463,9 @@ def test_png_is_opaque_sharp_and_the_same_each_time(tone):
 
 def test_shown_figures_carry_their_description(tone, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, metadata, raw: shown.append({**data, "metadata": metadata})
+    )
     figure = plots.waveplot(tone, RATE_HZ, title='a <b>"word"</b>')
     figure.alt = 'say "<word>" & more'
     plots.show(figure)
@@ -471,6 +476,19 @@ def test_shown_figures_carry_their_description(tone, monkeypatch):
     assert shown[0] == shown[1]
     assert 'alt="Waveform' in shown[2]["text/html"]
     assert shown[2]["text/plain"] == "[Figure: Waveform]"
+    for data in shown:  # GitHub shows no picture in HTML
+        assert f'base64,{data["image/png"]}"' in data["text/html"]
+    assert shown[0]["metadata"] == {"image/png": {"alt": 'say "<word>" & more'}}
+
+
+def test_figures_stand_one_below_the_other(tone):
+    wave, words = plots.waveplot(tone, RATE_HZ), plots.spectrogram(tone, RATE_HZ)
+    both, *apart = (
+        Image.open(io.BytesIO(data)) for data in (plots.png(wave, words), plots.png(wave), plots.png(words))
+    )
+    assert both.height == sum(picture.height for picture in apart)
+    assert both.width == max(picture.width for picture in apart)
+    assert both.text["Description"] == f"{plots.alt(wave)} {plots.alt(words)}"
 
 
 def test_callers_settings_are_left_alone(tone):
@@ -558,8 +576,8 @@ def test_occlusion(tone):
     colours = np.asarray(map_.images[1].get_array())  # [shape=(bands, windows, 4)]
     strength = colours[..., 3] / colours[..., 3].max()
     assert np.allclose(strength, abs(OCCLUDED.pieces.T) / 0.4)
-    assert to_rgb(plots.attribution.FOR) == tuple(colours[0, 1, :3])
-    assert to_rgb(plots.attribution.AGAINST) == tuple(colours[1, 1, :3])
+    assert to_rgb(plots.results.FOR) == tuple(colours[0, 1, :3])
+    assert to_rgb(plots.results.AGAINST) == tuple(colours[1, 1, :3])
     assert "sad has 80%" in plots.alt(figure) and "0.12 to 0.25 s (30 points)" in plots.alt(figure)
     assert "0 to 700 Hz (50 points)" in plots.alt(figure)
 
@@ -567,7 +585,7 @@ def test_occlusion(tone):
 def test_the_colours_of_occlusion_are_those_of_the_scope():
     from serlib.widgets.drawing import DROVE
 
-    ours = plots.attribution.FOR, plots.attribution.AGAINST
+    ours = plots.results.FOR, plots.results.AGAINST
     assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in ours] == list(DROVE.values())
 
 

@@ -206,5 +206,14 @@ def test_stretches_of_a_timeline(sine):
     assert found[1]["colour"] == "#8a8a8a"
     seen = widgets.view(sine(duration_s=4.5), 16000, timeline=table)
     assert seen["stretches"] == found and "sad from 0.0 s, unsure from 2.5 s" in seen["alt"]
+    meant = pd.DataFrame({"start_s": [0.5, 3.0], "end_s": [2.0, 4.0], "label": ["sad", "happy"]})
+    both = widgets.view(sine(duration_s=4.5), 16000, timeline=table, meant=meant)
+    assert [(part["start_s"], part["end_s"], part["label"]) for part in both["meant"]] == [
+        (0.5, 2.0, "sad"),
+        (3.0, 4.0, "happy"),
+    ]
+    assert both["stretches"] == found and "what was meant: sad from 0.5 s, happy from 3.0 s. Under" in both["alt"]
+    words = [text.get_text() for text in still(sine(duration_s=4.5), 16000, timeline=table, meant=meant).axes[0].texts]
+    assert words[:2] == ["heard", "sad"] and words[-3:] == ["meant", "sad", "happy"]
     figure = still(sine(duration_s=4.5), 16000, timeline=table)
     assert [text.get_text() for text in figure.axes[0].texts] == ["sad", "unsure", "happy"]

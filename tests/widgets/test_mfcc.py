@@ -74,7 +74,15 @@ def test_a_slider_changes_picture_words_and_sound(y):
         bench.sliders[name].value = value
         assert not before & {bench.picture.value, bench.says.value, bench.scope.clip["sound"]}
     assert bench.spec == dataclasses.replace(SPEC, n_mfcc=5, n_mels=40, frame=512, hop=256)
-    assert bench.scope.clip["title"] == "A voice, from 5 MFCC"
+    assert [scope.clip["title"] for scope in (bench.original, bench.scope)] == ["A: A voice", "B: from 5 MFCC"]
+
+
+def test_the_clip_and_its_copy_are_heard_against_each_other(y):
+    bench = mfcc_bench(y, RATE_HZ, spec=SPEC)
+    assert bench.original.pair == bench.scope.pair != mfcc_bench(y, RATE_HZ, spec=SPEC).scope.pair
+    assert (bench.original.letter, bench.scope.letter) == ("A", "B")
+    assert bench.original.clip["peak"] == bench.scope.clip["peak"]
+    assert bench.original.clip["sound"] != bench.scope.clip["sound"]
     heard, rate_hz = soundfile.read(io.BytesIO(bench.scope.clip["sound"]))
     assert len(heard) / rate_hz == pytest.approx(len(y) / RATE_HZ, abs=0.1)
 

@@ -121,11 +121,11 @@ def vary(prosody, rng):
     """
     intensity = rng.normal(1, INTENSITY_SD)
     effort = rng.standard_normal()
-    drawn = {}
+    values = {}
     for name in (field.name for field in fields(Prosody) if field.name != "ending"):
         mean, shift, sd = (np.asarray(getattr(p, name), float) for p in (prosody, EFFORT, OWN_SD))
-        drawn[name] = mean * intensity + shift * effort + sd * rng.standard_normal(mean.shape)
-    return replace(prosody, **drawn)
+        values[name] = mean * intensity + shift * effort + sd * rng.standard_normal(mean.shape)
+    return replace(prosody, **values)
 
 
 def clip(engine, speaker, word, emotion, *, seed=0):
@@ -237,8 +237,8 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
             delayed(_write)(partial, Path(english) / "en", f"voice{i}", batch, seed) for i, batch in enumerate(batches)
         )
         with progress(total=len(clips), desc="sample corpus", show=show) as bar:
-            for written in work:
-                bar.update(written)
+            for count in work:
+                bar.update(count)
         (partial / "README.txt").write_text(_README.format(words=words, clips=len(clips), seed=seed), encoding="utf-8")
         stamp = {"words": words, "seed": seed, "recipe": RECIPE, "espeak": synthesis.version()}
         (partial / "sample.json").write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
@@ -273,8 +273,8 @@ def _refuse_foreign(to):
     """A folder is replaced only where it holds nothing but a sample corpus."""
     if to.exists() and not to.is_dir():
         raise SerlibError(f"{shown(to)} is a file; name a folder for the sample corpus")
-    ours = {"README.txt", "sample.json", *(f"{speaker}_{emotion}" for speaker in VOICES for emotion in EMOTIONS)}
-    foreign = sorted(p.name for p in to.iterdir() if p.name not in ours and p.name[0] != ".") if to.exists() else []
+    names = {"README.txt", "sample.json", *(f"{speaker}_{emotion}" for speaker in VOICES for emotion in EMOTIONS)}
+    foreign = sorted(p.name for p in to.iterdir() if p.name not in names and p.name[0] != ".") if to.exists() else []
     if foreign:
         raise SerlibError(
             f"{shown(to)} holds {foreign[0]}, which is not of the sample corpus; name a new or empty folder, "

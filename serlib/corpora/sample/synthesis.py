@@ -154,8 +154,8 @@ class Engine:
         self.lib.espeak_ng_SetRandSeed(1)
         # Ctrl-A nnP sets the pitch from there on: 50 is the voice's own, 100 an octave above.
         pitches = np.clip(np.round(50 + np.asarray(pitch_st) * 50 / 12), 0, 99).astype(int)
-        spoken = " ".join(f"\x01{p}P{w}" for p, w in zip(pitches, words, strict=True)) + ending
-        data = spoken.encode()
+        phrase = " ".join(f"\x01{p}P{w}" for p, w in zip(pitches, words, strict=True)) + ending
+        data = phrase.encode()
         self.lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
         y = np.concatenate(self.chunks or [np.zeros(1, np.int16)]) / 32768
         sound = np.flatnonzero(np.abs(y) > 0.002)
