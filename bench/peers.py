@@ -10,7 +10,7 @@ that has imported everything and worked on three clips before the clock starts. 
 of each counts, so that a busy machine disturbs all alike. `memory` is the most that the process ever had resident.
 `rate` is how many times as quick serlib is with the features beside: these are the same for librosa and torchaudio (up
 to what the test of each feature allows), and of the same kind for openSMILE and nkululeko (which calls openSMILE).
-What is not installed is left out, and said.
+What is not installed is left out, and said (`pip install 'serlib[peers]'`).
 """
 
 import argparse
