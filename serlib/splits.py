@@ -422,11 +422,11 @@ def _with_known_groups(index, kind):
             raise SerlibError(_no_column(index, column))
     left_out = {}
     for column in columns:
-        unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
-        unknown |= index[column].isna()
-        if unknown.any() and not unknown.all():
-            left_out[column] = int(unknown.sum())
-            index = index[~unknown]
+        is_unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
+        is_unknown |= index[column].isna()
+        if is_unknown.any() and not is_unknown.all():
+            left_out[column] = int(is_unknown.sum())
+            index = index[~is_unknown]
     return index, left_out
 
 
@@ -495,9 +495,9 @@ def _group_test(index, by, part, *, rng):
     if part.test is not None:
         test = _names(part.test)
         known = set(names)
-        unknown = [name for name in test if name not in known]
-        if unknown:
-            raise SerlibError(f"There is no {by} '{unknown[0]}'; choose from {', '.join(map(str, names[:30]))}.")
+        strangers = [name for name in test if name not in known]
+        if strangers:
+            raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:
@@ -665,9 +665,9 @@ def audit(table, *, near=False, show=None):
         }
         if "digest" in table:
             keys["identical clips"] = (first_rows.digest, second_rows.digest)
-        for what, (a, b) in keys.items():
+        for kind, (a, b) in keys.items():
             shared = set(a) & set(b)
-            rows.append((pair, what, len(shared), len(set(b)), int(_among(b, shared).sum())))
+            rows.append((pair, kind, len(shared), len(set(b)), int(_among(b, shared).sum())))
         if near:
             copies = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
             count = copies.b.nunique()
