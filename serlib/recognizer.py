@@ -73,7 +73,7 @@ class Recognizer:
         learned from (`serlib.training.novelty`). Default: the run's own, one half where it is calibrated
         (`serlib.training.calibration`); 0 answers always, whatever the sound.
     speaker : sequence of str or Path, optional
-        Recordings, or folders of them, of whoever is to be recognised, in all moods about equally often. A run whose
+        Recordings, or folders of them, of the person to be recognised, in all moods about equally often. A run whose
         features are normalised by speaker needs them; of any other run they normalise the answers
         (`serlib.evaluation.matching.match`).
 

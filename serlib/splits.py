@@ -1,7 +1,8 @@
-"""Who is train, validation and test: the split decides what an accuracy means.
+"""Training set, validation set and test set: the split decides what an accuracy means.
 
 A model that is tested on the voices, words or clips that it was trained on is asked to remember, not to recognise.
-Each kind of split below takes one of these crutches away; `audit` counts the ones that are left.
+Each kind of split below takes one of these crutches away; `audit` counts the ones that are left. A split is the column
+`role` of a table: train, validation or test.
 """
 
 import math
@@ -60,10 +61,10 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     kind : str
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
-        - `published`: what tutorials and papers do: at random, copies or not, and the test role serves as validation.
+        - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
         - `text`: no word or sentence in two roles.
-        - `speaker`: no speaker of the test role in another role. (Here and by text, where one recording goes by two
-          names, its copies outside of the test role are left out.)
+        - `speaker`: no speaker of the test set in another role. (Here and by text, where one recording goes by two
+          names, its copies outside of the test set are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
@@ -74,23 +75,23 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
-        Take part `fold` (from 0) of a cross-validation in `folds` parts as the test role. The parts of `speaker` are
+        Take part `fold` (from 0) of a cross-validation in `folds` parts as the test set. The parts of `speaker` are
         blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women); by default
-        one speaker a part up to six speakers, six parts beyond, and the test role is part 0.
+        one speaker a part up to six speakers, six parts beyond, and the test set is part 0.
     test : sequence of str, optional
-        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test role. In an
+        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test set. In an
         index of several corpora a speaker is called `tess/OAF`; the speakers of all corpora but the named ones then
         train together, on the labels that the corpora of the named speakers have.
     test_share : float
-        Part of the corpus (of its clips, texts or speakers) that becomes the test role.
+        Part of the corpus (of its clips, texts or speakers) that becomes the test set.
     validation_share : float
-        Part of the rest that becomes the validation role.
+        Part of the rest that becomes the validation set.
 
     Returns
     -------
     pd.DataFrame. The index (without clips that have no role) with a column `role`; how it was made is in
     `.attrs["split"]`: kind, protocol, seed, fold, folds, test, validation. The published protocol has no clip with
-    the role validation; `rows(table, "validation")` gives its test role.
+    the role validation; `rows(table, "validation")` gives its test set.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
     Notes
     -----
-    The validation role stands in for the test role while training, so it is drawn as the test role is: by text, by
+    The validation set stands in for the test set while training, so it is drawn as the test set is: by text, by
     speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead. Where
     speakers of several corpora train together, each corpus gives its share.
 
@@ -146,7 +147,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         is_test = is_test & has_test_text
 
     role = np.where(is_test, "test", "train").astype(object)
-    validation = "the test role"
+    validation = "the test set"
     if kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
         role[(index[GIVEN] == "validation").to_numpy()] = "validation"
         validation = "given"
@@ -176,7 +177,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
 @dataclass(frozen=True)
 class _Part:
-    """What becomes the test role: a fold of a cross-validation, the names given, or a share."""
+    """What becomes the test set: a fold of a cross-validation, the names given, or a share."""
 
     fold: int | None = None
     folds: int | None = None
@@ -196,10 +197,10 @@ def _check_request(kind, seed, fold, test):
     if test is None:
         return
     if fold is not None:
-        raise SerlibError(f"Nobody can be named for the test role where fold {fold} is; leave out one of them.")
+        raise SerlibError(f"Nobody can be named for the test set where fold {fold} is; leave out one of them.")
     if GROUPS.get(kind, column) is None:
         raise SerlibError(
-            "Nobody can be named for the test role where clips are drawn at random; leave out one of them."
+            "Nobody can be named for the test set where clips are drawn at random; leave out one of them."
         )
 
 
@@ -209,7 +210,7 @@ def _names(test):
 
 
 def _held_out(table, group):
-    """Who is in the test role alone; many are counted."""
+    """Who is in the test set alone; many are counted."""
     if group in (None, "given"):
         return []
     groups = sorted(set(group_keys(table, group)[table.role == "test"]))
@@ -235,7 +236,14 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
     Returns
     -------
     list of pd.DataFrame
-        In every kind but `speaker+text` each clip is in the test role once.
+        In every kind but `speaker+text` each clip is in the test set once.
+
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "abc" for label in ("happy", "sad") for word in range(8)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
+    >>> [table.speaker[table.role == "test"].unique().tolist() for table in folds(index, "speaker")]
+    [['a'], ['b'], ['c']]
 
     Taught in notebooks/05_evaluate.
     """
@@ -283,7 +291,7 @@ def possible(index, kinds=SPLIT_KINDS, *, seed=0):
 
 
 def rows(table, role):
-    """The clips of one role; under the published protocol the validation role is the test role.
+    """The clips of one role; under the published protocol the validation set is the test set.
 
     Parameters
     ----------
@@ -464,7 +472,7 @@ def _draw(index, share, seed):
 
 
 def _random_test(index, part, *, seed):
-    """Which clips are in the test role where they are drawn at random, in proportion to the labels."""
+    """Which clips are in the test set where they are drawn at random, in proportion to the labels."""
     if part.fold is None:
         positions = _draw(index, part.share, seed)
     else:
@@ -477,7 +485,7 @@ def _random_test(index, part, *, seed):
 
 
 def _group_test(index, by, part, *, rng):
-    """Which clips are in the test role where whole speakers, texts or corpora are."""
+    """Which clips are in the test set where whole speakers, texts or corpora are."""
     keys = group_keys(index, by)
     names = list(dict.fromkeys(keys))  # in the natural order of the index
     if by == "speaker":
@@ -496,7 +504,7 @@ def _group_test(index, by, part, *, rng):
         count = min(len(names) - 1, max(1, round(part.share * len(names))))
         test = [names[i] for i in rng.permutation(len(names))[:count]]
     if set(test) >= set(names):
-        raise SerlibError(f"Every {by} is in the test role, so none is left for training; name fewer in test.")
+        raise SerlibError(f"Every {by} is in the test set, so none is left for training; name fewer in test.")
     return _among(keys, test)
 
 
@@ -634,6 +642,14 @@ def audit(table, *, near=False, show=None):
     pd.DataFrame. One row a pair of roles and a kind of overlap: `roles`, `what`, `shared` (how many are in both
     roles), `of` (how many the second role holds), `clips` (how many clips of the second role that concerns).
 
+    Examples
+    --------
+    >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(10)]
+    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
+    >>> overlap = audit(split(index, "speaker", test=["b"])).set_index(["roles", "what"])
+    >>> overlap.loc["train and test", "shared"].to_dict()
+    {'speakers': 0, 'texts': 9}
+
     Taught in notebooks/04_lstm_train.
     """
     same_sound = _near_identical(table, show=show) if near else None
@@ -667,7 +683,7 @@ def refuse_seen(split, protocol, table):
     split : pd.DataFrame
         The clips of a run with their roles.
     protocol : str
-        Of the run: under `published` its test role has chosen the model, too.
+        Of the run: under `published` its test set has chosen the model, too.
     table : pd.DataFrame
         The clips to score; without the column `digest` their files are read.
 
@@ -683,7 +699,7 @@ def refuse_seen(split, protocol, table):
         first = shown(table.speech[is_seen].iloc[0])
         raise SerlibError(
             f"{is_seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
-            "clips that the run was trained or validated on; give others, or no index for its own test role, "
+            "clips that the run was trained or validated on; give others, or no index for its own test set, "
             "or ask for it with --allow-seen (in Python allow_seen=True)"
         )
 

@@ -22,7 +22,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # C0 and C1 controls, breaks of lines and paragraphs, marks of direction, surrogates.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-#: Who a clip works for. Nothing is ever chosen on the test role.
+#: Who a clip works for. Nothing is ever chosen on the test set.
 ROLES = ("train", "validation", "test")
 
 
@@ -327,7 +327,7 @@ def cluster(address):
     try:
         from distributed import Client
     except ImportError as error:
-        raise SerlibError("A cluster needs Dask; install it with `pip install 'serlib[cluster]'`") from error
+        raise SerlibError('A cluster needs Dask: python -m pip install "dask[distributed]"') from error
     import joblib
 
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}

@@ -50,9 +50,14 @@ def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
     table += [("copy.flac", "test"), ("other.wav", "test")]
     index = pd.DataFrame(table, columns=["speech", "role"]).assign(
         speech=lambda t: [str(tmp_path / name) for name in t.speech],
-        label="sad", speaker="s", text="w", corpus="folder", duration_s=1.05, rate_hz=16000,
+        label="sad",
+        speaker="s",
+        text="w",
+        corpus="folder",
+        duration_s=1.05,
+        rate_hz=16000,
         digest=lambda t: [audio.digest(Path(path).read_bytes()) for path in t.speech],
-    )  # fmt: skip
+    )
     found = audit(index, near=True).set_index("what")
     assert found.loc["identical clips", "clips"] == 0
     assert found.loc["near-identical clips", "clips"] == 1

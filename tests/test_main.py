@@ -42,8 +42,11 @@ def test_help_lists_the_commands():
 def test_python_m_serlib_knows_usage_errors(home):
     done = subprocess.run(
         [sys.executable, "-m", "serlib", "nonsense"],
-        capture_output=True, text=True, check=False, env={**os.environ, "SERLIB_HOME": str(home)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SERLIB_HOME": str(home)},
+    )
     assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
@@ -90,8 +93,14 @@ def test_index(call, tone_corpus, tmp_path):
     code, out, _ = call("index", "tess", folder, "--json")
     told = json.loads(out)
     assert code == 0 and set(told) >= {
-        "clips", "speakers", "labels", "rejected", "repaired", "duplicates", "missing",
-    }  # fmt: skip
+        "clips",
+        "speakers",
+        "labels",
+        "rejected",
+        "repaired",
+        "duplicates",
+        "missing",
+    }
     assert told["clips"] == 42 and set(told["labels"].values()) == {6} and len(told["speakers"]) == 2
     assert len(told["rejected"]) == 1 and "broken_angry" in told["rejected"][0]["file"]
     assert "42 clips, 2 speakers, 3 texts" in call("index", "tess", folder, "--out", tmp_path / "new" / "table.csv")[1]
@@ -217,7 +226,7 @@ def test_search(call, tone_corpus, home, tmp_path):
         (["compare", "tess", "FOLDER", "--recipes", "nonsense"], "no recipe 'nonsense'"),
         (["compare", "tess", "FOLDER", "--split", "nonsense"], "no kind of split"),
         (["search", "nonsense", "tess", "FOLDER"], "no recipe 'nonsense'"),
-        (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test role"),
+        (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test set"),
         (["evaluate", "OUT"], "is not a finished run"),
         (["predict", "OUT", "a.wav"], "is not a finished run"),
     ],

@@ -1,8 +1,8 @@
 """Augmentations of the features: masks, mixed clips, warped frequency and time.
 
 Each is called with the features of many clips [shape=(clips, frames, d)], float32, padded with zero rows, their labels
-one-hot [shape=(clips, labels)], a numpy Generator and the names of the columns; it gives both anew and leaves what it
-was given as it is. Work goes clip by clip: a clip fits into the processor's cache, an epoch does not.
+one-hot [shape=(clips, labels)], a numpy Generator and the names of the columns; it returns both, changed, and leaves
+its arguments as they are. Work goes clip by clip: a clip fits into the processor's cache, an epoch does not.
 """
 
 import dataclasses
@@ -119,7 +119,7 @@ class FrequencyWarp(FeatureAugmentation):
 
     Frequencies are multiplied by a factor, and those above the formants led back so that the upper end stays where it
     is; each log-mel band takes the value from where its frequency came from, between bands linearly. MFCC are computed
-    anew from the moved bands; columns of other kinds stay as they are.
+    again from the moved bands; columns of other kinds stay as they are.
 
     Parameters
     ----------

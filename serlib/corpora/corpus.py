@@ -132,7 +132,7 @@ class Corpus:
     synthetic : bool
         True for speech that nobody spoke.
     caveat : str
-        A sentence that whoever reports results on the corpus should know.
+        A sentence that belongs beside every result on the corpus.
 
     Examples
     --------

@@ -308,7 +308,7 @@ def _token_pattern(tokens, felt):
 def role(value, values):
     """The role that a folder or cell of a given split names: train, validation, test; "" where it names none.
 
-    `evaluation` is the test role, or validation where a `test` stands beside it (ESD).
+    `evaluation` is the test set, or validation where a `test` stands beside it (ESD).
 
     Examples
     --------

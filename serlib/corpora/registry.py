@@ -51,6 +51,11 @@ def find(corpus):
     SerlibError
         It is nowhere, or its folder holds something else; the message says what to do.
 
+    Examples
+    --------
+    >>> find("tess")  # doctest: +SKIP
+    PosixPath('data/tess')
+
     Taught in notebooks/01_download.
     """
     row = entry(corpus)
@@ -246,7 +251,7 @@ def _search(corpus):
 
 
 def _sample():
-    """The sample corpus, made where it is absent; made anew, as large as it was, where an older serlib made it."""
+    """The sample corpus, made where it is absent; made again, as large as it was, where an older serlib made it."""
     to = data_dir() / "sample"
     try:
         stamp = json.loads((to / "sample.json").read_text(encoding="utf-8"))

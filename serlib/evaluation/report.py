@@ -210,7 +210,7 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
 
 
 def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, seed=0, jobs=None, show=None):
-    """Judge a run on its own test role, or on another corpus.
+    """Judge a run on its own test set, or on another corpus.
 
     Parameters
     ----------
@@ -239,7 +239,14 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     Raises
     ------
     SerlibError
-        No test role; no label in common; clips that the run has already seen.
+        No test set; no label in common; clips that the run has already seen.
+
+    Examples
+    --------
+    >>> from serlib.training.run import Run
+    >>> report = evaluate(Run.load("checkpoints/mine"))  # doctest: +SKIP
+    >>> report.uar, report.ci95["uar"], report.resampled_by  # doctest: +SKIP
+    (0.48, [0.41, 0.55], 'text')
 
     Taught in notebooks/05_evaluate.
     """
@@ -278,7 +285,7 @@ def _refuse_empty(run, clips, scored, *, own):
     if scored.any():
         return
     if own:
-        raise SerlibError("no clip to score: the test role of the run holds nothing; choose a split that tests some")
+        raise SerlibError("no clip to score: the test set of the run holds nothing; choose a split that tests some")
     raise SerlibError(
         f"no clip to score: the index holds {metrics.listed(clips['label'].value_counts().index)}, the model knows "
         f"{metrics.listed(run.labels)}; choose a corpus that shares a label"

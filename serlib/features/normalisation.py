@@ -43,7 +43,7 @@ class Rows:
     """
 
     def __init__(self, values, positions=None, *, frames=None, who=None, voices=None):
-        self.values = values
+        self.values = np.asarray(values)  # still mapped, where it was
         self.positions = np.arange(len(values)) if positions is None else np.asarray(positions)
         self.frames = frames
         self.who = who
@@ -84,8 +84,12 @@ class Rows:
         return Rows(self.values, self.positions[positions], frames=frames, who=self.who, voices=self.voices)
 
     def held(self):
-        """In memory where they fit into a block, which is quicker; otherwise as they are."""
-        return self[:] if 4 * np.prod(self.shape, dtype=float) <= BLOCK_BYTES else self
+        """In memory where they are not what the file holds and fit into a block; otherwise as they are.
+
+        What is mapped is as quick to read as memory of one's own, and processes that train at the same time share it.
+        """
+        as_in_file = self.voices is None and self.frames is None
+        return self if as_in_file or 4 * np.prod(self.shape, dtype=float) > BLOCK_BYTES else self[:]
 
 
 def parts(values, *, size_bytes=None, multiple=1):

@@ -300,6 +300,16 @@ def extract(index, spec, *, out_dir=None, jobs=None, show=None):
     SerlibError
         A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
 
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> import soundfile
+    >>> file = Path(tempfile.mkdtemp()) / "noise.wav"
+    >>> soundfile.write(file, 0.1 * np.random.default_rng(0).standard_normal(16000), 16000)
+    >>> extract(pd.DataFrame({"speech": [file]}), "mfcc40-mean", out_dir=file.parent).values.shape
+    (1, 40)
+
     Taught in notebooks/03_mfcc.
     """
     return extract_together(index, (spec,), out_dir=out_dir, jobs=jobs, show=show)[0]

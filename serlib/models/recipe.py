@@ -13,7 +13,7 @@ from serlib.features.spec import names as column_names
 from serlib.models.blocks import Stack, stack
 from serlib.utils import SerlibError, import_tensorflow
 
-#: How features are brought to one scale: not at all; by the statistics of the training role; each clip by its own; each
+#: How features are brought to one scale: not at all; by the statistics of the training set; each clip by its own; each
 #: speaker by all of that speaker's clips.
 NORMALISATIONS = ("none", "training", "utterance", "speaker")
 
@@ -121,9 +121,9 @@ class Recipe:
         [shape=(clips, n_labels)]; see `serlib.models.stack`.
     normalise : str
         Of `NORMALISATIONS`. `training` and `utterance` are layers, saved with the model, so that no statistics travel
-        beside it. `speaker` is done before the model and needs more clips of whoever is tested; every table marks it.
+        beside it. `speaker` is done before the model and needs more clips of the test speaker; every table marks it.
     augment : tuple
-        Of `serlib.augment`: what changes the training role.
+        Of `serlib.augment`: what changes the training set.
     loss, optimizer : str
         Of `LOSSES` and `OPTIMIZERS`.
     label_smoothing : float
@@ -236,7 +236,7 @@ class Recipe:
         shape : tuple
             Of the features of one clip; the number of frames may be None.
         examples : np.ndarray [shape=(clips, ...)] or tuple of them, optional
-            Features of the training role, which the z-score layer adapts to (needed only with `normalise="training"`).
+            Features of the training set, which the z-score layer adapts to (needed only with `normalise="training"`).
 
         Returns
         -------

@@ -194,7 +194,8 @@ def _convert(model, path, to, signature):
             model.export(str(path), format=to, verbose=False, input_signature=[signature])
     except ImportError as error:
         raise SerlibError(
-            f"Exporting to {to} needs other packages ({error}); run `pip install serlib[export]`"
+            f"Exporting to {to} needs other packages ({error}): "
+            "python -m pip install tf2onnx onnx onnxruntime ai-edge-litert"
         ) from None
 
 

@@ -259,7 +259,7 @@ def finish(training, outcome, validation, domain):
     training : Training
     outcome : Outcome
     validation : tuple of np.ndarray
-        Features and one-hot labels of the validation role.
+        Features and one-hot labels of the validation set.
     learned : dict
         From `serlib.training.novelty.learn`.
 
@@ -300,7 +300,7 @@ def finish(training, outcome, validation, domain):
 
 
 def _calibrated(training, model, validation):
-    """Temperature and threshold from the validation role; none under the published protocol, where it is the test
+    """Temperature and threshold from the validation set; none under the published protocol, where it is the test
     role."""
     if training.table.attrs["split"]["protocol"] == "published":
         return dict(calibration.UNCHANGED)

@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
+from answering import LABELS, answers, clips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
@@ -15,26 +16,6 @@ from serlib.evaluation import report as evaluation
 from serlib.features import normalisation
 from serlib.training import calibration
 from serlib.utils import SerlibError
-
-
-def clips(truth, **columns):
-    """Clips by their true labels, and what else is known of them."""
-    return pd.DataFrame({"label": truth, **columns})
-
-
-LABELS = ["angry", "happy", "neutral", "sad"]
-
-
-def softmax(z):
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def answers(truth, labels=LABELS, *, sure=3.0, seed=0):
-    """Probabilities of a model that is often right."""
-    z = np.random.default_rng(seed).normal(size=(len(truth), len(labels)))
-    z[np.arange(len(truth)), [list(labels).index(label) for label in truth]] += sure
-    return softmax(z)
 
 
 @pytest.fixture
@@ -142,8 +123,15 @@ def test_predictions(truth):
         clips(truth, speech=[f"{i}.wav" for i in range(200)], digest=range(200)), p, LABELS
     ).predictions
     assert table.columns.tolist() == [
-        "speech", "label", "speaker", "text", "digest", "predicted", "confidence", *LABELS,
-    ]  # fmt: skip
+        "speech",
+        "label",
+        "speaker",
+        "text",
+        "digest",
+        "predicted",
+        "confidence",
+        *LABELS,
+    ]
     np.testing.assert_allclose(table[LABELS], p)
     np.testing.assert_allclose(table["confidence"], p.max(axis=1))
     assert table["speech"][3] == "3.wav"
@@ -178,15 +166,27 @@ def test_lengths_and_resamples_are_checked(truth):
 
 def test_to_json_is_plain(truth):
     report = evaluation.score(
-        clips(truth, speaker=["a", "b"] * 100, corpus="tess"), answers(truth), LABELS,
+        clips(truth, speaker=["a", "b"] * 100, corpus="tess"),
+        answers(truth),
+        LABELS,
         conditions=evaluation.Conditions("random", "held-out", left_out={"calm": np.int64(3)}),
-    )  # fmt: skip
+    )
     told = report.to_json()
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     assert {
-        "accuracy", "uar", "n_test", "split", "protocol", "labels", "confusion", "ci95", "resampled_by", "per_class",
-        "per_speaker", "ece",
-    } <= told.keys()  # fmt: skip
+        "accuracy",
+        "uar",
+        "n_test",
+        "split",
+        "protocol",
+        "labels",
+        "confusion",
+        "ci95",
+        "resampled_by",
+        "per_class",
+        "per_speaker",
+        "ece",
+    } <= told.keys()
     assert told["left_out"] == {"calm": 3}
     assert told["corpora"] == ["tess"]
     assert told["per_speaker"]["a"]["n"] == 100
@@ -245,13 +245,23 @@ def run(monkeypatch):
 
     monkeypatch.setattr(normalisation, "extract", extract)
     split = pd.concat(
-        [table_of(LABELS * 5, role="train"), table_of(LABELS * 2, role="test", start=20),
-         table_of(LABELS, role="validation", start=28)]
-    )  # fmt: skip
+        [
+            table_of(LABELS * 5, role="train"),
+            table_of(LABELS * 2, role="test", start=20),
+            table_of(LABELS, role="validation", start=28),
+        ]
+    )
     return types.SimpleNamespace(
-        labels=LABELS, spec=None, split=split, kind="random", protocol="held-out", normalise="training",
-        probabilities=lambda values, **_: np.eye(len(LABELS))[values], temperature=1.0, is_calibrated=False,
-    )  # fmt: skip
+        labels=LABELS,
+        spec=None,
+        split=split,
+        kind="random",
+        protocol="held-out",
+        normalise="training",
+        probabilities=lambda values, **_: np.eye(len(LABELS))[values],
+        temperature=1.0,
+        is_calibrated=False,
+    )
 
 
 def test_evaluate_takes_the_test_role(run):
@@ -338,7 +348,7 @@ def test_evaluate_says_why_there_is_nothing_to_score(run):
     with pytest.raises(SerlibError, match="the index holds calm, the model knows angry"):
         evaluation.evaluate(run, table_of(["calm"], corpus="ravdess"))
     run.split = run.split[run.split["role"] != "test"]
-    with pytest.raises(SerlibError, match="the test role of the run holds nothing"):
+    with pytest.raises(SerlibError, match="the test set of the run holds nothing"):
         evaluation.evaluate(run)
 
 

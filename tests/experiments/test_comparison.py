@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from answering import LABELS, answers, clips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -21,26 +22,6 @@ from serlib.experiments.comparison import compare
 from serlib.features import spec as features
 from serlib.training.run import Run
 from serlib.utils import SerlibError
-
-
-def clips(truth, **columns):
-    """Clips by their true labels, and what else is known of them."""
-    return pd.DataFrame({"label": truth, **columns})
-
-
-LABELS = ["angry", "happy", "neutral", "sad"]
-
-
-def softmax(z):
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def answers(truth, labels=LABELS, *, sure=3.0, seed=0):
-    """Probabilities of a model that is often right."""
-    z = np.random.default_rng(seed).normal(size=(len(truth), len(labels)))
-    z[np.arange(len(truth)), [list(labels).index(label) for label in truth]] += sure
-    return softmax(z)
 
 
 @pytest.fixture

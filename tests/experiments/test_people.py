@@ -20,3 +20,25 @@ def test_a_row_a_recipe_and_a_column_a_question():
     assert float(table["tess, random"][0]) > float(table["tess, speaker"][0]) + 20  # what this project is about
     with pytest.raises(SerlibError, match="no-such-recipe was not measured"):
         on_people(["no-such-recipe"])
+
+
+def test_the_page_is_what_its_command_writes(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(RESULTS.parents[2] / "bench"))
+    import results
+
+    figures = pd.read_csv(RESULTS)
+    page = (RESULTS.parents[2] / "RESULTS.md").read_text(encoding="utf-8")
+    assert page.split("\n### Another arithmetic")[0] == results.page(figures).split("\n### Another arithmetic")[0]
+
+
+def test_a_measured_row_takes_the_place_of_the_old_one(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(RESULTS.parents[2] / "bench"))
+    import accuracy
+
+    path = tmp_path / "table.csv"
+    rows = pd.DataFrame({"recipe": ["a", "b"], "uar": ["1.0", "2.0"], "epochs": [3, float("nan")]})
+    accuracy.renew(path, rows, ["recipe"])
+    accuracy.renew(path, pd.DataFrame({"recipe": ["b", "c"], "epochs": [5, 6], "uar": ["9.0", "4.5"]}), ["recipe"])
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert table.recipe.tolist() == ["a", "b", "c"] and table.uar.tolist() == ["1.0", "9.0", "4.5"]
+    assert table.epochs.tolist() == ["3.0", "5", "6"]

@@ -63,8 +63,11 @@ def test_rows_are_read_as_they_are_asked_for(rng, tmp_path):
     np.testing.assert_array_equal(scored.select([5, 2])[:], normalisation.by_speaker(x, table, voices)[[5, 2]])
 
 
-def test_what_fits_into_memory_is_held_there(rng, monkeypatch):
-    rows = normalisation.Rows(rng.normal(size=(4, 3)).astype(np.float32))
+def test_what_is_computed_and_fits_into_memory_is_held_there(rng, monkeypatch):
+    values = rng.normal(size=(4, 3)).astype(np.float32)
+    assert isinstance(normalisation.Rows(values).held(), normalisation.Rows)  # what is mapped is shared
+    table = table_of(["a", "b"] * 2)
+    rows = normalisation.Rows(values, who=normalisation.who_speaks(table), voices=normalisation.voices(values, table))
     assert isinstance(rows.held(), np.ndarray)
     monkeypatch.setattr(normalisation, "BLOCK_BYTES", 47)
     assert rows.held() is rows

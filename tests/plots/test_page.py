@@ -231,8 +231,12 @@ def test_a_comparison_is_a_page_with_tables(tmp_path, several):
     found = compare(index, systems, splits=["random", "speaker"], root=tmp_path / "runs", jobs=1)
     page = Page(report.write_comparison(found, tmp_path / "report"))
     assert {path.name for path in (tmp_path / "report").rglob("*.*")} == {
-        "comparison.html", "comparison.json", "table.csv", "neighbours.csv", "accuracy.png"
-    }  # fmt: skip
+        "comparison.html",
+        "comparison.json",
+        "table.csv",
+        "neighbours.csv",
+        "accuracy.png",
+    }
     assert "script" not in page.tags and EVIL.replace("/", "") in page.text
     assert page.tags.count("img") == 1 and page.tags.count("tr") == 1 + 2 * len(systems) + several * 3
     assert report.READINGS["speaker"] in page.text and report.READINGS["random"] in page.text

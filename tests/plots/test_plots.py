@@ -71,9 +71,12 @@ def comparison_table(corpora="tess"):
     rows = [
         {"recipe": recipe, "split": split, "accuracy": x, "accuracy_low": x - 0.1, "accuracy_high": x + 0.05}
         for recipe, split, x in (
-            ("lstm", "random", 0.9), ("conv", "random", 0.8), ("conv", "speaker", 0.5), ("lstm", "speaker", 0.4)
+            ("lstm", "random", 0.9),
+            ("conv", "random", 0.8),
+            ("conv", "speaker", 0.5),
+            ("lstm", "speaker", 0.4),
         )
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(rows).assign(corpora=corpora, classes=7, reported=[0.95, np.nan, np.nan, np.nan])
     table = table.assign(normalise=["speaker" if name == "conv" else "none" for name in table["recipe"]])
     return table.assign(uar=table.accuracy - 0.1, uar_low=table.accuracy - 0.2, uar_high=table.accuracy)
