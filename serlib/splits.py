@@ -134,24 +134,14 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
     rng = np.random.default_rng(seed)
     part = _Part(fold, folds, test, test_share)
-    if kind == "given":
-        is_test = (index[GIVEN] == _tested_part(index)).to_numpy()
-    elif group is None:
-        is_test = _random_test(index, part, seed=seed)
-    else:
-        is_test = _group_test(index, group, part, rng=rng)
-    has_role = np.full(len(index), True)
-    if kind == "speaker+text":
-        has_test_text = _group_test(index, "text", _Part(share=test_share), rng=rng)
-        has_role = is_test == has_test_text
-        is_test = is_test & has_test_text
-
+    is_test, has_role = _test_clips(index, kind, group, part, rng=rng, seed=seed)
     role = np.where(is_test, "test", "train").astype(object)
-    validation = "the test set"
-    if kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
+    if kind == "published":
+        validation = "the test set"
+    elif kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
         role[(index[GIVEN] == "validation").to_numpy()] = "validation"
         validation = "given"
-    elif kind != "published":
+    else:
         candidates = np.flatnonzero(~is_test & has_role)
         positions, validation = _validation(index.iloc[candidates], group, rng=rng, share=validation_share, seed=seed)
         role[candidates[positions]] = "validation"
@@ -469,6 +459,20 @@ def _draw(index, share, seed):
     except ValueError as error:
         raise _too_few(index) from error
     return positions
+
+
+def _test_clips(index, kind, group, part, *, rng, seed):
+    """Which clips are in the test set, and which have a role at all: a new voice with an old word has none."""
+    has_role = np.full(len(index), True)
+    if kind == "given":
+        return (index[GIVEN] == _tested_part(index)).to_numpy(), has_role
+    if group is None:
+        return _random_test(index, part, seed=seed), has_role
+    has_test_group = _group_test(index, group, part, rng=rng)
+    if kind != "speaker+text":
+        return has_test_group, has_role
+    has_test_text = _group_test(index, "text", _Part(share=part.share), rng=rng)
+    return has_test_group & has_test_text, has_test_group == has_test_text
 
 
 def _random_test(index, part, *, seed):
