@@ -260,7 +260,7 @@ def possible(index, kinds=SPLIT_KINDS, *, seed=0):
     Parameters
     ----------
     index : pd.DataFrame
-        As in `split`.
+        From `serlib.index`.
     kinds : sequence of str
         Of SPLIT_KINDS.
     seed : int

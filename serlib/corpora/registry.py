@@ -80,6 +80,11 @@ def default():
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> default() in CORPORA
+    True
     """
     name = os.environ.get("SERLIB_CORPUS")
     if name:

@@ -154,6 +154,14 @@ class Recipe:
         The shares of that split (`serlib.split`): of all clips, and of the rest.
     reported : float, optional
         The accuracy that its authors reported, from 0 to 1.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from serlib.models.recipes import RECIPES
+    >>> recipe = replace(RECIPES["lstm-256"], name="mine", label_smoothing=0.1, epochs=20)
+    >>> recipe.epochs, recipe.to_dict()["build"][1]
+    (20, 'LSTM(256)')
     """
 
     name: str
