@@ -50,7 +50,7 @@ def accuracy(recipe, corpus, *, split, seed, variables):
     Returns
     -------
     float
-        Accuracy on the test role, from 0 to 1.
+        Accuracy on the test set, from 0 to 1.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "serlib", "train", recipe, *(corpus or ["sample"])]

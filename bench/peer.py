@@ -74,7 +74,7 @@ def per_speaker(values, index):
 
 
 def answer(table, *, values, files):
-    """Train on all but the test role of a table and answer the test role.
+    """Train on all but the test set of a table and answer the test set.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def answer(table, *, values, files):
 
     Returns
     -------
-    pd.DataFrame: the clips of the test role with a column for each label: the softmax of the SVM's votes with their
+    pd.DataFrame: the clips of the test set with a column for each label: the softmax of the SVM's votes with their
     margins, since it has no probabilities.
     """
     x = values[pd.Index(files).get_indexer(table.speech)]

@@ -269,7 +269,7 @@ def train(
     as_json: Json = False,
     reading=None,
 ):
-    """Train a recipe and report it on its test role, once."""
+    """Train a recipe and report it on its test set, once."""
     from serlib.evaluation.report import evaluate as judge
     from serlib.models.recipes import get
     from serlib.splits import split as give_roles
@@ -293,7 +293,7 @@ def evaluate(
     as_json: Json = False,
     reading=None,
 ):
-    """Judge a run on its own test role, or on another corpus."""
+    """Judge a run on its own test set, or on another corpus."""
     from serlib.evaluation.report import evaluate as judge
     from serlib.training.run import Run
 
@@ -472,7 +472,7 @@ def search(
     as_json: Json = False,
     reading=None,
 ):
-    """Search for a learning rate and a batch size on the validation role alone; resumes."""
+    """Search for a learning rate and a batch size on the validation set alone; resumes."""
     from serlib.experiments import searching
     from serlib.splits import split as give_roles
 
@@ -483,7 +483,7 @@ def search(
     with cluster(scheduler):
         result = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
     best = ", ".join(f"{key} {value:.3g}" for key, value in result.params.items())
-    lines = [result.trials.to_string(index=False), "", f"best on the validation role: {best} ({result.value:.1%})"]
+    lines = [result.trials.to_string(index=False), "", f"best on the validation set: {best} ({result.value:.1%})"]
     _tell({**result.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")
 
 

@@ -73,7 +73,7 @@ class Recognizer:
         learned from (`serlib.training.novelty`). Default: the run's own, one half where it is calibrated
         (`serlib.training.calibration`); 0 answers always, whatever the sound.
     speaker : sequence of str or Path, optional
-        Recordings, or folders of them, of whoever is to be recognised, in all moods about equally often. A run whose
+        Recordings, or folders of them, of the person to be recognised, in all moods about equally often. A run whose
         features are normalised by speaker needs them; of any other run they normalise the answers
         (`serlib.evaluation.matching.match`).
 
@@ -181,7 +181,10 @@ class Recognizer:
 
         Parameters
         ----------
-        sound, rate_hz : as for `predict`
+        sound : str, Path, bytes, file, upload or np.ndarray [shape=(n,)]
+            Whatever `predict` takes.
+        rate_hz : int, optional
+            Samples per second of an array; files tell their own.
         window_s : float, optional
             Length of the piece that each answer hears; by default that of the attribute.
         hop_s : float, optional

@@ -1,7 +1,8 @@
-"""Who is train, validation and test: the split decides what an accuracy means.
+"""Training set, validation set and test set: the split decides what an accuracy means.
 
 A model that is tested on the voices, words or clips that it was trained on is asked to remember, not to recognise.
-Each kind of split below takes one of these crutches away; `audit` counts the ones that are left.
+Each kind of split below takes one of these crutches away; `audit` counts the ones that are left. A split is the column
+`role` of a table: train, validation or test.
 """
 
 import math
@@ -60,10 +61,10 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     kind : str
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
-        - `published`: what tutorials and papers do: at random, copies or not, and the test role serves as validation.
+        - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
         - `text`: no word or sentence in two roles.
-        - `speaker`: no speaker of the test role in another role. (Here and by text, where one recording goes by two
-          names, its copies outside of the test role are left out.)
+        - `speaker`: no speaker of the test set in another role. (Here and by text, where one recording goes by two
+          names, its copies outside of the test set are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
@@ -74,23 +75,23 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
-        Take part `fold` (from 0) of a cross-validation in `folds` parts as the test role. The parts of `speaker` are
+        Take part `fold` (from 0) of a cross-validation in `folds` parts as the test set. The parts of `speaker` are
         blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women); by default
-        one speaker a part up to six speakers, six parts beyond, and the test role is part 0.
+        one speaker a part up to six speakers, six parts beyond, and the test set is part 0.
     test : sequence of str, optional
-        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test role. In an
+        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test set. In an
         index of several corpora a speaker is called `tess/OAF`; the speakers of all corpora but the named ones then
         train together, on the labels that the corpora of the named speakers have.
     test_share : float
-        Part of the corpus (of its clips, texts or speakers) that becomes the test role.
+        Part of the corpus (of its clips, texts or speakers) that becomes the test set.
     validation_share : float
-        Part of the rest that becomes the validation role.
+        Part of the rest that becomes the validation set.
 
     Returns
     -------
     pd.DataFrame. The index (without clips that have no role) with a column `role`; how it was made is in
     `.attrs["split"]`: kind, protocol, seed, fold, folds, test, validation. The published protocol has no clip with
-    the role validation; `rows(table, "validation")` gives its test role.
+    the role validation; `rows(table, "validation")` gives its test set.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
     Notes
     -----
-    The validation role stands in for the test role while training, so it is drawn as the test role is: by text, by
+    The validation set stands in for the test set while training, so it is drawn as the test set is: by text, by
     speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead. Where
     speakers of several corpora train together, each corpus gives its share.
 
@@ -133,24 +134,14 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
     rng = np.random.default_rng(seed)
     part = _Part(fold, folds, test, test_share)
-    if kind == "given":
-        is_test = (index[GIVEN] == _tested_part(index)).to_numpy()
-    elif group is None:
-        is_test = _random_test(index, part, seed=seed)
-    else:
-        is_test = _group_test(index, group, part, rng=rng)
-    has_role = np.full(len(index), True)
-    if kind == "speaker+text":
-        has_test_text = _group_test(index, "text", _Part(share=test_share), rng=rng)
-        has_role = is_test == has_test_text
-        is_test = is_test & has_test_text
-
+    is_test, has_role = _test_clips(index, kind, group, part, rng=rng, seed=seed)
     role = np.where(is_test, "test", "train").astype(object)
-    validation = "the test role"
-    if kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
+    if kind == "published":
+        validation = "the test set"
+    elif kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
         role[(index[GIVEN] == "validation").to_numpy()] = "validation"
         validation = "given"
-    elif kind != "published":
+    else:
         candidates = np.flatnonzero(~is_test & has_role)
         positions, validation = _validation(index.iloc[candidates], group, rng=rng, share=validation_share, seed=seed)
         role[candidates[positions]] = "validation"
@@ -176,7 +167,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
 
 @dataclass(frozen=True)
 class _Part:
-    """What becomes the test role: a fold of a cross-validation, the names given, or a share."""
+    """What becomes the test set: a fold of a cross-validation, the names given, or a share."""
 
     fold: int | None = None
     folds: int | None = None
@@ -196,10 +187,10 @@ def _check_request(kind, seed, fold, test):
     if test is None:
         return
     if fold is not None:
-        raise SerlibError(f"Nobody can be named for the test role where fold {fold} is; leave out one of them.")
+        raise SerlibError(f"Nobody can be named for the test set where fold {fold} is; leave out one of them.")
     if GROUPS.get(kind, column) is None:
         raise SerlibError(
-            "Nobody can be named for the test role where clips are drawn at random; leave out one of them."
+            "Nobody can be named for the test set where clips are drawn at random; leave out one of them."
         )
 
 
@@ -209,7 +200,7 @@ def _names(test):
 
 
 def _held_out(table, group):
-    """Who is in the test role alone; many are counted."""
+    """Who is in the test set alone; many are counted."""
     if group in (None, "given"):
         return []
     groups = sorted(set(group_keys(table, group)[table.role == "test"]))
@@ -235,7 +226,7 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
     Returns
     -------
     list of pd.DataFrame
-        In every kind but `speaker+text` each clip is in the test role once.
+        In every kind but `speaker+text` each clip is in the test set once.
 
     Examples
     --------
@@ -269,7 +260,7 @@ def possible(index, kinds=SPLIT_KINDS, *, seed=0):
     Parameters
     ----------
     index : pd.DataFrame
-        As in `split`.
+        From `serlib.index`.
     kinds : sequence of str
         Of SPLIT_KINDS.
     seed : int
@@ -290,7 +281,7 @@ def possible(index, kinds=SPLIT_KINDS, *, seed=0):
 
 
 def rows(table, role):
-    """The clips of one role; under the published protocol the validation role is the test role.
+    """The clips of one role; under the published protocol the validation set is the test set.
 
     Parameters
     ----------
@@ -421,11 +412,11 @@ def _with_known_groups(index, kind):
             raise SerlibError(_no_column(index, column))
     left_out = {}
     for column in columns:
-        unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
-        unknown |= index[column].isna()
-        if unknown.any() and not unknown.all():
-            left_out[column] = int(unknown.sum())
-            index = index[~unknown]
+        is_unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
+        is_unknown |= index[column].isna()
+        if is_unknown.any() and not is_unknown.all():
+            left_out[column] = int(is_unknown.sum())
+            index = index[~is_unknown]
     return index, left_out
 
 
@@ -470,8 +461,22 @@ def _draw(index, share, seed):
     return positions
 
 
+def _test_clips(index, kind, group, part, *, rng, seed):
+    """Which clips are in the test set, and which have a role at all: a new voice with an old word has none."""
+    has_role = np.full(len(index), True)
+    if kind == "given":
+        return (index[GIVEN] == _tested_part(index)).to_numpy(), has_role
+    if group is None:
+        return _random_test(index, part, seed=seed), has_role
+    has_test_group = _group_test(index, group, part, rng=rng)
+    if kind != "speaker+text":
+        return has_test_group, has_role
+    has_test_text = _group_test(index, "text", _Part(share=part.share), rng=rng)
+    return has_test_group & has_test_text, has_test_group == has_test_text
+
+
 def _random_test(index, part, *, seed):
-    """Which clips are in the test role where they are drawn at random, in proportion to the labels."""
+    """Which clips are in the test set where they are drawn at random, in proportion to the labels."""
     if part.fold is None:
         positions = _draw(index, part.share, seed)
     else:
@@ -484,7 +489,7 @@ def _random_test(index, part, *, seed):
 
 
 def _group_test(index, by, part, *, rng):
-    """Which clips are in the test role where whole speakers, texts or corpora are."""
+    """Which clips are in the test set where whole speakers, texts or corpora are."""
     keys = group_keys(index, by)
     names = list(dict.fromkeys(keys))  # in the natural order of the index
     if by == "speaker":
@@ -494,16 +499,16 @@ def _group_test(index, by, part, *, rng):
     if part.test is not None:
         test = _names(part.test)
         known = set(names)
-        unknown = [name for name in test if name not in known]
-        if unknown:
-            raise SerlibError(f"There is no {by} '{unknown[0]}'; choose from {', '.join(map(str, names[:30]))}.")
+        strangers = [name for name in test if name not in known]
+        if strangers:
+            raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:
         count = min(len(names) - 1, max(1, round(part.share * len(names))))
         test = [names[i] for i in rng.permutation(len(names))[:count]]
     if set(test) >= set(names):
-        raise SerlibError(f"Every {by} is in the test role, so none is left for training; name fewer in test.")
+        raise SerlibError(f"Every {by} is in the test set, so none is left for training; name fewer in test.")
     return _among(keys, test)
 
 
@@ -664,9 +669,9 @@ def audit(table, *, near=False, show=None):
         }
         if "digest" in table:
             keys["identical clips"] = (first_rows.digest, second_rows.digest)
-        for what, (a, b) in keys.items():
+        for kind, (a, b) in keys.items():
             shared = set(a) & set(b)
-            rows.append((pair, what, len(shared), len(set(b)), int(_among(b, shared).sum())))
+            rows.append((pair, kind, len(shared), len(set(b)), int(_among(b, shared).sum())))
         if near:
             copies = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
             count = copies.b.nunique()
@@ -682,7 +687,7 @@ def refuse_seen(split, protocol, table):
     split : pd.DataFrame
         The clips of a run with their roles.
     protocol : str
-        Of the run: under `published` its test role has chosen the model, too.
+        Of the run: under `published` its test set has chosen the model, too.
     table : pd.DataFrame
         The clips to score; without the column `digest` their files are read.
 
@@ -698,7 +703,7 @@ def refuse_seen(split, protocol, table):
         first = shown(table.speech[is_seen].iloc[0])
         raise SerlibError(
             f"{is_seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
-            "clips that the run was trained or validated on; give others, or no index for its own test role, "
+            "clips that the run was trained or validated on; give others, or no index for its own test set, "
             "or ask for it with --allow-seen (in Python allow_seen=True)"
         )
 

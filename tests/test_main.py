@@ -226,7 +226,7 @@ def test_search(call, tone_corpus, home, tmp_path):
         (["compare", "tess", "FOLDER", "--recipes", "nonsense"], "no recipe 'nonsense'"),
         (["compare", "tess", "FOLDER", "--split", "nonsense"], "no kind of split"),
         (["search", "nonsense", "tess", "FOLDER"], "no recipe 'nonsense'"),
-        (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test role"),
+        (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test set"),
         (["evaluate", "OUT"], "is not a finished run"),
         (["predict", "OUT", "a.wav"], "is not a finished run"),
     ],

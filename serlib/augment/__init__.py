@@ -1,9 +1,9 @@
-"""Augmentation: the training role's clips, changed so that the label still holds. Never validation, never test.
+"""Augmentation: the training set's clips, changed so that the label still holds. Never validation, never test.
 
 Waveform augmentations change the sound: `augmentation(y, rate_hz, rng) -> y`. They are too slow for every epoch, so
 `copies` makes a fixed number of changed copies of each file and keeps their features. Feature augmentations change
-the arrays, anew in every epoch: `augmentation(x, y, rng, names) -> x, y`. What they draw comes from the generator
-that is passed in and from nothing else.
+the arrays, with new draws in every epoch: `augmentation(x, y, rng, names) -> x, y`. What they draw comes from the
+generator that is passed in and from nothing else.
 """
 
 from serlib.augment.common import Augmentation

@@ -64,7 +64,7 @@ def answers(run, *, voice=None):
     Returns
     -------
     callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]. Features are extracted
-    anew, so that it works for every recipe, whatever it makes of a clip.
+    again, so that it works for every recipe, whatever it makes of a clip.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def shares(truth, labels):
     Parameters
     ----------
     truth : sequence of str
-        The labels of the training role.
+        The labels of the training set.
     labels : sequence of str
 
     Returns

@@ -66,7 +66,7 @@ class Comparison:
 def compare(
     index, recipes, *, splits=None, folds=None, seeds=(0,), epochs=None, match=False, root=None, jobs=None, show=None
 ):
-    """Train every recipe under every split, judge each run once on its test role, and put the figures side by side.
+    """Train every recipe under every split, judge each run once on its test set, and put the figures side by side.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _entry(system, experiments, seeds, *, matched):
 
 
 def _neighbours(better, worse):
-    """McNemar between two entries on the first seed that both have: another seed may have another test role."""
+    """McNemar between two entries on the first seed that both have: another seed may have another test set."""
     for seed, report in better.by_seed.items():
         if seed in worse.by_seed:
             test = mcnemar(report, worse.by_seed[seed])

@@ -1,4 +1,4 @@
-"""Search for settings of a recipe: short trainings, judged on the validation role alone."""
+"""Search for settings of a recipe: short trainings, judged on the validation set alone."""
 
 import json
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Search:
     best : Recipe
         With the settings of the best trial; train it on a whole table and judge that run.
     value : float
-        The best trial's metric on the validation role. Being the best of many it is too good to be expected again.
+        The best trial's metric on the validation set. Being the best of many it is too good to be expected again.
     params : dict
         What the best trial drew.
     trials : pd.DataFrame
@@ -87,17 +87,17 @@ def _drawn_from(space):
 
 
 def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_accuracy", jobs=None, show=None):
-    """Try settings, each in a training of its own, and keep the best on the validation role.
+    """Try settings, each in a training of its own, and keep the best on the validation set.
 
     Parameters
     ----------
     space : callable
         From an Optuna trial to the Recipe to train, for instance
         `lambda trial: replace(recipe, learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True))`.
-        Builders may be made anew, too: `replace(recipe, build=lstm(units=trial.suggest_int("units", 64, 256), ...))`.
+        Builders may be replaced, too: `replace(recipe, build=lstm(units=trial.suggest_int("units", 64, 256), ...))`.
         `usual_space(recipe)` makes one.
     table : pd.DataFrame
-        From `serlib.split`. The test role is cut off before anything else: no trial can see it.
+        From `serlib.split`. The test set is cut off before anything else: no trial can see it.
     out : str or Path
         Folder of the search: a run for each trial, and Optuna's journal. Called again, it goes on with the trial that
         was interrupted, from its last epoch; called with more trials, it adds to them.
@@ -121,7 +121,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     Raises
     ------
     SerlibError
-        The published protocol, whose validation role is the test role; another search in `out`; every training broke
+        The published protocol, whose validation set is the test set; another search in `out`; every training broke
         off.
 
     Notes
@@ -146,7 +146,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     from optuna.trial import TrialState
 
     if table.attrs.get("split", {}).get("protocol") == "published":
-        raise SerlibError("Under the published protocol validation is the test role; search with another split.")
+        raise SerlibError("Under the published protocol validation is the test set; search with another split.")
     if metric not in ("val_accuracy", "val_loss"):
         raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
     visible = table[table.role != "test"].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Many runs: each is trained once, judged once on its test role, and kept with what it answered.
+"""Many runs: each is trained once, judged once on its test set, and kept with what it answered.
 
 What an interruption leaves is used again: finished runs as they are, an interrupted one from its last epoch.
 """
@@ -23,7 +23,7 @@ from serlib.training.fitting import finished, fit
 from serlib.training.state import content
 from serlib.utils import SerlibError, atomic_path, import_tensorflow, on_cluster, ordered_labels, progress
 
-#: In the folder of a run: what it answered on its test role, and what it cost.
+#: In the folder of a run: what it answered on its test set, and what it cost.
 ANSWERS = "answers.csv"
 JUDGED = "judged.json"
 
@@ -46,7 +46,7 @@ class Peer:
     ----------
     name, title : str
     answer : callable
-        `answer(table)` trains on what is not test in a table from `serlib.split`, and returns the test role's clips
+        `answer(table)` trains on what is not test in a table from `serlib.split`, and returns the test set's clips
         with a column of probabilities for each label.
     normalise : str
         `speaker` where it uses the test speaker's unlabelled clips.
@@ -98,7 +98,7 @@ class Experiment:
         return judged is not None and judged["clips"] == content(self.table)
 
     def answers(self):
-        """The clips of the test role with a column of probabilities for each label."""
+        """The clips of the test set with a column of probabilities for each label."""
         return pd.read_csv(self.out / ANSWERS, dtype=dict.fromkeys(CLIP, str), keep_default_na=False)
 
     def judged(self):

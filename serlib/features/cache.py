@@ -307,7 +307,7 @@ def _digest(text):
 
 
 def _remove(folder):
-    """Remove a folder in one step for whoever looks at it."""
+    """Remove a folder in one step, so that nobody sees half of it."""
     away = folder.with_name(f".{folder.name}.away")
     shutil.rmtree(away, ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):

@@ -1,8 +1,8 @@
 """Keras layers that know padding: a frame that is zero in every column is no frame of the clip.
 
-They are registered, so that Keras finds them again in a saved model without running foreign code (`safe_mode`); whoever
-loads a model imports this module first. What a layer hands on as Keras's mask says which frames are real; Keras's own
-LSTM, Dropout and BatchNormalization respect it.
+They are registered, so that Keras finds them again in a saved model without running foreign code (`safe_mode`); this
+module is imported before a model is loaded. What a layer hands on as Keras's mask says which frames are real; Keras's
+own LSTM, Dropout and BatchNormalization respect it.
 """
 
 import keras
@@ -16,7 +16,7 @@ registered = keras.saving.register_keras_serializable(package="serlib")
 
 @registered
 class ZScore(keras.layers.Layer):
-    """Z-score of each column with the statistics of the training role; padding stays zero and is masked.
+    """Z-score of each column with the statistics of the training set; padding stays zero and is masked.
 
     The statistics are weights, saved with the model. `adapt` sets them.
     """

@@ -80,7 +80,7 @@ class Probe(Recipe):
         Parameters
         ----------
         x : np.ndarray [shape=(clips, d)]
-            Features of the training role.
+            Features of the training set.
         y : np.ndarray [shape=(clips, labels)]
             Its labels, one-hot; each occurs.
         weights : np.ndarray [shape=(clips,)]

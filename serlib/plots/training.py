@@ -8,17 +8,17 @@ from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, draw
 
 @drawn
 def curves(history, *, best="val_loss", validation="validation", title="Training curves"):
-    """Loss and accuracy by epoch, on the training and the validation role, the best epoch marked.
+    """Loss and accuracy by epoch, on the training and the validation set, the best epoch marked.
 
     Parameters
     ----------
     history : pd.DataFrame or dict of lists
-        A row an epoch: loss, accuracy and, where there is a validation role, val_loss, val_accuracy; `epoch` (from 1)
+        A row an epoch: loss, accuracy and, where there is a validation set, val_loss, val_accuracy; `epoch` (from 1)
         where it does not start at 1.
     best : str
         The column that chose the epoch: lowest for a loss, highest for an accuracy.
     validation : str
-        What the validation curve is called; under the published protocol it is the test role and should say so.
+        What the validation curve is called; under the published protocol it is the test set and should say so.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """How sure a model may be: one temperature for its probabilities, and the confidence below which it had better abstain.
 
-The temperature is fitted to the validation role at the end of a training and kept with the run. From then on a
+The temperature is fitted to the validation set at the end of a training and kept with the run. From then on a
 confidence is the chance to be right, as far as clips are like those of validation, and a threshold means something.
-Under the published protocol the validation role is the test role, so nothing is chosen there.
+Under the published protocol the validation set is the test set, so nothing is chosen there.
 
 References
 ----------
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 #: Below this calibrated confidence an answer is more likely wrong than right, and none is given: Chow's rule [3]_ where
-#: a wrong answer costs twice what no answer does. (A quantile of the validation role's confidences would not do: where
+#: a wrong answer costs twice what no answer does. (A quantile of the validation set's confidences would not do: where
 #: validation knows the voices, nearly all of them are near 1, and every new voice would be turned away.)
 THRESHOLD = 0.5
 
@@ -137,7 +137,7 @@ def reliability(confidence, correct, *, bins=BINS):
 
 
 def fit(true, probabilities):
-    """Temperature and threshold of a model, and what they mean for its answers on the validation role.
+    """Temperature and threshold of a model, and what they mean for its answers on the validation set.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def fit(true, probabilities):
 
     Returns
     -------
-    dict, as run.json keeps it: temperature; threshold; of the validation role ece_before, ece_after, answered (share of
+    dict, as run.json keeps it: temperature; threshold; of the validation set ece_before, ece_after, answered (share of
     its clips above the threshold), right (share of these; None where there are none) and clips
     """
     # Rounded before they are used, so that what is kept is what was measured.

@@ -46,7 +46,7 @@ class NotFinite(SerlibError):
 def fit(
     recipe, table, *, out, seed=0, epochs=None, resume=False, overwrite=False, after_epoch=None, jobs=None, show=None
 ):
-    """Train a recipe on the training role of a table and write a run folder.
+    """Train a recipe on the training set of a table and write a run folder.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def fit(
         By name in `serlib.RECIPES`, or itself.
     table : pd.DataFrame
         From `serlib.split`. Only the roles train and validation are looked at (under the published protocol the
-        validation role is the test role).
+        validation set is the test set).
     out : str or Path
         Folder of the run. While training it is called `out` + `.partial`; it gets its name when it is whole.
     seed : int
@@ -315,7 +315,7 @@ def _pieces(x, y, batch_size):
 
 
 def _validate(model, batch_size, examples):
-    """Loss and accuracy on the validation role, as `val_loss` and `val_accuracy`."""
+    """Loss and accuracy on the validation set, as `val_loss` and `val_accuracy`."""
     result = _pass(model, model.test_function, batch_size, _pieces(examples.val_x, examples.val_y, batch_size))
     return {f"val_{name}": value for name, value in result.items()}
 
@@ -329,7 +329,7 @@ def _reseed(model, rng):
 
 
 def _examples(training, *, jobs, show):
-    """What the training role and the validation role have for the model.
+    """What the training set and the validation set have for the model.
 
     Returns
     -------
@@ -345,7 +345,7 @@ def _examples(training, *, jobs, show):
     for change in recipe.augment:
         if not isinstance(change, augment.Copies):
             continue
-        # Of all clips, so that every split of a corpus finds them in the cache; only those of the training role
+        # Of all clips, so that every split of a corpus finds them in the cache; only those of the training set
         # are looked at.
         for copy in augment.copies(table, recipe.features, change, jobs=jobs, show=show):
             copies.append(normalisation.Rows(copy, train, who=values.who, voices=voices))

@@ -40,7 +40,7 @@ STEADY_DB = 0.01
 
 
 def learn(table, *, jobs=None, show=None):
-    """What the clips of the training role are like.
+    """What the clips of the training set are like.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def learn(table, *, jobs=None, show=None):
     """
     from sklearn.covariance import LedoitWolf
 
-    # Of all clips, so that every split of a corpus finds them in the cache; only the training role is looked at.
+    # Of all clips, so that every split of a corpus finds them in the cache; only the training set is looked at.
     extracted = extract(table, SPEC, jobs=jobs, show=show)
     train = (table.role == "train").to_numpy()
     points = _points(np.asarray(extracted.values[train], np.float64))

@@ -56,7 +56,7 @@ ARITHMETIC = (
     ),
 )
 
-#: What may have been chosen on the test role: nothing, or all.
+#: What may have been chosen on the test set: nothing, or all.
 PROTOCOLS = ("held-out", "published")
 
 #: No frame, no number of mel bands and no padding is larger than this.
@@ -163,7 +163,7 @@ class Run:
 
     @property
     def protocol(self):
-        """`held-out`, or `published` where the validation role was the test role."""
+        """`held-out`, or `published` where the validation set was the test set."""
         return self.info["split"]["protocol"]
 
     @property
@@ -210,7 +210,7 @@ class Run:
         if not len(values):
             return np.zeros((0, len(self.labels)))
         starts = range(0, len(values), batch_size)
-        # Called directly: model.predict traces a graph anew for each run that is loaded, and warns of it.
+        # Called directly: model.predict traces another graph for each run that is loaded, and warns of it.
         parts = [self.model(np.asarray(values[i : i + batch_size]), training=False) for i in starts]
         return calibration.tempered(np.concatenate(parts), self.temperature if calibrated else 1.0)
 
@@ -240,8 +240,8 @@ def read_info(folder):
     folder = Path(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        what = "does not exist" if not folder.is_dir() else f"has no {missing[0]}"
-        raise SerlibError(f"{shown(folder)} is not a finished run: it {what}; train one with python -m serlib train.")
+        fault = "does not exist" if not folder.is_dir() else f"has no {missing[0]}"
+        raise SerlibError(f"{shown(folder)} is not a finished run: it {fault}; train one with python -m serlib train.")
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if info["format"] == FORMAT and (flaw := _flaw(info)):

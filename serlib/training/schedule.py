@@ -93,13 +93,13 @@ class Examples:
     Attributes
     ----------
     x : np.ndarray or Rows [shape=(clips, ...)], float32
-        Features of the training role.
+        Features of the training set.
     y : np.ndarray [shape=(clips, labels)], float32
         Its labels, one-hot.
     copies : tuple of np.ndarray or Rows [shape=(clips, ...)]
         Features of changed copies of the same clips.
     val_x, val_y : np.ndarray or Rows
-        Features and labels of the validation role.
+        Features and labels of the validation set.
     columns : list of str
         Names of the features' columns.
     """
@@ -113,7 +113,7 @@ class Examples:
 
 
 def draw(recipe, examples, rng):
-    """What the model learns from in one epoch: the training role in a new order, changed as the recipe says.
+    """What the model learns from in one epoch: the training set in a new order, changed as the recipe says.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def draw(recipe, examples, rng):
 
 
 def _changed(recipe, examples, clips, rng):
-    """Features and labels of some clips of the training role, changed as the recipe says."""
+    """Features and labels of some clips of the training set, changed as the recipe says."""
     x = examples.x[clips]
     y = examples.y[clips]
     if len(examples.copies):

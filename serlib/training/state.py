@@ -136,11 +136,11 @@ def refuse_other(training, plan, folder):
     for key, value in own_settings.items():
         if other_settings.get(key) == value:
             continue
-        what = "clips or roles" if key == "clips" else key
+        difference = "clips or roles" if key == "clips" else key
         if key in ("epochs", "seed", "labels"):
-            what += f" ({other_settings.get(key)}, not {value})"
+            difference += f" ({other_settings.get(key)}, not {value})"
         raise SerlibError(
-            f"{shown(folder)} has other {what}; choose another folder (--out), or replace it (train --overwrite; "
+            f"{shown(folder)} has other {difference}; choose another folder (--out), or replace it (train --overwrite; "
             "fit(..., overwrite=True))."
         )
 
@@ -259,7 +259,7 @@ def finish(training, outcome, validation, domain):
     training : Training
     outcome : Outcome
     validation : tuple of np.ndarray
-        Features and one-hot labels of the validation role.
+        Features and one-hot labels of the validation set.
     learned : dict
         From `serlib.training.novelty.learn`.
 
@@ -300,7 +300,7 @@ def finish(training, outcome, validation, domain):
 
 
 def _calibrated(training, model, validation):
-    """Temperature and threshold from the validation role; none under the published protocol, where it is the test
+    """Temperature and threshold from the validation set; none under the published protocol, where it is the test
     role."""
     if training.table.attrs["split"]["protocol"] == "published":
         return dict(calibration.UNCHANGED)

@@ -348,7 +348,7 @@ def test_evaluate_says_why_there_is_nothing_to_score(run):
     with pytest.raises(SerlibError, match="the index holds calm, the model knows angry"):
         evaluation.evaluate(run, table_of(["calm"], corpus="ravdess"))
     run.split = run.split[run.split["role"] != "test"]
-    with pytest.raises(SerlibError, match="the test role of the run holds nothing"):
+    with pytest.raises(SerlibError, match="the test set of the run holds nothing"):
         evaluation.evaluate(run)
 
 

@@ -107,7 +107,7 @@ def test_a_training_that_breaks_off_counts_as_the_worst(fake, tone_table, tiny_r
 def test_what_cannot_be_searched_is_refused(fake, tone_index, tone_table, tiny_recipe, tmp_path):
     seen = fake()
     space = rates(tiny_recipe)
-    with pytest.raises(SerlibError, match="validation is the test role"):
+    with pytest.raises(SerlibError, match="validation is the test set"):
         search(space, splits.split(tone_index, "published"), out=tmp_path / "a")
     with pytest.raises(SerlibError, match="is no metric"):
         search(space, tone_table, out=tmp_path / "a", metric="test_accuracy")

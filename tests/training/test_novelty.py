@@ -14,7 +14,7 @@ from serlib.training import novelty
 
 @pytest.fixture(scope="module")
 def tones(tone_table):
-    """What the training role of the tones is like."""
+    """What the training set of the tones is like."""
     return novelty.learn(tone_table, show=False)
 
 

@@ -31,7 +31,7 @@ SAME = 1e-6
 
 @pytest.fixture(scope="module")
 def spoken(session_home):
-    """Synthetic speech with one of its two voices in the test role."""
+    """Synthetic speech with one of its two voices in the test set."""
     index = corpora.index("sample", sample.make(session_home / "spoken", words=WORDS))
     return splits.split(index, "speaker", fold=0)
 

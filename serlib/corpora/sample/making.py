@@ -34,7 +34,7 @@ from serlib.corpora.sample import synthesis
 from serlib.corpora.tess import EMOTIONS, WORDS
 from serlib.utils import SerlibError, atomic_path, data_dir, progress, shown
 
-#: Goes up whenever the same seed gives other bytes, so that a corpus of an older recipe is made anew.
+#: Goes up whenever the same seed gives other bytes, so that a corpus of an older recipe is made again.
 RECIPE = 2
 
 # Clips a worker makes before it reports: starting the engine costs less than one clip.
