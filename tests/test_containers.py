@@ -110,7 +110,7 @@ def test_every_container_and_codec_gives_the_sound_that_went_in(recordings, kind
     data, y = recordings[kind.title]
     found, rate_hz = audio.decode(data, name=f"clip{kind.suffix}", rate_hz=8000)
     assert rate_hz == 8000 and abs(len(found) / 8000 - 2) < 0.15
-    assert formats.likeness(found, audio.resample(y, from_hz=kind.rate_hz, to_hz=8000)) > 0.97
+    assert formats.similarity(found, audio.resample(y, from_hz=kind.rate_hz, to_hz=8000)) > 0.97
     assert kind.suffix in containers.AUDIO_SUFFIXES
 
 
