@@ -73,6 +73,8 @@ def clip_table(table, *, needs=("speech", "label")):
             renamed[same[0]] = column
     if renamed:
         table = table.rename(columns=renamed)
+    if not table.index.is_unique:  # two tables one under the other
+        table = table.reset_index(drop=True)
     for column in needs:
         if column not in table.columns:
             has = ", ".join(map(str, table.columns)) or "none"

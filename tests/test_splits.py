@@ -232,3 +232,11 @@ def test_two_spellings_are_one_person_in_a_dataframe(recwarn):
     roles = split(pd.DataFrame({"path": clips, "label": ["a", "b"] * 18, "speaker": names}), "speaker")
     assert set(roles.speaker) == {"Anna", "bob"}
     assert "Anna and anna are one speaker, called Anna" in [str(warning.message) for warning in recwarn]
+
+
+def test_two_tables_one_under_the_other():
+    """Their rows have the same numbers."""
+    clips = pd.DataFrame({"speech": [f"{n}.wav" for n in range(20)], "label": ["a", "b"] * 10})
+    both = pd.concat([clips, clips.assign(speech="other " + clips.speech)])
+    roles = split(both, "random")
+    assert roles.speech.is_unique and len(roles) == 40 and set(roles.role) == {"train", "validation", "test"}

@@ -350,6 +350,11 @@ class _Ffmpeg(_Sound):
                 break
             except av.error.FFmpegError:  # the file ends within a packet
                 break
+            except IndexError:  # PyAV's, for a stream that the header does not name
+                raise SerlibError(
+                    f"{shown(self.name)} is damaged {held / self.rate_hz:.1f} s from its beginning; copy it again, or "
+                    "save it as WAV with the program that made it"
+                ) from None
             packets += 1
             try:
                 pieces = [(frame.sample_rate, _samples(frame)) for frame in packet.decode()]
@@ -381,7 +386,7 @@ class _Ffmpeg(_Sound):
         try:
             for packet in self._container.demux(self._stream):
                 lasts += packet.duration or 0
-        except av.error.FFmpegError:  # the file ends within a packet
+        except (av.error.FFmpegError, IndexError):  # as in `read`
             pass
         return float(lasts * self._stream.time_base)
 

@@ -1,7 +1,9 @@
 """Own recordings: folders of labels and speakers, a pattern, or a table."""
 
 import os
+import tarfile
 import unicodedata
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +48,8 @@ def scan(root, rejected, notes, reading):
             raise SerlibError(tables.refusal(root))
         return one_spelling(clips, notes)
     if not os.path.isdir(root):
+        if os.path.isfile(root) and (zipfile.is_zipfile(root) or tarfile.is_tarfile(root)):
+            raise SerlibError(f"{printable(root)} is an archive; unpack it first, and name the folder")
         what = "is no folder and no table" if os.path.exists(root) else "does not exist"
         raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
     lists = [] if reading.pattern or reading.label_level else tables.find(root)

@@ -297,12 +297,19 @@ def _from_json(path, content):
         if not text.strip():
             continue
         try:
-            row = {str(name): "" if value is None else str(value) for name, value in json.loads(text).items()}
+            row = {str(name): _plain(value) for name, value in json.loads(text).items()}
         except (ValueError, AttributeError):
             raise SerlibError(f"{printable(path)} holds no JSON object in line {line}; save it again") from None
         sheet.heading += [name for name in row if name not in sheet.heading]
         sheet.lines.append((line, row))
     return sheet
+
+
+def _plain(value):
+    """A value of JSON as text; of a sound, which data sets write as an object, its path."""
+    if isinstance(value, dict):
+        value = value.get("path") or value
+    return "" if value is None else str(value)
 
 
 def _from_parquet(path, part):

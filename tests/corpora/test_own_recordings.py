@@ -411,3 +411,16 @@ def test_numbers_as_labels_are_asked_for(tmp_path):
     with pytest.raises(SerlibError, match=r"say which level does \(--label-level 1\)"):
         own(tmp_path, names)
     assert own(tmp_path, names, label_level=1).label.tolist() == ["0", "0", "1", "1", "2", "2"]
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    tree(tmp_path / "mine", ["happy/0.wav", "sad/1.wav"])
+    for form in ("zip", "gztar"):
+        archive = shutil.make_archive(str(tmp_path / "packed"), form, tmp_path / "mine")
+        with pytest.raises(SerlibError, match="is an archive; unpack it first"):
+            corpora.index("folder", archive)
+
+
+def test_lines_of_json_with_sounds_as_objects(tmp_path):
+    lines = [json.dumps({"audio": {"path": name, "bytes": None}, "emotion": "joy"}) for name in NAMES[:2]]
+    assert own(tmp_path, NAMES[:2], "\n".join(lines), name="clips.jsonl").label.tolist() == ["happy", "happy"]
