@@ -144,14 +144,14 @@ print(f"measured there: {at_peak.f0_hz:.0f} repetitions a second (Hz)")
 # - dark columns: silence, also the short one before a "t", "k" or "b" bursts.
 
 # %%
-plots.show(plots.spectrogram(y, rate_hz, mel=False, title=plots.honest("Linear: every hertz as tall", CORPUS)))
+plots.show(plots.spectrogram(y, rate_hz, mel=False, title=plots.honest("Linear: every hertz as tall", CORPUS)), dpi=70)
 
 # %% [markdown] tags=["slide"]
 # The ear tells low frequencies apart better than high ones. The *mel* scale gives frequencies the room that they have
 # in hearing, and the lower half of the picture now holds what speech is mostly made of. Notebook 03 takes it from here.
 
 # %%
-plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it sounds", CORPUS)))
+plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it sounds", CORPUS)), dpi=70)
 
 # %% [markdown] tags=["slide"]
 # Now both at once, and the sound with them. Press the button: the line shows what you hear. A click starts somewhere
@@ -174,7 +174,7 @@ def said_by(speaker):
     return {label: audio.load(clips.speech[label]) for label in emotions if label in clips.index}
 
 
-plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}", CORPUS)))
+plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}", CORPUS)), dpi=70)
 
 # %% [markdown] tags=["slide"]
 # The same word again, with the other voice beside it. Guess how a picture sounds, then click on it. All clips are
