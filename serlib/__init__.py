@@ -8,7 +8,7 @@
     print(serlib.evaluate(run).uar)
     print(serlib.Recognizer(run.folder).predict("recording.wav"))
 
-Packages and names load on first use. The road is utils, corpora, audio, features, splits, augment, models, training,
+Packages and names load on first use. The road is utils, audio, corpora, features, splits, augment, models, training,
 evaluation, recognizer; beside it stand experiments (many runs), plots (every figure) and widgets (to listen and touch).
 """
 

@@ -181,7 +181,10 @@ class Recognizer:
 
         Parameters
         ----------
-        sound, rate_hz : as for `predict`
+        sound : str, Path, bytes, file, upload or np.ndarray [shape=(n,)]
+            Whatever `predict` takes.
+        rate_hz : int, optional
+            Samples per second of an array; files tell their own.
         window_s : float, optional
             Length of the piece that each answer hears; by default that of the attribute.
         hop_s : float, optional

@@ -134,24 +134,14 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
     rng = np.random.default_rng(seed)
     part = _Part(fold, folds, test, test_share)
-    if kind == "given":
-        is_test = (index[GIVEN] == _tested_part(index)).to_numpy()
-    elif group is None:
-        is_test = _random_test(index, part, seed=seed)
-    else:
-        is_test = _group_test(index, group, part, rng=rng)
-    has_role = np.full(len(index), True)
-    if kind == "speaker+text":
-        has_test_text = _group_test(index, "text", _Part(share=test_share), rng=rng)
-        has_role = is_test == has_test_text
-        is_test = is_test & has_test_text
-
+    is_test, has_role = _test_clips(index, kind, group, part, rng=rng, seed=seed)
     role = np.where(is_test, "test", "train").astype(object)
-    validation = "the test set"
-    if kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
+    if kind == "published":
+        validation = "the test set"
+    elif kind == "given" and _tested_part(index) == "test" and "validation" in set(index[GIVEN]):
         role[(index[GIVEN] == "validation").to_numpy()] = "validation"
         validation = "given"
-    elif kind != "published":
+    else:
         candidates = np.flatnonzero(~is_test & has_role)
         positions, validation = _validation(index.iloc[candidates], group, rng=rng, share=validation_share, seed=seed)
         role[candidates[positions]] = "validation"
@@ -270,7 +260,7 @@ def possible(index, kinds=SPLIT_KINDS, *, seed=0):
     Parameters
     ----------
     index : pd.DataFrame
-        As in `split`.
+        From `serlib.index`.
     kinds : sequence of str
         Of SPLIT_KINDS.
     seed : int
@@ -422,11 +412,11 @@ def _with_known_groups(index, kind):
             raise SerlibError(_no_column(index, column))
     left_out = {}
     for column in columns:
-        unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
-        unknown |= index[column].isna()
-        if unknown.any() and not unknown.all():
-            left_out[column] = int(unknown.sum())
-            index = index[~unknown]
+        is_unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
+        is_unknown |= index[column].isna()
+        if is_unknown.any() and not is_unknown.all():
+            left_out[column] = int(is_unknown.sum())
+            index = index[~is_unknown]
     return index, left_out
 
 
@@ -471,6 +461,20 @@ def _draw(index, share, seed):
     return positions
 
 
+def _test_clips(index, kind, group, part, *, rng, seed):
+    """Which clips are in the test set, and which have a role at all: a new voice with an old word has none."""
+    has_role = np.full(len(index), True)
+    if kind == "given":
+        return (index[GIVEN] == _tested_part(index)).to_numpy(), has_role
+    if group is None:
+        return _random_test(index, part, seed=seed), has_role
+    has_test_group = _group_test(index, group, part, rng=rng)
+    if kind != "speaker+text":
+        return has_test_group, has_role
+    has_test_text = _group_test(index, "text", _Part(share=part.share), rng=rng)
+    return has_test_group & has_test_text, has_test_group == has_test_text
+
+
 def _random_test(index, part, *, seed):
     """Which clips are in the test set where they are drawn at random, in proportion to the labels."""
     if part.fold is None:
@@ -495,9 +499,9 @@ def _group_test(index, by, part, *, rng):
     if part.test is not None:
         test = _names(part.test)
         known = set(names)
-        unknown = [name for name in test if name not in known]
-        if unknown:
-            raise SerlibError(f"There is no {by} '{unknown[0]}'; choose from {', '.join(map(str, names[:30]))}.")
+        strangers = [name for name in test if name not in known]
+        if strangers:
+            raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:
@@ -665,9 +669,9 @@ def audit(table, *, near=False, show=None):
         }
         if "digest" in table:
             keys["identical clips"] = (first_rows.digest, second_rows.digest)
-        for what, (a, b) in keys.items():
+        for kind, (a, b) in keys.items():
             shared = set(a) & set(b)
-            rows.append((pair, what, len(shared), len(set(b)), int(_among(b, shared).sum())))
+            rows.append((pair, kind, len(shared), len(set(b)), int(_among(b, shared).sum())))
         if near:
             copies = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
             count = copies.b.nunique()

@@ -184,8 +184,8 @@ def disk_fault(error, to):
     """
     if error.errno in NO_SPACE:
         return SerlibError(f"The disk of {shown(Path(to).parent)} is full; make room, then run this again: it goes on")
-    what = error.strerror or type(error).__name__
-    return SerlibError(f"{shown(error.filename or to)} cannot be written ({what}); mend that or name another folder")
+    reason = error.strerror or type(error).__name__
+    return SerlibError(f"{shown(error.filename or to)} cannot be written ({reason}); mend that or name another folder")
 
 
 def for_spreadsheets(table):

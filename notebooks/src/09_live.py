@@ -120,6 +120,10 @@ print("features and model in time for two answers a second:", np.median(spent) <
 # emotions, then whisper, then speak with a pencil between your teeth. `make app` serves the same without
 # code.
 #
+# ![The microphone widget after a take: a Record button and a level meter, the answer "angry" with a bar for each
+# emotion, and the waveform and spectrogram of what was said. Here a clip of the sample corpus
+# spoke.](../docs/pictures/microphone.png)
+#
 # **Before you believe it**: this model has learned from a few voices, and yours was not among them. Notebook 05 has
 # measured what that costs. A model of the sample corpus has never heard a human being at all.
 

@@ -55,6 +55,17 @@ def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None, channel=None, not
     SerlibError
         The file is missing, is no sound, or is cut short; the message names it and the mend.
 
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import soundfile
+    >>> file = Path(tempfile.mkdtemp()) / "tone.wav"
+    >>> soundfile.write(file, np.sin(np.arange(16000)), 16000)
+    >>> y, rate_hz = load(file, rate_hz=8000)
+    >>> y.shape, y.dtype.name, rate_hz
+    ((8000,), 'float32', 8000)
+
     Taught in notebooks/02_eda.
     """
     odd = [] if notes is None else notes

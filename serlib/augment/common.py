@@ -7,7 +7,23 @@ from serlib.utils import SerlibError
 
 
 class Augmentation:
-    """A frozen dataclass of plain values that says how clips are changed."""
+    """A frozen dataclass of plain values that says how clips are changed.
+
+    Attributes
+    ----------
+    LIMITS : dict of str -> (low, high)
+        What a field may be; one whose default is a pair of numbers is a range to draw from.
+    """
+
+    LIMITS = {}
+
+    def __post_init__(self):
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name, (low, high) in self.LIMITS.items():
+            if isinstance(defaults[name], tuple):
+                self._check_range(name, low, high)
+            else:
+                self._check_number(name, low, high, type(defaults[name]))
 
     def to_dict(self):
         """Plain values, for JSON: the name of the class, and its fields."""

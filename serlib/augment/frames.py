@@ -50,12 +50,12 @@ class SpecAugment(FeatureAugmentation):
     frequency_share: float = 0.2
     time_masks: int = 2
     time_share: float = 0.1
-
-    def __post_init__(self):
-        for field in ("frequency_masks", "time_masks"):
-            self._check_number(field, 0, 20, int)
-        for field in ("frequency_share", "time_share"):
-            self._check_number(field, 0, 1)
+    LIMITS = {
+        "frequency_masks": (0, 20),
+        "frequency_share": (0, 1),
+        "time_masks": (0, 20),
+        "time_share": (0, 1),
+    }
 
     def __call__(self, x, y, rng, names):
         """The features with masks, and the labels as they are."""
@@ -91,9 +91,7 @@ class Mixup(FeatureAugmentation):
     """
 
     alpha: float = 0.2
-
-    def __post_init__(self):
-        self._check_number("alpha", 0.01, 1000)
+    LIMITS = {"alpha": (0.01, 1000)}
 
     def __call__(self, x, y, rng, names):
         """The mixed features and the mixed labels, which still sum to 1."""
@@ -134,10 +132,10 @@ class FrequencyWarp(FeatureAugmentation):
     factor: tuple = (0.9, 1.1)
     fmin_hz: float = 0.0
     fmax_hz: float = 11025.0
+    LIMITS = {"factor": (0.5, 2), "fmax_hz": (100, 400_000)}
 
     def __post_init__(self):
-        self._check_range("factor", 0.5, 2)
-        self._check_number("fmax_hz", 100, 400_000)
+        super().__post_init__()
         self._check_number("fmin_hz", 0, self.fmax_hz - 1)
 
     def __call__(self, x, y, rng, names):
@@ -173,9 +171,7 @@ class Level(FeatureAugmentation):
     """
 
     db: tuple = (-3.0, 3.0)
-
-    def __post_init__(self):
-        self._check_range("db", -40, 40)
+    LIMITS = {"db": (-40, 40)}
 
     def __call__(self, x, y, rng, names):
         """The features at another level, and the labels as they are."""
@@ -200,9 +196,7 @@ class Transpose(FeatureAugmentation):
     """
 
     semitones: tuple = (-4.0, 4.0)
-
-    def __post_init__(self):
-        self._check_range("semitones", -24, 24)
+    LIMITS = {"semitones": (-24, 24)}
 
     def __call__(self, x, y, rng, names):
         """The features at another pitch, and the labels as they are."""
@@ -233,9 +227,7 @@ class TimeWarp(FeatureAugmentation):
     """
 
     factor: tuple = (0.9, 1.1)
-
-    def __post_init__(self):
-        self._check_range("factor", 0.25, 4)
+    LIMITS = {"factor": (0.25, 4)}
 
     def __call__(self, x, y, rng, names):
         """The features at another tempo, and the labels as they are."""

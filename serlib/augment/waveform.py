@@ -41,9 +41,7 @@ class Noise(WaveformAugmentation):
     """
 
     snr_db: tuple = (10, 30)
-
-    def __post_init__(self):
-        self._check_range("snr_db", -60, 100)
+    LIMITS = {"snr_db": (-60, 100)}
 
     def __call__(self, y, rate_hz, rng):
         y = np.asarray(y, dtype=np.float32)
@@ -65,9 +63,7 @@ class Shift(WaveformAugmentation):
     """
 
     share: float = 0.1
-
-    def __post_init__(self):
-        self._check_number("share", 0, 0.5)
+    LIMITS = {"share": (0, 0.5)}
 
     def __call__(self, y, rate_hz, rng):
         longest = int(self.share * len(y))
@@ -91,9 +87,7 @@ class PitchShift(WaveformAugmentation):
     """
 
     semitones: tuple = (-2, 2)
-
-    def __post_init__(self):
-        self._check_range("semitones", -24, 24)
+    LIMITS = {"semitones": (-24, 24)}
 
     def __call__(self, y, rate_hz, rng):
         steps = rng.uniform(*self.semitones)
@@ -113,9 +107,7 @@ class Stretch(WaveformAugmentation):
     """
 
     factor: tuple = (0.9, 1.1)
-
-    def __post_init__(self):
-        self._check_range("factor", 0.25, 4)
+    LIMITS = {"factor": (0.25, 4)}
 
     def __call__(self, y, rate_hz, rng):
         factor = rng.uniform(*self.factor)
@@ -135,9 +127,7 @@ class Gain(WaveformAugmentation):
     """
 
     db: tuple = (-6, 6)
-
-    def __post_init__(self):
-        self._check_range("db", -60, 60)
+    LIMITS = {"db": (-60, 60)}
 
     def __call__(self, y, rate_hz, rng):
         return np.asarray(y, dtype=np.float32) * np.float32(10 ** (rng.uniform(*self.db) / 20))

@@ -119,7 +119,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
 def _is_present(entry, target, to):
     """Where the corpus is already; None where it is not, or where files of what was unpacked are gone."""
     if (target / MARKER).is_file():
-        if not whole(target):
+        if not is_whole(target):
             return None
         if not _holds(entry, target):
             raise SerlibError(registry.misfit(entry, target))
@@ -176,8 +176,8 @@ def _install(entry, archive, part, target, *, show):
     try:
         unpack(archive, work, show=show)
         if not _holds(entry, work):
-            others = [name for name, other in registry.CORPORA.items() if not other.scan and _holds(other, work)]
-            holds = f"holds {others[0]}" if others else "holds no file of it"
+            names = [name for name, corpus in registry.CORPORA.items() if not corpus.scan and _holds(corpus, work)]
+            holds = f"holds {names[0]}" if names else "holds no file of it"
             raise BadArchive(archive, f"is not {entry.title}: it {holds}")
     except BadArchive:
         remove(part)
@@ -247,7 +247,7 @@ def unpack(archive, to, *, show=None):
     raise fault
 
 
-def whole(folder):
+def is_whole(folder):
     """Whether a folder was unpacked by `unpack` and nothing has been taken away from it since."""
     try:
         files = json.loads((Path(folder) / MARKER).read_text())["files"]
@@ -278,8 +278,8 @@ def _checked(opened, archive):
     size = sum(entry.file_size for entry in entries)
     packed = max(archive.stat().st_size, 1)
     if len(entries) > MAX_ENTRIES or size > MAX_BYTES or size > MAX_RATIO * packed:
-        what = f"holds {len(entries)} entries that swell from {_mb(packed)} to {_mb(size)}: no archive of speech does"
-        raise BadArchive(archive, what)
+        reason = f"holds {len(entries)} entries that swell from {_mb(packed)} to {_mb(size)}: no archive of speech does"
+        raise BadArchive(archive, reason)
     names = set()
     for entry in entries:
         entry.filename = entry.orig_filename.replace("\\", "/")  # Windows takes both for a separator
@@ -311,8 +311,8 @@ def _fault(entry):
 
 
 def _damaged(archive, error):
-    what = " ".join(str(error).split())[:100] or type(error).__name__
-    return BadArchive(archive, f"is damaged ({what}), or a network that wants a sign-in sent its own page")
+    text = " ".join(str(error).split())[:100] or type(error).__name__
+    return BadArchive(archive, f"is damaged ({text}), or a network that wants a sign-in sent its own page")
 
 
 def _mb(size):

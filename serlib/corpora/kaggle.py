@@ -140,8 +140,8 @@ def fetch(corpus, folder, *, show):
         fault = SerlibError(_refusal(error.response, corpus, login))
     except requests.RequestException as error:
         more = "; it goes on where it stopped" if any(folder.glob("*.zip")) else ""
-        what = f"The connection to Kaggle failed ({type(error).__name__})"
-        fault = SerlibError(f"{what}: check the network, then run this again{more}")
+        reason = f"The connection to Kaggle failed ({type(error).__name__})"
+        fault = SerlibError(f"{reason}: check the network, then run this again{more}")
     except (DataCorruptionError, ValueError):  # a wrong MD5, a wrong size
         for file in folder.glob("*.zip*"):
             file.unlink()

@@ -29,25 +29,25 @@ def read_all(paths, *, desc="", show=None):
     (digest, duration_s, rate_hz, fault, notes) for each file, in order; fault is None, or why it cannot be used, and
     notes say what is odd and was mended; each is the end of a sentence that begins with the file's name.
     """
-    known = {}
+    facts_of = {}
     pool = ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2)))
     try:
-        facts = pool.map(lambda path: _read(path, known), paths)
+        facts = pool.map(lambda path: _read(path, facts_of), paths)
         yield from progress(facts, total=len(paths), desc=desc, unit="file", show=show)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read(path, known):
+def _read(path, facts_of):
     try:
         str(path).encode()
         if not stat.S_ISREG(path.stat().st_mode):
             return "", 0.0, 0, "is no ordinary file; delete it", []
         with open(path, "rb", buffering=0) as file:
             digest = audio.file_digest(file)
-            if digest not in known:  # a copy of a file needs no second look
-                known[digest] = _judge(file, path)
-            return digest, *known[digest]
+            if digest not in facts_of:  # a copy of a file needs no second look
+                facts_of[digest] = _judge(file, path)
+            return digest, *facts_of[digest]
     except FileNotFoundError:
         what = "is a link that leads nowhere; delete it" if path.is_symlink() else "does not exist; check its path"
         return "", 0.0, 0, what, []

@@ -80,6 +80,11 @@ def default():
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> default() in CORPORA
+    True
     """
     name = os.environ.get("SERLIB_CORPUS")
     if name:
@@ -171,22 +176,25 @@ def refuse_known(place):
     files = list(walk(place, [], limit=_LOOK))
     if not _mostly_known(files[:: len(files) // _FEW + 1]):
         return
-    holds = {}
+    files_of = {}
     for name, corpus in CORPORA.items():
         if corpus.scan or corpus.synthetic:
             continue
         fits = [file for file in files if _plainly(corpus, file)]
         if len(fits) >= (1 if corpus.distinct else (corpus.clips or 1000) / 5):
-            holds[name] = fits
-    if sum(map(len, holds.values())) < 0.8 * max(1, len(files)):
+            files_of[name] = fits
+    if sum(map(len, files_of.values())) < 0.8 * max(1, len(files)):
         return
-    called = " and ".join(f"{CORPORA[name].title} ({len(fits)} of {len(files)} files)" for name, fits in holds.items())
-    folders = {name: os.path.commonpath([file.parent for file in fits]) for name, fits in holds.items()}
-    folders = {name: place if len(holds) == 1 else folder for name, folder in folders.items()}
-    words = " ".join(f"{name} {shlex.quote(printable(folder))}" for name, folder in folders.items())
+    contents = []
+    words = []
+    for name, fits in files_of.items():
+        folder = place if len(files_of) == 1 else os.path.commonpath([file.parent for file in fits])
+        contents.append(f"{CORPORA[name].title} ({len(fits)} of {len(files)} files)")
+        words.append(f"{name} {shlex.quote(printable(folder))}")
     raise SerlibError(
-        f"{printable(place)} holds {called}, whose file names say more than their folders; run: python -m serlib index "
-        f'{words} - or say how own recordings are laid out, such as --pattern "{{label}}/*"'
+        f"{printable(place)} holds {' and '.join(contents)}, whose file names say more than their folders; run: "
+        f"python -m serlib index {' '.join(words)} - or say how own recordings are laid out, such as "
+        '--pattern "{label}/*"'
     )
 
 

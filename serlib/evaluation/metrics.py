@@ -41,7 +41,9 @@ def checked(truth, probabilities, labels, *, reserved=()):
     """
     probabilities = np.asarray(probabilities, dtype=float)
     if len(set(labels)) < len(labels) or set(labels) & set(reserved):
-        raise SerlibError(f"labels {listed(labels)}: each may occur once, and none may be called {listed(reserved)}")
+        raise SerlibError(
+            f"labels {in_words(labels)}: each may occur once, and none may be called {in_words(reserved)}"
+        )
     if len(truth) == 0:
         raise SerlibError("no clip to score; choose a split or a corpus that holds some")
     if probabilities.shape != (len(truth), len(labels)):
@@ -51,7 +53,7 @@ def checked(truth, probabilities, labels, *, reserved=()):
         )
     strange = sorted(set(truth) - set(labels))
     if strange:
-        raise SerlibError(f"the truth holds {listed(strange)}, the model knows {listed(labels)}; leave them out")
+        raise SerlibError(f"the truth holds {in_words(strange)}, the model knows {in_words(labels)}; leave them out")
     bad = ~np.isfinite(probabilities).all(axis=1)
     if bad.any():
         raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
@@ -172,6 +174,6 @@ def by_speaker(true, guess, names, labels):
     )
 
 
-def listed(names):
+def in_words(names):
     """Names in a sentence."""
     return ", ".join(map(str, names)) or "nothing"

@@ -253,7 +253,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     is_own = index is None
     clips = run.split if is_own else clip_table(index)
     is_scored = (clips["role"] == "test" if is_own else clips["label"].isin(list(run.labels))).to_numpy()
-    _refuse_empty(run, clips, is_scored, own=is_own)
+    _refuse_empty(run, clips, is_scored, is_own=is_own)
     chosen_on_test = is_own and run.protocol == "published"
     if not allow_seen and not chosen_on_test:
         refuse_seen(run.split, run.protocol, clips[is_scored])
@@ -270,7 +270,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         calibrated = matching.match(calibrated, speakers, shares)
 
     is_scored = is_scored[has_answer]
-    conditions = _conditions(run, clips, own=is_own, new=not allow_seen, match=match)
+    conditions = _conditions(run, clips, is_own=is_own, new=not allow_seen, match=match)
     test_clips = clips[has_answer].assign(speaker=speakers)[is_scored]
     report = score(test_clips, calibrated[is_scored], run.labels, conditions=conditions, resamples=resamples, seed=seed)
     if match or not run.is_calibrated:
@@ -280,25 +280,25 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     return dataclasses.replace(report, ece_before=ece_before)
 
 
-def _refuse_empty(run, clips, scored, *, own):
+def _refuse_empty(run, clips, is_scored, *, is_own):
     """Raise a SerlibError that says why there is nothing to score."""
-    if scored.any():
+    if is_scored.any():
         return
-    if own:
+    if is_own:
         raise SerlibError("no clip to score: the test set of the run holds nothing; choose a split that tests some")
     raise SerlibError(
-        f"no clip to score: the index holds {metrics.listed(clips['label'].value_counts().index)}, the model knows "
-        f"{metrics.listed(run.labels)}; choose a corpus that shares a label"
+        f"no clip to score: the index holds {metrics.in_words(clips['label'].value_counts().index)}, the model knows "
+        f"{metrics.in_words(run.labels)}; choose a corpus that shares a label"
     )
 
 
-def _conditions(run, clips, *, own, new, match):
+def _conditions(run, clips, *, is_own, new, match):
     """What the figures of an evaluation mean."""
     normalise = "matched" if match else run.normalise
-    if own:
+    if is_own:
         return Conditions(run.kind, run.protocol, normalise)
-    unknown = clips["label"][~clips["label"].isin(list(run.labels))]
-    left_out = unknown.value_counts().to_dict()
+    unknown_labels = clips["label"][~clips["label"].isin(list(run.labels))]
+    left_out = unknown_labels.value_counts().to_dict()
     foreign = new and not set(clips["corpus"]) & set(run.split["corpus"])
     if foreign:
         return Conditions("corpus", "held-out", normalise, left_out)

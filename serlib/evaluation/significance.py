@@ -45,19 +45,19 @@ def mcnemar(a, b):
     unmatched = len(set(a.predictions[key]) ^ set(b.predictions[key]))
     if unmatched:
         raise SerlibError(f"the two reports differ in {unmatched} clips; compare runs scored on the same")
-    one = a.predictions.set_index(key)
-    two = b.predictions.set_index(key).loc[one.index]
-    if (one["label"] != two["label"]).any():
+    first = a.predictions.set_index(key)
+    second = b.predictions.set_index(key).loc[first.index]
+    if (first["label"] != second["label"]).any():
         raise SerlibError("the two reports give the same clips different true labels; index the corpus again")
-    a_right = (one["label"] == one["predicted"]).to_numpy()
-    b_right = (two["label"] == two["predicted"]).to_numpy()
+    a_right = (first["label"] == first["predicted"]).to_numpy()
+    b_right = (second["label"] == second["predicted"]).to_numpy()
     only_a = int((a_right & ~b_right).sum())
     only_b = int((~a_right & b_right).sum())
     discordant = only_a + only_b
     tail = stats.binom.cdf(min(only_a, only_b), discordant, 0.5)
     point = stats.binom.pmf(min(only_a, only_b), discordant, 0.5)
     return {
-        "n": len(one),
+        "n": len(first),
         "both": int((a_right & b_right).sum()),
         "only_a": only_a,
         "only_b": only_b,
@@ -67,9 +67,9 @@ def mcnemar(a, b):
     }
 
 
-def _clip_key(one, two):
+def _clip_key(first, second):
     """The column that names each clip in both tables of predictions."""
     for key in ("digest", "speech"):
-        if all(key in table and table[key].is_unique for table in (one, two)):
+        if all(key in table and table[key].is_unique for table in (first, second)):
             return key
     raise SerlibError("the clips of the two reports cannot be matched: their files are not named, or named twice")

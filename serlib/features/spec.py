@@ -332,8 +332,15 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     Parameters
     ----------
     index : pd.DataFrame
-        As in `extract`, and so are `out_dir`, `jobs` and `show`.
+        From `serlib.index`; any table with the column `speech` will do.
     specs : sequence of FeatureSpec or str
+        Or names in `SPECS`.
+    out_dir : str or Path, optional
+        Folder of the caches; default: `features` in `data_dir()`.
+    jobs : int, optional
+        Workers; default: all cores, or all workers of a cluster.
+    show : bool, optional
+        Progress bar.
 
     Returns
     -------

@@ -154,6 +154,14 @@ class Recipe:
         The shares of that split (`serlib.split`): of all clips, and of the rest.
     reported : float, optional
         The accuracy that its authors reported, from 0 to 1.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from serlib.models.recipes import RECIPES
+    >>> recipe = replace(RECIPES["lstm-256"], name="mine", label_smoothing=0.1, epochs=20)
+    >>> recipe.epochs, recipe.to_dict()["build"][1]
+    (20, 'LSTM(256)')
     """
 
     name: str
@@ -201,15 +209,15 @@ class Recipe:
                 f"The recipe {self.name} cannot normalise each clip by its own frames: its features have none; "
                 "choose another normalisation, or features without a summary."
             )
-        if not all(isinstance(one, Copies | FeatureAugmentation) for one in self.augment):
+        if not all(isinstance(change, Copies | FeatureAugmentation) for change in self.augment):
             raise SerlibError(
                 f"The recipe {self.name} augments with {self.augment}; it takes augmentations of features, and of "
                 "waveforms inside of Copies(n, (...))."
             )
-        if self.normalise == "speaker" and any(isinstance(one, UNSCALED) for one in self.augment):
+        if self.normalise == "speaker" and any(isinstance(change, UNSCALED) for change in self.augment):
             raise SerlibError(
                 f"The recipe {self.name} is normalised by speaker before its frames are augmented, and "
-                f"{', '.join(one.__name__ for one in UNSCALED)} need them unscaled; put these inside of Copies."
+                f"{', '.join(change.__name__ for change in UNSCALED)} need them unscaled; put these inside of Copies."
             )
         if self.weight_decay is not None and self.optimizer != "adamw":
             raise SerlibError(f"The recipe {self.name} has weight_decay without adamw; choose that optimizer.")

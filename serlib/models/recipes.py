@@ -60,6 +60,27 @@ def get(recipe, *, features=None, precision=None):
 #: The 40 mean MFCC are read as a sequence of 40 steps with one value each.
 _steps = layer("Reshape", (-1, 1))
 
+_LSTM = Recipe(
+    name="lstm-256",
+    title="A: LSTM 256 on mean MFCC",
+    source="published system A: 40 mean MFCC, LSTM 256, random 80/20, no figure given ('reasonably high'); "
+    "layer sizes are system B's",
+    features=SPECS["mfcc40-mean"],
+    build=stack(_steps, recurrent(256, dropout=0.3), dense(128, 64, dropout=0.3)),
+    epochs=30,
+)
+
+#: What the hybrids of the published systems have in common.
+_HYBRID = {
+    "features": SPECS["mfcc-frames"],
+    "normalise": "training",
+    "schedule": "cosine",
+    "epochs": 40,
+    "batch_size": 32,
+    "keep": "best",
+    "patience": 12,
+}
+
 #: How the project's own recipes change a clip: other vocal tracts, voices, levels and tempi.
 _OTHER_VOICES = (FrequencyWarp((0.88, 1.12), fmax_hz=8000), Transpose(), Level(), TimeWarp((0.85, 1.15)))
 
@@ -125,21 +146,12 @@ _WHISPER_LINEAR = Probe(
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe(
-            name="lstm-256",
-            title="A: LSTM 256 on mean MFCC",
-            source="published system A: 40 mean MFCC, LSTM 256, random 80/20, no figure given ('reasonably high'); "
-            "layer sizes are system B's",
-            features=SPECS["mfcc40-mean"],
-            build=stack(_steps, recurrent(256, dropout=0.3), dense(128, 64, dropout=0.3)),
-            epochs=30,
-        ),
-        Recipe(
+        _LSTM,
+        replace(
+            _LSTM,
             name="lstm-256-long",
             title="B: A, trained for longer",
             source="published system B: the same layers for 100 epochs, on RAVDESS or TESS, validation accuracy",
-            features=SPECS["mfcc40-mean"],
-            build=stack(_steps, recurrent(256, dropout=0.3), dense(128, 64, dropout=0.3)),
             epochs=100,
             reported=0.85,
         ),
@@ -190,34 +202,22 @@ RECIPES = {
             name="cnn-lstm",
             title="Conv1D before an LSTM",
             source="future work of the published systems: D's features, E's convolutions, then an LSTM",
-            features=SPECS["mfcc-frames"],
-            normalise="training",
             build=stack(
                 convolutions(64, 96, dropout=0.2, batch_norm=True), recurrent(96, dropout=0.3), dense(64, dropout=0.3)
             ),
-            schedule="cosine",
-            epochs=40,
-            batch_size=32,
-            keep="best",
-            patience=12,
+            **_HYBRID,
         ),
         Recipe(
             name="attention",
             title="Conv1D and LSTM with attention",
             source="future work of the published systems: a bidirectional LSTM whose states are weighed by attention",
-            features=SPECS["mfcc-frames"],
-            normalise="training",
             build=stack(
                 convolutions(64, dropout=0.2, batch_norm=True),
                 recurrent(64, bidirectional=True, sequences=True, dropout=0.3),
                 layer("AttentionPooling", heads=4),
                 dense(64, dropout=0.3),
             ),
-            schedule="cosine",
-            epochs=40,
-            batch_size=32,
-            keep="best",
-            patience=12,
+            **_HYBRID,
         ),
         _FUNCTIONALS,
         _CONV_GRU,

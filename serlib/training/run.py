@@ -240,8 +240,8 @@ def read_info(folder):
     folder = Path(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        what = "does not exist" if not folder.is_dir() else f"has no {missing[0]}"
-        raise SerlibError(f"{shown(folder)} is not a finished run: it {what}; train one with python -m serlib train.")
+        fault = "does not exist" if not folder.is_dir() else f"has no {missing[0]}"
+        raise SerlibError(f"{shown(folder)} is not a finished run: it {fault}; train one with python -m serlib train.")
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if info["format"] == FORMAT and (flaw := _flaw(info)):

@@ -136,11 +136,11 @@ def refuse_other(training, plan, folder):
     for key, value in own_settings.items():
         if other_settings.get(key) == value:
             continue
-        what = "clips or roles" if key == "clips" else key
+        difference = "clips or roles" if key == "clips" else key
         if key in ("epochs", "seed", "labels"):
-            what += f" ({other_settings.get(key)}, not {value})"
+            difference += f" ({other_settings.get(key)}, not {value})"
         raise SerlibError(
-            f"{shown(folder)} has other {what}; choose another folder (--out), or replace it (train --overwrite; "
+            f"{shown(folder)} has other {difference}; choose another folder (--out), or replace it (train --overwrite; "
             "fit(..., overwrite=True))."
         )
 

@@ -10,6 +10,7 @@ from serlib.features.normalisation import who_speaks
 from serlib.recognizer import Recognizer
 from serlib.training.run import RELEASED
 from serlib.utils import UNKNOWN, shown
+from serlib.widgets.debounce import SliderNames
 from serlib.widgets.listening import Live
 
 #: Where the slider for "unsure" begins.
@@ -107,7 +108,7 @@ class App(ipywidgets.VBox):
             f"<b>Where your voice goes:</b> to the computer that serves this page, and nowhere else; it is kept there "
             f"only if you save it. The model is {escape(shown(recognizer.run.folder))}.</p>"
         )
-        super().__init__([ipywidgets.HTML(HEAD), self.live, self.threshold, ipywidgets.HTML(foot)])
+        super().__init__([ipywidgets.HTML(HEAD), self.live, self.threshold, ipywidgets.HTML(foot), SliderNames()])
         self.add_class("serlib-app")
 
     def _abstain(self, _=None):

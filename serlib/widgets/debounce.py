@@ -1,6 +1,15 @@
-"""Sliders that move quicker than the computer: work is done once they rest."""
+"""Sliders: work is done once they rest, since they move quicker than the computer; and they have names."""
 
 import asyncio
+from pathlib import Path
+
+import anywidget
+
+
+class SliderNames(anywidget.AnyWidget):
+    """Gives every slider of a page its words as a name for screen readers; it shows nothing itself."""
+
+    _esm = Path(__file__).with_name("sliders.js")
 
 
 def debounced(work, *, wait_s=0.1):

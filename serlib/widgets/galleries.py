@@ -12,7 +12,7 @@ from serlib import audio, plots
 from serlib.evaluation.attribution import answers, occlusion
 from serlib.evaluation.report import abstaining
 from serlib.features import normalisation
-from serlib.widgets.debounce import debounced
+from serlib.widgets.debounce import SliderNames, debounced
 from serlib.widgets.drawing import overlay_image
 from serlib.widgets.oscilloscope import Scope
 from serlib.widgets.pictures import Pictured, Static
@@ -176,6 +176,7 @@ class Gallery(Pictured, ipywidgets.VBox):
                 self.scope,
                 self.says,
                 ipywidgets.HBox([ipywidgets.VBox([self.threshold, self.abstains]), self.curve], layout=wrap),
+                SliderNames(),
             ]
         )
 

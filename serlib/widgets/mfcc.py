@@ -14,7 +14,7 @@ from serlib import audio, plots
 from serlib.features import inverse, spectral
 from serlib.features.spec import FeatureSpec, extract_clip
 from serlib.utils import SerlibError
-from serlib.widgets.debounce import debounced
+from serlib.widgets.debounce import SliderNames, debounced
 from serlib.widgets.drawing import palette_image
 from serlib.widgets.oscilloscope import Scope, common
 from serlib.widgets.pictures import Pictured, Static
@@ -132,7 +132,7 @@ class Bench(Pictured, ipywidgets.VBox):
             scope.add_class("serlib-low")
             scope.layout = ipywidgets.Layout(flex="1 1 420px", min_width="0")
         both = ipywidgets.HBox([self.original, self.scope], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        super().__init__([controls, self.picture, self.says, both])
+        super().__init__([controls, self.picture, self.says, both, SliderNames()])
 
     def static(self):
         """What it leaves on a page without a kernel: see `Pictured.static`."""

@@ -26,6 +26,7 @@ import nbformat
 import numpy as np
 import pytest
 import soundfile
+from axe_playwright_python.sync_playwright import Axe
 
 from notebooks import build
 from serlib import audio
@@ -184,6 +185,28 @@ class Notebook:
             locator.scroll_into_view_if_needed()
         (locator or self.page).screenshot(path=path)
         return path
+
+
+def serious(page, context=None):
+    """What axe-core finds serious or critical on a page.
+
+    Parameters
+    ----------
+    page : playwright Page
+    context : str, optional
+        Selector of the parts that are looked at; default: the whole page.
+
+    Returns
+    -------
+    list of (rule, where, HTML)
+    """
+    violations = Axe().run(page, context=context).response["violations"]
+    return [
+        (rule["id"], node["target"], node["html"][:160])
+        for rule in violations
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
 
 
 #: Where in the page the loneliest point of an emotion is, and whose it is: [x, y, row].

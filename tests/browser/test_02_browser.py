@@ -6,6 +6,8 @@ import io
 import pytest
 import soundfile
 
+from .conftest import serious
+
 
 @pytest.fixture(scope="module")
 def eda(module_lab):
@@ -112,3 +114,7 @@ def test_in_a_narrow_window(eda):
     eda.page.set_viewport_size({"width": 700, "height": 900})
     eda.picture("02-grid-narrow", eda.page.locator(".serlib-grid"))
     eda.picture("02-explorer-narrow", explorers(eda).first)
+
+
+def test_axe_finds_nothing_serious(eda):
+    assert not serious(eda.page, ".jp-Notebook :is(.jp-OutputArea, .jp-MarkdownOutput)")

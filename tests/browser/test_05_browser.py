@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from .conftest import click_point
+from .conftest import click_point, serious
 
 #: The bytes that a scope plays, as a digest.
 DIGEST = """async (scope) => {
@@ -122,3 +122,7 @@ def test_a_click_on_the_map_plays_its_clip(judged):
     scope.wait_for()
     assert sounds_like(judged, scope, f"{clip}.speech")
     judged.picture("05-map")
+
+
+def test_axe_finds_nothing_serious(judged):
+    assert not serious(judged.page, ".jp-Notebook :is(.jp-OutputArea, .jp-MarkdownOutput)")

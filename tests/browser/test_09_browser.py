@@ -11,6 +11,8 @@ import soundfile
 
 from serlib import audio
 
+from .conftest import serious
+
 
 @pytest.fixture(scope="module")
 def opened(module_lab, tmp_path_factory):
@@ -65,3 +67,7 @@ def test_the_long_recording_has_its_timeline(opened):
     assert tracks.nth(0).locator("span").all_inner_texts() == meant
     assert tracks.nth(1).locator("span").count() > 1
     notebook.picture("09-long", scope)
+
+
+def test_axe_finds_nothing_serious(opened):
+    assert not serious(opened[0].page, ".jp-Notebook :is(.jp-OutputArea, .jp-MarkdownOutput)")

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+
+from .conftest import serious
 
 CELLS = [
     """import tempfile
@@ -37,15 +38,12 @@ def opened(module_lab):
 @pytest.mark.parametrize("number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map", "bench"])
 def test_axe_finds_nothing_serious(opened, number):
     opened.page.evaluate("(n) => document.querySelectorAll('.jp-CodeCell')[n].id = `cell${n}`", number)
-    found = Axe().run(opened.page, context=f"#cell{number} .jp-OutputArea").response["violations"]
-    serious = [
-        (rule["id"], node["target"], node["html"][:160])
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-        if "noUi-handle" not in node["html"]  # ipywidgets 8.1 gives the handle of its sliders no name
-    ]
-    assert not serious
+    assert not serious(opened.page, f"#cell{number} .jp-OutputArea")
+
+
+def test_every_slider_has_its_words_as_a_name(opened):
+    for name in ("Abstain below", "Frame", "Hop", "Mel bands", "Coefficients"):
+        opened.page.get_by_role("slider", name=name, exact=True).wait_for()
 
 
 def tab_to(page, wanted):

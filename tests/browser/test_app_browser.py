@@ -15,7 +15,7 @@ from serlib import Recognizer
 from serlib.recognizer import UNSURE
 from serlib.widgets.apps import THRESHOLD
 
-from .conftest import PATIENCE_S, SIZE, complaints, free_port
+from .conftest import PATIENCE_S, SIZE, complaints, free_port, serious
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +100,7 @@ def test_what_the_model_is_unsure_of(page, spoken):
     page.locator(".serlib-live input[type=file]").set_input_files(spoken[0])
     page.get_by_role("group", name=os.path.basename(spoken[0])).wait_for()
     assert page.locator(".serlib-live .heard strong").inner_text() == "unsure"
+
+
+def test_axe_finds_nothing_serious(page):
+    assert not serious(page)

@@ -181,9 +181,9 @@ def test_folders_and_backslashes(home):
     (home / "a.zip").write_bytes(zipped({"top/": b"", "top\\sub\\": b"", "top\\sub\\a.wav": b"1", "./b.wav": b"2"}))
     to = archives.unpack(home / "a.zip", home / "to")
     assert (to / "top" / "sub" / "a.wav").read_bytes() == b"1" and (to / "b.wav").read_bytes() == b"2"
-    assert archives.whole(to)
+    assert archives.is_whole(to)
     (to / "b.wav").unlink()
-    assert not archives.whole(to) and not archives.whole(home)
+    assert not archives.is_whole(to) and not archives.is_whole(home)
 
 
 def test_unpack_replaces_nothing_but_its_own(home, clips):
@@ -244,7 +244,7 @@ def test_no_name_leads_outside(home, names, compression):
                 opened.writestr(info, b"data")
     with contextlib.suppress(SerlibError):
         to = archives.unpack(top / "x.zip", top / "to")
-        assert archives.whole(to)
+        assert archives.is_whole(to)
     assert {path.name for path in top.iterdir()} <= {"x.zip", "to"}
 
 

@@ -25,6 +25,14 @@ def test_every_notebook_is_listed():
         assert f"(notebooks/{source.stem}.ipynb)" in README
 
 
+def test_its_pictures_are_small_and_described():
+    pictures = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", README)
+    assert any("docs/pictures" in path for _, path in pictures)
+    for description, path in pictures:
+        assert len(description.split()) >= 8
+        assert (ROOT / path).stat().st_size < 300_000
+
+
 def test_code_fits_a_phone():
     for block in re.findall(r"^```\w*\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
         assert not [line for line in block.splitlines() if len(line) > 80]
