@@ -25,7 +25,7 @@ ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test test-all test-arithmetic test-lowest trust lab app notebooks exercises site bench clean
+.PHONY: help env run test test-all test-arithmetic test-lowest trust lab app notebooks exercises site slides bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -93,6 +93,13 @@ exercises: env  ## rebuild exercises/ and, executed, solutions/ from notebooks/s
 
 site: env .venv/site/installed  ## the course as pages, from the committed outputs: build/site/_build/html/index.html
 	@TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH=. .venv/site/bin/python site/build.py --repository "$(REPOSITORY)"
+
+.venv/slides/node_modules/reveal.js/package.json:
+	@npm install --silent --no-fund --no-audit --prefix .venv/slides 'reveal.js@~5.2.1' || { echo "make: npm could not" \
+	  "install reveal.js: is npm there, and a network?" >&2; exit 1; }
+
+slides: env .venv/site/installed .venv/slides/node_modules/reveal.js/package.json  ## slides of the course, which need no network: build/slides/index.html
+	@PYTHONPATH=. .venv/site/bin/python site/slides.py
 
 bench: env  ## measure speed and accuracy: every table of bench/
 	@for f in bench/*.py; do echo; echo "== $$f"; $(BIN)/python "$$f" || exit 1; done

@@ -161,7 +161,7 @@ def _by_command(y, kind):
         return made.read_bytes()
 
 
-def likeness(y, reference):
+def similarity(y, reference):
     """How well the spectrograms of two sounds agree at the best delay up to 0.1 s: correlation, 1.0 for the same.
 
     Magnitudes alone: the codecs of telephones keep no phase.
@@ -196,7 +196,7 @@ def rows(formats=FORMATS):
         except SerlibError as error:
             yield kind.title, kind.suffix, "", str(error)
             continue
-        agreement = likeness(decoded, audio.resample(y, from_hz=kind.rate_hz, to_hz=8000))
+        agreement = similarity(decoded, audio.resample(y, from_hz=kind.rate_hz, to_hz=8000))
         answer = f"read, {len(decoded) / 8000:.2f} s, correlation {agreement:.3f}"
         yield kind.title, kind.suffix, decoder(data, name), "; ".join([answer, *notes])
 

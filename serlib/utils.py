@@ -9,7 +9,10 @@ import shutil
 import sys
 import tempfile
 import time
+import unicodedata
 import uuid
+import warnings
+from collections import Counter
 from pathlib import Path
 
 #: One vocabulary of emotions for all corpora, in the order of every table, figure and model output.
@@ -26,10 +29,15 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff
 ROLES = ("train", "validation", "test")
 
 
-#: What other people's tables call the columns `speech` and `label`.
-OTHER_NAMES = {
-    "speech": ("path", "file", "filename", "file_name", "file_path", "filepath", "audio", "wav"),
-    "label": ("emotion", "emotions"),
+#: Column of the index -> headings that people write for it, in order of preference.
+HEADINGS = {
+    "speech": "speech path file file_name filename file_path filepath filepaths audio audio_path audio_file "
+    "audio_filepath wav wav_path wav_file wave recording uri",
+    "label": "label labels emotion emotions emo emotion_label class category target",
+    "speaker": "speaker speaker_id speakerid spk spk_id actor actor_id subject subject_id participant participant_id "
+    "client_id user_id talker person",
+    "text": "text sentence transcript transcription utterance word",
+    "part": "role split subset set partition part",
 }
 
 
@@ -40,13 +48,13 @@ def clip_table(table, *, needs=("speech", "label")):
     ----------
     table : pd.DataFrame
     needs : sequence of str
-        Columns that must be there, under these names or those of OTHER_NAMES.
+        Columns that must be there, under these names or others of HEADINGS.
 
     Returns
     -------
     pd.DataFrame
-        With text labels, and `speaker`, `text` and `corpus` filled in as unknown where they are missing; the table
-        itself where nothing is to be done.
+        With text labels, one name a speaker, and `speaker`, `text` and `corpus` unknown where they are missing; the
+        table itself where nothing is to be done.
 
     Raises
     ------
@@ -59,12 +67,14 @@ def clip_table(table, *, needs=("speech", "label")):
         )
     heading = {str(column).strip().lower(): column for column in table.columns}
     renamed = {}
-    for column, synonyms in OTHER_NAMES.items():
-        same = [heading[name] for name in (column, *synonyms) if name in heading]
+    for column in ("speech", "label", "speaker", "text"):
+        same = [heading[name] for name in HEADINGS[column].split() if name in heading]
         if column not in table.columns and same:
             renamed[same[0]] = column
     if renamed:
         table = table.rename(columns=renamed)
+    if not table.index.is_unique:  # two tables one under the other
+        table = table.reset_index(drop=True)
     for column in needs:
         if column not in table.columns:
             has = ", ".join(map(str, table.columns)) or "none"
@@ -76,7 +86,90 @@ def clip_table(table, *, needs=("speech", "label")):
     if "label" in table.columns and not all(isinstance(label, str) for label in table["label"]):
         table = table.assign(label=[_word(label) for label in table["label"]])
     defaults = {column: value for column, value in UNTOLD.items() if column not in table.columns}
-    return table.assign(**defaults) if defaults else table
+    table = table.assign(**defaults) if defaults else table
+    speakers = _persons(table)
+    return table if list(speakers) == list(table["speaker"]) else table.assign(speaker=speakers)
+
+
+def missing(cell):
+    """Whether a cell says that something is not known.
+
+    Examples
+    --------
+    >>> missing("N/A"), missing(" ? "), missing("nancy")
+    (True, True, False)
+    """
+    return cell.strip().lower() in MISSING
+
+
+def speaker_key(name):
+    """What two spellings of one person's name have in common.
+
+    Examples
+    --------
+    >>> speaker_key("Anna_M") == speaker_key("anna m"), speaker_key("s01") == speaker_key("S1"), speaker_key("1.0")
+    (True, True, '1')
+    """
+    name = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
+    name = re.sub(r"^(\d+)\.0+$", r"\1", name)
+    return re.sub(r"\d+", lambda digits: str(int(digits[0])), name)
+
+
+def one_name(names):
+    """Spellings of one person's name that are not the one to use.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The speaker of each clip.
+
+    Returns
+    -------
+    dict of str -> str
+        To the commonest spelling.
+
+    Examples
+    --------
+    >>> one_name(["Anna", "bob", "anna", "Anna"])
+    {'anna': 'Anna'}
+    """
+    persons = {}
+    for name, count in Counter(names).items():
+        persons.setdefault(speaker_key(name), Counter())[name] += count
+    return {
+        name: spellings.most_common(1)[0][0]
+        for spellings in persons.values()
+        for name in spellings
+        if name != spellings.most_common(1)[0][0]
+    }
+
+
+def same_person(spellings):
+    """A sentence for each person who had more than one name, of what `one_name` gave."""
+    persons = {}
+    for name, chosen in spellings.items():
+        persons.setdefault(chosen, []).append(name)
+    return [
+        f"{' and '.join(map(one_line, [chosen, *names]))} are one speaker, called {one_line(chosen)}"
+        for chosen, names in persons.items()
+    ]
+
+
+def _persons(table):
+    """The column `speaker` as text, one name a person, unknown where a cell says that nobody knows."""
+    names = table["speaker"].astype(object).map(_cell)
+    for corpus in dict.fromkeys(table["corpus"]):
+        here = table["corpus"] == corpus
+        new = one_name(names[here])
+        for sentence in same_person(new):
+            warnings.warn(sentence, stacklevel=4)
+        names = names.mask(here, names.replace(new))
+    return names
+
+
+def _cell(value):
+    text = _word(value)
+    return UNKNOWN if missing(text) else text
 
 
 def _word(label):
@@ -100,6 +193,9 @@ def ordered_labels(labels):
 #: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
 #: text is refused, rather than made up.
 UNKNOWN = "unknown"
+
+#: What stands in a cell where nobody knows, in lower case.
+MISSING = ("", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unk")
 
 #: What a clip's columns hold where a table does not say.
 UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}

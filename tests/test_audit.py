@@ -14,9 +14,9 @@ from serlib.splits import audit, split
 
 def test_audit_counts_what_roles_share():
     index = table_of(2, 10)
-    found = audit(split(index, "speaker", test="s1")).set_index(["roles", "what"])
-    assert found.loc[("train and test", "speakers"), ["shared", "clips"]].tolist() == [0, 0]
-    assert found.loc[("train and test", "texts"), "shared"] == 9  # one text is spared for validation
+    result = audit(split(index, "speaker", test="s1")).set_index(["roles", "what"])
+    assert result.loc[("train and test", "speakers"), ["shared", "clips"]].tolist() == [0, 0]
+    assert result.loc[("train and test", "texts"), "shared"] == 9  # one text is spared for validation
     random = audit(split(index, "random")).set_index(["roles", "what"])
     assert random.loc[("train and test", "speakers"), ["shared", "of", "clips"]].tolist() == [2, 2, 12]
 
@@ -24,13 +24,13 @@ def test_audit_counts_what_roles_share():
 def test_audit_finds_copies_by_bytes():
     table = split(table_of(2, 10), "speaker")
     table.loc[table.speaker == "s0", "digest"] = table.digest[table.speaker == "s1"].to_numpy()  # one copies the other
-    found = audit(table).query("what == 'identical clips'").set_index("roles").clips
-    assert found["train and test"] + found["validation and test"] == 30
+    result = audit(table).query("what == 'identical clips'").set_index("roles").clips
+    assert result["train and test"] + result["validation and test"] == 30
 
 
 def test_audit_of_a_table_without_digests():
-    found = audit(split(table_of(2, 10).drop(columns="digest"), "speaker"))
-    assert set(found.what) == {"speakers", "texts"}
+    result = audit(split(table_of(2, 10).drop(columns="digest"), "speaker"))
+    assert set(result.what) == {"speakers", "texts"}
 
 
 def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
@@ -58,9 +58,9 @@ def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
         rate_hz=16000,
         digest=lambda t: [audio.digest(Path(path).read_bytes()) for path in t.speech],
     )
-    found = audit(index, near=True).set_index("what")
-    assert found.loc["identical clips", "clips"] == 0
-    assert found.loc["near-identical clips", "clips"] == 1
+    result = audit(index, near=True).set_index("what")
+    assert result.loc["identical clips", "clips"] == 0
+    assert result.loc["near-identical clips", "clips"] == 1
 
 
 @pytest.mark.real
@@ -73,5 +73,5 @@ def test_ravdess_holds_one_recording_twice(real, home):
     assert len(twins) == 2 and set(twins.speaker) == {"07"}
     parted = index.assign(role="train")
     parted.loc[twins.index[1], "role"] = "test"
-    found = audit(parted, near=True).set_index("what").clips
-    assert found["identical clips"] == found["near-identical clips"] == 1
+    result = audit(parted, near=True).set_index("what").clips
+    assert result["identical clips"] == result["near-identical clips"] == 1

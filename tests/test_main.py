@@ -260,6 +260,7 @@ def test_predict_writes_a_table_for_a_folder(call, tiny_run, tmp_path):
     code, said, _ = call("predict", tiny_run.folder, folder, "--out", out)
     assert code == 0 and said.startswith(f"0 answers, 0 files with an error, {len(files)} rows were there")
     assert call("predict", tiny_run.folder, folder, "--channels", "split")[0] == 2
+    assert call("predict", tiny_run.folder, folder, "--scheduler", "tcp://127.0.0.1:9")[0] == 2  # needs --out
 
 
 @pytest.fixture

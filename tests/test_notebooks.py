@@ -112,6 +112,19 @@ def test_pictures_describe_themselves(source, notebook):
 
 
 @by_notebook
+def test_every_picture_is_there_as_png(source, notebook):
+    # GitHub shows neither the pictures in HTML nor widgets
+    cells = notebook.cells
+    for before, cell in itertools.pairwise(cells):
+        for out in cell.get("outputs", []):
+            data = out.get("data", {})
+            if re.search(r"<(img|svg)\b", data.get("text/html", "")) or "image/svg+xml" in data:
+                assert "image/png" in data, f"a picture of this cell is HTML only:\n{cell.source}"
+            if data.get("text/plain") == build.WIDGET_TEXT and "image/png" not in data:
+                assert "![" in before.source, f"no picture stands for the widget of this cell:\n{cell.source}"
+
+
+@by_notebook
 def test_widgets_are_not_compared(source, notebook):
     # what a widget draws goes to the cell under nbval and to the widget in a notebook
     for cell in code(notebook.cells):
@@ -311,6 +324,6 @@ def test_what_a_trained_cell_claims_is_asserted(source, cells):
 
 @by_notebook
 def test_the_tags_are_known(source, cells):
-    known = {build.TRAINED, "nbval-ignore-output", "nbval-skip", "raises-exception"}
+    known = {build.TRAINED, "nbval-ignore-output", "nbval-skip", "raises-exception", "slide"}
     for cell in cells:
         assert set(cell.metadata.get("tags", [])) <= known, cell.metadata

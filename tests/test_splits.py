@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -200,3 +201,42 @@ def test_splits_that_cannot_be_made_are_left_out_with_one_line(capsys):
     assert list(tables) == ["random"]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" (")[0] for line in lines] == ["left out: text", "left out: speaker"]
+
+
+# ---------------------------------------------------------------- whose voices, in DataFrames of one's own
+
+
+@pytest.mark.parametrize("heading", ["speaker", "speaker_id", "Actor"])
+@pytest.mark.parametrize(
+    ("speakers", "persons"),
+    [
+        ([1, 1, 2, 2], {"1", "2"}),
+        ([1.0, 2.0, 2.0, 3.0], {"1", "2", "3"}),
+        ([1.0, np.nan, 2.0, 2.0], {"1", "2"}),
+        (["x", None, "y", "z"], {"x", "y", "z"}),
+        (["x", "NA", "y", " ? "], {"x", "y"}),
+    ],
+)
+def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
+    """Who is missing is nobody: such clips stand in no role of a held-out claim."""
+    clips = [f"{n}.wav" for n in range(48)]
+    table = pd.DataFrame({"path": clips, "emotion": ["a", "b"] * 24, heading: np.repeat(speakers, 12)})
+    roles = split(table, "speaker")
+    assert set(roles.speaker) == persons
+    assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
+
+
+def test_two_spellings_are_one_person_in_a_dataframe(recwarn):
+    clips = [f"{n}.wav" for n in range(36)]
+    names = np.repeat(["Anna", "anna", "bob"], 12)
+    roles = split(pd.DataFrame({"path": clips, "label": ["a", "b"] * 18, "speaker": names}), "speaker")
+    assert set(roles.speaker) == {"Anna", "bob"}
+    assert "Anna and anna are one speaker, called Anna" in [str(warning.message) for warning in recwarn]
+
+
+def test_two_tables_one_under_the_other():
+    """Their rows have the same numbers."""
+    clips = pd.DataFrame({"speech": [f"{n}.wav" for n in range(20)], "label": ["a", "b"] * 10})
+    both = pd.concat([clips, clips.assign(speech="other " + clips.speech)])
+    roles = split(both, "random")
+    assert roles.speech.is_unique and len(roles) == 40 and set(roles.role) == {"train", "validation", "test"}

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 01 Download a corpus
 #
 # We get a [corpus](../teaching/glossary.md#corpus) of [acted speech](../teaching/glossary.md#acted-speech), make the
@@ -70,7 +70,7 @@ SEED = 0  # another seed sets other clips aside
 # %%
 print(serlib.notice(CORPUS))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Which corpora there are
 #
 # Each corpus is one entry of a registry: whose it is, under which licence, what it should hold, and how its file names
@@ -95,7 +95,7 @@ print(CORPORA[CORPUS].citation)
 for name in CORPORA:
     print(f"{name:10}", "is here" if present(name) else "-")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The download
 #
 # One call, and no account: RAVDESS comes from [Zenodo](https://zenodo.org), where its authors have published it; TESS
@@ -116,7 +116,7 @@ print(CORPUS, "is in", shown(folder))
 # An archive from the network can do harm: an entry called `../../.bashrc` would be written outside the folder, and one
 # of a few bytes can unpack to a file that fills the disk. Each entry is checked first, and such archives are refused.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Signing in to Kaggle
 #
 # You need an account only where Kaggle asks who you are. Most tutorials sign in with a file `kaggle.json`, which
@@ -137,7 +137,7 @@ print(CORPUS, "is in", shown(folder))
 # %% tags=["nbval-ignore-output"]
 print(kaggle.credentials())
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The index
 #
 # The index is the table that every other notebook starts from: one row a clip, with what the file name says (emotion,
@@ -147,7 +147,7 @@ print(kaggle.credentials())
 index = serlib.index(CORPUS)
 print(index.drop(columns=["speech", "digest"]).groupby("label", sort=False).head(1).round(1).to_string(index=False))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # How many clips there are of each emotion and speaker:
 
 # %%
@@ -159,7 +159,7 @@ plots.show(plots.counts(index))
 # %%
 print(expected(index).drop(columns="corpus").to_string(index=False))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What is odd
 #
 # Real archives are never quite as described. A bad file does not stop the index: it is left out, with the reason. In
@@ -208,7 +208,7 @@ for bad in small.attrs["rejected"]:
     print("rejected:", Path(bad["file"]).name, bad["reason"])
 assert sorted(small.digest) == sorted(few.digest)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Why copies are no small matter
 #
 # Suppose we had kept them. Many tutorials do: they list the paths, shuffle them, and set a part aside as a test. How
@@ -251,7 +251,7 @@ assert scores["with copies"] > 0.6 > 2 * scores["without"]
 # measured like this says as much about the copies as about the model. The index drops them, and the
 # [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else a training and a test may share.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
 # 1. The registry names each corpus with its licence and citation: free for research, never to be passed on from here.

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 02 Look, then listen, then compute
 #
 # Before any model is trained we get to know the clips: how many there are, how they look, how they sound, and what in
@@ -55,7 +55,7 @@ PLAIN = "neutral"  # what the others are compared with; a corpus without it: its
 MOVING = "ps"  # the emotion whose pitch and loudness are followed through a clip; a corpus without it: its last one
 ZOOM_S = 0.03  # a stretch so short that single periods of the voice are seen
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What is there
 #
 # The index is a table with a row a clip. Which corpus we use, and what is known of its clips:
@@ -66,21 +66,21 @@ index = serlib.index(CORPUS)
 print(len(index), "clips,", round(index.duration_s.sum() / 60), "minutes, sampling rates", *index.rate_hz.unique())
 print(index[["label", "speaker", "text", "duration_s"]].head(3).round(2).to_string(index=False))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # A model that always gives the commonest answer looks clever on an unbalanced corpus. Is this one balanced? (TESS calls
 # [pleasant surprise](../teaching/glossary.md#pleasant-surprise) `ps`, and so do we.)
 
 # %%
 plots.show(plots.counts(index))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Which emotion do you expect to take longest? Durations count the whole file, with the silence around the speech. A box
 # holds the middle half of the clips, the line in it is the median; the whiskers leave out a twentieth at either end.
 
 # %%
 plots.show(plots.durations(index))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A sound is a wave
 #
 # Two voices and one text will lead us through this notebook; not every voice needs to have said every text in every
@@ -95,7 +95,7 @@ said = kinds[kinds.text == word].groupby("speaker", sort=False).label.nunique()
 first, second = said.index[said == said.max()][[0, -1]]
 print(f"voices {first} and {second}, text: {word}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # A clip is a row of numbers: the pressure of the air at the microphone, measured thousands of times a second. How many
 # times a second is its [sampling rate](../teaching/glossary.md#sampling-rate).
 
@@ -108,13 +108,13 @@ peak = abs(y).argmax()
 print(y.dtype, y.shape, "at", rate_hz, "samples per second, some of them:", *np.round(y[peak : peak + 5], 4))
 plots.show(plots.waveplot(y, rate_hz, label=clip.label, title=plots.honest(plain.capitalize(), CORPUS)))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Listen, and follow the curve with a finger. Where are the words, where is the silence?
 
 # %%
 widgets.player(y, rate_hz, gain=widgets.common_gain([y]))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Zoom in on the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal
 # folds. Count the repetitions in the picture; how many would that be in a
 # second?
@@ -131,7 +131,7 @@ frames = pitch.contour(y, rate_hz)
 at_peak = frames.iloc[(frames.time_s - peak / rate_hz).abs().argmin()]
 print(f"measured there: {at_peak.f0_hz:.0f} repetitions a second (Hz)")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A spectrogram shows what the ear hears
 #
 # Each column is the [spectrum](../teaching/glossary.md#spectrum) of a short [frame](../teaching/glossary.md#frame):
@@ -144,16 +144,16 @@ print(f"measured there: {at_peak.f0_hz:.0f} repetitions a second (Hz)")
 # - dark columns: silence, also the short one before a "t", "k" or "b" bursts.
 
 # %%
-plots.show(plots.spectrogram(y, rate_hz, mel=False, title=plots.honest("Linear: every hertz as tall", CORPUS)))
+plots.show(plots.spectrogram(y, rate_hz, mel=False, title=plots.honest("Linear: every hertz as tall", CORPUS)), dpi=70)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The ear tells low frequencies apart better than high ones. The *mel* scale gives frequencies the room that they have
 # in hearing, and the lower half of the picture now holds what speech is mostly made of. Notebook 03 takes it from here.
 
 # %%
-plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it sounds", CORPUS)))
+plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it sounds", CORPUS)), dpi=70)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Now both at once, and the sound with them. Press the button: the line shows what you hear. A click starts somewhere
 # else, and a stretch that is marked by dragging is repeated. Which part of the picture is the "s"?
 
@@ -161,7 +161,7 @@ plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it 
 title = plots.honest(plain.capitalize(), CORPUS)
 widgets.scope(y, rate_hz, label=clip.label, gain=widgets.common_gain([y]), title=title)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Every emotion
 #
 # One voice says the same in every emotion, on common axes. Which emotion is loudest, which is longest? In which do the
@@ -174,16 +174,16 @@ def said_by(speaker):
     return {label: audio.load(clips.speech[label]) for label in emotions if label in clips.index}
 
 
-plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}", CORPUS)))
+plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}", CORPUS)), dpi=70)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The same word again, with the other voice beside it. Guess how a picture sounds, then click on it. All clips are
 # played at one volume, so that soft stays soft; IPython's own player would make all of them equally loud.
 
 # %%
 widgets.grid(index, word, speakers=[*dict.fromkeys([first, second])])
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Two of them, one above the other, with the same axes for both: what exactly differs?
 
 # %%
@@ -192,7 +192,7 @@ moving = MOVING if MOVING in clips else [*clips][-1]
 pair = {label: clips[label] for label in (plain, moving) if label in clips}
 display(*widgets.scopes(pair, title=plots.honest(f"{second}: {word}", CORPUS)))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Compute: pitch and loudness through a clip
 #
 # What we have seen can be measured. How something is said, its pitch, loudness and tempo, is its
@@ -206,7 +206,7 @@ y, rate_hz = clips[moving]
 frames = pitch.contour(y, rate_hz)
 print(frames[frames.f0_hz.notna()].head(3).round(2).to_string(index=False))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The line should lie on the lowest stripe. Does it? Methods err by an octave now and then; always look, and listen.
 
 # %%
@@ -214,7 +214,7 @@ gain = widgets.common_gain([y])
 title = plots.honest(f"{second}: {moving}", CORPUS)
 widgets.scope(y, rate_hz, contours=True, label=moving, gain=gain, title=title)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Any clip
 #
 # Let the class guess. Clips come in random order, without their emotion in title or colour; choose one, press *Reveal*,
@@ -236,7 +236,7 @@ widgets.explorer(index)
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(index, clips=2)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Pitch and loudness by emotion
 #
 # **Before you go on**: compared with neutral speech, which emotions do you expect higher, which lower? Which louder,
@@ -263,7 +263,7 @@ print(expected.to_string())
 voices = pitch.prosody(index)
 print(voices[list(pitch.MEASURES)].describe().loc[["min", "50%", "max"]].round(1).to_string())
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Look: a box holds the middle half of the clips, the line in it is the median.
 
 # %%
@@ -296,7 +296,7 @@ for column, (name, (less, more)) in zip(differences, words.items(), strict=True)
 if CORPUS == "sample":
     print("The sample corpus was made after this literature: that it agrees proves nothing.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## How alike are two voices?
 #
 # A point is a clip, its colour the emotion, its shape the voice. Cover one voice with your eyes: could you draw borders
@@ -358,7 +358,7 @@ if CORPUS == "sample":
 # does an emotion of one voice lie where another emotion of the other voice lies? Models with a million parameters have
 # the same problem; notebook 05 measures it, notebook 07 asks what helps.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
 # 1. Counts by emotion and speaker show whether a corpus is balanced, and which combinations are missing.

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 03 From a wave to MFCC
 #
 # We take one clip apart, step by step, until forty numbers are left of it, check each step against librosa, and listen
@@ -73,14 +73,14 @@ clip = index[index.label == label].iloc[CLIP]
 y, _ = audio.load(clip.speech, rate_hz=RATE_HZ)
 print(f"speaker {clip.speaker}, {clip.text}, {clip.label}: {len(y)} samples, {len(y) / RATE_HZ:.2f} s")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Look at it first. Vowels are the loud, regular parts; s and sh are noise; the gaps are the silence before b, p or t.
 
 # %%
 title = plots.honest(f"{clip.speaker}, {clip.text}, {clip.label}", CORPUS)
 plots.show(plots.waveplot(y, RATE_HZ, label=clip.label, title=title))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Then listen to it, since we shall hear parts of it again. Each player is as loud as it can be without clipping.
 
 
@@ -104,7 +104,7 @@ def check(name, ours, theirs, within):
 
 check("librosa.load", y, librosa.load(clip.speech, sr=RATE_HZ)[0], within=1e-5)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Step 1: frames
 #
 # A word changes from one tenth of a second to the next; one spectrum of the whole clip would blur it. So we cut it into
@@ -117,7 +117,7 @@ starts = HOP * np.arange(1 + len(y) // HOP)
 frames = padded[starts[:, np.newaxis] + np.arange(FRAME)]
 check("librosa.util.frame", frames.T, librosa.util.frame(padded, frame_length=FRAME, hop_length=HOP), within=1e-9)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # We follow the loudest frame, a vowel, and look at it between its neighbours.
 
 # %%
@@ -126,7 +126,7 @@ print(f"{len(frames)} frames of {1000 * FRAME / RATE_HZ:.0f} ms, one every {1000
 print("the loudest is number", loud)
 plots.show(plots.framing(padded, RATE_HZ, frame=FRAME, hop=HOP, first=max(0, loud - 1)))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Step 2: a window
 #
 # A frame starts and ends in the middle of a swing. The [Fourier transform](../teaching/glossary.md#fourier-transform)
@@ -139,7 +139,7 @@ window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
 check("librosa.filters.get_window", window, librosa.filters.get_window("hann", FRAME), within=1e-9)
 plots.show(plots.windowing(frames[loud], window, RATE_HZ))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Step 3: the Fourier transform, and the power
 #
 # How much of a frequency is in a frame? Multiply the frame by a wave of that frequency and add up: what swings in step
@@ -168,7 +168,7 @@ spectra = np.fft.rfft(window * frames)
 check("librosa.stft", spectra.T, librosa.stft(y, n_fft=FRAME, hop_length=HOP), within=1e-4)
 power = np.abs(spectra) ** 2
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The spectrum of our vowel is a comb within hills. The teeth are the [harmonics](../teaching/glossary.md#harmonic) of
 # the voice, as far apart as its pitch; the hills are the formants, the resonances of mouth and throat. MFCC are made to
 # keep the hills and drop the comb.
@@ -176,13 +176,13 @@ power = np.abs(spectra) ** 2
 # %%
 plots.show(plots.spectrum(librosa.power_to_db(power[loud], top_db=None), RATE_HZ, fmax_hz=5000))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # All spectra side by side, the level as brightness, are the spectrogram.
 
 # %%
 plots.show(plots.spectrogram(y, RATE_HZ, mel=False, frame=FRAME, hop=HOP))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Step 4: mel bands
 #
 # The ear does not count hertz. Listen to two ladders of tones from the same bottom to the same top. The first climbs by
@@ -234,7 +234,7 @@ rising, falling = (hz - left) / (centre - left), (right - hz) / (right - centre)
 filters = np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left)
 check("librosa.filters.mel", filters, librosa.filters.mel(sr=RATE_HZ, n_fft=FRAME, n_mels=N_MELS), within=1e-6)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Every sixth of them: fine where the vowels are, coarse where only hissing is. The lowest look ragged because they are
 # hardly wider than the step from one frequency of the transform to the next.
 
@@ -249,7 +249,7 @@ mel_power = power @ filters.T
 theirs = librosa.feature.melspectrogram(y=y, sr=RATE_HZ, n_fft=FRAME, hop_length=HOP, n_mels=N_MELS)
 check("librosa.feature.melspectrogram", mel_power.T, theirs, within=1e-3)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Step 5: the logarithm
 #
 # Ten times the power sounds about twice as loud, whether it starts from a whisper or from a shout. Decibels count in
@@ -262,7 +262,7 @@ level_db = np.maximum(level_db, level_db.max() - 80)
 check("librosa.power_to_db", level_db.T, librosa.power_to_db(theirs), within=1e-3)
 plots.show(plots.bands(level_db[loud]))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Step 6: the cosine transform
 #
 # Neighbouring bands go up and down together, so many of these numbers say the same twice. The discrete [cosine
@@ -292,14 +292,14 @@ plots.show(plots.cosines(cosines))
 mfcc = level_db @ cosines[:N_MFCC].T
 check("librosa.feature.mfcc", mfcc.T, librosa.feature.mfcc(y=y, sr=RATE_HZ, n_mfcc=N_MFCC), within=1e-3)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Those of our vowel. Number 0 is the loudness of the frame and far larger than the rest, so the figure leaves it out.
 # Number 1 is the tilt: positive where the low bands are the louder ones.
 
 # %%
 plots.show(plots.coefficients(mfcc[loud], first=1))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # And those of the whole clip, without number 0 again. Compare with the spectrogram: where does the vowel begin?
 
 # %%
@@ -323,7 +323,7 @@ for other in index.groupby("label").head(1).itertuples():
     x, _ = audio.load(other.speech, rate_hz=RATE_HZ)
     check(f"{other.label:8}", mfcc_by_hand(x).T, librosa.feature.mfcc(y=x, sr=RATE_HZ, n_mfcc=N_MFCC), within=1e-3)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Why forty numbers
 #
 # Clips differ in length, and a simple classifier wants the same number of inputs for each. The published systems take
@@ -368,7 +368,7 @@ for name, x in {
 # road: what the coefficients keep of the sound, which other features there are, and what the table of a whole corpus
 # knows.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Second half: what a few coefficients keep
 #
 # The cosines stand at right angles to each other, so the same table leads back: coefficients times cosines is the row
@@ -379,7 +379,7 @@ assert np.allclose(cosines @ cosines.T, np.eye(N_MELS))
 kept = {f"from {n} MFCC": mfcc[loud, :n] @ cosines[:n] for n in (FEW, N_MFCC)}
 plots.show(plots.bands(level_db[loud], also=kept))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The same with any number of bands and coefficients, as a plain function with fixed arguments:
 
 
@@ -444,7 +444,7 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 # time, the pitch of a high voice is a track in the upper half that climbs as the pitch falls. Speech recognisers took
 # thirteen coefficients: they want the words, not who says them or with which feeling. We want the feeling.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A bench to try it all
 #
 # Frame, [hop](../teaching/glossary.md#hop), bands, coefficients: each is a choice. `widgets.workings` goes all six
@@ -476,7 +476,7 @@ for n_mfcc in (1, 5, FEW, 20, N_MFCC, choice.n_mels):
 # %% tags=["nbval-ignore-output"]
 widgets.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", CORPUS), label=clip.label)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## How they move: deltas
 #
 # A frame knows nothing of its neighbours. The *[delta](../teaching/glossary.md#delta)* is the slope of a straight line
@@ -492,7 +492,7 @@ check("librosa.feature.delta", slopes, deltas[4:-4], within=1e-6)
 title = plots.honest("Deltas: what rises and what falls", CORPUS)
 plots.show(plots.mfcc(deltas, hop_s=HOP / RATE_HZ, first=1, title=title))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The other features
 #
 # | feature | what it measures |
@@ -526,7 +526,7 @@ plots.show(plots.features(everything, spec, title=plots.honest("Features over ti
 # %%
 check("serlib.extract_clip", everything[:, : spec.n_mfcc], mfcc, within=1e-3)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Features by name
 #
 # The recipes of the next notebooks take their features from `serlib.SPECS`.
@@ -553,7 +553,7 @@ usual = librosa.feature.mfcc(y=y3, sr=rate_hz, n_mfcc=40).mean(axis=1)
 ours = serlib.extract_clip(*audio.load(clip.speech), serlib.SPECS["mfcc40-mean"])
 check("the usual code", ours, usual, within=1e-3)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The table of a whole corpus
 #
 # The same for all clips, on all cores. The first call reads every file (in an empty folder here, so that it really is
@@ -587,7 +587,7 @@ sequences = serlib.extract(index.head(5), "mfcc-frames", out_dir=empty.name)
 print(sequences.values.shape, "of which frames:", sequences.lengths.tolist())
 assert not sequences.values[0, sequences.lengths[0] :].any()
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What the forty numbers know
 #
 # Before a model learns anything we look at its input. Forty dimensions are too many for a page; [principal
@@ -627,7 +627,7 @@ assert np.mean(label[of_others] == label) < np.mean(label[nearest] == label)
 # %% [markdown]
 # Remember this pair of figures. Nothing has been trained yet; notebook 05 will meet them again.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
 # 1. Frames, window, Fourier transform, mel bands, logarithm, cosine transform: six lines of numpy, and librosa agrees

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 04 Train an LSTM
 #
 # We build a published network layer by layer, decide which clips it learns from and which will test it, and train it.
@@ -66,7 +66,7 @@ print(serlib.notice(CORPUS))
 index = serlib.index(CORPUS)
 print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nunique(), "emotions")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The network, layer by layer
 #
 # Three of the five systems that this project re-creates feed the forty mean MFCC of notebook 03 to an
@@ -98,7 +98,7 @@ model = keras.Sequential(
 layer_table = [(type(x).__name__, str(x.output.shape), x.count_params()) for x in model.layers]
 print(pd.DataFrame(layer_table, columns=["layer", "output", "parameters"]).to_string(index=False))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Inside the LSTM: three gates, numbers between zero and one, decide what of the state is forgotten, what of the new
 # candidate is taken in, and what is given out (Hochreiter and Schmidhuber 1997).
 
@@ -145,7 +145,7 @@ print(f"{recipe.title}: {recipe.epochs} epochs, batches of {recipe.batch_size}, 
 print(f"system C has {published_c.count_params():,} parameters")
 assert published_c.count_params() == 71_747
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Who teaches, who tests
 #
 # Each clip gets one role. The *[training set](../teaching/glossary.md#training-set)* (the role train) teaches the
@@ -156,7 +156,7 @@ assert published_c.count_params() == 71_747
 table = serlib.split(index, SPLIT, seed=SEED)
 plots.show(plots.roles(table))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # A [speaker-independent](../teaching/glossary.md#speaker-independent) split looks different: whole blocks are set
 # aside, because one speaker's clips are alike. (A split by speaker or text is left out, with a line that says so, where
 # the corpus has only one.)
@@ -180,7 +180,7 @@ met = shared.pivot(index="split", columns="what", values="met in training").loc[
 print(met.rename_axis(index=None, columns=None).to_string())
 assert (shared.query("what == 'identical clips'")["shared"] == 0).all(), "clips of the test role are in training"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## The plain Keras way
 #
 # First in plain Keras, as the published systems print it. Keras takes arrays: the features, scaled by mean and standard
@@ -220,7 +220,7 @@ plain = model.fit(x["train"], y["train"], verbose=0, **options).history
 print(f"{len(plain['loss'])} epochs, validation accuracy {max(plain['val_accuracy']):.0%}, kept in {checkpoint.name}")
 assert CORPUS != "sample" or max(plain["val_accuracy"]) > 1 / len(order), "no better than guessing"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Overfitting
 #
 # *[Overfitting](../teaching/glossary.md#overfitting)* is learning by heart: the loss on the training set goes on
@@ -246,14 +246,14 @@ print(
 overfits = history.accuracy.iloc[-1] > 0.95 and history.val_loss.iloc[-1] > 1.2 * history.val_loss[lowest]
 assert CORPUS != "sample" or overfits
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # This network has more than a thousand parameters for each clip. Which epoch would you keep? The dotted line marks the
 # one that validation chooses.
 
 # %% tags=["trained"]
 plots.show(plots.curves(history, title=plots.honest("Learning by heart", CORPUS)))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Train
 #
 # `serlib.fit` does the same and more: the model scales its features itself, each epoch is saved, and a run can be
@@ -280,7 +280,7 @@ assert CORPUS != "sample" or metrics["val_accuracy"] > 0.5, "hardly better than 
 # and compare. Two systems that lie no further apart than these two trainings are not told apart by one training of
 # each. What this series claims of a trained model is therefore asserted with a margin, in the cell that shows it.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # While both losses fall, the model learns; where only the training loss goes on falling, it overfits. The dotted line
 # is the epoch whose weights are kept: validation chose it, not the test. Tutorials often keep the last epoch, whatever
 # it is, or let the test choose. The training figures can be worse than those of validation: they are taken during the
@@ -289,7 +289,7 @@ assert CORPUS != "sample" or metrics["val_accuracy"] > 0.5, "hardly better than 
 # %%
 plots.show(plots.curves(run.history, title=plots.honest("Training curves", CORPUS)))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Stop, and go on
 #
 # We begin the same training again in another folder and stop it after three epochs, as an empty battery would.
@@ -326,7 +326,7 @@ same = resumed[measured].equals(run.history[measured].head(5))
 print("epochs:", len(resumed), "- the same as without the stop:", same)
 assert same
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What is left: the run folder
 #
 # Four files, none of them a pickle, which could run code when it is opened.
@@ -360,7 +360,7 @@ except serlib.SerlibError as error:
 shutil.rmtree(copy)
 assert refused, "a model with the wrong order of labels was loaded"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
 # 1. The network reads forty numbers one by one; its parameters can be counted by hand, and they agree with Keras and

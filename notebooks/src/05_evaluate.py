@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 05 Evaluate, honestly
 #
 # Part 1 judges the model of notebook 04: as papers do, then with an interval, and then on a voice that it has never
@@ -85,7 +85,7 @@ assert not set(report.predictions.speech) & set(run.split.speech[run.split.role 
     "a clip of training is judged"
 )
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Part 1: judge the model
 #
 # ### What was said, what was meant
@@ -105,7 +105,7 @@ print(f"accuracy {report.accuracy:.0%}, UAR {report.uar:.0%}, on {report.n_test}
 floor = 0.5 if CORPUS in ("sample", "tess") else 1.2 / len(run.labels)  # elsewhere this recipe is a weak one
 assert report.accuracy > floor, "hardly better than guessing: something is broken"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Recall of each emotion: of the clips that were meant so, how many were heard so.
 # ([Precision](../teaching/glossary.md#precision) goes the other way: of the clips that were heard so, how many were
 # meant so.)
@@ -113,7 +113,7 @@ assert report.accuracy > floor, "hardly better than guessing: something is broke
 # %%
 plots.show(plots.recall_bars(report))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### How sure are we?
 #
 # The test set is a sample; another one would give another figure. The *[bootstrap](../teaching/glossary.md#bootstrap)*
@@ -126,7 +126,7 @@ low, high = report.ci95["accuracy"]
 print(f"95 % interval of the accuracy: {low:.0%} to {high:.0%}, resampled by {report.resampled_by}")
 assert low < report.accuracy < high or report.accuracy == high
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Is it as sure as it should be?
 #
 # Of the answers that the model gives with a confidence of nine in ten, nine in ten should be right. The bars show what
@@ -160,7 +160,7 @@ values = serlib.extract(run.split[run.split.role == "test"], run.spec).values
 before, after = (run.probabilities(values, calibrated=calibrated).argmax(axis=1) for calibrated in (False, True))
 assert (before == after).all(), "the temperature has changed an answer"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # A model may also give no answer where it is unsure (it *abstains*). The fewer clips it answers, the more of its
 # answers should be right:
 
@@ -176,7 +176,7 @@ plots.show(plots.abstaining(report))
 point = abstaining(report, thresholds=[run.threshold]).iloc[0]
 print(f"at the default threshold: answers {point.coverage:.0%} of the clips, {point.accuracy:.0%} of these right")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### Listen to the errors
 #
 # The errors that the model was surest of teach most. Play each clip, and decide who is right: the label or the model.
@@ -190,7 +190,7 @@ for clip in worst.itertuples():
 display(widgets.players(sounds))
 assert (worst.label != worst.predicted).all() and worst.confidence.is_monotonic_decreasing
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down
 # ([occlusion](../teaching/glossary.md#occlusion)) to the level of the clip's own pauses: a stretch of time, a band of
 # frequencies, or one in the other. Where the probability of the answer falls, that piece spoke for it; where it rises,
@@ -214,7 +214,7 @@ plots.show(plots.occlusion(y, rate_hz, effect, answer=clip.predicted, title=titl
 gallery = widgets.gallery(report, run)
 gallery
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### And a new voice?
 #
 # So far the model has been asked about voices and words that it knew from training. We train the same recipe again:
@@ -234,7 +234,7 @@ for name, report_of_split in reports.items():
     low, high = report_of_split.ci95["accuracy"]
     print(f"{name:13} accuracy {report_of_split.accuracy:.0%} [{low:.0%}, {high:.0%}], UAR {report_of_split.uar:.0%}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # This is the figure that most projects leave out. Mind the intervals: that of new words is drawn over the few words of
 # that test role, which makes it too narrow.
 #
@@ -251,14 +251,14 @@ if CORPUS in ("sample", "tess"):
     assert new_voice < reports["text"].accuracy - 0.1, "a new voice costs no more than new words do"
     assert new_voice < unheard.info["metrics"]["val_accuracy"] - 0.1, "it is not the voice"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Which emotions survive the change of voice? Compare the two matrices.
 
 # %%
 title = "The voice is new" if "speaker" in possible else f"The {hardest} split: no new voice in this corpus"
 plots.show(plots.confusion(reports[hardest], title=title))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Why does it fall? Look at what the network makes of the clips just before it answers, their
 # [embedding](../teaching/glossary.md#embedding), on a map made by [t-SNE](../teaching/glossary.md#t-sne). A point is a
 # clip; neighbours on the map are neighbours in the network's last layer. The voices that it was trained on form
@@ -290,7 +290,7 @@ for name in dict.fromkeys(["random", hardest]):
     folder = home() / "reports" / f"{CORPUS}-{RECIPE}-{name.split(',')[0]}"
     print(shown(page.write(reports[name], folder, history=runs[name].history)))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ### The same on people
 #
 # What stands above is about the corpus that is named at the top, and the sample is a synthesiser. This is what the same
@@ -300,7 +300,7 @@ for name in dict.fromkeys(["random", hardest]):
 # %%
 print(on_people(["lstm-256", "committee"], splits=("random", "text", "speaker")).to_string(index=False))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Part 2: use the model
 #
 # ### A file of your own
@@ -360,7 +360,7 @@ assert timeline.start_s.iloc[0] == 0 and abs(timeline.end_s.iloc[-1] - len(joine
     "a part was left out"
 )
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
 # 1. The matrix shows which emotions are taken for which; UAR keeps a rare emotion from being forgotten.

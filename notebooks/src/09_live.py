@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 09 Live: speak to the model
 #
 # A model that has only seen files meets a microphone: it answers while you speak, it may say "unsure", and what you say
@@ -70,7 +70,7 @@ run = serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
 recognizer = serlib.Recognizer(run if MODEL == "own" else RELEASED, threshold=THRESHOLD)
 print("can say:", *recognizer.labels, "and unsure")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Sound comes in pieces
 #
 # A microphone hands over a tenth of a second at a time. The `Listener` collects the pieces and asks the model a few
@@ -98,7 +98,7 @@ heard, answer = listener.finish()
 print(f"meant: {clip.label}, heard: {answer.label}")
 assert (answer.label != "unsure" or MODEL != "own") and len(heard) <= len(sound)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What the delay is made of
 #
 # An answer comes after the word by: the piece that is still being collected, the way to the kernel and back, the
@@ -112,7 +112,7 @@ for _ in range(20):
     spent.append(time.perf_counter() - start)
 print("features and model in time for two answers a second:", np.median(spent) < 0.5)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Your turn
 #
 # Press *Record*, speak, press *Stop*. The browser asks you once whether this page may listen; the sound goes to the
@@ -130,7 +130,7 @@ print("features and model in time for two answers a second:", np.median(spent) <
 # %% tags=["nbval-ignore-output"]
 widgets.live(recognizer)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Long recordings
 #
 # People do not speak in clips. Here several clips follow each other with pauses, as a recording of a conversation
@@ -151,7 +151,7 @@ meant = pd.DataFrame(rows, columns=["start_s", "end_s", "label"])
 print(f"{len(recording) / rate_hz:.1f} s, {len(timeline)} answers, {(timeline.label == 'unsure').sum()} of them unsure")
 assert timeline.start_s.iloc[0] == 0 and abs(timeline.end_s.iloc[-1] - len(recording) / rate_hz) < 0.1
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Under the waveform: what was meant, and what was heard, grey where the model abstains. Play it. Where does the model
 # change its answer, and where does one window hear two emotions at once?
 
@@ -172,7 +172,7 @@ for threshold, share in shares.items():
     print(f"threshold {threshold:.1f}: answers for {share:.0%} of the windows")
 assert shares[0.9] < shares[0.0], "a higher threshold says as much"
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A corpus of your own
 #
 # *Save this take* writes the take and its label into `data/my_recordings`, one folder a label and a table of all. The
@@ -197,7 +197,7 @@ print(mine[["label", "speaker", "text"]].to_string(index=False))
 # by speaker says is what the next person will meet; but it would take you, as a speaker of your own, out of the
 # training.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
 # 1. Pieces of sound are collected and the last seconds asked about again and again; the delay is the piece, the way to

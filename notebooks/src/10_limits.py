@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 10 Limits
 #
 # What a recogniser of emotions cannot know, whom it mishears, what the law forbids, and how one says all that on a
@@ -59,7 +59,7 @@ print(serlib.notice(CORPUS))
 index = serlib.index(CORPUS)
 print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nunique(), "emotions")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Acted and lived emotion
 #
 # In all corpora of this course actors say a given sentence in a given emotion. So a label says what the actor *was
@@ -124,7 +124,7 @@ for name, report in reports.items():
     low, high = report.ci95["uar"]
     print(f"{name}: UAR {report.uar:.0%} [{low:.0%}, {high:.0%}], resampled by {report.resampled_by}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The same as a picture. Two groups whose intervals overlap may still differ, and two that do not overlap may be two
 # groups of other speakers: with a dozen people in each, the luck of who was recorded is large.
 
@@ -145,7 +145,7 @@ print(
 if CORPUS == "sample":
     print("Both voices are synthetic: this shows how to measure, and nothing about women and men.")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What the law says
 #
 # In the European Union the AI Act ([Regulation 2024/1689](https://eur-lex.europa.eu/eli/reg/2024/1689/oj)) applies to
@@ -177,7 +177,7 @@ mine = index.assign(pseudonym=pd.factorize(index.speaker)[0] + 1)
 mine = mine.groupby("pseudonym").agg(clips=("speech", "size"), seconds=("duration_s", "sum"))
 print(mine.head(3).round().astype(int).to_string())
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## A model card
 #
 # A model card (Mitchell et al. 2019) says on one page what a model was trained on, how it was measured, and what it is

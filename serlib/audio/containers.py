@@ -45,6 +45,12 @@ _HEADERLESS = {".g722": "g722", ".g726": "g726"}
 # Formats whose header says how long the sound is, rather than FFmpeg guessing it from the bit rate.
 _DECLARE_LENGTH = ("mov", "matroska", "wav", "flac", "flv", "rm", "wv", "tta", "ape", "tak", "caf")
 
+# PyAV looks for the last plane of a frame by a null pointer, which FFmpeg has room for behind at most seven of them; it
+# would read whatever lies behind more, and the process may die.
+_MOST_PLANES = 7
+# Bytes a second that sound takes at least; the packets of a smaller file need not be counted.
+_LEAST_BYTES = 500
+
 # What is no sound though its name says so, and the mend. Keys are (offset in the file, first bytes).
 _ELSEWHERE = "move it out of the recordings"
 _LOOKALIKES = {
@@ -54,6 +60,7 @@ _LOOKALIKES = {
     (0, b"%PDF"): ("is a PDF document", _ELSEWHERE),
     (0, b"PK\x03\x04"): ("is a ZIP archive", "unpack it first"),
     (0, b"\x1f\x8b"): ("is a gzip archive", "unpack it first"),
+    (0, b"/annex/objects/"): ("is a git-annex pointer, not the recording itself", "run `git annex get`"),
     (0, b"version https://git-lfs"): ("is a Git LFS pointer, not the recording itself", "run `git lfs pull`"),
 }
 # What holds sound, so that a file which cannot be read must be damaged.
@@ -140,7 +147,7 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
     notes = [] if notes is None else notes
     if _ends_within_a_page(file):
         raise SerlibError(_cut_short(name, "its last page is not whole"))
-    with _libsndfile(file, name) or _ffmpeg(file, name) as sound:
+    with _libsndfile(file, name) or _ffmpeg(file, name, whole=duration_s is None) as sound:
         sound.check(notes)
         rate_hz = sound.rate_hz
         start = int(offset_s * rate_hz)
@@ -343,17 +350,22 @@ class _Ffmpeg(_Sound):
                 break
             except av.error.FFmpegError:  # the file ends within a packet
                 break
+            except IndexError:  # PyAV's, for a stream that the header does not name
+                raise SerlibError(
+                    f"{shown(self.name)} is damaged {held / self.rate_hz:.1f} s from its beginning; copy it again, or "
+                    "save it as WAV with the program that made it"
+                ) from None
             packets += 1
             try:
-                decoded = packet.decode()
-            except av.error.FFmpegError:  # the next packet may be whole
+                pieces = [(frame.sample_rate, _samples(frame)) for frame in packet.decode()]
+            except (av.error.FFmpegError, ValueError, IndexError):  # the next packet may be whole
                 damaged += 1
                 continue
-            for frame in decoded:
-                if frame.sample_rate != self.rate_hz:
+            for rate_hz, piece in pieces:
+                if rate_hz != self.rate_hz:
                     raise SerlibError(f"{shown(self.name)} changes its sampling rate on the way; save it as WAV")
-                frames = _samples(frame)[start:]
-                start = max(0, start - frame.samples)
+                frames = piece[start:]
+                start = max(0, start - len(piece))
                 frames = frames if length is None else frames[: length - held]
                 held += len(frames)
                 if len(frames):
@@ -366,12 +378,24 @@ class _Ffmpeg(_Sound):
         if not held:
             yield np.zeros((0, self.channels), np.float32)
 
+    def counted_s(self):
+        """Seconds that the packets say they last, without decoding them; the container is at its end then."""
+        import av
+
+        lasts = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                lasts += packet.duration or 0
+        except (av.error.FFmpegError, IndexError):  # as in `read`
+            pass
+        return float(lasts * self._stream.time_base)
+
     def check_length(self, held, start, length):
-        promised_s = self._declared_s()
+        promised_s = self.declared_s()
         if promised_s is not None and length is None:
             self._missing_s((start + held) / self.rate_hz, promised_s)
 
-    def _declared_s(self):
+    def declared_s(self):
         """Seconds of sound that the header promises; None where it promises none."""
         if self._container.format.name.split(",")[0] not in _DECLARE_LENGTH:
             return None
@@ -399,8 +423,25 @@ class _Seekable:
             return -1
 
 
-def _ffmpeg(file, name):
-    """The file as FFmpeg reads it; SerlibError says what the file is where it does not."""
+def _ffmpeg(file, name, *, whole=False):
+    """The file as FFmpeg reads it; SerlibError says what the file is where it does not.
+
+    Where the whole of it is wanted and its header does not say how long it is, the packets of a large file are counted
+    first: that takes a tenth of the time of decoding.
+    """
+    sound = _opened(file, name)
+    declared_s = sound.declared_s() if whole else 0
+    if declared_s is None and os.fstat(file.fileno()).st_size * sound.rate_hz > MOST_SAMPLES * _LEAST_BYTES:
+        declared_s = sound.counted_s()
+        sound.close()
+        sound = _opened(file, name)
+    if (declared_s or 0) * sound.rate_hz > MOST_SAMPLES:
+        sound.close()
+        raise SerlibError(too_long(name, sound.rate_hz))
+    return sound
+
+
+def _opened(file, name):
     try:
         import av
     except ImportError:
@@ -417,12 +458,22 @@ def _ffmpeg(file, name):
 
 def _samples(frame):
     """Samples of a frame of PyAV [shape=(n, channels)], float32, full scale 1.0 (of floats: as they are)."""
+    if frame.format.is_planar and frame.layout.nb_channels > _MOST_PLANES:
+        frame = _packed(frame)
     y = frame.to_ndarray()
     y = y.T if frame.format.is_planar else y.reshape(frame.samples, -1)
     if not np.issubdtype(y.dtype, np.integer):
         return y.astype(np.float32)
     half = 2.0 ** (8 * y.dtype.itemsize - 1)
     return (y / half - (y.dtype == np.uint8)).astype(np.float32)
+
+
+def _packed(frame):
+    """The same frame with all channels in one plane."""
+    import av
+
+    resampler = av.AudioResampler(format=frame.format.packed.name, layout=frame.layout)
+    return resampler.resample(frame)[0]
 
 
 def _one_channel(frames, name, channel):

@@ -11,9 +11,6 @@ from natsort import natsort_keygen
 from serlib.audio import AUDIO_SUFFIXES
 from serlib.utils import home, one_line
 
-#: What stands in a cell where nobody knows, in lower case.
-MISSING = ("", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unk")
-
 # What a file manager adds to the name of a copy: "x (1)", "x - Copy", "x - Kopie (2)", "x copy 2".
 _COPY = re.compile(r"( \(\d+\)|( -)? (copy|kopie|copie|copia|kopia)( \d+| \(\d+\))?)$", re.IGNORECASE)
 
@@ -127,6 +124,8 @@ class Corpus:
         How many words or sentences it should hold.
     labels : dict of str -> int
         How many clips each label should have; {} where that is open.
+    own_labels : tuple of str
+        Its emotions that the vocabulary `serlib.utils.LABELS` has no word for. It has no others.
     names : callable, () -> list of str, or None
         The names of all its clips, where the scheme gives them.
     synthetic : bool
@@ -159,6 +158,7 @@ class Corpus:
     speakers: tuple = ()
     texts: int | None = None
     labels: dict = field(default_factory=dict, hash=False)
+    own_labels: tuple = ()
     names: Callable | None = None
     synthetic: bool = False
     distinct: bool = True
@@ -177,17 +177,6 @@ class Corpus:
 
 #: Sort key under which "a2" comes before "a10", for strings and tuples of strings.
 natural = natsort_keygen()
-
-
-def missing(cell):
-    """Whether a cell says that something is not known.
-
-    Examples
-    --------
-    >>> missing("N/A"), missing(" ? "), missing("nancy")
-    (True, True, False)
-    """
-    return cell.strip().lower() in MISSING
 
 
 def without_copy_mark(path):

@@ -1,16 +1,16 @@
 """Own recordings: folders of labels and speakers, a pattern, or a table."""
 
 import os
-import re
+import tarfile
 import unicodedata
-from collections import Counter
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 from serlib.corpora import levels, tables
-from serlib.corpora.corpus import Clip, Corpus, missing, printable, rejection, walk
+from serlib.corpora.corpus import Clip, Corpus, printable, rejection, walk
 from serlib.corpora.words import is_emotion, normal_label
-from serlib.utils import UNKNOWN, SerlibError, one_line
+from serlib.utils import UNKNOWN, SerlibError, missing, one_line, one_name, same_person
 
 
 def scan(root, rejected, notes, reading):
@@ -48,6 +48,8 @@ def scan(root, rejected, notes, reading):
             raise SerlibError(tables.refusal(root))
         return one_spelling(clips, notes)
     if not os.path.isdir(root):
+        if os.path.isfile(root) and (zipfile.is_zipfile(root) or tarfile.is_tarfile(root)):
+            raise SerlibError(f"{printable(root)} is an archive; unpack it first, and name the folder")
         what = "is no folder and no table" if os.path.exists(root) else "does not exist"
         raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
     lists = [] if reading.pattern or reading.label_level else tables.find(root)
@@ -80,21 +82,30 @@ def parse(path):
 
 
 def _by_level(root, paths, rejected, notes, label_level):
-    parts = [path.relative_to(root).parts for path in paths]
     if not paths:
         return []
+    whole = [path.relative_to(root).parts for path in paths]
+    parts = levels.without_copies(whole) if label_level is None else whole
+    inner = dict.fromkeys(path[0] for path, short in zip(whole, parts, strict=True) if path != short)
+    if inner:
+        notes.append(f"{', '.join(map(one_line, inner))}: read like the folders beside it, which have the same names")
     plan = levels.plan(parts, root=printable(root), label_level=label_level)
     given = {path[plan.part - 1] for path in parts if len(path) > plan.part > 0}
+    emotions = any(is_emotion(_folder(names, plan.label)) for names in parts)
     clips = []
     for path, names in zip(paths, parts, strict=True):
-        label = normal_label(_folder(names, plan.label))
+        folder = _folder(names, plan.label)
+        label = normal_label(folder)
+        if emotions and levels.is_part(folder):
+            rejected.append(rejection(path, f"lies in {one_line(folder)}, which names no label as the others do"))
+            continue
         if not label:
             rejected.append(rejection(path, f"lies in no folder that names its label ({levels.ordinal(plan.label)})"))
             continue
         speaker = _folder(names, plan.speaker)
         part = levels.role(_folder(names, plan.part), given)
         extra = {"part": part} if part else {}
-        clips.append((path, Clip(label, _known(speaker), UNKNOWN, "/".join(names), extra=extra)))
+        clips.append((path, Clip(label, _known(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
     notes += _understood(plan, clips)
     return clips
 
@@ -163,28 +174,9 @@ def one_spelling(clips, notes):
     -------
     list of (Path, Clip); the commonest spelling stays.
     """
-    spellings = {}
-    for name, count in Counter(clip.speaker for _, clip in clips).items():
-        spellings.setdefault(speaker_key(name), Counter())[name] += count
-    chosen = {key: names.most_common(1)[0][0] for key, names in spellings.items()}
-    for key, names in spellings.items():
-        if len(names) > 1:
-            notes.append(f"{' and '.join(map(one_line, names))} are one speaker, called {one_line(chosen[key])}")
-    new = {name: chosen[key] for key, names in spellings.items() for name in names if name != chosen[key]}
+    new = one_name(clip.speaker for _, clip in clips)
+    notes += same_person(new)
     return [(path, replace(clip, speaker=new[clip.speaker]) if clip.speaker in new else clip) for path, clip in clips]
-
-
-def speaker_key(name):
-    """What two spellings of one person's name have in common.
-
-    Examples
-    --------
-    >>> speaker_key("Anna_M") == speaker_key("anna m"), speaker_key("s01") == speaker_key("S1"), speaker_key("1.0")
-    (True, True, '1')
-    """
-    name = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
-    name = re.sub(r"^(\d+)\.0+$", r"\1", name)
-    return re.sub(r"\d+", lambda digits: str(int(digits[0])), name)
 
 
 CORPUS = Corpus(

@@ -40,23 +40,21 @@ def facts(paths, place, *, desc="", show=None):
     now_ns = time.time_ns()
     kept = _load(file)
     stamps = [_stamp(path) for path in paths]
-    same = [
-        stamp is not None and kept.get(str(path), ())[:3] == stamp for path, stamp in zip(paths, stamps, strict=True)
-    ]
-    news = read_all([path for path, known in zip(paths, same, strict=True) if not known], desc=desc, show=show)
+    is_kept = [kept.get(str(path), (None,))[:3] == stamp for path, stamp in zip(paths, stamps, strict=True)]
+    others = [path for path, known in zip(paths, is_kept, strict=True) if not known]
+    answers = read_all(others, desc=desc, show=show)
     keep = {}
-    for path, stamp, known in zip(paths, stamps, same, strict=True):
+    for path, stamp, known in zip(paths, stamps, is_kept, strict=True):
+        name = str(path)
         if known:
-            *_, digest, duration_s, rate_hz, notes = kept[str(path)]
-            answer = (digest, duration_s, rate_hz, None, notes.splitlines())
-        else:
-            answer = next(news)
-            digest, duration_s, rate_hz, fault, notes = answer
-        if known:
-            keep[str(path)] = kept[str(path)]
-        elif stamp and not fault and max(stamp[1:]) < now_ns - TICK_NS:
-            keep[str(path)] = (*stamp, digest, duration_s, rate_hz, "\n".join(notes))
-        yield answer
+            keep[name] = kept[name]
+            *_, digest, duration_s, rate_hz, notes = kept[name]
+            yield digest, duration_s, rate_hz, None, notes.splitlines()
+            continue
+        digest, duration_s, rate_hz, fault, notes = next(answers)
+        if stamp and not fault and max(stamp[1:]) < now_ns - TICK_NS:
+            keep[name] = (*stamp, digest, duration_s, rate_hz, "\n".join(notes))
+        yield digest, duration_s, rate_hz, fault, notes
     if keep != kept:
         with contextlib.suppress(OSError, SerlibError):  # nothing can be written there: the next index reads again
             _save(file, keep)

@@ -12,7 +12,7 @@ from serlib.corpora import index_cache
 from serlib.corpora.corpus import Reading, natural, printable, rejection, walk, without_copy_mark
 from serlib.corpora.registry import entry, find, misfit, refuse_known
 from serlib.corpora.words import normal_label
-from serlib.utils import SerlibError, ordered_labels
+from serlib.utils import SerlibError, one_line, ordered_labels
 
 #: Columns of the index and their types.
 COLUMNS = {
@@ -26,6 +26,10 @@ COLUMNS = {
     "digest": str,
 }
 
+#: Formats without loss, which are used where the same recording lies beside them in another one.
+UNCOMPRESSED = (".wav", ".flac", ".aiff", ".aif", ".w64", ".caf", ".au")
+#: Codecs lengthen a recording by less than this.
+SAME_S = 0.2
 #: At most so many missing clips are named one by one.
 MISSING_NAMED = 100
 
@@ -98,7 +102,7 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     labels = Labels(reading)
     for name, place in zip(names, places, strict=True):
         clips = labels.wanted(_clips(entry(name), place, attrs, reading))
-        facts = index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show)
+        facts = list(index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show))
         rows += _rows(entry(name), clips, facts, attrs, seen, keep=duplicates == "keep")
     labels.check()
     attrs["dropped"] = labels.dropped
@@ -207,8 +211,13 @@ def _rows(corpus, clips, facts, attrs, seen, *, keep):
     """Rows of one corpus; what was odd goes into attrs."""
     rejected = attrs["rejected"]
     listed = set(corpus.names()) if corpus.names else set()
+    other_formats = _other_formats(clips, facts) if corpus.scan and not keep else {}
     rows = []
     for (path, clip), (digest, duration_s, rate_hz, fault, notes) in zip(clips, facts, strict=True):
+        if path in other_formats:
+            used = one_line(other_formats[path].name)
+            rejected.append(rejection(path, f"is {used} in another format, which is used"))
+            continue
         if fault:
             rejected.append(rejection(path, fault))
             continue
@@ -226,6 +235,24 @@ def _rows(corpus, clips, facts, attrs, seen, *, keep):
         rows.append({**dict(zip(COLUMNS, values, strict=True)), **extra})
     attrs["missing"] += _missing(corpus, {clip.name for _, clip in clips})
     return rows
+
+
+def _other_formats(clips, facts):
+    """Own recordings that lie beside the same one in another format: path -> the one that is used, uncompressed first.
+
+    They are told by their name without its suffix and their length to a fifth of a second.
+    """
+    takes = {}
+    for (path, _), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
+        if not fault:
+            takes.setdefault((path.parent, path.stem.casefold()), []).append((path, duration_s))
+    doubles = {}
+    for files in takes.values():
+        best, length_s = min(files, key=lambda file: file[0].suffix.lower() not in UNCOMPRESSED)
+        for path, duration_s in files:
+            if path.suffix.lower() != best.suffix.lower() and abs(duration_s - length_s) < SAME_S:
+                doubles[path] = best
+    return doubles
 
 
 def _compare(corpus, path, clip, digest, seen, listed):

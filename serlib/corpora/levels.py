@@ -109,6 +109,39 @@ def shortened(values, most=4):
     return text if len(values) <= most else f"{text} ... ({len(values)})"
 
 
+def is_part(name):
+    """Whether a folder is called like a part of a collection that is no given split.
+
+    Examples
+    --------
+    >>> is_part("archive"), is_part("clips 2"), is_part("train"), is_part("happy")
+    (True, True, False, False)
+    """
+    word = _stem(spelling(name))
+    return word in PARTS and word not in ROLE_WORDS
+
+
+def without_copies(paths):
+    """Paths without a first folder such as `old` or `archive` that holds folders of the same names as lie beside it.
+
+    Parameters
+    ----------
+    paths : list of tuple of str
+        As in `plan`.
+
+    Returns
+    -------
+    list of tuple of str
+
+    Examples
+    --------
+    >>> without_copies([("rude", "1.wav"), ("kind", "2.wav"), ("old", "rude", "3.wav")])
+    [('rude', '1.wav'), ('kind', '2.wav'), ('rude', '3.wav')]
+    """
+    beside = {path[0] for path in paths if len(path) > 1 and not is_part(path[0])}
+    return [path[1:] if len(path) > 2 and is_part(path[0]) and path[1] in beside else path for path in paths]
+
+
 def tree_of(folders):
     """The levels of a tree.
 
@@ -216,9 +249,11 @@ def _label_level(tree, paths, root):
         )
     possible = candidates or open_levels
     if not possible:
+        several = [level.number for level in tree if len(level.values) > 1]
+        level = f"say which level does (--label-level {several[0]}), " if several else ""
         raise SerlibError(
-            f"No folder of {root} names a label{_shown(tree)}; put each label into a folder of its own, or say where "
-            'label and speaker stand, such as --pattern "{speaker}_{label}_*.wav"'
+            f"No folder of {root} names a label{_shown(tree)}; {level}put each label into a folder of its own, or say "
+            'where label and speaker stand, such as --pattern "{speaker}_{label}_*.wav"'
         )
     numbers = " or ".join(str(level.number) for level in possible)
     raise SerlibError(

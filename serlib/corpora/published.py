@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from serlib.corpora import ravdess, savee, tess
-from serlib.corpora.corpus import Clip, Corpus, Deposit, missing, tables
-from serlib.utils import UNKNOWN
+from serlib.corpora.corpus import Clip, Corpus, Deposit, tables
+from serlib.utils import UNKNOWN, missing
 
 
 def by_name(pattern, emotions, *, speakers=(), texts=()):
@@ -39,7 +39,7 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
     spellings = {group: {name.lower(): name for name in names} for group, names in lists.items() if names}
 
     def parse(path):
-        match = regex.fullmatch((path.parent / path.stem).as_posix())
+        match = regex.fullmatch(path.as_posix().removesuffix(path.suffix))
         if not match:
             return None
         groups = match.groupdict()
@@ -123,7 +123,9 @@ _SOUND = _parser("asvpesd", pattern=TABLES["asvpesd"]["pattern"].replace("03-01"
 
 
 def asvpesd_refuse(path):
-    """Laughs, sobs and screams: files of the channel 02."""
+    """Laughs, sobs and screams: files of the channel 02; what is labelled as none of its emotions."""
+    if re.match(r"03-0[12]-13-", path.name):
+        return "is labelled other (13), which names no emotion"
     return "is a sound without speech; expected speech (03-01-...)" if _SOUND(path) else None
 
 
@@ -226,6 +228,7 @@ CODE = {
 def _corpus(name, table):
     facts = {key: value for key, value in table.items() if key not in ("pattern", "emotions")}
     facts["speakers"] = tuple(table.get("speakers", ()))
+    facts["own_labels"] = tuple(table.get("own_labels", ()))
     if isinstance(table.get("texts"), list):
         facts["texts"] = len(table["texts"])
     if "zenodo" in table:

@@ -49,7 +49,11 @@ def _read(path, facts_of):
                 facts_of[digest] = _judge(file, path)
             return digest, *facts_of[digest]
     except FileNotFoundError:
-        what = "is a link that leads nowhere; delete it" if path.is_symlink() else "does not exist; check its path"
+        what = "does not exist; check its path"
+        if path.is_symlink():
+            what = "is a link that leads nowhere; bring back what it points to"
+            if ".git/annex" in os.readlink(path):
+                what = "is a git-annex link whose content is elsewhere; run `git annex get`"
         return "", 0.0, 0, what, []
     except UnicodeEncodeError:
         return "", 0.0, 0, "has a name that is not UTF-8; rename it", []

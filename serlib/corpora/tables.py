@@ -12,24 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 from natsort import natsorted
 
-from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, missing, printable, rejection
+from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, printable, rejection
 from serlib.corpora.levels import role
 from serlib.corpora.words import normal_label, spelling
-from serlib.utils import FORMULA, UNKNOWN, SerlibError, atomic_path, data_dir, one_line
+from serlib.utils import FORMULA, HEADINGS, UNKNOWN, SerlibError, atomic_path, data_dir, missing, one_line
 
 #: Tables that are looked for in a folder (and in its folders, one a part of the data set), in this order.
 TABLES = ("index.csv", "metadata.csv", "metadata.jsonl")
-
-#: Column of the index -> headings that people write for it, in order of preference.
-HEADINGS = {
-    "speech": "speech path file file_name filename file_path filepath filepaths audio audio_path audio_file "
-    "audio_filepath wav wav_path wav_file wave recording uri",
-    "label": "label labels emotion emotions emo emotion_label class category target",
-    "speaker": "speaker speaker_id speakerid spk spk_id actor actor_id subject subject_id participant participant_id "
-    "client_id user_id talker person",
-    "text": "text sentence transcript transcription utterance word",
-    "part": "role split subset set partition part",
-}
 
 _START = ("start", "start_s", "begin")
 _END = ("end", "end_s", "stop")
@@ -143,6 +132,8 @@ def refusal(table):
     hint = ""
     if any(cell.lower().endswith(AUDIO_SUFFIXES) for cell in sheet.heading):
         hint = "; its first line must name the columns"
+    elif len(sheet.heading) > 1:
+        hint = f"; say which they are, such as --columns speech={one_line(sheet.heading[0])} --columns label=..."
     return f"{printable(table)} has the columns {one_line(has)}; expected speech,label[,speaker,text]{hint}"
 
 
@@ -306,12 +297,19 @@ def _from_json(path, content):
         if not text.strip():
             continue
         try:
-            row = {str(name): "" if value is None else str(value) for name, value in json.loads(text).items()}
+            row = {str(name): _plain(value) for name, value in json.loads(text).items()}
         except (ValueError, AttributeError):
             raise SerlibError(f"{printable(path)} holds no JSON object in line {line}; save it again") from None
         sheet.heading += [name for name in row if name not in sheet.heading]
         sheet.lines.append((line, row))
     return sheet
+
+
+def _plain(value):
+    """A value of JSON as text; of a sound, which data sets write as an object, its path."""
+    if isinstance(value, dict):
+        value = value.get("path") or value
+    return "" if value is None else str(value)
 
 
 def _from_parquet(path, part):

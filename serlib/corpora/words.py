@@ -82,9 +82,11 @@ def normal_label(word):
     --------
     >>> normal_label(" Pleasant_Surprise"), normal_label("ANG"), normal_label("Wütend"), normal_label("Excited")
     ('ps', 'angry', 'angry', 'excited')
+    >>> normal_label("02 - happy"), normal_label("sad2"), normal_label("take 2")
+    ('happy', 'sad', 'take 2')
     """
     text = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", word)).strip().lower()
-    return SYNONYMS.get(spelling(text), text)
+    return SYNONYMS.get(spelling(text)) or SYNONYMS.get(_without_number(text), text)
 
 
 def is_emotion(word):
@@ -92,7 +94,13 @@ def is_emotion(word):
 
     Examples
     --------
-    >>> is_emotion("Trauer"), is_emotion("anna")
-    (True, False)
+    >>> is_emotion("Trauer"), is_emotion("01_angry"), is_emotion("anna")
+    (True, True, False)
     """
-    return spelling(word) in SYNONYMS
+    return spelling(word) in SYNONYMS or _without_number(word) in SYNONYMS
+
+
+def _without_number(word):
+    """The spelling of a word that is numbered, before or behind, as folders often are; of any other, nothing."""
+    match = re.fullmatch(r"(?:\d{1,2}[ .)]+)?(\D+?)(?: ?\d{1,2})?", spelling(word))
+    return match[1].strip(" .") if match else ""

@@ -13,13 +13,16 @@ time works on a store. A killed one leaves rows that the next call takes over wh
 """
 
 import contextlib
+import functools
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
 import sys
 import zlib
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,8 @@ from serlib.utils import SerlibError, disk_fault, progress, shown
 
 #: Rows that a worker computes at once. Small enough that a kill costs less than a second.
 CHUNK = 32
+#: The same of a thread, which costs less to ask: at the end no thread waits long for another.
+THREAD_CHUNK = 8
 #: Chunks handed to a joblib backend at once that gives all its answers together, as Dask's does.
 BATCH = 64
 #: One finished row in the journal; the checksum is of the row's bytes, since after a power cut the journal may be on
@@ -227,8 +232,6 @@ def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
 
 def _compute(function, tasks, stores, *, jobs, show, desc):
     """Compute and write the missing rows; returns what went wrong, a sentence a row."""
-    import joblib
-
     missing = [(k, store) for k, store in enumerate(stores) if store.missing.any()]
     todo = []
     for n, task in enumerate(tasks):
@@ -237,30 +240,62 @@ def _compute(function, tasks, stores, *, jobs, show, desc):
             todo.append((n, task, wanted))
     if not todo:
         return []
-    # Threads, unless the user chose another backend: decoding, resampling and transforms release the interpreter
-    # lock, and processes would first have to import numpy and scipy.
-    streams = joblib.parallel.get_active_backend(prefer="threads")[0].supports_return_generator
-    at_once = len(todo) if streams else BATCH * CHUNK
     faults = {}
-    with (
-        joblib.Parallel(jobs or -1, prefer="threads", return_as="generator_unordered" if streams else "list") as run,
-        progress(total=len(tasks), desc=desc, show=show) as bar,
-    ):
+    with progress(total=len(tasks), desc=desc, show=show) as bar:
         bar.update(len(tasks) - len(todo))
-        for first in range(0, len(todo), at_once):
-            batch = todo[first : first + at_once]
-            chunks = (batch[n : n + CHUNK] for n in range(0, len(batch), CHUNK))
-            for answers in run(joblib.delayed(_chunk)(function, chunk) for chunk in chunks):
-                for n, wanted, answer in answers:
-                    if isinstance(answer, str):
-                        faults[n] = answer
-                        continue
-                    for k, (values, length) in zip(wanted, answer, strict=True):
-                        stores[k].write(n, values, length)
-                for _, store in missing:
-                    store.flush()
-                bar.update(len(answers))
+        for answers in _answers(functools.partial(_chunk, function), todo, jobs):
+            for n, wanted, answer in answers:
+                if isinstance(answer, str):
+                    faults[n] = answer
+                    continue
+                for k, (values, length) in zip(wanted, answer, strict=True):
+                    stores[k].write(n, values, length)
+            for _, store in missing:
+                store.flush()
+            bar.update(len(answers))
     return [faults[n] for n in sorted(faults)]
+
+
+def _answers(work, todo, jobs):
+    """What workers make of chunks of the tasks, as they are finished.
+
+    Threads, unless the user chose another backend: decoding, resampling and transforms release the interpreter lock,
+    and processes would first have to import numpy and scipy.
+    """
+    import joblib
+
+    backend, _ = joblib.parallel.get_active_backend(prefer="threads")
+    if isinstance(backend, joblib.parallel.ThreadingBackend):
+        yield from _of_threads(work, todo, jobs or joblib.cpu_count())
+        return
+    streams = backend.supports_return_generator
+    at_once = len(todo) if streams else BATCH * CHUNK
+    with joblib.Parallel(jobs or -1, return_as="generator_unordered" if streams else "list") as run:
+        for first in range(0, len(todo), at_once):
+            chunks = _chunks(todo[first : first + at_once], CHUNK)
+            yield from run(joblib.delayed(work)(chunk) for chunk in chunks)
+
+
+def _of_threads(work, todo, jobs):
+    """joblib's threads take 50 ms to start and to stop, and are asked every 10 ms whether they are finished."""
+    chunks = _chunks(todo, THREAD_CHUNK)
+    if jobs == 1:
+        yield from map(work, chunks)
+        return
+    pool = futures.ThreadPoolExecutor(jobs)
+    try:
+        waiting = {pool.submit(work, chunk) for chunk in itertools.islice(chunks, 2 * jobs)}
+        while waiting:  # a few chunks ahead of what is written, so that memory does not grow
+            done, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
+            waiting |= {pool.submit(work, chunk) for chunk in itertools.islice(chunks, len(done))}
+            for future in done:
+                yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _chunks(tasks, size):
+    return (tasks[first : first + size] for first in range(0, len(tasks), size))
 
 
 def _chunk(function, chunk):

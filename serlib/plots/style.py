@@ -39,7 +39,7 @@ FAINT = "#8a8a8a"
 
 #: Dots per inch, and colours of a picture.
 DPI = 100
-PALETTE = 64
+PALETTE = 48
 
 #: Readable from the last row of a class room. White and opaque, so that a figure looks the same on a dark page.
 STYLE = {
@@ -177,12 +177,14 @@ def _alts(figures):
     return " ".join(filter(None, map(alt, figures)))
 
 
-def shown_as(*figures):
+def shown_as(*figures, dpi=DPI):
     """What a notebook shows of figures, one below the other.
 
     Parameters
     ----------
     figures : Figure
+    dpi : int
+        Dots per inch.
 
     Returns
     -------
@@ -192,19 +194,20 @@ def shown_as(*figures):
     metadata : dict
         The description of the PNG.
     """
-    picture = base64.b64encode(png(*figures)).decode()
+    picture = base64.b64encode(png(*figures, dpi=dpi)).decode()
     description = _alts(figures)
     image = f'<img alt="{html.escape(description)}" src="data:image/png;base64,{picture}">'
     return {"text/html": image, "image/png": picture}, {"image/png": {"alt": description}}
 
 
-def show(*figures):
+def show(*figures, dpi=DPI):
     """Show figures in a notebook, with their descriptions.
 
     Parameters
     ----------
     figures : Figure or Axes
-
+    dpi : int
+        Dots per inch: fewer for a large picture of many pixels, so that the notebook stays small.
     """
     from IPython.display import display  # the commands draw without a notebook
 
@@ -212,7 +215,7 @@ def show(*figures):
         figure = getattr(figure, "figure", figure)
         titles = [ax.get_title(loc="left") for ax in figure.axes]
         name = " ".join((figure.get_suptitle() or next(filter(None, titles), "untitled")).split())
-        data, metadata = shown_as(figure)
+        data, metadata = shown_as(figure, dpi=dpi)
         display({**data, "text/plain": f"[Figure: {name}]"}, metadata=metadata, raw=True)
 
 

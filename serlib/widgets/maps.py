@@ -121,7 +121,7 @@ class ClipMap(Pictured, ipywidgets.VBox):
         clip = self.scope.static()
         speakers = self._index.speaker if symbols_of(self._index) else None
         drawn = plots.embedding(self._places, self._index.label, speakers=speakers, **self._look)
-        return Static(f"Map: {self._look['title']}", [drawn, *clip.figures], clip.players)
+        return Static(f"Map: {self._look['title']}", [drawn], clip.players)
 
     def _load(self, _=None):
         clip = self._index.iloc[self.points.chosen]

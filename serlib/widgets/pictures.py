@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from serlib.plots.style import shown_as
 
+#: Dots per inch of these pictures: small, since a notebook may hold many.
+DPI = 58
+
 
 @dataclass(frozen=True)
 class Static:
@@ -44,7 +47,7 @@ class Pictured:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         static = self.static()
-        picture, described = shown_as(*static.figures)
+        picture, described = shown_as(*static.figures, dpi=DPI)
         page = static.page or "<br>".join([picture["text/html"], *static.players])
         data = {**data, **picture, "text/html": page, "text/plain": f"[{static.name}]"}
         return data, {**metadata, **described}

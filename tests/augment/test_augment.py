@@ -76,16 +76,16 @@ def test_any_clip_gives_finite_float32_and_is_left_as_it_was(change, n, rate_hz,
     before = y.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a clip shorter than a frame of the vocoder makes librosa complain
-        found = change(y, rate_hz, drawn(seed))
+        result = change(y, rate_hz, drawn(seed))
         again = change(y, rate_hz, drawn(seed))
-    assert found.dtype == np.float32 and found.ndim == 1 and np.isfinite(found).all()
+    assert result.dtype == np.float32 and result.ndim == 1 and np.isfinite(result).all()
     np.testing.assert_array_equal(y, before)
-    np.testing.assert_array_equal(found, again)
+    np.testing.assert_array_equal(result, again)
     if isinstance(change, Stretch):
-        assert max(1, np.floor(0.9 * n)) <= len(found) <= np.ceil(1.1 * n)
+        assert max(1, np.floor(0.9 * n)) <= len(result) <= np.ceil(1.1 * n)
     else:
-        assert len(found) == n
-    assert not (silent and found.any())
+        assert len(result) == n
+    assert not (silent and result.any())
 
 
 @pytest.mark.parametrize("change", WAVEFORM, ids=repr)
@@ -102,8 +102,8 @@ def test_another_seed_gives_another_clip_and_the_global_state_is_not_used(change
 def test_noise_has_the_ratio_that_was_asked_for(sine, snr_db):
     for y in (sine(200), 0.1 * drawn(2).standard_normal(RATE_HZ).astype(np.float32)):
         noise = Noise((snr_db, snr_db))(y, RATE_HZ, drawn()) - y
-        found = 10 * np.log10(np.mean(np.square(y, dtype=float)) / np.mean(np.square(noise, dtype=float)))
-        assert found == pytest.approx(snr_db, abs=0.5)
+        result = 10 * np.log10(np.mean(np.square(y, dtype=float)) / np.mean(np.square(noise, dtype=float)))
+        assert result == pytest.approx(snr_db, abs=0.5)
 
 
 def test_noise_is_measured_against_the_speech_and_not_against_the_silence_around_it(sine):
@@ -125,18 +125,18 @@ def test_noise_has_equal_power_in_every_octave():
 def test_noise_is_drawn_from_its_range():
     y = 0.1 * drawn(2).standard_normal(RATE_HZ).astype(np.float32)
     rng = drawn()
-    found = [-20 * np.log10(np.std(Noise((5, 15))(y, RATE_HZ, rng) - y) / 0.1) for _ in range(60)]
-    assert 4.5 < min(found) < 6.5 and 13.5 < max(found) < 15.5
+    result = [-20 * np.log10(np.std(Noise((5, 15))(y, RATE_HZ, rng) - y) / 0.1) for _ in range(60)]
+    assert 4.5 < min(result) < 6.5 and 13.5 < max(result) < 15.5
 
 
 def test_shift_moves_zeros_in_and_never_further_than_asked():
     y = np.arange(1, 101, dtype=np.float32)
     rng, ways = drawn(), set()
     for _ in range(300):
-        found = Shift(0.1)(y, RATE_HZ, rng)
-        by = int(np.argmax(found == 50)) - 49
+        result = Shift(0.1)(y, RATE_HZ, rng)
+        by = int(np.argmax(result == 50)) - 49
         expected = np.pad(y, 10)[10 - by : 110 - by]
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(result, expected)
         ways.add(by)
     assert ways == set(range(-10, 11))
 
@@ -144,20 +144,20 @@ def test_shift_moves_zeros_in_and_never_further_than_asked():
 @pytest.mark.parametrize("semitones", [-7, -1.5, 0.5, 2, 12])
 def test_pitch_moves_by_the_semitones_and_the_tempo_stays(sine, semitones):
     y = sine(330)
-    found = PitchShift((semitones, semitones))(y, RATE_HZ, drawn())
-    moved = 12 * np.log2(strongest_hz(found) / 330)
+    result = PitchShift((semitones, semitones))(y, RATE_HZ, drawn())
+    moved = 12 * np.log2(strongest_hz(result) / 330)
     assert moved == pytest.approx(semitones, abs=0.1)
-    assert len(found) == len(y)
+    assert len(result) == len(y)
     middle = slice(2000, -2000)
-    assert np.std(found[middle]) == pytest.approx(np.std(y[middle]), rel=0.15)
+    assert np.std(result[middle]) == pytest.approx(np.std(y[middle]), rel=0.15)
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.93, 1.07, 1.5])
 def test_stretch_changes_the_length_and_not_the_pitch(sine, factor):
     y = sine(330)[:-7]
-    found = Stretch((factor, factor))(y, RATE_HZ, drawn())
-    assert len(found) == round(factor * len(y))
-    assert strongest_hz(found) == pytest.approx(330, rel=0.003)
+    result = Stretch((factor, factor))(y, RATE_HZ, drawn())
+    assert len(result) == round(factor * len(y))
+    assert strongest_hz(result) == pytest.approx(330, rel=0.003)
 
 
 def test_pitch_and_tempo_are_librosas(voice):
@@ -178,16 +178,16 @@ def test_gain_is_a_factor(voice):
 
 def test_examples_are_everything_that_can_be_heard_and_can_be_played(voice):
     y = voice()
-    found = augment.examples(y, RATE_HZ, seed=0)
-    assert next(iter(found)) == "as recorded" and np.array_equal(found["as recorded"][0], y)
-    for name, (wave, rate_hz) in found.items():
+    result = augment.examples(y, RATE_HZ, seed=0)
+    assert next(iter(result)) == "as recorded" and np.array_equal(result["as recorded"][0], y)
+    for name, (wave, rate_hz) in result.items():
         assert rate_hz == RATE_HZ and wave.dtype == np.float32 and np.isfinite(wave).all()
         assert name == "as recorded" or not np.array_equal(wave, y)
     source = inspect.getsource(augment.examples)
     assert all(f"{type(change).__name__}((" in source or type(change) is Shift for change in WAVEFORM)
-    assert widgets.players(found).data.count("<audio") == len(found)
+    assert widgets.players(result).data.count("<audio") == len(result)
     again = augment.examples(y, RATE_HZ, seed=0)
-    assert all(np.array_equal(again[name][0], wave) for name, (wave, _) in found.items())
+    assert all(np.array_equal(again[name][0], wave) for name, (wave, _) in result.items())
 
 
 # ---------------------------------------------------------------- features
@@ -206,17 +206,17 @@ def test_any_features_keep_shape_padding_and_labels(change, n, longest, bands, s
     y = np.eye(3, dtype=np.float32)[drawn(seed).integers(3, size=n)]
     before = x.copy(), y.copy()
     x.setflags(write=False)  # features that are mapped from a file cannot be written to
-    found, labels = change(x, y, drawn(seed), names)
+    result, labels = change(x, y, drawn(seed), names)
     again, labels_again = change(x, y, drawn(seed), names)
-    assert found.shape == x.shape and found.dtype == np.float32 and np.isfinite(found).all()
+    assert result.shape == x.shape and result.dtype == np.float32 and np.isfinite(result).all()
     assert labels.shape == y.shape and labels.dtype == np.float32
     np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(x, before[0])
     np.testing.assert_array_equal(y, before[1])
-    np.testing.assert_array_equal(found, again)
+    np.testing.assert_array_equal(result, again)
     np.testing.assert_array_equal(labels, labels_again)
-    new = lengths(found)
-    assert (found.any(axis=2) == (np.arange(longest) < new[:, np.newaxis])).all()  # no padding inside a clip
+    new = lengths(result)
+    assert (result.any(axis=2) == (np.arange(longest) < new[:, np.newaxis])).all()  # no padding inside a clip
     if isinstance(change, TimeWarp):
         assert (new <= np.maximum(1, np.ceil(1.1 * real))).all() and (new >= np.floor(0.9 * real)).all()
     elif isinstance(change, Mixup):
@@ -235,10 +235,10 @@ def test_another_seed_gives_other_features(change):
 def test_masks_have_at_most_the_stated_size_and_hold_the_mean():
     x, y = clips(40, longest=50)
     change = SpecAugment(frequency_masks=1, frequency_share=0.25, time_masks=1, time_share=0.2)
-    found, labels = change(x, y, drawn(), NAMES)
+    result, labels = change(x, y, drawn(), NAMES)
     np.testing.assert_array_equal(labels, y)
     heights, widths = [], []
-    for before, after, n in zip(x, found, lengths(x), strict=True):
+    for before, after, n in zip(x, result, lengths(x), strict=True):
         mean = before[:n].mean(axis=0)
         changed = before != after
         assert not changed[n:].any()
@@ -254,8 +254,8 @@ def test_masks_have_at_most_the_stated_size_and_hold_the_mean():
 
 def test_masks_cover_every_part_of_a_clip():
     x = np.broadcast_to(np.arange(1, 21, dtype=np.float32)[:, np.newaxis], (400, 20, 10))
-    found, _ = SpecAugment(time_masks=1, time_share=0.2, frequency_masks=0)(x, None, drawn(), [])
-    hidden = (found != x).mean(axis=(0, 2))
+    result, _ = SpecAugment(time_masks=1, time_share=0.2, frequency_masks=0)(x, None, drawn(), [])
+    hidden = (result != x).mean(axis=(0, 2))
     assert hidden.min() > 0.02  # the ends are hidden least often, but they are
     assert 0.07 < hidden[4:-4].mean() < 0.15
 
@@ -264,22 +264,22 @@ def test_masks_cover_every_part_of_a_clip():
 def test_without_log_mel_there_are_masks_in_time_only(kinds):
     names = features.names(FeatureSpec(kinds=kinds))
     x, y = clips(d=len(names))
-    found, _ = SpecAugment(time_masks=0, frequency_share=1)(x, y, drawn(), names)
-    np.testing.assert_array_equal(found, x)
-    found, _ = SpecAugment(time_share=0.5)(x, y, drawn(), names)
-    assert (found != x).any()
+    result, _ = SpecAugment(time_masks=0, frequency_share=1)(x, y, drawn(), names)
+    np.testing.assert_array_equal(result, x)
+    result, _ = SpecAugment(time_share=0.5)(x, y, drawn(), names)
+    assert (result != x).any()
 
 
 def test_a_masked_frame_is_no_padding_even_where_the_mean_is_zero():
     x = np.array([[[1.0], [-1.0], [1.0], [-1.0]]], np.float32)
-    found, _ = SpecAugment(time_share=1, time_masks=4)(x, None, drawn(), ["rms"])
-    assert (abs(found) < 1e-3).any() and found.all()
+    result, _ = SpecAugment(time_share=1, time_masks=4)(x, None, drawn(), ["rms"])
+    assert (abs(result) < 1e-3).any() and result.all()
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_mixup_is_the_stated_combination_of_a_clip_and_another(seed):
     x, y = clips(7)  # each has its own label
-    found, labels = Mixup(alpha=1)(x, y, drawn(seed), NAMES)
+    result, labels = Mixup(alpha=1)(x, y, drawn(seed), NAMES)
     np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
     real, partners = lengths(x), []
     for i in range(7):
@@ -288,8 +288,8 @@ def test_mixup_is_the_stated_combination_of_a_clip_and_another(seed):
         assert len(others) == 1 and labels[i, others[0]] == pytest.approx(1 - share, abs=1e-6)
         j = others[0]
         both, longer = min(real[i], real[j]), i if real[i] >= real[j] else j
-        np.testing.assert_allclose(found[i, :both], share * x[i, :both] + (1 - share) * x[j, :both], rtol=1e-5)
-        np.testing.assert_array_equal(found[i, both:], x[longer, both:])  # alone, and then the padding
+        np.testing.assert_allclose(result[i, :both], share * x[i, :both] + (1 - share) * x[j, :both], rtol=1e-5)
+        np.testing.assert_array_equal(result[i, both:], x[longer, both:])  # alone, and then the padding
         partners.append(j)
     assert sorted(partners) == list(range(7))
 
@@ -303,8 +303,8 @@ def test_mixup_draws_its_shares_from_the_beta_distribution(alpha):
 
 def test_mixup_of_a_summary_and_of_one_clip():
     x, y = drawn().normal(size=(5, 40)).astype(np.float32), np.eye(5, dtype=np.float32)
-    found, labels = Mixup(alpha=1)(x, y, drawn(), [])
-    np.testing.assert_allclose(found, labels @ x, rtol=1e-4, atol=1e-6)
+    result, labels = Mixup(alpha=1)(x, y, drawn(), [])
+    np.testing.assert_allclose(result, labels @ x, rtol=1e-4, atol=1e-6)
     alone, label = Mixup()(x[:1], y[:1], drawn(), [])
     np.testing.assert_allclose(alone, x[:1], rtol=1e-6)
     np.testing.assert_allclose(label, y[:1], rtol=1e-6)
@@ -319,12 +319,12 @@ def test_frequency_warp_moves_a_formant_by_its_factor(factor, rate_hz):
         level = -((np.log(centres / formant_hz) / 0.15) ** 2) - 20
         x = np.tile(np.r_[0.5, level].astype(np.float32), (1, 3, 1))
         change = FrequencyWarp((factor, factor), fmax_hz=rate_hz / 2)
-        found, _ = change(x, None, drawn(), features.names(spec))
-        np.testing.assert_array_equal(found[..., 0], x[..., 0])
-        weight = np.maximum(found[0, 0, 1:] + 24, 0)  # the top of the bump
+        result, _ = change(x, None, drawn(), features.names(spec))
+        np.testing.assert_array_equal(result[..., 0], x[..., 0])
+        weight = np.maximum(result[0, 0, 1:] + 24, 0)  # the top of the bump
         moved_hz = np.exp(np.average(np.log(centres), weights=weight * np.gradient(np.log(centres))))
         assert moved_hz / formant_hz == pytest.approx(factor, rel=0.025)
-        np.testing.assert_array_equal(found[0, 0], found[0, 2])
+        np.testing.assert_array_equal(result[0, 0], result[0, 2])
 
 
 def test_frequency_warp_agrees_with_a_recording_played_faster():
@@ -336,10 +336,10 @@ def test_frequency_warp_agrees_with_a_recording_played_faster():
     faster = librosa.resample(y, orig_sr=1.15 * RATE_HZ, target_sr=RATE_HZ)
     slow, fast = (features.extract_clip(wave, RATE_HZ, spec).mean(axis=0) for wave in (y, faster))
     change = FrequencyWarp((1.15, 1.15), fmax_hz=RATE_HZ / 2)
-    found = change(slow[np.newaxis, np.newaxis], None, drawn(), features.names(spec))[0][0, 0]
+    result = change(slow[np.newaxis, np.newaxis], None, drawn(), features.names(spec))[0][0, 0]
     centres_hz = librosa.mel_frequencies(130, fmin=0, fmax=8000)[1:-1]
     heard = (centres_hz > 200) & (centres_hz < 4700)
-    assert np.std((found - fast)[heard]) < 0.15 * np.std((slow - fast)[heard])
+    assert np.std((result - fast)[heard]) < 0.15 * np.std((slow - fast)[heard])
 
 
 def test_factor_one_changes_nothing():
@@ -353,31 +353,31 @@ def test_time_warp_is_linear_between_frames(factor):
     x = np.zeros((2, 50, 3), np.float32)
     x[0, :40] = np.linspace(1, 2, 40)[:, np.newaxis] * [1, -1, 10]
     x[1, :1] = 7
-    found, _ = TimeWarp((factor, factor))(x, None, drawn(), [])
+    result, _ = TimeWarp((factor, factor))(x, None, drawn(), [])
     n = round(40 * factor)
-    np.testing.assert_allclose(found[0, :n], np.linspace(1, 2, n)[:, np.newaxis] * [1, -1, 10], rtol=1e-6)
-    assert not found[0, n:].any()
-    assert (found[1, 0] == 7).all() and not found[1, 1:].any() | (factor > 1.4)
+    np.testing.assert_allclose(result[0, :n], np.linspace(1, 2, n)[:, np.newaxis] * [1, -1, 10], rtol=1e-6)
+    assert not result[0, n:].any()
+    assert (result[1, 0] == 7).all() and not result[1, 1:].any() | (factor > 1.4)
 
 
 def test_time_warp_is_cut_at_the_end_of_the_array():
     x = np.arange(1, 21, dtype=np.float32).reshape(1, 20, 1)
-    found, _ = TimeWarp((2, 2))(x, None, drawn(), [])
-    np.testing.assert_allclose(found[0, :, 0], 1 + np.arange(20) * 19 / 39, rtol=1e-6)
+    result, _ = TimeWarp((2, 2))(x, None, drawn(), [])
+    np.testing.assert_allclose(result[0, :, 0], 1 + np.arange(20) * 19 / 39, rtol=1e-6)
 
 
 def test_feature_examples_show_what_changes_a_spectrogram(voice):
     spec = dataclasses.replace(SPEC, frames=None)
     x = [features.extract_clip(voice(hz, duration_s=s), RATE_HZ, spec) for hz, s in ((150, 0.8), (210, 1.0))]
     both = np.stack([features.pad(clip, 90) for clip in x])
-    found = augment.feature_examples(both, spec, seed=0)
-    assert [name.split(":")[0] for name in found][2:] == [*(type(change).__name__ for change in FRAMES), "Level"]
-    np.testing.assert_array_equal(found["as extracted"], x[0][:, :32])
-    np.testing.assert_array_equal(found["the clip to mix with"], x[1][:, :32])
-    mixed = found["Mixup: half and half"]
+    result = augment.feature_examples(both, spec, seed=0)
+    assert [name.split(":")[0] for name in result][2:] == [*(type(change).__name__ for change in FRAMES), "Level"]
+    np.testing.assert_array_equal(result["as extracted"], x[0][:, :32])
+    np.testing.assert_array_equal(result["the clip to mix with"], x[1][:, :32])
+    mixed = result["Mixup: half and half"]
     assert len(mixed) == len(x[1])
     np.testing.assert_allclose(mixed[: len(x[0])], (x[0] + x[1][: len(x[0])])[:, :32] / 2, atol=3)
-    assert not any(np.array_equal(found["as extracted"], rows) for rows in list(found.values())[1:])
+    assert not any(np.array_equal(result["as extracted"], rows) for rows in list(result.values())[1:])
 
 
 # ---------------------------------------------------------------- settings
@@ -459,8 +459,8 @@ def table(home, tone_corpus):
 
 
 def test_copies_are_the_changed_clips_in_order(table):
-    found = copies(table, SPEC, CHANGES, seed=3, jobs=2)
-    assert found.shape == (2, len(table), 60, len(NAMES)) and found.dtype == np.float32
+    result = copies(table, SPEC, CHANGES, seed=3, jobs=2)
+    assert result.shape == (2, len(table), 60, len(NAMES)) and result.dtype == np.float32
     for number, row in ((0, 0), (0, 5), (1, 5)):
         clip = table.iloc[row]
         y, rate_hz = soundfile.read(clip.speech, dtype="float32")
@@ -468,14 +468,14 @@ def test_copies_are_the_changed_clips_in_order(table):
         for change in CHANGES.waveform:
             y = change(y, rate_hz, rng)
         expected = features.extract_clip(y, rate_hz, SPEC)
-        np.testing.assert_array_equal(found[number, row], features.pad(expected, 60))
+        np.testing.assert_array_equal(result[number, row], features.pad(expected, 60))
 
 
 def test_frames_are_changed_before_they_are_summarised(table):
     spec = FeatureSpec(kinds=("logmel", "mfcc", "pitch", "voiced"), n_mels=30, n_mfcc=12, summary=("mean", "range"))
     changes = (FrequencyWarp((0.8, 0.9)), Transpose((3, 4)), Level((-2, 2)), TimeWarp((1.4, 1.5)))
-    found = copies(table, spec, Copies(2, frames=changes), seed=3)
-    assert found.shape == (2, len(table), len(features.names(spec)))
+    result = copies(table, spec, Copies(2, frames=changes), seed=3)
+    assert result.shape == (2, len(table), len(features.names(spec)))
     clip, frames = table.iloc[3], features.frames_of(spec)
     names = features.names(frames)
     rng = np.random.default_rng([3, 2, int(clip.digest, 16)])
@@ -485,7 +485,7 @@ def test_frames_are_changed_before_they_are_summarised(table):
         rows = change(np.pad(rows, ((0, len(plain)), (0, 0)))[np.newaxis], None, rng, names)[0][0]
         rows = rows[: augment.frames.lengths(rows[np.newaxis])[0]]
     assert len(rows) > 1.3 * len(plain)
-    np.testing.assert_array_equal(found[1, 3], features.summarise(rows, spec))
+    np.testing.assert_array_equal(result[1, 3], features.summarise(rows, spec))
     higher = rows[:, names.index("pitch")].mean() - plain[:, names.index("pitch")].mean()
     assert 3 / 12 < higher < 4.2 / 12
 
@@ -501,13 +501,13 @@ def test_mfcc_follow_the_warped_bands():
 
 
 def test_a_copy_depends_on_its_clip_alone(table):
-    found = copies(table, SPEC, CHANGES, jobs=2)
+    result = copies(table, SPEC, CHANGES, jobs=2)
     backwards = copies(table[::-1], SPEC, CHANGES, jobs=1)
-    np.testing.assert_array_equal(found, backwards[:, ::-1])
-    np.testing.assert_array_equal(found[:1, :3], copies(table[:3], SPEC, Copies(1, CHANGES.waveform)))
+    np.testing.assert_array_equal(result, backwards[:, ::-1])
+    np.testing.assert_array_equal(result[:1, :3], copies(table[:3], SPEC, Copies(1, CHANGES.waveform)))
     others = copies(table, SPEC, CHANGES, seed=1)
-    assert not np.any(np.all(found == others, axis=(2, 3)))
-    assert not np.any(np.all(found[0] == found[1], axis=(1, 2)))
+    assert not np.any(np.all(result == others, axis=(2, 3)))
+    assert not np.any(np.all(result[0] == result[1], axis=(1, 2)))
 
 
 def test_copies_are_cached(table, monkeypatch):
@@ -560,5 +560,5 @@ def test_real_words_survive_every_change(real, home):
         changed = PitchShift((semitones, semitones))(y, rate_hz, drawn())
         after = np.nanmedian(librosa.pyin(changed, fmin=80, fmax=500, sr=rate_hz)[0])
         assert 12 * np.log2(after / before) == pytest.approx(semitones, abs=0.4)
-    found = copies(table[::400], SPEC, Copies(1, WAVEFORM), seed=0)
-    assert np.isfinite(found).all() and found.any(axis=(2, 3)).all()
+    result = copies(table[::400], SPEC, Copies(1, WAVEFORM), seed=0)
+    assert np.isfinite(result).all() and result.any(axis=(2, 3)).all()

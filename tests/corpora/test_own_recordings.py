@@ -8,6 +8,7 @@ from pathlib import Path
 import audformat
 import pandas as pd
 import pytest
+import soundfile
 
 from serlib import corpora, splits
 from serlib.corpora import export
@@ -349,3 +350,77 @@ def test_parquet_with_sounds_inside(tmp_path, home):
     (tmp_path / "set/data/train-00000-of-00001.parquet").write_bytes(b"no parquet")
     with pytest.raises(SerlibError, match="is no parquet file"):
         corpora.index("folder", tmp_path / "set")
+
+
+# ---------------------------------------------------------------- folders beside the labels
+
+
+def test_a_copy_in_a_folder_of_its_own_is_read_like_the_folders_beside_it(tmp_path):
+    """`old` is no label, also where no label is an emotion word."""
+    names = ["rude/1.wav", "rude/2.wav", "kind/3.wav", "tired/4.wav", "old/rude/5.wav", "old/kind/6.wav"]
+    table = own(tmp_path, names)
+    assert table.label.tolist() == ["kind", "kind", "rude", "rude", "rude", "tired"]
+    assert any(note.startswith("old: read like the folders beside it") for note in table.attrs["notes"])
+
+
+def test_what_lies_in_old_beside_emotions_is_rejected(tmp_path):
+    table = own(tmp_path, ["happy/1.wav", "sad/2.wav", "angry/3.wav", "old/4.wav"])
+    assert sorted(set(table.label)) == ["angry", "happy", "sad"]
+    assert reasons(table)["4.wav"] == "lies in old, which names no label as the others do"
+
+
+def test_numbered_folders_are_the_emotions_they_name(tmp_path):
+    table = own(tmp_path, ["01_angry/1.wav", "2 - happy/2.wav", "sad1/3.wav", "sad2/4.wav"])
+    assert table.label.tolist() == ["angry", "happy", "sad", "sad"]
+
+
+def test_a_recording_beside_itself_in_another_format_is_used_once(tmp_path):
+    """Two formats of one take would stand in training and in test."""
+    folder = tree(tmp_path, ["happy/0.wav", "happy/1.wav", "happy/2.wav", "sad/3.wav", "sad/4.wav"], seconds=1.5)
+    y, rate_hz = soundfile.read(folder / "happy/0.wav")
+    soundfile.write(folder / "happy/0.mp3", y, rate_hz)
+    soundfile.write(folder / "happy/0.FLAC", y, rate_hz, format="FLAC")
+    soundfile.write(folder / "happy/1.ogg", y[: len(y) // 2], rate_hz)  # the same number, but another take
+    table = corpora.index("folder", folder)
+    assert sorted(Path(path).name for path in table.speech) == ["0.FLAC", "1.ogg", "1.wav", "2.wav", "3.wav", "4.wav"]
+    assert reasons(table) == dict.fromkeys(("0.mp3", "0.wav"), "is 0.FLAC in another format, which is used")
+    assert len(corpora.index("folder", folder, duplicates="keep")) == 8
+
+
+def test_what_git_annex_keeps_elsewhere_is_not_to_be_deleted(tmp_path):
+    folder = tree(tmp_path, ["happy/0.wav", "sad/1.wav"])
+    (folder / "sad/pointer.wav").write_text("/annex/objects/SHA256E-s123--abc.wav\n", encoding="utf-8")
+    (folder / "sad/link.wav").symlink_to("../.git/annex/objects/xx/yy/SHA256E-s123--abc.wav")
+    found = reasons(corpora.index("folder", folder))
+    assert found["pointer.wav"] == "is a git-annex pointer, not the recording itself; run `git annex get`"
+    assert found["link.wav"] == "is a git-annex link whose content is elsewhere; run `git annex get`"
+
+
+def test_foreign_headings_are_asked_for(tmp_path):
+    text = "Datei;Gefühl\n0.wav;wut\n1.wav;freude\n"
+    with pytest.raises(
+        SerlibError, match=r"columns Datei, Gefühl; .* say which they are, such as --columns speech=Datei"
+    ):
+        own(tmp_path, NAMES[:2], text)
+    table = own(tmp_path, NAMES[:2], text, columns={"speech": "Datei", "label": "Gefühl"})
+    assert table.label.tolist() == ["angry", "happy"]
+
+
+def test_numbers_as_labels_are_asked_for(tmp_path):
+    names = [f"{digit}/{digit}{take}.wav" for digit in range(3) for take in range(2)]
+    with pytest.raises(SerlibError, match=r"say which level does \(--label-level 1\)"):
+        own(tmp_path, names)
+    assert own(tmp_path, names, label_level=1).label.tolist() == ["0", "0", "1", "1", "2", "2"]
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    tree(tmp_path / "mine", ["happy/0.wav", "sad/1.wav"])
+    for form in ("zip", "gztar"):
+        archive = shutil.make_archive(str(tmp_path / "packed"), form, tmp_path / "mine")
+        with pytest.raises(SerlibError, match="is an archive; unpack it first"):
+            corpora.index("folder", archive)
+
+
+def test_lines_of_json_with_sounds_as_objects(tmp_path):
+    lines = [json.dumps({"audio": {"path": name, "bytes": None}, "emotion": "joy"}) for name in NAMES[:2]]
+    assert own(tmp_path, NAMES[:2], "\n".join(lines), name="clips.jsonl").label.tolist() == ["happy", "happy"]

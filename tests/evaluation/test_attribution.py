@@ -40,19 +40,19 @@ def listener(noise):
 
 
 def test_occlusion_finds_the_region(noise, listener):
-    found = occlusion(listener, noise, RATE_HZ)
-    assert found.answer == 0 and found.probability == pytest.approx(0.9)
-    i, j = np.unravel_index(found.pieces.argmax(), found.pieces.shape)
-    assert found.edges_s[i] < (FROM_S + TO_S) / 2 < found.edges_s[i + 1]
-    assert found.edges_hz[j] < (LOW_HZ + HIGH_HZ) / 2 < found.edges_hz[j + 1]
-    assert found.windows.argmax() == i and found.bands.argmax() == j
-    assert found.windows[i] > 0.7 and found.bands[j] > 0.4
+    result = occlusion(listener, noise, RATE_HZ)
+    assert result.answer == 0 and result.probability == pytest.approx(0.9)
+    i, j = np.unravel_index(result.pieces.argmax(), result.pieces.shape)
+    assert result.edges_s[i] < (FROM_S + TO_S) / 2 < result.edges_s[i + 1]
+    assert result.edges_hz[j] < (LOW_HZ + HIGH_HZ) / 2 < result.edges_hz[j + 1]
+    assert result.windows.argmax() == i and result.bands.argmax() == j
+    assert result.windows[i] > 0.7 and result.bands[j] > 0.4
     # nothing that the model cannot hear
-    apart_s = (found.edges_s[1:] < FROM_S - 0.05) | (found.edges_s[:-1] > TO_S + 0.05)
-    apart_hz = (found.edges_hz[1:] < LOW_HZ - 100) | (found.edges_hz[:-1] > HIGH_HZ + 100)
+    apart_s = (result.edges_s[1:] < FROM_S - 0.05) | (result.edges_s[:-1] > TO_S + 0.05)
+    apart_hz = (result.edges_hz[1:] < LOW_HZ - 100) | (result.edges_hz[:-1] > HIGH_HZ + 100)
     assert apart_s.sum() >= 4 and apart_hz.sum() >= 2
-    assert abs(found.windows[apart_s]).max() < 1e-3 and abs(found.pieces[apart_s]).max() < 1e-3
-    assert abs(found.bands[apart_hz]).max() < 0.02 and abs(found.pieces[:, apart_hz]).max() < 0.02
+    assert abs(result.windows[apart_s]).max() < 1e-3 and abs(result.pieces[apart_s]).max() < 1e-3
+    assert abs(result.bands[apart_hz]).max() < 0.02 and abs(result.pieces[:, apart_hz]).max() < 0.02
 
 
 def test_what_speaks_for_one_answer_speaks_against_the_other(noise, listener):
@@ -62,10 +62,10 @@ def test_what_speaks_for_one_answer_speaks_against_the_other(noise, listener):
 
 
 def test_the_pieces_tile_the_clip(noise, listener):
-    found = occlusion(listener, noise, RATE_HZ, window_s=0.2, bands=4, fmax_hz=99999)
-    assert found.pieces.shape == (6, 4) and found.windows.shape == (6,) and found.bands.shape == (4,)
-    assert np.allclose(found.edges_s, np.linspace(0, 1.2, 7))
-    assert np.allclose(librosa.hz_to_mel(found.edges_hz), np.linspace(0, librosa.hz_to_mel(8000), 5))
+    result = occlusion(listener, noise, RATE_HZ, window_s=0.2, bands=4, fmax_hz=99999)
+    assert result.pieces.shape == (6, 4) and result.windows.shape == (6,) and result.bands.shape == (4,)
+    assert np.allclose(result.edges_s, np.linspace(0, 1.2, 7))
+    assert np.allclose(librosa.hz_to_mel(result.edges_hz), np.linspace(0, librosa.hz_to_mel(8000), 5))
     assert len(occlusion(listener, noise, RATE_HZ, window_s=9).windows) == 4
 
 
@@ -76,8 +76,8 @@ def test_only_the_piece_is_changed_and_only_made_quieter(noise):
         heard.extend(clips)
         return np.full((len(clips), 2), 0.5)
 
-    found = occlusion(ask, noise, RATE_HZ, window_s=0.3, bands=4)
-    assert not found.pieces.any() and not found.windows.any() and not found.bands.any()
+    result = occlusion(ask, noise, RATE_HZ, window_s=0.3, bands=4)
+    assert not result.pieces.any() and not result.windows.any() and not result.bands.any()
     whole, *pieces = heard
     assert np.array_equal(whole, noise) and {len(y) for y in pieces} == {len(noise)}
     third = pieces[16 + 2]  # after the 4 x 4 pieces come the windows
@@ -88,7 +88,7 @@ def test_only_the_piece_is_changed_and_only_made_quieter(noise):
     lowest = pieces[16 + 4]
     power = [abs(np.fft.rfft(y)) ** 2 for y in (lowest, noise)]
     hz = np.fft.rfftfreq(len(noise), 1 / RATE_HZ)
-    low, high = hz < found.edges_hz[1] - 50, hz > found.edges_hz[1] + 50
+    low, high = hz < result.edges_hz[1] - 50, hz > result.edges_hz[1] + 50
     assert power[0][low].sum() < 0.2 * power[1][low].sum()
     assert power[0][high].sum() == pytest.approx(power[1][high].sum(), rel=0.01)
 
@@ -96,19 +96,19 @@ def test_only_the_piece_is_changed_and_only_made_quieter(noise):
 def test_a_run_answers_as_its_recognizer(tiny_run, tone_table, voice):
     ask = answers(tiny_run)
     clips = [audio.load(path) for path in tone_table.speech[:3]]
-    found = ask([y for y, _ in clips], clips[0][1])
+    result = ask([y for y, _ in clips], clips[0][1])
     recognizer = Recognizer(tiny_run)
-    theirs = [list(recognizer.predict(y, rate_hz=rate_hz).probabilities.values()) for y, rate_hz in clips]
-    assert np.allclose(found, theirs, atol=1e-5)
+    reference = [list(recognizer.predict(y, rate_hz=rate_hz).probabilities.values()) for y, rate_hz in clips]
+    assert np.allclose(result, reference, atol=1e-5)
 
 
 def test_what_a_run_does_not_hear_does_not_matter(tiny_run, voice):
     # the mean MFCC of the published systems skip the first half second
     y = voice(220, duration_s=1.2)
-    found = occlusion(answers(tiny_run), y, RATE_HZ, window_s=0.1)
-    skipped = found.edges_s[1:] < 0.5 - 0.02
-    assert skipped.sum() == 4 and abs(found.windows[skipped]).max() < 1e-6
-    assert abs(found.windows[~skipped]).max() > 1e-3
+    result = occlusion(answers(tiny_run), y, RATE_HZ, window_s=0.1)
+    skipped = result.edges_s[1:] < 0.5 - 0.02
+    assert skipped.sum() == 4 and abs(result.windows[skipped]).max() < 1e-6
+    assert abs(result.windows[~skipped]).max() > 1e-3
 
 
 def test_clips_that_trimming_leaves_of_different_lengths(tiny_run, voice):

@@ -14,14 +14,14 @@ def test_each_speaker_s_answers_get_the_shares_of_training(rng):
     who = np.repeat(["a", "b"], [20, 40])
     shares = matching.shares(["x"] * 5 + ["y"] * 3 + ["z"] * 2, ["x", "y", "z"])
     assert shares.tolist() == [0.5, 0.3, 0.2]
-    found = matching.match(p, who, shares)
-    np.testing.assert_allclose(found.sum(axis=1), 1)
+    result = matching.match(p, who, shares)
+    np.testing.assert_allclose(result.sum(axis=1), 1)
     for name in "ab":
-        np.testing.assert_allclose(found[who == name].mean(axis=0), shares, atol=1e-3)
-        moved = np.log(found[who == name]) - np.log(p[who == name])
+        np.testing.assert_allclose(result[who == name].mean(axis=0), shares, atol=1e-3)
+        moved = np.log(result[who == name]) - np.log(p[who == name])
         np.testing.assert_allclose(np.ptp(moved - moved[:, :1], axis=0), 0, atol=1e-9)  # one offset a label
-    assert (p.argmax(axis=1)[20:] != 0).all() and (found.argmax(axis=1)[20:] == 0).any()
-    np.testing.assert_allclose(matching.match(p[::-1], who[::-1], shares)[::-1], found)
+    assert (p.argmax(axis=1)[20:] != 0).all() and (result.argmax(axis=1)[20:] == 0).any()
+    np.testing.assert_allclose(matching.match(p[::-1], who[::-1], shares)[::-1], result)
 
 
 def test_answers_that_have_the_shares_stay_as_they_are():
@@ -32,8 +32,8 @@ def test_answers_that_have_the_shares_stay_as_they_are():
 def test_a_label_that_is_not_learned_from_is_not_answered():
     shares = matching.shares(["x", "y"], ["x", "y", "z"])
     assert shares[2] < 1e-6
-    found = matching.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]], ["a"] * 3, shares)
-    assert (found[:, 2] < 1e-4).all()
+    result = matching.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]], ["a"] * 3, shares)
+    assert (result[:, 2] < 1e-4).all()
 
 
 def test_too_few_clips_say_nothing_of_a_speaker():

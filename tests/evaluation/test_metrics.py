@@ -22,9 +22,9 @@ def test_clip_interval_equals_scipy(rng):
     right = rng.random(300) < 0.7
     true, guess = np.zeros(300, int), np.where(right, 0, 1)
     low, high = metrics.intervals(true, guess, None, 2, resamples=20000, seed=0)[:, 0]
-    theirs = stats.bootstrap((right.astype(float),), np.mean, n_resamples=20000, method="percentile", rng=rng)
-    assert low == pytest.approx(theirs.confidence_interval.low, abs=0.005)
-    assert high == pytest.approx(theirs.confidence_interval.high, abs=0.005)
+    reference = stats.bootstrap((right.astype(float),), np.mean, n_resamples=20000, method="percentile", rng=rng)
+    assert low == pytest.approx(reference.confidence_interval.low, abs=0.005)
+    assert high == pytest.approx(reference.confidence_interval.high, abs=0.005)
 
 
 def test_group_interval_equals_drawing_groups_one_by_one(rng):
@@ -35,8 +35,8 @@ def test_group_interval_equals_drawing_groups_one_by_one(rng):
         rows = np.concatenate([np.flatnonzero(groups == g) for g in rng.integers(0, 8, 8)])
         t, right = true[rows], true[rows] == guess[rows]
         drawn.append([right.mean(), np.mean([right[t == c].mean() for c in np.unique(t)])])
-    ours = metrics.intervals(true, guess, groups, 3, resamples=20000, seed=0)
-    np.testing.assert_allclose(ours[:, :2], np.percentile(drawn, [2.5, 97.5], axis=0), atol=0.015)
+    values = metrics.intervals(true, guess, groups, 3, resamples=20000, seed=0)
+    np.testing.assert_allclose(values[:, :2], np.percentile(drawn, [2.5, 97.5], axis=0), atol=0.015)
 
 
 def test_a_resample_without_a_class_has_the_uar_of_the_others():

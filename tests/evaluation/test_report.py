@@ -30,8 +30,8 @@ def test_every_figure_equals_scikit_learn(truth):
     assert report.accuracy == metrics.accuracy_score(truth, guess)
     assert report.uar == pytest.approx(metrics.balanced_accuracy_score(truth, guess))
     np.testing.assert_array_equal(report.confusion, metrics.confusion_matrix(truth, guess, labels=LABELS))
-    theirs = metrics.precision_recall_fscore_support(truth, guess, labels=LABELS)
-    np.testing.assert_allclose(report.per_class[["precision", "recall", "f1", "support"]].T, theirs)
+    reference = metrics.precision_recall_fscore_support(truth, guess, labels=LABELS)
+    np.testing.assert_allclose(report.per_class[["precision", "recall", "f1", "support"]].T, reference)
     assert 0.3 < report.accuracy < 0.95
 
 
@@ -52,8 +52,8 @@ def test_figures_equal_scikit_learn_at_the_edges(data):
     assert report.uar == pytest.approx(
         metrics.recall_score(truth, answered, labels=present, average="macro", zero_division=0)
     )
-    theirs = metrics.precision_recall_fscore_support(truth, answered, labels=labels, zero_division=np.nan)
-    np.testing.assert_allclose(report.per_class[["precision", "recall", "f1", "support"]].T, theirs)
+    reference = metrics.precision_recall_fscore_support(truth, answered, labels=labels, zero_division=np.nan)
+    np.testing.assert_allclose(report.per_class[["precision", "recall", "f1", "support"]].T, reference)
     assert np.sum(report.confusion) == n == report.per_speaker["n"].sum()
     weighted = (report.per_speaker["accuracy"] * report.per_speaker["n"]).sum() / n
     assert weighted == pytest.approx(report.accuracy)
@@ -107,8 +107,8 @@ def test_per_speaker(truth, rng):
         of = speakers == name
         assert row["accuracy"] == pytest.approx(metrics.accuracy_score(truth[of], guess[of]))
         assert row["uar"] == pytest.approx(metrics.balanced_accuracy_score(truth[of], guess[of]))
-        theirs = metrics.recall_score(truth[of], guess[of], labels=LABELS, average=None)
-        np.testing.assert_allclose(report.speaker_recall.loc[name], theirs)
+        reference = metrics.recall_score(truth[of], guess[of], labels=LABELS, average=None)
+        np.testing.assert_allclose(report.speaker_recall.loc[name], reference)
 
 
 def test_speakers_that_are_not_known(truth):
@@ -364,12 +364,12 @@ def test_answers_are_matched_over_all_that_a_speaker_says(tiny_run):
 
     other = tiny_run.split.drop(columns=["role", "digest"]).assign(corpus="other")
     other.loc[other.label == "sad", "label"] = "calm"  # unknown to the model, but the speaker's all the same
-    found = evaluation.evaluate(tiny_run, other, allow_seen=True, match=True, show=False)
-    assert found.left_out == {"calm": 12} and found.note
+    result = evaluation.evaluate(tiny_run, other, allow_seen=True, match=True, show=False)
+    assert result.left_out == {"calm": 12} and result.note
     values, _ = normalisation.inputs(other, tiny_run.spec, tiny_run.normalise, show=False)
     shares = matching.shares(tiny_run.split.label[tiny_run.split.role == "train"], tiny_run.labels)
     expected = matching.match(tiny_run.probabilities(values), other.speaker, shares)[other.label != "calm"]
-    np.testing.assert_allclose(found.predictions[tiny_run.labels], expected, atol=1e-6)
+    np.testing.assert_allclose(result.predictions[tiny_run.labels], expected, atol=1e-6)
 
 
 def test_what_several_seeds_answer_to_a_clip_is_drawn_together():

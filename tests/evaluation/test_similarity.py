@@ -25,15 +25,15 @@ def two(rng):
 
 def test_the_cosines_are_those_of_scikit_learn(two):
     values, table = two
-    found = emotion_similarity(values, table, "tess/A", "tess/B")
-    assert list(found.index) == list(found.columns) == LABELS
+    result = emotion_similarity(values, table, "tess/A", "tess/B")
+    assert list(result.index) == list(result.columns) == LABELS
     means = []
     for speaker in "AB":
         of = (table.speaker == speaker).to_numpy()
         scored, labels = StandardScaler().fit_transform(values[of]), table.label[of].to_numpy()
         means.append([scored[labels == label].mean(axis=0) for label in LABELS])
-    np.testing.assert_allclose(found, cosine_similarity(*means), atol=1e-5)
-    np.testing.assert_allclose(emotion_similarity(values, table, "tess/B", "tess/A"), found.T, atol=1e-6)
+    np.testing.assert_allclose(result, cosine_similarity(*means), atol=1e-5)
+    np.testing.assert_allclose(emotion_similarity(values, table, "tess/B", "tess/A"), result.T, atol=1e-6)
 
 
 def test_a_voice_is_like_itself_whatever_its_level(two):
@@ -41,8 +41,8 @@ def test_a_voice_is_like_itself_whatever_its_level(two):
     first, second = (table.speaker == who for who in "AB")
     values[second] = 3 * values[first] + 100
     table.loc[second, "label"] = table.loc[first, "label"].to_numpy()
-    found = emotion_similarity(values, table, "tess/A", "tess/B")
-    np.testing.assert_allclose(np.diag(found), 1, atol=1e-5)
+    result = emotion_similarity(values, table, "tess/A", "tess/B")
+    np.testing.assert_allclose(np.diag(result), 1, atol=1e-5)
 
 
 def test_emotions_that_two_voices_exchange_are_seen(two):
@@ -50,18 +50,18 @@ def test_emotions_that_two_voices_exchange_are_seen(two):
     for who, places in {"A": (0, 1, 2), "B": (1, 0, 2)}.items():
         for label, place in zip(LABELS, places, strict=True):
             values[(table.speaker == who) & (table.label == label), place] += 9
-    found = emotion_similarity(values, table, "tess/A", "tess/B")
-    assert list(found.idxmax(axis=1)) == ["happy", "angry", "sad"]
-    figure = plots.similarity(found, one="A", other="B", corpora=["tess"])
+    result = emotion_similarity(values, table, "tess/A", "tess/B")
+    assert list(result.idxmax(axis=1)) == ["happy", "angry", "sad"]
+    figure = plots.similarity(result, one="A", other="B", corpora=["tess"])
     assert "angry to happy" in plots.alt(figure)
     assert len(figure.axes[0].texts) == 9
 
 
 def test_of_several_speakers_the_mean(two):
     values, table = two
-    found = emotion_similarity(values, table, "tess/A", ["tess/A", "tess/B"])
-    assert found.shape == (3, 3)
-    assert (np.diag(found) > np.diag(emotion_similarity(values, table, "tess/A", "tess/B"))).all()
+    result = emotion_similarity(values, table, "tess/A", ["tess/A", "tess/B"])
+    assert result.shape == (3, 3)
+    assert (np.diag(result) > np.diag(emotion_similarity(values, table, "tess/A", "tess/B"))).all()
 
 
 def test_bad_input(two):

@@ -41,22 +41,22 @@ def two_reports(only_a, only_b, *, both=10, neither=5):
 
 
 def test_mcnemar_counts_and_exact_p_value():
-    found = mcnemar(*two_reports(only_a=12, only_b=4))
-    assert (found["n"], found["both"], found["only_a"], found["only_b"], found["neither"]) == (31, 10, 12, 4, 5)
-    assert found["p_exact"] == pytest.approx(stats.binomtest(4, 16).pvalue)
-    assert found["p_exact"] == pytest.approx(0.076813, abs=1e-6)
-    assert found["p_mid"] == pytest.approx(0.076813 - stats.binom.pmf(4, 16, 0.5), abs=1e-6)
+    result = mcnemar(*two_reports(only_a=12, only_b=4))
+    assert (result["n"], result["both"], result["only_a"], result["only_b"], result["neither"]) == (31, 10, 12, 4, 5)
+    assert result["p_exact"] == pytest.approx(stats.binomtest(4, 16).pvalue)
+    assert result["p_exact"] == pytest.approx(0.076813, abs=1e-6)
+    assert result["p_mid"] == pytest.approx(0.076813 - stats.binom.pmf(4, 16, 0.5), abs=1e-6)
 
 
 @given(st.integers(0, 30), st.integers(0, 30))
 @settings(max_examples=30, deadline=None)
 def test_mcnemar_exact_equals_scipy(only_a, only_b):
-    found = mcnemar(*two_reports(only_a, only_b))
-    theirs = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert found["p_exact"] == pytest.approx(theirs)
-    assert 0 < found["p_mid"] <= found["p_exact"] <= 1
+    result = mcnemar(*two_reports(only_a, only_b))
+    reference = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert result["p_exact"] == pytest.approx(reference)
+    assert 0 < result["p_mid"] <= result["p_exact"] <= 1
     swapped = mcnemar(*two_reports(only_b, only_a))
-    assert swapped["p_mid"] == pytest.approx(found["p_mid"])
+    assert swapped["p_mid"] == pytest.approx(result["p_mid"])
 
 
 def test_mcnemar_matches_clips_in_any_order_by_digest_first(truth):
@@ -65,9 +65,9 @@ def test_mcnemar_matches_clips_in_any_order_by_digest_first(truth):
     one = evaluation.score(clips(truth, speech=[f"/here/{i}" for i in range(200)], digest=range(200)), a, LABELS)
     two = evaluation.score(clips(truth[order], speech=[f"/there/{i}" for i in order], digest=order), b[order], LABELS)
     right = (a.argmax(1) == np.searchsorted(LABELS, truth)), (b.argmax(1) == np.searchsorted(LABELS, truth))
-    found = mcnemar(one, two)
-    assert found["only_a"] == (right[0] & ~right[1]).sum() > 0
-    assert found["only_b"] == (right[1] & ~right[0]).sum() > 0
+    result = mcnemar(one, two)
+    assert result["only_a"] == (right[0] & ~right[1]).sum() > 0
+    assert result["only_b"] == (right[1] & ~right[0]).sum() > 0
 
 
 def test_mcnemar_refuses_other_clips(truth):
@@ -286,15 +286,15 @@ def test_across_corpora(tmp_path):
 def test_the_other_speaker_and_another_corpus_train_together(tmp_path):
     index = tables({"tess": (2, 10, LABELS), "ravdess": (6, 4, [*LABELS, "calm"])})
     systems = [peer("a"), peer("b", normalise="speaker")]
-    found = compare(index, systems, splits=["speaker:tess/0,tess/1"], root=tmp_path, jobs=1)
+    result = compare(index, systems, splits=["speaker:tess/0,tess/1"], root=tmp_path, jobs=1)
     assert sorted(path.name for path in tmp_path.glob("*-a-*")) == [
         f"tess+ravdess-a-speaker-tess_{n}-seed0" for n in (0, 1)
     ]  # fmt: skip
-    report = found.reports["speaker:tess/0,tess/1", "a"]
+    report = result.reports["speaker:tess/0,tess/1", "a"]
     assert report.labels == LABELS and report.corpora == ["tess"] and report.n_test == 160
     assert list(report.per_speaker.index) == ["0", "1"]
-    assert list(comparison.readable(found.table)["recipe"]) in (["a", "b *"], ["b *", "a"])
-    assert set(found.table["corpora"]) == {"tess+ravdess"}
+    assert list(comparison.readable(result.table)["recipe"]) in (["a", "b *"], ["b *", "a"])
+    assert set(result.table["corpora"]) == {"tess+ravdess"}
 
 
 def test_folds_that_know_other_labels_are_scored_together():
@@ -306,17 +306,17 @@ def test_folds_that_know_other_labels_are_scored_together():
 
 def test_recipes_may_have_seeds_of_their_own(tmp_path):
     index = tables({"tess": (2, 10, LABELS)})
-    found = compare(index, [peer("a"), peer("b")], splits=["random"], seeds={"a": (0, 1, 2)}, root=tmp_path, jobs=1)
-    assert found.table.set_index("recipe")["seeds"].to_dict() == {"a": 3, "b": 1}
-    assert len(list(tmp_path.iterdir())) == 4 and len(found.neighbours) == 1
-    assert set(comparison.readable(found.table)["UAR % by seed"]) > {"one seed"}
+    result = compare(index, [peer("a"), peer("b")], splits=["random"], seeds={"a": (0, 1, 2)}, root=tmp_path, jobs=1)
+    assert result.table.set_index("recipe")["seeds"].to_dict() == {"a": 3, "b": 1}
+    assert len(list(tmp_path.iterdir())) == 4 and len(result.neighbours) == 1
+    assert set(comparison.readable(result.table)["UAR % by seed"]) > {"one seed"}
 
 
 def test_neighbours_without_a_seed_in_common_are_not_tested(tmp_path):
     index, seeds = tables({"tess": (2, 10, LABELS)}), {"a": (0, 2), "b": (1, 2), "c": (3,)}
-    found = compare(index, [peer(n) for n in "abc"], splits=["random"], seeds=seeds, root=tmp_path, jobs=1)
-    pairs = [{pair.better, pair.worse} for pair in found.neighbours.itertuples()]
-    assert len(found.table) == 3 and all(pair == {"a", "b"} for pair in pairs)
+    result = compare(index, [peer(n) for n in "abc"], splits=["random"], seeds=seeds, root=tmp_path, jobs=1)
+    pairs = [{pair.better, pair.worse} for pair in result.neighbours.itertuples()]
+    assert len(result.table) == 3 and all(pair == {"a", "b"} for pair in pairs)
 
 
 def test_a_peer_whose_speakers_have_changed_answers_again(tmp_path):

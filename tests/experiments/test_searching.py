@@ -46,10 +46,10 @@ def fake(monkeypatch, tone_table):
     """fake(**how) puts a training that costs nothing in the place of `fit`; returns what it has seen."""
 
     def put(**how):
-        fit, found = record(tone_table, **how)
+        fit, result = record(tone_table, **how)
         monkeypatch.setattr(searching, "fit", fit)
-        found.setdefault("tables", [])
-        return found
+        result.setdefault("tables", [])
+        return result
 
     return put
 
@@ -67,14 +67,14 @@ def test_no_trial_sees_the_test_role(fake, tone_table, tiny_recipe, tmp_path):
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
 def test_the_best_trial_is_the_best(fake, tone_table, tiny_recipe, tmp_path, metric):
     fake()
-    found = search(rates(tiny_recipe), tone_table, out=tmp_path, trials=25, metric=metric, show=False)
-    assert list(found.trials.columns) == ["trial", "value", "learning_rate"] and len(found.trials) == 25
-    values = found.trials["value"] * (1 if metric == "val_accuracy" else -1)
-    best = found.trials.loc[values.idxmax()]
-    assert found.best.learning_rate == best["learning_rate"] == found.params["learning_rate"]
-    assert found.best == dataclasses.replace(tiny_recipe, learning_rate=best["learning_rate"])
-    assert 0.004 < found.best.learning_rate < 0.025, "no better than chance"
-    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["value"] == found.value
+    result = search(rates(tiny_recipe), tone_table, out=tmp_path, trials=25, metric=metric, show=False)
+    assert list(result.trials.columns) == ["trial", "value", "learning_rate"] and len(result.trials) == 25
+    values = result.trials["value"] * (1 if metric == "val_accuracy" else -1)
+    best = result.trials.loc[values.idxmax()]
+    assert result.best.learning_rate == best["learning_rate"] == result.params["learning_rate"]
+    assert result.best == dataclasses.replace(tiny_recipe, learning_rate=best["learning_rate"])
+    assert 0.004 < result.best.learning_rate < 0.025, "no better than chance"
+    assert json.loads(json.dumps(result.to_json(), allow_nan=False))["value"] == result.value
 
 
 def test_an_interrupted_search_ends_where_an_unbroken_one_does(fake, tone_table, tiny_recipe, tmp_path):
@@ -96,9 +96,9 @@ def test_an_interrupted_search_ends_where_an_unbroken_one_does(fake, tone_table,
 
 def test_a_training_that_breaks_off_counts_as_the_worst(fake, tone_table, tiny_recipe, tmp_path):
     fake(breaks=0.02)
-    found = search(rates(tiny_recipe), tone_table, out=tmp_path / "some", trials=12, show=False)
-    broken = found.trials["learning_rate"] > 0.02
-    assert 0 < broken.sum() < 12 and (found.trials["value"].isna() == broken).all()
+    result = search(rates(tiny_recipe), tone_table, out=tmp_path / "some", trials=12, show=False)
+    broken = result.trials["learning_rate"] > 0.02
+    assert 0 < broken.sum() < 12 and (result.trials["value"].isna() == broken).all()
     fake(breaks=1e-6)
     with pytest.raises(SerlibError, match=r"No training in .* came to an end"):
         search(rates(tiny_recipe), tone_table, out=tmp_path / "none", trials=2, show=False)
@@ -122,9 +122,9 @@ def test_what_cannot_be_searched_is_refused(fake, tone_index, tone_table, tiny_r
 
 
 def test_real_trainings_with_the_usual_space(tone_table, tiny_recipe, session_home, tmp_path):
-    found = search(usual_space(tiny_recipe), tone_table, out=tmp_path, trials=2, epochs=2, show=False)
-    assert set(found.params) == {"learning_rate", "batch_size"}
-    for trial in found.trials.itertuples():
+    result = search(usual_space(tiny_recipe), tone_table, out=tmp_path, trials=2, epochs=2, show=False)
+    assert set(result.params) == {"learning_rate", "batch_size"}
+    for trial in result.trials.itertuples():
         run = Run.load(tmp_path / f"trial-{trial.trial:03d}")
         assert run.info["metrics"]["val_accuracy"] == trial.value and len(run.history) == 2
         assert run.info["recipe"]["learning_rate"] == trial.learning_rate

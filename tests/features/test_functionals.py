@@ -41,9 +41,9 @@ def test_agrees_with_the_usual_formula(rows, name, expected):
 
 
 def test_order_is_that_of_the_request(rows):
-    found = summarise(rows, ("max", "mean"))
-    np.testing.assert_array_equal(found, np.concatenate([alone(rows, "max"), alone(rows, "mean")]))
-    assert found.dtype == np.float32
+    result = summarise(rows, ("max", "mean"))
+    np.testing.assert_array_equal(result, np.concatenate([alone(rows, "max"), alone(rows, "mean")]))
+    assert result.dtype == np.float32
 
 
 def test_a_bow_has_curvature_and_no_slope():
@@ -55,8 +55,8 @@ def test_a_bow_has_curvature_and_no_slope():
 
 def test_what_comes_again_is_found_at_its_lag():
     rows = np.sin(2 * np.pi * np.arange(480) / 16)[:, np.newaxis]
-    found = {lag: alone(rows, f"repeat_{lag}")[0] for lag in LAGS}
-    assert found[16] > 0.95 and found[8] < -0.95 and abs(found[4]) < 0.05 and found[24] < -0.95
+    result = {lag: alone(rows, f"repeat_{lag}")[0] for lag in LAGS}
+    assert result[16] > 0.95 and result[8] < -0.95 and abs(result[4]) < 0.05 and result[24] < -0.95
     assert alone(rows, "crossings") == pytest.approx(2 / 16, abs=0.07)
 
 
@@ -69,15 +69,15 @@ def test_the_voice_is_told_from_the_rest():
 
 @pytest.mark.parametrize("n", [1, 2, 3, 30])
 def test_short_and_constant_clips_give_numbers(n):
-    found = summarise(np.full((n, 4), 3.0), FUNCTIONALS, voiced=np.ones(n, bool))
-    assert found.shape == (4 * len(FUNCTIONALS),) and np.isfinite(found).all()
+    result = summarise(np.full((n, 4), 3.0), FUNCTIONALS, voiced=np.ones(n, bool))
+    assert result.shape == (4 * len(FUNCTIONALS),) and np.isfinite(result).all()
 
 
 def test_columns_are_named_in_the_order_of_the_values(voice):
     spec = FeatureSpec(kinds=("mfcc", "pitch", "voiced"), n_mfcc=3, summary=("voiced_mean", "range"))
     y = voice(180.0, rate_hz=22050)
-    found = dict(zip(names(spec), extract_clip(y, 22050, spec), strict=True))
-    assert 2 ** found["pitch_voiced_mean"] == pytest.approx(180, rel=0.02)
-    assert found["voiced_voiced_mean"] == 1 and found["voiced_range"] == 1
+    result = dict(zip(names(spec), extract_clip(y, 22050, spec), strict=True))
+    assert 2 ** result["pitch_voiced_mean"] == pytest.approx(180, rel=0.02)
+    assert result["voiced_voiced_mean"] == 1 and result["voiced_range"] == 1
     with pytest.raises(SerlibError, match="needs the kind voiced"):
         FeatureSpec(kinds=("mfcc",), summary=("voiced_mean",))

@@ -29,8 +29,8 @@ def copy(y, spec, n_mfcc, **options):
 @pytest.mark.parametrize("n", [1, 13, 40, 64])
 def test_mel_levels_are_librosas(y, n):
     mfcc = extract_clip(y, RATE_HZ, SPEC)[:, :n]
-    theirs = librosa.feature.inverse.mfcc_to_mel(mfcc.T, n_mels=64, ref=1.0)
-    assert np.allclose(10 ** (mel_levels(mfcc, 64).T / 10), theirs, rtol=1e-4)
+    reference = librosa.feature.inverse.mfcc_to_mel(mfcc.T, n_mels=64, ref=1.0)
+    assert np.allclose(10 ** (mel_levels(mfcc, 64).T / 10), reference, rtol=1e-4)
 
 
 def test_all_coefficients_give_the_mel_levels_back(y):
@@ -44,13 +44,13 @@ def test_the_power_has_the_bands_that_were_asked_for_more_closely_than_librosas(
     power = power_of(mel, SPEC)
     assert power.shape == (len(mel), 513) and (power >= 0).all() and np.isfinite(power).all()
     filters = librosa.filters.mel(sr=RATE_HZ, n_fft=1024, n_mels=64)
-    theirs = librosa.feature.inverse.mel_to_stft(mel.T, sr=RATE_HZ, n_fft=1024) ** 2
+    reference = librosa.feature.inverse.mel_to_stft(mel.T, sr=RATE_HZ, n_fft=1024) ** 2
 
     def off_db(found):
         levels, wanted = (10 * np.log10(np.maximum(bands, 1e-6 * mel.max())) for bands in (found, mel))
         return np.sqrt(np.mean((levels - wanted) ** 2))
 
-    assert off_db(power @ filters.T) < 0.85 * off_db(theirs.T @ filters.T)
+    assert off_db(power @ filters.T) < 0.85 * off_db(reference.T @ filters.T)
 
 
 def test_the_way_back_is_librosas_but_for_the_bands(y, monkeypatch):
@@ -62,13 +62,13 @@ def test_the_way_back_is_librosas_but_for_the_bands(y, monkeypatch):
         filters = librosa.filters.mel(sr=RATE_HZ, n_fft=1024, n_mels=64)
         return filters.T @ mel
 
-    theirs = librosa.feature.inverse.mel_to_audio(
+    reference = librosa.feature.inverse.mel_to_audio(
         librosa.feature.inverse.mfcc_to_mel(mfcc.T, n_mels=64, ref=1.0), sr=RATE_HZ, n_fft=1024, hop_length=256,
         n_iter=inverse.ITERATIONS, length=len(y),
     )  # fmt: skip
-    ours = from_mfcc(mfcc, SPEC, samples=len(y))
+    values = from_mfcc(mfcc, SPEC, samples=len(y))
     # the phases start at random, so the two are not the same sound, but as far from the clip as each other
-    assert distance_db(y, ours, SPEC) == pytest.approx(distance_db(y, theirs, SPEC), abs=0.3)
+    assert distance_db(y, values, SPEC) == pytest.approx(distance_db(y, reference, SPEC), abs=0.3)
 
 
 @pytest.mark.parametrize("settings", [(512, 128, 40), (1024, 256, 64), (2048, 512, 128)])

@@ -54,8 +54,8 @@ def test_a_missing_fundamental_is_heard():
     """A telephone cuts a man's fundamental off; the pitch is the spacing of what is left."""
     t = np.arange(16000) / 16000
     y = sum(np.sin(2 * np.pi * k * 120 * t + k) for k in range(3, 20))
-    found = contour(0.02 * y, 16000).f0_hz[5:-5]
-    assert abs(semitones(found, 120)).max() < 0.1
+    result = contour(0.02 * y, 16000).f0_hz[5:-5]
+    assert abs(semitones(result, 120)).max() < 0.1
 
 
 def test_pitch_in_noise(voice, rng):
@@ -110,9 +110,9 @@ def test_level_of_the_sound_does_not_change_its_pitch(voice):
 
 def test_a_long_recording_is_the_same_in_every_part(voice):
     y = voice(180, duration_s=0.6)
-    found = contour(np.tile(y, 5), 16000).f0_hz.to_numpy()
-    assert abs(np.nanmax(found) / np.nanmin(found) - 1) < 0.02
-    assert np.isfinite(found).sum() == pytest.approx(5 * np.isfinite(contour(y, 16000).f0_hz).sum(), abs=10)
+    result = contour(np.tile(y, 5), 16000).f0_hz.to_numpy()
+    assert abs(np.nanmax(result) / np.nanmin(result) - 1) < 0.02
+    assert np.isfinite(result).sum() == pytest.approx(5 * np.isfinite(contour(y, 16000).f0_hz).sum(), abs=10)
 
 
 # ---------------------------------------------------------------- the table
@@ -168,17 +168,17 @@ def test_the_numbers_of_a_clip():
     y, _ = glide(150, 300, rate_hz=16000)
     y *= 0.1 / np.sqrt(np.mean(np.square(y)))
     silent = 1e-5 * np.ones(8000, dtype=np.float32)
-    found = measure(np.concatenate([silent, y, silent]), 16000)
-    assert abs(semitones(found["f0_hz"], 150 * 2**0.5)) < 0.2
-    assert found["f0_range_st"] == pytest.approx(9.6, abs=0.4)  # 80 % of an octave
-    assert found["loudness_db"] == pytest.approx(-20, abs=0.5)  # of the speech, whatever the silence
-    assert found["speech_s"] == pytest.approx(1.0, abs=0.1)
-    assert found["voiced_share"] > 0.9
+    result = measure(np.concatenate([silent, y, silent]), 16000)
+    assert abs(semitones(result["f0_hz"], 150 * 2**0.5)) < 0.2
+    assert result["f0_range_st"] == pytest.approx(9.6, abs=0.4)  # 80 % of an octave
+    assert result["loudness_db"] == pytest.approx(-20, abs=0.5)  # of the speech, whatever the silence
+    assert result["speech_s"] == pytest.approx(1.0, abs=0.1)
+    assert result["voiced_share"] > 0.9
 
 
 def test_a_whisper_has_no_pitch(rng):
-    found = measure(0.1 * rng.standard_normal(16000), 16000)
-    assert np.isnan(found["f0_hz"]) or found["voiced_share"] < 0.05
+    result = measure(0.1 * rng.standard_normal(16000), 16000)
+    assert np.isnan(result["f0_hz"]) or result["voiced_share"] < 0.05
     silent = measure(np.zeros(16000), 16000)
     assert np.isnan(silent["f0_hz"]) and silent["loudness_db"] == -100 and silent["voiced_share"] == 0
 
@@ -236,12 +236,12 @@ def test_agrees_with_pyin_on_real_speech(real, corpus):
         y = pitch.without_rumble(y, 16000)  # pyin takes rumble for a voice at the lowest pitch
         reference, _, _ = librosa.pyin(y, fmin=60, fmax=1000, sr=16000, frame_length=1024, hop_length=160)
         table = contour(y, 16000)
-        ours, loud = table.f0_hz.to_numpy(), (table.loudness_db > table.loudness_db.max() - 35).to_numpy()
-        both = np.isfinite(ours) & np.isfinite(reference)
-        apart = abs(semitones(ours[both], reference[both]))
+        values, loud = table.f0_hz.to_numpy(), (table.loudness_db > table.loudness_db.max() - 35).to_numpy()
+        both = np.isfinite(values) & np.isfinite(reference)
+        apart = abs(semitones(values[both], reference[both]))
         medians.append(np.median(apart))
         gross.append(np.mean(apart > 2))
-        same_voicing.append(np.mean((np.isfinite(ours) == np.isfinite(reference))[loud]))
+        same_voicing.append(np.mean((np.isfinite(values) == np.isfinite(reference))[loud]))
     assert max(medians) < 0.5  # pyin knows steps of a tenth of a semitone only
     assert np.mean(gross) < 0.05
     assert np.mean(same_voicing) > 0.8

@@ -19,9 +19,9 @@ def groups(rng):
 
 def test_pca_is_scikit_learns_on_scaled_columns(groups):
     values, _ = groups
-    theirs = PCA(2, svd_solver="full").fit_transform((values - values.mean(axis=0)) / values.std(axis=0))
-    assert np.allclose(map_points(values), theirs)
-    assert np.allclose(map_points(values * np.logspace(-3, 3, 12)), theirs)  # units do not matter
+    reference = PCA(2, svd_solver="full").fit_transform((values - values.mean(axis=0)) / values.std(axis=0))
+    assert np.allclose(map_points(values), reference)
+    assert np.allclose(map_points(values * np.logspace(-3, 3, 12)), reference)  # units do not matter
 
 
 @pytest.mark.parametrize("method", list(AXES))

@@ -32,7 +32,7 @@ def by_librosa(y, spec):
     chroma = librosa.feature.chroma_stft(y=y, sr=sr, tuning=0.0, **step)
     n_bands = len(features.names(dataclasses.replace(spec, kinds=("contrast",)))) - 1
     f0_frame = next(spec.frame * 2**k for k in range(9) if spec.frame * 2**k >= 2 * sr / 60 + 2)
-    found = {
+    result = {
         "mfcc": mfcc,
         "chroma": chroma,
         "logmel": librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=sr, **mel, **step)),
@@ -43,16 +43,16 @@ def by_librosa(y, spec):
         "f0": librosa.yin(y, fmin=60, fmax=600, sr=sr, frame_length=f0_frame, hop_length=spec.hop)[np.newaxis],
     }
     if mfcc.shape[1] >= 9:  # librosa refuses shorter ones
-        found |= {"delta": librosa.feature.delta(mfcc), "delta2": librosa.feature.delta(mfcc, order=2)}
-    return {kind: value.T for kind, value in found.items()}
+        result |= {"delta": librosa.feature.delta(mfcc), "delta2": librosa.feature.delta(mfcc, order=2)}
+    return {kind: value.T for kind, value in result.items()}
 
 
 def assert_equals_librosa(y, spec):
     y = np.ascontiguousarray(y, dtype=np.float32)
     for kind, expected in by_librosa(y, spec).items():
-        found = extract_clip(y, spec.rate_hz, dataclasses.replace(spec, kinds=(kind,)))
-        assert found.dtype == np.float32 and found.shape == expected.shape, kind
-        np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE.get(kind, 1e-5), err_msg=kind)
+        result = extract_clip(y, spec.rate_hz, dataclasses.replace(spec, kinds=(kind,)))
+        assert result.dtype == np.float32 and result.shape == expected.shape, kind
+        np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE.get(kind, 1e-5), err_msg=kind)
 
 
 def signals(n=20000):
@@ -143,8 +143,10 @@ def test_deltas_of_a_very_short_clip_repeat_its_ends(rng):
 
 
 def test_f0_finds_the_pitch_of_a_tone(sine):
-    found = extract_clip(sine(220, rate_hz=16000), 16000, FeatureSpec(rate_hz=16000, frame=512, hop=160, kinds=("f0",)))
-    assert np.median(found) == pytest.approx(220, abs=1)
+    result = extract_clip(
+        sine(220, rate_hz=16000), 16000, FeatureSpec(rate_hz=16000, frame=512, hop=160, kinds=("f0",))
+    )
+    assert np.median(result) == pytest.approx(220, abs=1)
 
 
 # ---------------------------------------------------------------- the part that is used, statistics
@@ -155,9 +157,9 @@ def test_the_usual_code_is_mfcc40_mean(voice, tmp_path):
     soundfile.write(path, voice(rate_hz=24414, duration_s=3.5), 24414)
     y, rate_hz = librosa.load(path, duration=3, offset=0.5)
     expected = librosa.feature.mfcc(y=y, sr=rate_hz, n_mfcc=40).mean(axis=1)
-    found = extract_clip(*audio.load(path), SPECS["mfcc40-mean"])
-    assert found.shape == (40,) and found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+    result = extract_clip(*audio.load(path), SPECS["mfcc40-mean"])
+    assert result.shape == (40,) and result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-3)
 
 
 def test_a_clip_that_ends_before_the_offset_is_used_from_its_start(sine):
@@ -179,9 +181,9 @@ def test_statistics_are_over_the_true_frames(voice):
     y = voice(rate_hz=22050)
     rows = extract_clip(y, 22050, FeatureSpec(kinds=("mfcc", "rms"), n_mfcc=3))
     summary = ("mean", "std", "min", "max", "median")
-    found = extract_clip(y, 22050, FeatureSpec(kinds=("mfcc", "rms"), n_mfcc=3, summary=summary, frames=500))
+    result = extract_clip(y, 22050, FeatureSpec(kinds=("mfcc", "rms"), n_mfcc=3, summary=summary, frames=500))
     expected = [rows.mean(0), rows.std(0), rows.min(0), rows.max(0), np.median(rows, axis=0)]
-    np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(result, np.concatenate(expected), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("y", [np.zeros(0), np.array([0.1, np.nan] * 5000)])
@@ -268,18 +270,18 @@ SEQUENCES = FeatureSpec(rate_hz=16000, frame=512, hop=160, n_mels=40, n_mfcc=13,
 
 @pytest.mark.parametrize("spec", [SEQUENCES, dataclasses.replace(SEQUENCES, frames=30), SPECS["mfcc40-mean"]])
 def test_rows_are_what_extract_clip_gives(table, tmp_path, spec):
-    found = extract(table, spec, out_dir=tmp_path / "cache")
-    assert found.values.dtype == np.float32 and found.lengths.dtype == np.int32
-    assert found.spec == spec and len(found.names) == found.values.shape[-1]
+    result = extract(table, spec, out_dir=tmp_path / "cache")
+    assert result.values.dtype == np.float32 and result.lengths.dtype == np.int32
+    assert result.spec == spec and len(result.names) == result.values.shape[-1]
     for n, file in enumerate(table["speech"]):
         clip = extract_clip(*audio.load(file), spec)
         if spec.summary:
-            np.testing.assert_array_equal(found.values[n], clip)
+            np.testing.assert_array_equal(result.values[n], clip)
         else:
-            assert found.lengths[n] == len(clip)
-            np.testing.assert_array_equal(found.values[n], features.pad(clip, found.values.shape[1]))
+            assert result.lengths[n] == len(clip)
+            np.testing.assert_array_equal(result.values[n], features.pad(clip, result.values.shape[1]))
     if not spec.summary:
-        assert found.values.shape[1] == (spec.frames or found.lengths.max())
+        assert result.values.shape[1] == (spec.frames or result.lengths.max())
 
 
 def test_the_longest_clip_is_known_from_the_index_or_from_the_files(table, tmp_path):

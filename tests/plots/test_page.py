@@ -65,37 +65,37 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    found = made()
-    return found, report.write(found, tmp_path_factory.mktemp("report"), history=HISTORY)
+    result = made()
+    return result, report.write(result, tmp_path_factory.mktemp("report"), history=HISTORY)
 
 
 def test_folder_is_complete(written):
-    found, page = written
+    result, page = written
     assert page.name == "report.html"
-    assert json.loads((page.parent / "report.json").read_text(encoding="utf-8")) == found.to_json()
+    assert json.loads((page.parent / "report.json").read_text(encoding="utf-8")) == result.to_json()
     figures = sorted(path.stem for path in (page.parent / "figures").iterdir())
     assert figures == ["abstaining", "confusion", "curves", "recall", "reliability", "speaker_recall", "speakers"]
     for path in (page.parent / "figures").iterdir():
         assert Image.open(path).width > 400
     table = pd.read_csv(page.parent / "predictions.csv")
-    assert len(table) == found.n_test
+    assert len(table) == result.n_test
     assert table["speech"][0] == "OAF_x/0.wav"
-    np.testing.assert_allclose(table["angry"], found.predictions["angry"], rtol=1e-5)
+    np.testing.assert_allclose(table["angry"], result.predictions["angry"], rtol=1e-5)
     assert not list(page.parent.rglob("*.partial"))
 
 
 def test_page_says_the_figures(written):
-    found, path = written
+    result, path = written
     page = Page(path)
-    low, high = found.ci95["uar"]
-    assert f"{100 * found.accuracy:.1f} %" in page.text
+    low, high = result.ci95["uar"]
+    assert f"{100 * result.accuracy:.1f} %" in page.text
     assert f"{100 * low:.1f} % to {100 * high:.1f} %" in page.text
     assert "drawn by text" in page.text
     assert "60 clips of 2 speakers from tess; split: random; protocol: held-out" in page.text
     assert "it has heard the same voices" in page.text
     assert page.tags.count("table") == 3
     assert page.tags.count("tr") == 3 + 3 + 2 + 20  # heads, emotions, speakers, mistakes
-    worst = errors(found, 1).iloc[0]
+    worst = errors(result, 1).iloc[0]
     assert f"{worst.speech.removeprefix('/data/tess/')} {worst.label} {worst.predicted}" in page.text
 
 
@@ -128,9 +128,9 @@ def test_no_folder_of_this_machine_is_named(written):
 
 def test_what_comes_from_outside_is_escaped(tmp_path):
     labels = (EVIL, "b&amp;b", "{{ 7 * 7 }}")
-    found = made(labels=labels, speakers=(EVIL, '" onload="x'), folder=f"/data/{EVIL}", text=[EVIL] * 60)
-    found = dataclasses.replace(found, left_out={EVIL: 3}, corpora=[EVIL], split=EVIL, protocol=EVIL)
-    page = Page(report.write(found, tmp_path, title=EVIL))
+    result = made(labels=labels, speakers=(EVIL, '" onload="x'), folder=f"/data/{EVIL}", text=[EVIL] * 60)
+    result = dataclasses.replace(result, left_out={EVIL: 3}, corpora=[EVIL], split=EVIL, protocol=EVIL)
+    page = Page(report.write(result, tmp_path, title=EVIL))
     assert "script" not in page.tags
     assert not [a for a in page.attributes if a[1].startswith("on")]
     assert page.text.count(EVIL) > 10
@@ -228,8 +228,8 @@ def test_a_comparison_is_a_page_with_tables(tmp_path, several):
     index = pd.DataFrame(rows, columns=["speaker", "text", "label", "take"]).assign(corpus="sample")
     index["speech"] = index["digest"] = index.speaker + index.text + index.label + index["take"]
     systems = [peer(EVIL.replace("/", ""), 2), peer("plain", 0.2, normalise="speaker")][: 1 + several]
-    found = compare(index, systems, splits=["random", "speaker"], root=tmp_path / "runs", jobs=1)
-    page = Page(report.write_comparison(found, tmp_path / "report"))
+    result = compare(index, systems, splits=["random", "speaker"], root=tmp_path / "runs", jobs=1)
+    page = Page(report.write_comparison(result, tmp_path / "report"))
     assert {path.name for path in (tmp_path / "report").rglob("*.*")} == {
         "comparison.html",
         "comparison.json",
@@ -244,8 +244,8 @@ def test_a_comparison_is_a_page_with_tables(tmp_path, several):
     assert ("test speaker's unlabelled clips" in page.text) == several
     assert ("There is one recipe only." in page.text) != several
     table = pd.read_csv(tmp_path / "report" / "table.csv")
-    np.testing.assert_allclose(table["uar"], found.table["uar"], atol=1e-5)
-    for value in found.table["uar"]:
+    np.testing.assert_allclose(table["uar"], result.table["uar"], atol=1e-5)
+    for value in result.table["uar"]:
         assert f"{100 * value:.1f} [" in page.text
     told = json.loads((tmp_path / "report" / "comparison.json").read_text())
     assert len(told["rows"]) == 2 * len(systems)

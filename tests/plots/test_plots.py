@@ -585,8 +585,8 @@ def test_occlusion(tone):
 def test_the_colours_of_occlusion_are_those_of_the_scope():
     from serlib.widgets.drawing import DROVE
 
-    ours = plots.results.FOR, plots.results.AGAINST
-    assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in ours] == list(DROVE.values())
+    values = plots.results.FOR, plots.results.AGAINST
+    assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in values] == list(DROVE.values())
 
 
 def test_mfcc_bench(rng):

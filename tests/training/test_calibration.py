@@ -24,9 +24,9 @@ def drawn(rng, *, n=4000, sharper=1.0):
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_tempered_is_a_softmax_of_divided_logits(rng, temperature):
     logits = 3 * rng.standard_normal((50, 7))
-    found = tempered(softmax(logits, axis=1), temperature)
-    np.testing.assert_allclose(found, softmax(logits / temperature, axis=1), rtol=1e-9)
-    assert found.dtype == np.float64
+    result = tempered(softmax(logits, axis=1), temperature)
+    np.testing.assert_allclose(result, softmax(logits / temperature, axis=1), rtol=1e-9)
+    assert result.dtype == np.float64
 
 
 @given(
@@ -35,9 +35,9 @@ def test_tempered_is_a_softmax_of_divided_logits(rng, temperature):
 )
 def test_no_answer_changes(logits, temperature):
     own = softmax(logits, axis=1)
-    found = tempered(own, temperature)
-    np.testing.assert_array_equal(found.argmax(axis=1), own.argmax(axis=1))
-    np.testing.assert_allclose(found.sum(axis=1), 1)
+    result = tempered(own, temperature)
+    np.testing.assert_array_equal(result.argmax(axis=1), own.argmax(axis=1))
+    np.testing.assert_allclose(result.sum(axis=1), 1)
 
 
 def test_one_changes_nothing():
@@ -49,18 +49,18 @@ def test_one_changes_nothing():
 @pytest.mark.parametrize("sharper", [0.5, 1.0, 3.0])
 def test_the_temperature_is_found_that_the_model_is_wrong_by(rng, sharper):
     true, own = drawn(rng, sharper=sharper)
-    found = calibration.fit_temperature(true, own)
-    assert found == pytest.approx(sharper, rel=0.06)
+    result = calibration.fit_temperature(true, own)
+    assert result == pytest.approx(sharper, rel=0.06)
     here, colder, hotter = (
-        np.log(tempered(own, found * factor)[np.arange(len(true)), true]).mean() for factor in (1, 1 / 1.3, 1.3)
+        np.log(tempered(own, result * factor)[np.arange(len(true)), true]).mean() for factor in (1, 1 / 1.3, 1.3)
     )
     assert here > max(colder, hotter)
 
 
 def test_few_clips_that_are_all_right_make_nobody_certain():
     own = np.tile([0.9, 0.06, 0.04], (18, 1))
-    found = calibration.fit_temperature(np.zeros(18, int), own)
-    assert tempered(own, found)[0, 0] == pytest.approx(19 / 20, abs=1e-3)  # Platt's (n + 1) / (n + 2)
+    result = calibration.fit_temperature(np.zeros(18, int), own)
+    assert tempered(own, result)[0, 0] == pytest.approx(19 / 20, abs=1e-3)  # Platt's (n + 1) / (n + 2)
     hard = np.tile([1.0, 0.0, 0.0], (18, 1))
     assert tempered(hard, calibration.fit_temperature(np.zeros(18, int), hard)).max() < 0.98
 

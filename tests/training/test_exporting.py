@@ -31,6 +31,16 @@ def warm_run(tiny_run):
     )
 
 
+def about(path):
+    """What a file tells of itself, read without serlib."""
+    if path.suffix == ".tflite":
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("serlib.json"))
+    import onnxruntime
+
+    return json.loads(onnxruntime.InferenceSession(str(path)).get_modelmeta().custom_metadata_map["serlib"])
+
+
 @pytest.mark.parametrize("to", ["onnx", "litert"])
 @pytest.mark.parametrize("takes", ["waveform", "features"])
 def test_the_file_answers_as_the_run_does(warm_run, tmp_path, to, takes):
@@ -38,26 +48,23 @@ def test_the_file_answers_as_the_run_does(warm_run, tmp_path, to, takes):
     out = tmp_path / f"model{exporting.TARGETS[to]}"
     written = exporting.export(warm_run, out, to=to, takes=takes)
     assert written.clips >= len(warm_run.labels) and written.difference < 1e-4
+    assert about(out) == json.loads(json.dumps(exporting.metadata(warm_run, takes, written.input_shape)))
+    assert about(out)["takes"] == takes and about(out)["labels"] == list(warm_run.labels)
+    assert (
+        written.input_shape
+        == {
+            ("waveform", "onnx"): (1, None),
+            ("waveform", "litert"): (1, None),
+            ("features", "onnx"): (None, 40),
+            ("features", "litert"): (1, 40),
+        }[takes, to]
+    )
     rate_hz = warm_run.spec.rate_hz
     for path in warm_run.split.speech[-3:]:
         y, _ = audio.load(path, rate_hz=rate_hz)
         features = exporting.example(y, rate_hz, warm_run.spec)
         x = y[np.newaxis] if takes == "waveform" else features
         np.testing.assert_allclose(exporting._ask(out, to, [x]), warm_run.probabilities(features), atol=1e-4)
-
-
-def test_labels_and_features_stand_in_the_file(tiny_run, tmp_path):
-    import onnxruntime
-
-    exporting.export(tiny_run, tmp_path / "a.onnx")
-    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
-    about = json.loads(session.get_modelmeta().custom_metadata_map["serlib"])
-    exporting.export(tiny_run, tmp_path / "a.tflite", to="litert")
-    with zipfile.ZipFile(tmp_path / "a.tflite") as archive:
-        assert json.loads(archive.read("serlib.json")) == about
-    assert about["takes"] == "waveform" and about["input_shape"] == [1, None]
-    assert about["labels"] == list(tiny_run.labels)
-    assert about["features"] == json.loads(json.dumps(tiny_run.spec.to_dict()))
 
 
 def test_a_file_that_answers_otherwise_is_not_written(tiny_run, tmp_path, monkeypatch):
@@ -79,6 +86,7 @@ def test_what_cannot_be_exported_is_said(tiny_run, voices_run, tmp_path):
         exporting.export(voices_run, tmp_path / "a.onnx")
 
 
+@pytest.mark.slow
 def test_a_pitch_tracker_stays_outside(tiny_recipe, tone_table, tmp_path):
     """Its run is exported from the features on, and says so where the waveform is asked for."""
     features = FeatureSpec(rate_hz=16000, frame=512, hop=256, kinds=("mfcc", "pitch"), summary=("mean", "slope"))
@@ -89,6 +97,7 @@ def test_a_pitch_tracker_stays_outside(tiny_recipe, tone_table, tmp_path):
     assert exporting.export(run).takes == "features"
 
 
+@pytest.mark.slow
 def test_frames_of_any_length(tone_table, tmp_path):
     """A recipe on frames, whose clips have not the same number of them."""
     run = training.fit("stacked-lstm", tone_table, out=tmp_path / "run", epochs=1, show=False)
@@ -109,6 +118,7 @@ def blocks(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_docs_give_the_answer_of_the_run(tone_table, tmp_path):
     """Run as they stand in docs/export.md; those for the features after an export of the features."""
     run = training.fit("lstm-256", tone_table, out=tmp_path / "run", epochs=1, show=False)

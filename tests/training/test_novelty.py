@@ -31,8 +31,8 @@ def test_it_is_the_mahalanobis_distance_of_scikit_learns_covariance(tones, tone_
     limit = novelty.MARGIN * np.quantile([far(point) for point in train], 0.99)
     assert tones["limit"] == pytest.approx(limit, rel=1e-3)
     for row in (0, 17):
-        found, sound_s = novelty.distance(*audio.load(tone_table.speech[row]), tones)
-        assert found == pytest.approx(far(points[row]) / limit, rel=1e-2)
+        result, sound_s = novelty.distance(*audio.load(tone_table.speech[row]), tones)
+        assert result == pytest.approx(far(points[row]) / limit, rel=1e-2)
         assert 0.2 < sound_s <= 0.6
 
 

@@ -42,8 +42,8 @@ def test_learning_rate_is_that_of_keras_reduce_lr_on_plateau(losses, patience):
     recipe = replace(RECIPES["lstm-256"], learning_rate=0.01, plateau=(0.5, patience))
     for epoch, loss in enumerate(losses):
         callback.on_epoch_end(epoch, {"val_loss": loss})
-        ours = learning_rate(history_of(losses[: epoch + 1]), recipe)
-        assert ours == pytest.approx(float(model.optimizer.learning_rate), rel=1e-5)
+        values = learning_rate(history_of(losses[: epoch + 1]), recipe)
+        assert values == pytest.approx(float(model.optimizer.learning_rate), rel=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
@@ -75,9 +75,9 @@ def test_cosine_is_that_of_keras_a_step_an_epoch(n, rate):
     recipe = replace(RECIPES["lstm-256"], learning_rate=rate, schedule="cosine", epochs=n)
     for epoch in {0, n // 2, n - 1}:
         history = history_of([1.0] * epoch)
-        ours = learning_rate(history, recipe)
-        assert ours == pytest.approx(float(schedule(epoch)), rel=1e-4, abs=1e-8)
-        assert ours == learning_rate(history, replace(recipe, epochs=999), n) > 0
+        values = learning_rate(history, recipe)
+        assert values == pytest.approx(float(schedule(epoch)), rel=1e-4, abs=1e-8)
+        assert values == learning_rate(history, replace(recipe, epochs=999), n) > 0
 
 
 def one_hot(labels, k):
@@ -87,11 +87,11 @@ def one_hot(labels, k):
 @settings(max_examples=50, deadline=None)
 @given(labels=st.lists(st.integers(0, 3), min_size=2, max_size=60))
 def test_class_weights_are_those_of_scikit_learn(labels):
-    found = class_weights(one_hot(labels, 4))
+    result = class_weights(one_hot(labels, 4))
     present = np.unique(labels)
-    theirs = compute_class_weight("balanced", classes=present, y=labels)
-    np.testing.assert_allclose(found[present], theirs, rtol=1e-6)
-    assert found.sum() == pytest.approx(theirs.sum(), rel=1e-6)
+    reference = compute_class_weight("balanced", classes=present, y=labels)
+    np.testing.assert_allclose(result[present], reference, rtol=1e-6)
+    assert result.sum() == pytest.approx(reference.sum(), rel=1e-6)
 
 
 @settings(max_examples=50, deadline=None)

@@ -32,7 +32,7 @@ def test_it_leaves_a_picture_and_its_sounds(name, tone_table, report, tiny_run):
     data, metadata = WIDGETS[name](tone_table, report, tiny_run)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert picture.width >= 500 and len(picture.convert("RGB").getcolors(1 << 16)) > 8
+    assert picture.width >= 400 and len(picture.convert("RGB").getcolors(1 << 16)) > 8
     assert len(metadata["image/png"]["alt"].split()) >= 4
     assert re.search(r'<img alt="[^"]{20,}" [^>]*src="data:image/png;base64,', data["text/html"])
     assert data["text/html"].count("<audio") >= (2 if name in ("grid", "two clips", "bench") else 1)
