@@ -244,7 +244,7 @@ def remembered(training, test):
 scores = {name: remembered(*set_aside(table)) for name, table in (("with copies", doubled), ("without", index))}
 for name, score in scores.items():
     print(f"{name:12} accuracy {score:4.0%}")
-assert scores["with copies"] > 0.6 > 2 * scores["without"]
+assert scores["with copies"] > scores["without"] + 0.2
 
 # %% [markdown]
 # A model that cannot hear looks good on the doubled archive. An [accuracy](../teaching/glossary.md#accuracy) that was

@@ -39,7 +39,7 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
     spellings = {group: {name.lower(): name for name in names} for group, names in lists.items() if names}
 
     def parse(path):
-        match = regex.fullmatch((path.parent / path.stem).as_posix())
+        match = regex.fullmatch(path.as_posix().removesuffix(path.suffix))
         if not match:
             return None
         groups = match.groupdict()
