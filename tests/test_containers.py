@@ -215,11 +215,7 @@ def test_many_channels(layout, channels, container, codec):
 @hypothesis.settings(deadline=None, max_examples=200)
 @hypothesis.given(
     title=st.sampled_from(
-        [
-            kind.title
-            for kind in BY_PYAV
-            if kind.suffix in (".aac", ".m4a", ".webm", ".flv", ".wma", ".mts", ".wv")
-        ]
+        [kind.title for kind in BY_PYAV if kind.suffix in (".aac", ".m4a", ".webm", ".flv", ".wma", ".mts", ".wv")]
     ),
     at=st.integers(0, 3000),
     junk=st.binary(max_size=8),

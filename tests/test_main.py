@@ -39,6 +39,16 @@ def test_help_lists_the_commands():
         assert f" {name} " in shown
 
 
+def test_help_is_quick():
+    code = (
+        "import sys, time; sys.argv = ['serlib', '--help']\nfrom serlib.__main__ import main\n"
+        "try: main()\nexcept SystemExit: print(time.process_time(), file=sys.stderr)"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True) for _ in range(3)]
+    taken = min(float(run.stderr) for run in runs)  # of the processor, that of starting Python included
+    assert taken < 0.3, f"serlib --help takes {taken:.2f} s"
+
+
 def test_python_m_serlib_knows_usage_errors(home):
     done = subprocess.run(
         [sys.executable, "-m", "serlib", "nonsense"],

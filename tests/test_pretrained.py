@@ -1,5 +1,6 @@
 """serlib/pretrained: the model that comes with the package."""
 
+import json
 import socket
 
 import numpy as np
@@ -54,3 +55,18 @@ def test_it_recognises_speakers_of_a_corpus_that_it_never_heard(real):
     some = table.groupby(["speaker", "label"]).sample(15, random_state=0).reset_index(drop=True)
     report = evaluate(Run.load(RELEASED), some)
     assert report.uar > 0.55  # openSMILE and a linear SVM, trained on RAVDESS: 0.33
+
+
+def test_how_loud_a_clip_was_recorded_does_not_matter(recognizer, voice):
+    y, rate_hz = voice(150, duration_s=2), 16000
+    loud, soft = (recognizer.predict(gain * y, rate_hz=rate_hz).probabilities for gain in (1.0, 0.2))
+    np.testing.assert_allclose(list(loud.values()), list(soft.values()), atol=0.03)
+
+
+def test_the_card_holds_the_figures_of_the_model():
+    card = (RELEASED / "README.md").read_text(encoding="utf-8")
+    figures = json.loads((RELEASED / "run.json").read_text(encoding="utf-8"))["new_speakers"]
+    for name, told in figures.items():
+        row = next(line for line in card.splitlines() if line.startswith(f"| {name}"))
+        assert f"| {told['clips']} | {told['uar']:.1f} |" in row
+    assert "| all of Toronto" in card

@@ -132,8 +132,11 @@ def test_in_a_notebook_an_error_is_one_sentence(tmp_path):
     (tmp_path / "cell.ipy").write_text(code)
     done = subprocess.run(
         [sys.executable, "-m", "IPython", "--colors=nocolor", str(tmp_path / "cell.ipy")],
-        capture_output=True, text=True, check=False, env={**os.environ, "IPYTHONDIR": str(tmp_path)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "IPYTHONDIR": str(tmp_path)},
+    )
     shown = done.stdout + done.stderr
     assert "SerlibError: a.wav is silent; delete it" in shown
     assert "Traceback" not in shown and "def f" not in shown

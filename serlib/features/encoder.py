@@ -38,13 +38,15 @@ def mel_bands():
     return librosa.filters.mel(sr=RATE_HZ, n_fft=FRAME, n_mels=MELS)
 
 
-def log_mel(y):
+def log_mel(y, *, peak=None):
     """What Whisper hears of a clip, without its padding to 30 s.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,)]
         Mono waveform at 16 kHz, full scale 1.0.
+    peak : float, optional
+        The clip is made louder or softer until its loudest value is this one; Whisper leaves the level as it is.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def log_mel(y):
     power = np.abs(spectrum[:, : max(spectrum.shape[1] - 1, 1)]) ** 2
     levels = np.log10(np.maximum(mel_bands() @ power, 1e-10))
     levels = np.maximum(levels, levels.max() - 8.0)
-    return ((levels + 4.0) / 4.0).T.astype(np.float32)
+    frames = ((levels + 4.0) / 4.0).T.astype(np.float32)
+    return frames if peak is None else frames + np.float32(peak - frames.max())
 
 
 def positions(n, width):
@@ -226,7 +229,7 @@ def _frozen(name, layers):
     return tf.function(encoder, input_signature=[tf.TensorSpec((1, None, MELS), tf.float32)])
 
 
-def states(y, name, layers):
+def states(y, name, layers, *, peak=None):
     """The states of the frozen encoder for one clip.
 
     Parameters
@@ -235,6 +238,8 @@ def states(y, name, layers):
         Mono waveform at 16 kHz, full scale 1.0; at most 30 s of it are heard.
     name, layers
         As for `load`.
+    peak : float, optional
+        As for `log_mel`.
 
     Returns
     -------
@@ -244,5 +249,5 @@ def states(y, name, layers):
     """
     with _LOCK:
         encoder = _frozen(name, tuple(layers))
-    frames = log_mel(y)[: 2 * POSITIONS]
+    frames = log_mel(y, peak=peak)[: 2 * POSITIONS]
     return ops.convert_to_numpy(encoder(ops.convert_to_tensor(frames[np.newaxis])))[0]

@@ -61,6 +61,9 @@ class FeatureSpec:
         `("states",)`, and rate, frame and hop are the encoder's.
     layers : tuple of int
         The layers of the encoder whose states are taken, side by side.
+    peak : float, optional
+        Whisper and its encoder hear every clip at one level: its loudest mel band has this value (`encoder.log_mel`).
+        None: as it was recorded.
 
     Examples
     --------
@@ -85,6 +88,7 @@ class FeatureSpec:
     trim_db: float | None = None
     encoder: str | None = None
     layers: tuple = ()
+    peak: float | None = None
 
     def __post_init__(self):
         if self.encoder is not None:
@@ -93,7 +97,7 @@ class FeatureSpec:
         casts = (("kinds", tuple), ("summary", tuple), ("layers", tuple), ("fmin_hz", float), ("offset_s", float))
         for field, cast in casts:
             object.__setattr__(self, field, cast(getattr(self, field)))
-        for field in ("fmax_hz", "duration_s", "trim_db"):
+        for field in ("fmax_hz", "duration_s", "trim_db", "peak"):
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, float(getattr(self, field)))
         top_hz = self.fmax_hz or self.rate_hz / 2
@@ -107,6 +111,7 @@ class FeatureSpec:
             ("states" in self.kinds and not self.encoder, "its states need an encoder"),
             (bool(self.encoder) != bool(self.layers), "encoder and layers go together"),
             (any(layer < 0 for layer in self.layers), "layers count from 0"),
+            (self.peak is not None and not {"whisper", "states"} & set(self.kinds), "peak is for whisper and states"),
             ("whisper" in self.kinds and settings != WHISPER, f"the kind whisper needs {WHISPER}"),
             ("whisper" in self.kinds and len(self.kinds) > 1, "the kind whisper stands alone"),
             (self.rate_hz < audio.LOWEST_HZ, f"rate_hz must be at least {audio.LOWEST_HZ}"),
@@ -133,6 +138,8 @@ class FeatureSpec:
         plain = dataclasses.asdict(self)
         if self.encoder is None:  # what was trained before there were encoders keeps its name
             del plain["encoder"], plain["layers"]
+        if self.peak is None:
+            del plain["peak"]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
     @classmethod
@@ -155,9 +162,13 @@ SPECS = {
     "mfcc-frames": FeatureSpec(kinds=("mfcc", "delta", "delta2"), duration_s=4, trim_db=30),
     # 87 frames, 2.02 s: system E.
     "logmel-128x87": FeatureSpec(kinds=("logmel",), duration_s=2.02, frames=87),
-    # Whisper's log-mel, and what its first three blocks make of it.
+    # Whisper's log-mel, and what its first three blocks make of it. At one level: how loud a recording is says more of
+    # the microphone than of the speaker. A probe that learns from RAVDESS, where the loud are the aroused, takes nearly
+    # all of the louder nEMO's neutral clips for aroused ones otherwise (bench/released.py choose measures it).
     "whisper-frames": FeatureSpec(kinds=("whisper",), duration_s=15, **WHISPER),
-    "whisper-states": FeatureSpec(encoder="whisper-tiny", layers=(1, 2, 3), summary=("mean", "std"), duration_s=15),
+    "whisper-states": FeatureSpec(
+        encoder="whisper-tiny", layers=(1, 2, 3), summary=("mean", "std"), duration_s=15, peak=1
+    ),
     # What this project's own recipe hears: spectrum, loudness, noise and pitch, by all functionals but the extremes.
     "functionals": FeatureSpec(
         rate_hz=16000,
@@ -437,8 +448,8 @@ def _whisper_columns(y, spec):
     from serlib.features import encoder
 
     if spec.encoder:
-        return {"states": encoder.states(y, spec.encoder, spec.layers)}
-    return {"whisper": encoder.log_mel(y)}
+        return {"states": encoder.states(y, spec.encoder, spec.layers, peak=spec.peak)}
+    return {"whisper": encoder.log_mel(y, peak=spec.peak)}
 
 
 def frames_of(spec):

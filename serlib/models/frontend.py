@@ -51,9 +51,9 @@ class Frontend(keras.layers.Layer):
         if self.spec.trim_db is not None:
             y = trim(y, rate_hz=self.spec.rate_hz, top_db=self.spec.trim_db)
         if self.encoder:
-            rows = self.encoder(whisper_log_mel(y)[:, : 2 * encoder.POSITIONS])
+            rows = self.encoder(whisper_log_mel(y, peak=self.spec.peak)[:, : 2 * encoder.POSITIONS])
         elif self.spec.kinds == ("whisper",):
-            rows = whisper_log_mel(y)
+            rows = whisper_log_mel(y, peak=self.spec.peak)
         else:
             rows = mel_kinds(y, self.spec)
         if self.spec.summary:
@@ -132,9 +132,10 @@ def delta(rows, order):
     return ops.where(frames < spectral.DELTA_WIDTH, middle, whole[:, :frames])
 
 
-def whisper_log_mel(y):
+def whisper_log_mel(y, *, peak=None):
     """`serlib.features.encoder.log_mel` [shape=(1, frames, 80)], from [shape=(1, n)], n > 200."""
     power = power_spectrogram(y, frame=encoder.FRAME, hop=encoder.HOP, pad_mode="reflect")
     power = power[:, : ops.maximum(ops.shape(power)[1] - 1, 1)]
     levels = ops.log10(ops.maximum(ops.matmul(power, encoder.mel_bands().T), 1e-10))
-    return (ops.maximum(levels, ops.max(levels) - 8.0) + 4.0) / 4.0
+    frames = (ops.maximum(levels, ops.max(levels) - 8.0) + 4.0) / 4.0
+    return frames if peak is None else frames + (peak - ops.max(frames))

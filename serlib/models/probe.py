@@ -116,8 +116,10 @@ def regression(x, y, weights, *, c):
     bias : np.ndarray [shape=(labels,)], float32
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
-    fitted = LogisticRegression(C=c, max_iter=MOST_STEPS).fit(x, y.argmax(axis=1), sample_weight=weights)
+    with threadpool_limits(1):  # the products are small: more threads mostly wait for each other
+        fitted = LogisticRegression(C=c, max_iter=MOST_STEPS).fit(x, y.argmax(axis=1), sample_weight=weights)
     kernel = fitted.coef_.T
     bias = fitted.intercept_
     if y.shape[1] == 2:  # scikit-learn keeps the second label's odds only

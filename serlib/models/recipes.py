@@ -132,13 +132,13 @@ _COMMITTEE = Committee(
     split="speaker",
 )
 
-# C was chosen on speakers 5 to 24 of RAVDESS, in five folds of four: from 5e-3 to 5e-2 it hardly matters.
+# C was chosen on speakers 5 to 24 of RAVDESS, in five folds of four: the best UAR; from 1e-2 to 1e-1 it hardly matters.
 _WHISPER_LINEAR = Probe(
     name="whisper-linear",
     title="Ours: states of a frozen Whisper, a logistic regression a layer",
     source="this project; states of Whisper tiny's first three blocks (Radford et al. 2022), which stay as they are",
     features=SPECS["whisper-states"],
-    c=1e-2,
+    c=2e-2,
     split="speaker",
 )
 

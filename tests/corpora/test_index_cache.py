@@ -74,8 +74,9 @@ def test_what_has_changed_is_opened_again(clips, opened, rng):
     assert digest[str(changed)] != before[str(changed)]
     assert str(clips / "sad" / "sad2.wav") not in digest and len(again) == 6
     assert {path for path in digest if digest[path] == before.get(path)} == set(before) - {
-        str(changed), str(clips / "sad" / "sad2.wav"),
-    }  # fmt: skip
+        str(changed),
+        str(clips / "sad" / "sad2.wav"),
+    }
     assert len(parquet.read_table(kept())) == 6  # the file that is gone is forgotten
 
 

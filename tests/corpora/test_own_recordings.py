@@ -342,8 +342,11 @@ def test_parquet_with_sounds_inside(tmp_path, home):
         parquet.write_table(sheet, tmp_path / f"set/data/{part}-00000-of-00001.parquet")
     table = corpora.index("folder", tmp_path / "set")
     assert sorted(zip(table.part, table.label, table.speaker, strict=True)) == [
-        ("test", "angry", "y"), ("test", "happy", "x"), ("train", "angry", "x"), ("train", "happy", "y"),
-    ]  # fmt: skip
+        ("test", "angry", "y"),
+        ("test", "happy", "x"),
+        ("train", "angry", "x"),
+        ("train", "happy", "y"),
+    ]
     assert all(Path(path).is_relative_to(home / "data/parquet") for path in table.speech)
     shutil.rmtree(home / "data/parquet")
     assert len(corpora.index("folder", tmp_path / "set/data/train-00000-of-00001.parquet")) == 2

@@ -289,7 +289,7 @@ def test_the_other_speaker_and_another_corpus_train_together(tmp_path):
     result = compare(index, systems, splits=["speaker:tess/0,tess/1"], root=tmp_path, jobs=1)
     assert sorted(path.name for path in tmp_path.glob("*-a-*")) == [
         f"tess+ravdess-a-speaker-tess_{n}-seed0" for n in (0, 1)
-    ]  # fmt: skip
+    ]
     report = result.reports["speaker:tess/0,tess/1", "a"]
     assert report.labels == LABELS and report.corpora == ["tess"] and report.n_test == 160
     assert list(report.per_speaker.index) == ["0", "1"]

@@ -100,11 +100,26 @@ def test_states_are_features_like_any_other(rng):
     assert extract_clip(y, 16000, SPECS["whisper-frames"]).shape == (77, 80)
 
 
+def test_at_one_level_it_does_not_matter_how_loud_a_clip_was_recorded(rng):
+    y = (0.1 * rng.standard_normal(8000) * np.linspace(0.2, 1, 8000)).astype(np.float32)
+    loud, soft = (encoder.log_mel(gain * y, peak=1) for gain in (2.0, 0.05))
+    assert loud.max() == pytest.approx(1)
+    np.testing.assert_allclose(loud, soft, atol=1e-4)
+    np.testing.assert_allclose(loud - loud.max(), encoder.log_mel(y) - encoder.log_mel(y).max(), atol=1e-4)
+    assert SPECS["whisper-states"].peak == 1 and "peak" not in SPECS["whisper-frames"].to_dict()
+    a, b = (extract_clip(gain * y, 16000, SPECS["whisper-states"]) for gain in (2.0, 0.05))
+    np.testing.assert_allclose(a, b, atol=2e-2)
+    as_recorded = FeatureSpec(encoder="whisper-tiny", layers=(1, 2, 3), summary=("mean", "std"))
+    a, b = (extract_clip(gain * y, 16000, as_recorded) for gain in (2.0, 0.05))
+    assert np.abs(a - b).max() > 0.5
+
+
 def test_what_cannot_be_asked_for():
     for options, reason in (
         ({"kinds": ("states",)}, "its states need an encoder"),
         ({"encoder": "whisper-tiny"}, "encoder and layers go together"),
         ({"kinds": ("whisper",)}, "the kind whisper needs"),
+        ({"kinds": ("mfcc",), "peak": 1}, "peak is for whisper and states"),
     ):
         with pytest.raises(SerlibError, match=reason):
             FeatureSpec(**options)

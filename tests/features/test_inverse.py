@@ -63,9 +63,13 @@ def test_the_way_back_is_librosas_but_for_the_bands(y, monkeypatch):
         return filters.T @ mel
 
     reference = librosa.feature.inverse.mel_to_audio(
-        librosa.feature.inverse.mfcc_to_mel(mfcc.T, n_mels=64, ref=1.0), sr=RATE_HZ, n_fft=1024, hop_length=256,
-        n_iter=inverse.ITERATIONS, length=len(y),
-    )  # fmt: skip
+        librosa.feature.inverse.mfcc_to_mel(mfcc.T, n_mels=64, ref=1.0),
+        sr=RATE_HZ,
+        n_fft=1024,
+        hop_length=256,
+        n_iter=inverse.ITERATIONS,
+        length=len(y),
+    )
     values = from_mfcc(mfcc, SPEC, samples=len(y))
     # the phases start at random, so the two are not the same sound, but as far from the clip as each other
     assert distance_db(y, values, SPEC) == pytest.approx(distance_db(y, reference, SPEC), abs=0.3)

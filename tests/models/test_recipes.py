@@ -74,9 +74,15 @@ def test_system_d_has_the_printed_layers(rng):
     model = model_of(recipe, examples_for(recipe, rng))
     found = [(type(x).__name__, getattr(x, "units", getattr(x, "rate", None))) for x in model.layers[1:]]
     assert found == [
-        ("ZScore", None), ("LSTM", 128), ("Dropout", 0.3), ("LSTM", 64), ("Dropout", 0.3), ("Dense", 64),
-        ("BatchNormalization", None), ("Dense", 7),
-    ]  # fmt: skip
+        ("ZScore", None),
+        ("LSTM", 128),
+        ("Dropout", 0.3),
+        ("LSTM", 64),
+        ("Dropout", 0.3),
+        ("Dense", 64),
+        ("BatchNormalization", None),
+        ("Dense", 7),
+    ]
     lstm = 4 * ((120 + 128) * 128 + 128) + 4 * ((128 + 64) * 64 + 64)
     assert model.count_params() == 2 * 120 + lstm + (64 * 64 + 64) + 4 * 64 + (64 * 7 + 7)
     assert recipe.features.kinds == ("mfcc", "delta", "delta2") and recipe.features.trim_db
@@ -159,7 +165,7 @@ def test_saved_models_answer_alike_in_a_fresh_process(rng, tmp_path):
 def test_z_score_is_a_layer_adapted_on_the_examples_given(rng):
     recipe = Recipe(
         name="plain", title="", source="", features=SPECS["mfcc40-mean"], build=stack(dense(4)), normalise="training"
-    )  # fmt: skip
+    )
     examples = rng.normal(5, 3, size=(50, 40)).astype(np.float32)
     layer = recipe.model(2, shape=(40,), examples=examples).get_layer("z_score")
     np.testing.assert_allclose(layer(examples), StandardScaler().fit_transform(examples), atol=1e-4)

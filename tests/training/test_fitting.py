@@ -95,11 +95,19 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(tiny_recipe, to
 
 def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_table, tmp_path):
     recipe = replace(
-        frames_recipe, normalise="speaker", loss="categorical_focal_crossentropy", label_smoothing=0.1,
-        optimizer="adamw", weight_decay=0.01, clipnorm=1.0, schedule="cosine", plateau=(0.5, 1), class_weight=True,
+        frames_recipe,
+        normalise="speaker",
+        loss="categorical_focal_crossentropy",
+        label_smoothing=0.1,
+        optimizer="adamw",
+        weight_decay=0.01,
+        clipnorm=1.0,
+        schedule="cosine",
+        plateau=(0.5, 1),
+        class_weight=True,
         balanced=True,
         augment=(augment.Copies(1, (augment.Stretch((1.1, 1.3)),)), augment.Mixup(0.3), augment.SpecAugment()),
-    )  # fmt: skip
+    )
     whole = fitting.fit(recipe, tone_table, out=tmp_path / "whole", epochs=4)
 
     def pull_the_plug(history):
@@ -148,9 +156,14 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
     counts = y.sum(axis=0)
     [(x, y, _)] = schedule.draw(recipe, schedule.Examples(x, y, columns=[f"logmel_{i}" for i in range(16)]), rng)
     seen = model.fit(
-        x, y, batch_size=recipe.batch_size, shuffle=False, validation_data=(val_x, val_y), verbose=0,
+        x,
+        y,
+        batch_size=recipe.batch_size,
+        shuffle=False,
+        validation_data=(val_x, val_y),
+        verbose=0,
         class_weight=dict(enumerate(counts.sum() / (7 * counts))) if weighted else None,
-    ).history  # fmt: skip
+    ).history
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         assert run.history[name][0] == pytest.approx(seen[name][0], rel=1e-6)
     for ours, theirs in zip(run.model.get_weights(), model.get_weights(), strict=True):
@@ -233,9 +246,21 @@ def test_killed_training_resumes(tone_corpus, home, tmp_path):
     """SIGKILL, as the machine does when memory runs out: what stands is used, nothing half-written is."""
     folder = tone_corpus(tmp_path / "tones", words=6)
     command = [
-        sys.executable, "-m", "serlib", "train", "lstm-123", "tess", str(folder),
-        "--out", str(tmp_path / "run"), "--split", "random", "--epochs", "40", "--json",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "serlib",
+        "train",
+        "lstm-123",
+        "tess",
+        str(folder),
+        "--out",
+        str(tmp_path / "run"),
+        "--split",
+        "random",
+        "--epochs",
+        "40",
+        "--json",
+    ]
     environment = {**os.environ, "SERLIB_HOME": str(home), "SERLIB_PROGRESS": "0"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     history = tmp_path / "run.partial" / "history.csv"

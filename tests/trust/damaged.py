@@ -131,8 +131,16 @@ def plain(rng, y, rate_hz):
 
 def every_format(rng, y, rate_hz):
     """Any rate, depth and number of channels, whose mean is the clip."""
-    format, suffix = (("WAV", ".wav"), ("AIFF", ".aif"), ("W64", ".w64"), ("RF64", ".wav"), ("FLAC", ".flac"),
-                      ("AU", ".au"), ("CAF", ".caf"), ("WAVEX", ".wav"))[rng.integers(8)]  # fmt: skip
+    format, suffix = (
+        ("WAV", ".wav"),
+        ("AIFF", ".aif"),
+        ("W64", ".w64"),
+        ("RF64", ".wav"),
+        ("FLAC", ".flac"),
+        ("AU", ".au"),
+        ("CAF", ".caf"),
+        ("WAVEX", ".wav"),
+    )[rng.integers(8)]
     known = [name for name in DEPTHS if soundfile.check_format(format, name)]
     subtype = known[rng.integers(len(known))]
     rate_hz, channels = int(rng.choice(RATES_HZ)), int(rng.integers(1, 9))
@@ -240,8 +248,12 @@ def full_scale_of_integers(rng, y, rate_hz):
 
 def silent(rng, y, rate_hz):
     kind, n = rng.integers(4), int(rng.integers(len(y) // 2, len(y)))
-    y = (np.zeros(n), np.full(n, rng.uniform(-0.9, 0.9)), 5e-5 * rng.uniform(-1, 1, n),
-         np.full(n, 0.5) + 5e-5 * rng.uniform(-1, 1, n))[kind]  # fmt: skip
+    y = (
+        np.zeros(n),
+        np.full(n, rng.uniform(-0.9, 0.9)),
+        5e-5 * rng.uniform(-1, 1, n),
+        np.full(n, 0.5) + 5e-5 * rng.uniform(-1, 1, n),
+    )[kind]
     return ".wav", encoded(y, rate_hz, subtype="FLOAT" if kind else "PCM_16"), (BAD,)
 
 

@@ -70,9 +70,16 @@ def recipe():
         return keras.layers.Dense(n_labels, activation="softmax")(x)
 
     return Recipe(
-        name="tiny", title="one dense layer", source="tests", features=SPECS["mfcc40-mean"], build=build,
-        normalise="training", learning_rate=0.01, batch_size=16, keep="best",
-    )  # fmt: skip
+        name="tiny",
+        title="one dense layer",
+        source="tests",
+        features=SPECS["mfcc40-mean"],
+        build=build,
+        normalise="training",
+        learning_rate=0.01,
+        batch_size=16,
+        keep="best",
+    )
 
 
 def note(log, what):

@@ -255,8 +255,10 @@ def lies(info):
     }
 
 
-@pytest.mark.parametrize("what", lies({"labels": list("abcdefg"), "probes": {"voice": dict.fromkeys("abcdefg", 0)},
-                                       "features": {}, "recipe": {}}))  # fmt: skip
+@pytest.mark.parametrize(
+    "what",
+    lies({"labels": list("abcdefg"), "probes": {"voice": dict.fromkeys("abcdefg", 0)}, "features": {}, "recipe": {}}),
+)
 def test_a_run_that_lies_about_its_model_is_refused(copy, tiny_run, what):
     path = copy / "run.json"
     path.write_text(json.dumps({**tiny_run.info, **lies(tiny_run.info)[what]}))
@@ -265,9 +267,22 @@ def test_a_run_that_lies_about_its_model_is_refused(copy, tiny_run, what):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"null", b"[]", b"1", b"{", b"\xff\xfe{\x00}\x00", b"\x00" * 100, b"[" * 100_000, b'{"a":' * 100_000,
-     b"1" * 5000, b'{"format": 1' + b"0" * 5000 + b"}", "{}".encode("utf-16"), b'\xef\xbb\xbf{"format": 1}'],
-)  # fmt: skip
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"1",
+        b"{",
+        b"\xff\xfe{\x00}\x00",
+        b"\x00" * 100,
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"1" * 5000,
+        b'{"format": 1' + b"0" * 5000 + b"}",
+        "{}".encode("utf-16"),
+        b'\xef\xbb\xbf{"format": 1}',
+    ],
+)
 def test_a_run_json_that_is_none(copy, content):
     (copy / "run.json").write_bytes(content)
     assert "run.json" in refused(Run.load, copy)
@@ -405,8 +420,11 @@ def twisted(name):
     text = st.text(st.characters(exclude_characters="/\0"), max_size=10)
     stems = st.builds(
         lambda stem, at, junk, end: stem[: at % (len(stem) + 1)] + junk + stem[end % (len(stem) + 1) :],
-        st.sampled_from(name), st.integers(0, 40), text, st.integers(0, 40),
-    )  # fmt: skip
+        st.sampled_from(name),
+        st.integers(0, 40),
+        text,
+        st.integers(0, 40),
+    )
     folder = st.one_of(st.sampled_from(["OAF_angry", "Actor_01", "DC", "happy", "wav", ".."]), text)
     return st.builds(lambda folder, stem: Path(f"{folder}/{stem}.wav"), folder, st.one_of(stems, text))
 

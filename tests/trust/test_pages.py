@@ -178,10 +178,16 @@ def test_no_script_runs_in_a_browser(hostile, pages):
         "map": widgets.clip_map(hostile, np.arange(2.0 * len(hostile)).reshape(-1, 2), title=HOSTILE[0]).points,
     }
     states = [
-        {"script": f"/{name}.js", "state": {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")
-                                            and key not in ("layout", "tabbable", "tooltip", "comm")}}
+        {
+            "script": f"/{name}.js",
+            "state": {
+                key: getattr(widget, key)
+                for key in widget.keys
+                if not key.startswith("_") and key not in ("layout", "tabbable", "tooltip", "comm")
+            },
+        }
         for name, widget in pages.items()
-    ]  # fmt: skip
+    ]
     served = {
         "/widgets": ("text/html", LOADER),
         "/widgets.json": ("application/json", json.dumps(states, default=plain)),
