@@ -86,7 +86,8 @@ def _load(file):
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(file)
+        with parquet.ParquetFile(file) as source:  # read_table would first import what reads whole data sets
+            table = source.read()
     except Exception:  # Arrow has many types for a damaged file
         return {}
     if not table.schema.equals(_schema(), check_metadata=True):

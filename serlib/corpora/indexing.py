@@ -286,8 +286,10 @@ def _scan(corpus, place, rejected, *, songs):
     clips = []
     others = []
     for path in files:
-        name = path if corpus.parse(path) else without_copy_mark(path)
-        clip = corpus.parse(name) or (corpus.song(name) if songs else None)
+        clip = corpus.parse(path)
+        if clip is None:
+            name = without_copy_mark(path)
+            clip = corpus.parse(name) or (corpus.song(name) if songs else None)
         if clip:
             clips.append((path, clip))
         else:
