@@ -29,6 +29,8 @@ FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$([^$\n]+?)\$(?![\w$])", re.DO
 #: A piece of Markdown in which a dollar is a dollar.
 CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 HIDDEN = {"hide-input"}
+#: The card of the released model, a page that others link to.
+CARD = Path("serlib") / "pretrained" / "README.md"
 
 
 def mathml(text):
@@ -55,6 +57,9 @@ def mathml(text):
 def links(text):
     """Links that work in the repository, made to work on the site."""
     text = text.replace("](../RESULTS.md", "](../results.md").replace("](RESULTS.md", "](results.md")
+    text = text.replace("](../serlib/pretrained/README.md", "](../card.md").replace(
+        "](serlib/pretrained/README.md", "](card.md"
+    )
     return re.sub(r"\]\(\.\./exercises/(\d\d)\.ipynb\)", r"](../solutions/\1.ipynb)", text)
 
 
@@ -193,6 +198,7 @@ def write_sources(repository):
     pages = {
         "index": page((SITE / "index.md").read_text(encoding="utf-8")),
         "results": page((CHECKOUT / "RESULTS.md").read_text(encoding="utf-8")),
+        "card": page((CHECKOUT / CARD).read_text(encoding="utf-8")),
         "exercises": exercise_page(numbers),
         "quizzes": overview(numbers, "quiz", "Quizzes", "Quiz"),
         "api": api(),
