@@ -104,7 +104,7 @@ def choose(args):
         x = np.asarray(extract(table, replace(RECIPE.features, peak=peak)).values)
         for c in STRENGTHS:
             recipe = replace(RECIPE, c=c)
-            row = {"level": "as recorded" if peak is None else "one", "C": c}
+            row = {"level": "as recorded" if peak is None else "one", "C": f"{c:g}"}
             for name, other in (names, names[::-1]):
                 train = (table.corpus == name).to_numpy()
                 test = (table.corpus == other).to_numpy() & table.label.isin(table.label[train]).to_numpy()

@@ -69,3 +69,18 @@ def test_the_users_arithmetic_reaches_the_kernels(tmp_path, monkeypatch):
     for name in chosen:
         monkeypatch.delenv(name)
     assert not set(chosen) & set(build.clean_environment(tmp_path)), "the build sets what is the user's to set"
+
+
+def test_a_widget_of_interact_leaves_what_it_shows():
+    picture = {"output_type": "display_data", "data": {"image/png": "AAAA", "text/html": "<img>"}, "metadata": {}}
+    state = {
+        "box": {"state": {"children": ["IPY_MODEL_slider", "IPY_MODEL_output"]}},
+        "slider": {"state": {"value": 3}},
+        "output": {"state": {"outputs": [nbformat.from_dict(picture)]}},
+    }
+    view = {build.WIDGET: {"model_id": "box"}, "text/plain": "interactive()"}
+    cell = nbformat.v4.new_code_cell("interact()", outputs=[nbformat.v4.new_output("display_data", view)])
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {build.WIDGET_STATE: {"state": state}}})
+    (output,) = build.normalise(notebook).cells[0].outputs
+    assert output.data == {"text/plain": build.WIDGET_TEXT, "image/png": "AAAA", "text/html": "<img>"}
+    assert "widgets" not in notebook.metadata
