@@ -43,7 +43,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import serlib
-from serlib import audio, features, plots
+from serlib import audio, features, plots, splits
 from serlib.experiments.people import on_people
 from serlib.features import encoder, weights
 from serlib.features.normalisation import who_speaks
@@ -135,7 +135,8 @@ for layer in LAYERS:
 # has not heard.
 
 # %%
-table = serlib.split(index, "speaker", seed=SEED)
+possible = splits.possible(index, ["speaker", "random"], seed=SEED)  # not every corpus names its speakers
+table = next(iter(possible.values()))
 train, test = (table.role != "test").to_numpy(), (table.role == "test").to_numpy()
 probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=300))
 print("training:", ", ".join(sorted(set(who_speaks(table[train])))), "| test:", ", ".join(set(who_speaks(table[test]))))
@@ -146,13 +147,16 @@ print("training:", ", ".join(sorted(set(who_speaks(table[train])))), "| test:", 
 
 # %% tags=["nbval-ignore-output"]
 inner = {}
+words = table.text[train]
+if words.nunique() < 3:  # no texts are known: every clip stands for itself
+    words = np.arange(len(words))
 for layer, value in values.items():
-    folds = GroupKFold(3).split(value[train], groups=table.text[train])
+    folds = GroupKFold(3).split(value[train], groups=words)
     scores = cross_val_score(probe, value[train], table.label[train], cv=folds, scoring="balanced_accuracy")
     inner[layer] = scores.mean()
     print(f"layer {layer}: {inner[layer]:.0%} on new words of known voices")
 best = max(LAYERS, key=lambda layer: (round(inner[layer], 2), -abs(layer - MIDDLE)))
-assert inner[best] > 2 / index.label.nunique(), "a layer should know more than chance"
+assert CORPUS != "sample" or inner[best] > 2 / index.label.nunique(), "a layer should know more than chance"
 
 # %% [markdown]
 # ## A new voice
@@ -164,8 +168,8 @@ by_hand = serlib.extract(index, "functionals").values
 for name, value in {f"layer {best} of {ENCODER}": values[best], "functionals": by_hand}.items():
     answers = probe.fit(value[train], table.label[train]).predict(value[test])
     uar = balanced_accuracy_score(table.label[test], answers)
-    print(f"{name:24} {uar:.0%} of the emotions of a new voice")
-    assert uar > 1 / index.label.nunique()
+    print(f"{name:24} {uar:.0%} of the emotions of {'a new voice' if 'speaker' in possible else 'new clips'}")
+    assert CORPUS != "sample" or uar > 1 / index.label.nunique()
 
 # %% [markdown]
 # ## The map

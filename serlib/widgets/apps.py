@@ -108,7 +108,7 @@ class App(ipywidgets.VBox):
             f"<b>Where your voice goes:</b> to the computer that serves this page, and nowhere else; it is kept there "
             f"only if you save it. The model is {escape(shown(recognizer.run.folder))}.</p>"
         )
-        super().__init__([ipywidgets.HTML(HEAD), self.live, self.threshold, ipywidgets.HTML(foot), SliderNames()])
+        super().__init__([ipywidgets.HTML(HEAD), self.live, self.threshold, SliderNames(), ipywidgets.HTML(foot)])
         self.add_class("serlib-app")
 
     def _abstain(self, _=None):
