@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Speech emotion recognition, judged honestly: from a corpus to a model that you can trust.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # rich takes longer to import than everything else that --help needs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

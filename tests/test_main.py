@@ -39,14 +39,14 @@ def test_help_lists_the_commands():
         assert f" {name} " in shown
 
 
-def test_help_is_quick():
+def test_help_imports_nothing_that_takes_its_time():
     code = (
-        "import sys, time; sys.argv = ['serlib', '--help']\nfrom serlib.__main__ import main\n"
-        "try: main()\nexcept SystemExit: print(time.process_time(), file=sys.stderr)"
+        "import sys; sys.argv = ['serlib', '--help']\nfrom serlib.__main__ import main\n"
+        "try: main()\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
     )
-    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True) for _ in range(3)]
-    taken = min(float(run.stderr) for run in runs)  # of the processor, that of starting Python included
-    assert taken < 0.3, f"serlib --help takes {taken:.2f} s"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    slow = {"tensorflow", "keras", "librosa", "matplotlib", "sklearn", "scipy", "pandas", "numpy", "rich"}
+    assert "typer" in done.stderr.split() and not slow & set(done.stderr.split())
 
 
 def test_python_m_serlib_knows_usage_errors(home):
