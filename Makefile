@@ -72,7 +72,7 @@ trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile in
 	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 -m "trust$(REAL)"
 
 lab: env  ## open JupyterLab on the notebooks
-	@$(BIN)/python -m jupyter lab $(ROOT) notebooks
+	@$(BIN)/python -m jupyter lab $(ROOT) --LabApp.default_url=/lab/tree/notebooks
 
 app: env  ## speak to a model in the browser, no code (SERLIB_RUN=checkpoints/mine make app: to that one)
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python app/serve.py

@@ -60,6 +60,7 @@ class Server:
         settings = folder / "lab"
         for made in (self.folder, self.home, settings):
             made.mkdir()
+        shutil.copytree(build.CHECKOUT / "docs" / "pictures", folder / "docs" / "pictures")  # notebook 09 shows one
         (settings / "overrides.json").write_text(json.dumps(SETTINGS))
         self.port = free_port()
         self.token = os.urandom(12).hex()
@@ -68,7 +69,7 @@ class Server:
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": self.port,
             "ServerApp.port_retries": 0,
-            "ServerApp.root_dir": self.folder,
+            "ServerApp.root_dir": folder,  # as `make lab` has it: beside notebooks lies what they link to
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
             "IdentityProvider.token": self.token,
@@ -136,7 +137,7 @@ class Notebook:
     def __init__(self, page, server, name, pictures):
         self.page, self.name, self.errors = page, name, complaints(page, server.address)
         self._pictures = pictures
-        page.goto(f"{server.address}/doc/tree/{name}?reset&token={server.token}")
+        page.goto(f"{server.address}/doc/tree/notebooks/{name}?reset&token={server.token}")
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
 
     def command(self, name, **arguments):
