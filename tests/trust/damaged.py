@@ -401,7 +401,7 @@ def hours(folder, clip):
     y = (32000 * (y * (0.5 / abs(y).max()))).astype(np.int16)
     for name, format, subtype, rate_hz in (
         ("hour.flac", "FLAC", "PCM_16", 8000),
-        ("hour.wav", "WAV", "PCM_U8", 4000),
+        ("another hour.wav", "WAV", "PCM_U8", 4000),
     ):
         with soundfile.SoundFile(folder / name, "w", rate_hz, 1, subtype, format=format) as sound:
             for _ in range(3600 * rate_hz // len(y)):

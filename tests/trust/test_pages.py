@@ -104,7 +104,7 @@ def pages(hostile, tmp_path_factory):
         "bars": "".join(bars(clip, found.labels) for _, clip in found.predictions.iterrows()),
         "curve": curve(found, 0.5),
         "index as output": hostile._repr_html_(),
-        **{f"figure {name}": plots.style.img(figure) for name, figure in figures.items()},
+        **{f"figure {name}": plots.style.shown_as(figure.figure)[0]["text/html"] for name, figure in figures.items()},
     }
 
 
