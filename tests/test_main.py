@@ -45,7 +45,7 @@ def test_help_imports_nothing_that_takes_its_time():
         "try: main()\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    slow = {"tensorflow", "keras", "librosa", "matplotlib", "sklearn", "scipy", "pandas", "numpy", "rich"}
+    slow = {"tensorflow", "keras", "librosa", "matplotlib", "sklearn", "scipy", "pandas", "numpy"}
     assert "typer" in done.stderr.split() and not slow & set(done.stderr.split())
 
 
