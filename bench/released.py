@@ -32,7 +32,6 @@ from serlib.evaluation.report import evaluate
 from serlib.features import extract
 from serlib.models.probe import shares
 from serlib.models.recipes import RECIPES
-from serlib.splits import group_keys
 from serlib.training import calibration, novelty
 from serlib.training import run as runs
 from serlib.utils import ordered_labels
@@ -85,13 +84,6 @@ def recalls(probabilities, labels, truth):
     return 100 * recall_score(truth, guess, labels=np.unique(truth), average="macro", zero_division=0)
 
 
-def matched(probabilities, labels, table):
-    """The answers with equal shares of the labels that occur, speaker by speaker."""
-    occurring = [label in set(table.label) for label in labels]
-    equal = np.array(occurring) / sum(occurring)
-    return matching.match(probabilities, table.voice, np.maximum(equal, matching.LEAST))
-
-
 def choose(args):
     """The table by which level and C were chosen; TESS has no say."""
     table = index(args.corpus)
@@ -111,7 +103,8 @@ def choose(args):
                 found, labels = answers(recipe, x, table, train, test)
                 heard = table[test]
                 row[f"{name} -> {other}"] = recalls(found, labels, heard.label)
-                row[f"{name} -> {other} matched *"] = recalls(matched(found, labels, heard), labels, heard.label)
+                matched = matching.match_corpora(found, heard, labels, table[train])
+                row[f"{name} -> {other} matched *"] = recalls(matched, labels, heard.label)
                 is_neutral = (heard.label == "neutral").to_numpy()
                 row[f"{name} -> {other} neutral"] = 100 * np.mean(
                     found[is_neutral].argmax(axis=1) == labels.index("neutral")
@@ -193,17 +186,13 @@ def card(args):
     run = runs.Run.load(args.to)
     table = corpora.index(args.corpus[0], Path(args.corpus[1]))
     report = evaluate(run, table)
-    keys = group_keys(report.predictions.assign(corpus=table.corpus.iloc[0]), "speaker")
-    matched_report = matching.match(
-        report.predictions[run.labels].to_numpy(), keys, np.full(len(run.labels), 1 / len(run.labels))
-    )
+    matched = evaluate(run, table, match=True)
     rows = [(name, told["clips"], f"{told['uar']:.1f}") for name, told in run.info["new_speakers"].items()]
     rows = [(f"{name}: recall" if name == "happy" else name, *rest) for name, *rest in rows]
     low, high = report.ci95["uar"]
     name = corpora.CORPORA[table.corpus.iloc[0]].title
     rows.append((f"all of {name}", report.n_test, f"{100 * report.uar:.1f} [{100 * low:.1f}, {100 * high:.1f}]"))
-    uar = recalls(matched_report, run.labels, report.predictions.label)
-    rows.append(("the same, answers matched by speaker to equal shares \\*", report.n_test, f"{uar:.1f}"))
+    rows.append(("the same, answers matched by speaker to equal shares \\*", matched.n_test, f"{100 * matched.uar:.1f}"))
     for voice, one in report.per_speaker.iterrows():
         rows.append((f"of them {voice}", int(one.n), f"{100 * one.uar:.1f}"))
     recall = report.per_class.recall.dropna()

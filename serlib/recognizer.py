@@ -251,8 +251,9 @@ class Recognizer:
             rows = np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis]
             self._voice = normalisation.statistics(rows)
         elif clips:
-            shares = matching.shares(self.run.split.label[self.run.split.role == "train"], self.labels)
-            self._offsets = matching.offsets([self._probabilities(*clip) for clip in clips], shares)
+            self._offsets = matching.offsets(
+                [self._probabilities(*clip) for clip in clips], matching.shares(self.labels, self.labels)
+            )
 
     def _probabilities(self, y, rate_hz):
         x = example(y, rate_hz, self.run.spec)

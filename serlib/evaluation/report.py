@@ -222,9 +222,9 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
     match : bool
-        Match the answers to all clips of each speaker, whatever their label, to the shares of training
-        (`serlib.evaluation.matching.match`); the report says so. With another corpus this takes for granted that it
-        holds the labels of the training, in about these shares.
+        Match the answers to all clips of each speaker, whatever their label, to the shares of the labels in the
+        training clips of the same corpus, or to equal shares of the labels that another corpus has
+        (`serlib.evaluation.matching.match_corpora`); the report says so.
     resamples, seed : int
         Of the bootstrap, see `score`.
     jobs : int, optional
@@ -265,8 +265,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     calibrated = calibration.tempered(answers, run.temperature)
     speakers = group_keys(clips[has_answer], "speaker")
     if match:
-        shares = matching.shares(run.split.label[run.split.role == "train"], run.labels)
-        calibrated = matching.match(calibrated, speakers, shares)
+        train = run.split[run.split["role"] == "train"]
+        calibrated = matching.match_corpora(calibrated, clips[has_answer], run.labels, train)
 
     is_scored = is_scored[has_answer]
     conditions = _conditions(run, clips, is_own=is_own, new=not allow_seen, match=match)
