@@ -4,8 +4,8 @@ import os
 import re
 import struct
 
-#: Containers of which FFmpeg reads all recordings, where libsndfile reads the first. Of FLAC it loses the last quarter of
-#: a second of each recording but one.
+#: Containers of which FFmpeg reads all recordings, where libsndfile reads the first. Of FLAC it loses the last
+#: quarter of a second of each recording but one.
 READ_ON = ("MP3", "Ogg")
 
 # WavPack marks so the first of the blocks that belong together, one for two channels.
@@ -131,6 +131,8 @@ def _end_of_chunks(file):
         name, length = struct.unpack(f"{order}4sI", chunk)
         if name in (b"RIFF", b"FORM") or not all(32 <= byte < 127 for byte in name):
             break
+        if (name, length) == (b"data", 0):  # written to a pipe: to the end of the file
+            return file.seek(0, os.SEEK_END)
         at += 8 + length + length % 2
     return at
 
