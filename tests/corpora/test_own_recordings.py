@@ -1,4 +1,4 @@
-"""Own recordings from folder to index and back: tables of many makers, spellings, labels, given splits, formats."""
+"""Own recordings from folder to index and back: tables of many makers, spellings, labels, formats."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from serlib import corpora, splits
+from serlib import corpora
 from serlib.corpora import export
 from serlib.utils import SerlibError
 from tests.corpora.test_corpora import reasons, tree, wav
@@ -189,71 +189,6 @@ def test_patterns_are_for_own_recordings(tmp_path):
         own(tmp_path, [], pattern="{speaker}/{label}/x/*")
     with pytest.raises(SerlibError, match="--pattern is for own recordings"):
         corpora.index("emodb", tree(tmp_path / "e", ["03a01Fa.wav"]), pattern="{label}/*")
-
-
-# -------------------------------------------------------------------------------------------------------- given splits
-
-
-def clips(**columns):
-    n = 24
-    speech = [f"{i}.wav" for i in range(n)]
-    table = {
-        "speech": speech,
-        "label": ["happy", "sad"] * (n // 2),
-        "speaker": "unknown",
-        "text": "unknown",
-        "corpus": "folder",
-    }
-    return pd.DataFrame({**table, **columns}, index=range(n))
-
-
-def test_clips_of_nobody_never_stand_on_either_side(tmp_path):
-    table = splits.split(clips(speaker=["ann"] * 8 + ["bob"] * 8 + ["unknown"] * 8), "speaker", test=["ann"])
-    assert len(table) == 16 and "unknown" not in set(table.speaker)
-    assert table.attrs["split"]["left_out"] == {"speaker": 8}
-    assert "left out: 8 clips whose speaker is unknown" in splits.held_out(table)
-    assert len(splits.folds(clips(speaker=["ann"] * 8 + ["bob"] * 8 + ["unknown"] * 8))) == 2
-    with pytest.raises(SerlibError, match="speaker 'unknown'"):
-        splits.split(clips(), "speaker")
-    table = splits.split(clips(text=["a", "b", "c", "d"] * 4 + ["unknown"] * 8), "text")
-    assert len(table) == 16 and table.attrs["split"]["left_out"] == {"text": 8}
-
-
-def test_a_given_split_is_kept():
-    parts = ["train"] * 12 + ["validation"] * 6 + ["test"] * 6
-    table = splits.split(clips(part=parts), "given")
-    assert table.role.tolist() == parts
-    assert "who speaks is unknown" in splits.held_out(table)[1]
-    table = splits.split(clips(part=["train"] * 18 + ["test"] * 6, speaker=["a", "a", "b", "b", "c", "d"] * 4), "given")
-    assert (table.role[18:] == "test").all() and set(table.role[:18]) == {"train", "validation"}
-    assert "4 of the 4 test speakers are in the training, too" in splits.held_out(table)
-    table = splits.split(clips(part=["train"] * 18 + ["validation"] * 6), "given")
-    assert (table.role == "test").sum() == 6
-    table = splits.split(clips(part=["train"] * 12 + ["test"] * 6 + [""] * 6), "given")
-    assert len(table) == 18 and table.attrs["split"]["left_out"] == {"part": 6}
-    with pytest.raises(SerlibError, match="no given split"):
-        splits.split(clips(), "given")
-    with pytest.raises(SerlibError, match="expected train and test"):
-        splits.split(clips(part="train"), "given")
-
-
-def test_any_column_can_be_held_out():
-    table = splits.split(clips(site=["lab"] * 8 + ["home"] * 8 + ["car"] * 8), "column:site", test=["car"])
-    assert set(table.site[table.role == "test"]) == {"car"} and "car" not in set(table.site[table.role != "test"])
-    assert "tested on 8 clips of the site car; trained on" in splits.held_out(table)[0]
-    assert (
-        len(
-            {
-                tuple(part.site[part.role == "test"])
-                for part in splits.folds(clips(site=list("abcd") * 6), "column:site", n=4)
-            }
-        )
-        == 4
-    )
-    with pytest.raises(SerlibError, match="no column 'room'; choose one of"):
-        splits.split(clips(), "column:room")
-    with pytest.raises(SerlibError, match="no kind of split"):
-        splits.split(clips(), "column")
 
 
 # ------------------------------------------------------------------------------------------------------- other formats

@@ -1,24 +1,17 @@
-"""Training set, validation set and test set: the split decides what an accuracy means.
+"""Training set, validation set and test set: each kind of split takes away one thing that a model could remember.
 
-A model that is tested on the voices, words or clips that it was trained on is asked to remember, not to recognise.
-Each kind of split below takes one of these crutches away; `audit` counts the ones that are left. A split is the column
-`role` of a table: train, validation or test.
+The roles are the column `role` of the table; what two roles still have in common, `serlib.splits.overlap` counts.
 """
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from natsort import natsorted
-from scipy.signal import correlate
 from sklearn.model_selection import StratifiedKFold, train_test_split
-from sklearn.neighbors import NearestNeighbors
 
-from serlib import audio
-from serlib.features.spec import FeatureSpec, extract
-from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, shown
+from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -308,99 +301,9 @@ def group_keys(index, by):
     return index[by].to_numpy()
 
 
-def _among(keys, names):
+def among(keys, names):
     """Which keys are among some names [shape=(len(keys),)]; `np.isin` would compare each with each."""
     return pd.Index(keys).isin(list(names))
-
-
-def held_out(table):
-    """Whom and what a split holds out, by name: the sentences that belong beside its figure.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `split`.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> clips = {"label": ["happy", "sad"] * 9, "speaker": ["ann"] * 6 + ["bob"] * 6 + ["cy"] * 6, "text": "unknown"}
-    >>> clips = pd.DataFrame({**clips, "speech": "a.wav", "corpus": "folder"})
-    >>> table = split(clips, "speaker", test=["ann"])
-    >>> held_out(table)[0]
-    'tested on 6 clips of the speaker ann; trained on 10 clips of the speakers bob, cy; validation: 2 random clips'
-    """
-    kind = table.attrs["split"]["kind"]
-    parts = {role: table[table.role == role] for role in ROLES}
-    by = _held_by(kind)
-    words = [f"tested on {len(parts['test'])} clips{_of(parts['test'], by)}"]
-    words.append(f"trained on {len(parts['train'])} clips{_of(parts['train'], by)}")
-    if len(parts["validation"]):
-        how = table.attrs["split"].get("validation", "")
-        words.append(f"validation: {len(parts['validation'])} {how if how == 'random clips' else f'clips, {how}'}")
-    sentences = ["; ".join(words), *_voices_in_training(parts["test"], table[table.role != "test"], kind)]
-    left_out = table.attrs["split"].get("left_out") or {}
-    sentences += [f"left out: {count} clips whose {what} is unknown" for what, count in left_out.items()]
-    return sentences
-
-
-def against(split, index):
-    """Whom a run is judged on that was trained on other clips.
-
-    Parameters
-    ----------
-    split : pd.DataFrame
-        The clips of the run, with their roles.
-    index : pd.DataFrame
-        The clips that it is judged on.
-
-    Returns
-    -------
-    list of str
-    """
-    names = ", ".join(dict.fromkeys(index.corpus))
-    sentences = [f"tested on {len(index)} clips of {names}{_of(index, 'speaker')}"]
-    trained = split[split.role != "test"]
-    common = sorted(set(index.corpus) & set(trained.corpus))
-    sentences.append(
-        f"trained on {len(trained)} clips of {', '.join(dict.fromkeys(trained.corpus))}{_of(trained, 'speaker')}"
-    )
-    if common:
-        test_clips = index[index.corpus.isin(common)]
-        training_clips = trained[trained.corpus.isin(common)]
-        sentences += _voices_in_training(test_clips, training_clips, "")
-    return sentences
-
-
-def _held_by(kind):
-    """The column whose values are held out; the speakers where none is."""
-    return {"text": "text", "corpus": "corpus"}.get(kind, kind.partition(":")[2] or "speaker")
-
-
-def _of(part, by):
-    names = natsorted(set(map(str, group_keys(part, by))) - {UNKNOWN, ""})
-    if not names:
-        return f" of unknown {by}s"
-    text = ", ".join(names[:12]) + (f" ... ({len(names)})" if len(names) > 12 else "")
-    return f" of the {by}{'s' * (len(names) > 1)} {text}"
-
-
-def _voices_in_training(test, training, kind):
-    """Whether the voices of the test are in the training, where the split does not exclude it."""
-    if kind in ("speaker", "speaker+text"):
-        return []
-    names = set(group_keys(test, "speaker"))
-    known_names = {name for name in names if name.rpartition("/")[2] != UNKNOWN}
-    if not known_names:
-        return ["who speaks is unknown: the test's voices may all be in the training"]
-    shared_names = known_names & set(group_keys(training, "speaker"))
-    if shared_names:
-        return [f"{len(shared_names)} of the {len(known_names)} test speakers are in the training, too"]
-    return ["no test speaker is in the training" + (", as far as they are known" if known_names < names else "")]
 
 
 def _with_known_groups(index, kind):
@@ -509,7 +412,7 @@ def _group_test(index, by, part, *, rng):
         test = [names[i] for i in rng.permutation(len(names))[:count]]
     if set(test) >= set(names):
         raise SerlibError(f"Every {by} is in the test set, so none is left for training; name fewer in test.")
-    return _among(keys, test)
+    return among(keys, test)
 
 
 def _fold_names(names, by, part, rng):
@@ -563,7 +466,7 @@ def _validation_of_one(candidates, group, *, rng, share, seed):
             return _draw(candidates, share, seed), "random clips"
     count = max(1, round(share * len(names)))
     groups = [names[i] for i in rng.permutation(len(names))[:count]]
-    return np.flatnonzero(_among(group_keys(candidates, by), groups)), f"{by}s of their own"
+    return np.flatnonzero(among(group_keys(candidates, by), groups)), f"{by}s of their own"
 
 
 def _shared_labels(index, test):
@@ -577,7 +480,7 @@ def _shared_labels(index, test):
 
 def _labels_of(index, speakers):
     """Clips with a label that the corpora of the named speakers have."""
-    is_named = _among(group_keys(index, "speaker"), speakers)
+    is_named = among(group_keys(index, "speaker"), speakers)
     if not is_named.any():  # the names are wrong, which is told later
         return index
     of_corpora = index[index.corpus.isin(set(index.corpus[is_named]))]
@@ -613,124 +516,3 @@ def _too_few(index):
         f"The label '{counts.idxmin()}' has {counts.min()} of {len(index)} clips, too few for train, validation and "
         f"test; add clips with that label or leave it out (--drop {counts.idxmin()})."
     )
-
-
-#: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further:
-#: on TESS, copies at half the level with silence added stay below 0.9 dB, other clips are 1.8 dB apart or more.
-NEAR_DB = 1.5
-
-#: Peak of the cross-correlation from which two clips are one recording: copies reach 1, the most alike of
-#: 719 pairs of takes in RAVDESS (same actor, emotion and words) 0.57.
-SAME_SOUND = 0.95
-
-#: What is compared: coarse spectra at a rate that every corpus reaches, without the silence at the ends.
-SOUND = FeatureSpec(
-    rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=32, n_mfcc=13, summary=("mean",), trim_db=30
-)
-
-
-def audit(table, *, near=False, show=None):
-    """Count what the roles have in common: speakers, texts, the same bytes, the same sound.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `split`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`, and `digest` to
-        count identical clips.
-    near : bool
-        Also compare the sound, to find copies with another level, length or file format (reads every clip; the
-        features are cached).
-
-    Returns
-    -------
-    pd.DataFrame. One row a pair of roles and a kind of overlap: `roles`, `what`, `shared` (how many are in both
-    roles), `of` (how many the second role holds), `clips` (how many clips of the second role that concerns).
-
-    Examples
-    --------
-    >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(10)]
-    >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
-    >>> overlap = audit(split(index, "speaker", test=["b"])).set_index(["roles", "what"])
-    >>> overlap.loc["train and test", "shared"].to_dict()
-    {'speakers': 0, 'texts': 9}
-
-    Taught in notebooks/04_lstm_train.
-    """
-    same_sound = _near_identical(table, show=show) if near else None
-    roles = [role for role in ROLES if (table.role == role).any()]
-    rows = []
-    for first, second in combinations(roles, 2):
-        pair = f"{first} and {second}"
-        first_rows = table[table.role == first]
-        second_rows = table[table.role == second]
-        keys = {
-            "speakers": (group_keys(first_rows, "speaker"), group_keys(second_rows, "speaker")),
-            "texts": (first_rows.text, second_rows.text),
-        }
-        if "digest" in table:
-            keys["identical clips"] = (first_rows.digest, second_rows.digest)
-        for kind, (a, b) in keys.items():
-            shared = set(a) & set(b)
-            rows.append((pair, kind, len(shared), len(set(b)), int(_among(b, shared).sum())))
-        if near:
-            copies = same_sound[(same_sound.role_a == first) & (same_sound.role_b == second)]
-            count = copies.b.nunique()
-            rows.append((pair, "near-identical clips", count, len(second_rows), count))
-    return pd.DataFrame(rows, columns=["roles", "what", "shared", "of", "clips"])
-
-
-def refuse_seen(split, protocol, table):
-    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for.
-
-    Parameters
-    ----------
-    split : pd.DataFrame
-        The clips of a run with their roles.
-    protocol : str
-        Of the run: under `published` its test set has chosen the model, too.
-    table : pd.DataFrame
-        The clips to score; without the column `digest` their files are read.
-
-    Raises
-    ------
-    SerlibError
-        The run has seen some of them; a file cannot be read.
-    """
-    roles = ROLES if protocol == "published" else ("train", "validation")
-    digests = set(split.digest[split.role.isin(roles)])
-    is_seen = (table.digest if "digest" in table else table.speech.map(_digest)).isin(digests)
-    if is_seen.any():
-        first = shown(table.speech[is_seen].iloc[0])
-        raise SerlibError(
-            f"{is_seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
-            "clips that the run was trained or validated on; give others, or no index for its own test set, "
-            "or ask for it with --allow-seen (in Python allow_seen=True)"
-        )
-
-
-def _digest(path):
-    with audio.opened(path) as file:
-        return audio.file_digest(file)
-
-
-def _near_identical(table, *, show):
-    """Pairs of clips in different roles that are one recording: alike in their mean spectrum, and confirmed by the peak
-    of the normalised cross-correlation of the waveforms (1 for copies, whatever their level)."""
-    values = np.array(extract(table, SOUND, show=show).values)
-    values -= values.mean(axis=1, keepdims=True)  # whatever its level
-    near = NearestNeighbors(radius=NEAR_DB * np.sqrt(32)).fit(values).radius_neighbors(values, return_distance=False)
-    role, speech, digest = (table[name].to_numpy() for name in ("role", "speech", "digest"))
-    order = {name: i for i, name in enumerate(ROLES)}
-    pairs = [
-        (role[i], role[j], i, j)
-        for i in range(len(table))
-        for j in near[i]
-        if order[role[i]] < order[role[j]] and (digest[i] == digest[j] or _same_sound(speech[i], speech[j]))
-    ]
-    return pd.DataFrame(pairs, columns=["role_a", "role_b", "a", "b"])
-
-
-def _same_sound(path_a, path_b):
-    a, b = (audio.load(path, rate_hz=8000)[0] for path in (path_a, path_b))
-    norm = np.sqrt(np.sum(a**2) * np.sum(b**2))
-    return bool(norm) and float(np.abs(correlate(a, b, method="fft")).max() / norm) >= SAME_SOUND

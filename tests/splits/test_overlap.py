@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
-from test_splits import table_of
+from test_roles import table_of
 
 from serlib import audio
 from serlib.splits import audit, split

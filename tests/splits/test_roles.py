@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serlib.splits import SPLIT_KINDS, folds, possible, rows, split
+from serlib.splits import SPLIT_KINDS, folds, held_out, possible, rows, split
 from serlib.utils import SerlibError
 
 LABELS = ["angry", "happy", "sad"]
@@ -240,3 +240,61 @@ def test_two_tables_one_under_the_other():
     both = pd.concat([clips, clips.assign(speech="other " + clips.speech)])
     roles = split(both, "random")
     assert roles.speech.is_unique and len(roles) == 40 and set(roles.role) == {"train", "validation", "test"}
+
+
+# -------------------------------------------------- own recordings: nobody's clips, given roles, any column
+
+
+def own_clips(**columns):
+    n = 24
+    speech = [f"{i}.wav" for i in range(n)]
+    table = {
+        "speech": speech,
+        "label": ["happy", "sad"] * (n // 2),
+        "speaker": "unknown",
+        "text": "unknown",
+        "corpus": "folder",
+    }
+    return pd.DataFrame({**table, **columns}, index=range(n))
+
+
+def test_clips_of_nobody_never_stand_on_either_side():
+    table = split(own_clips(speaker=["ann"] * 8 + ["bob"] * 8 + ["unknown"] * 8), "speaker", test=["ann"])
+    assert len(table) == 16 and "unknown" not in set(table.speaker)
+    assert table.attrs["split"]["left_out"] == {"speaker": 8}
+    assert "left out: 8 clips whose speaker is unknown" in held_out(table)
+    assert len(folds(own_clips(speaker=["ann"] * 8 + ["bob"] * 8 + ["unknown"] * 8))) == 2
+    with pytest.raises(SerlibError, match="speaker 'unknown'"):
+        split(own_clips(), "speaker")
+    table = split(own_clips(text=["a", "b", "c", "d"] * 4 + ["unknown"] * 8), "text")
+    assert len(table) == 16 and table.attrs["split"]["left_out"] == {"text": 8}
+
+
+def test_a_given_split_is_kept():
+    parts = ["train"] * 12 + ["validation"] * 6 + ["test"] * 6
+    table = split(own_clips(part=parts), "given")
+    assert table.role.tolist() == parts
+    assert "who speaks is unknown" in held_out(table)[1]
+    table = split(own_clips(part=["train"] * 18 + ["test"] * 6, speaker=["a", "a", "b", "b", "c", "d"] * 4), "given")
+    assert (table.role[18:] == "test").all() and set(table.role[:18]) == {"train", "validation"}
+    assert "4 of the 4 test speakers are in the training, too" in held_out(table)
+    table = split(own_clips(part=["train"] * 18 + ["validation"] * 6), "given")
+    assert (table.role == "test").sum() == 6
+    table = split(own_clips(part=["train"] * 12 + ["test"] * 6 + [""] * 6), "given")
+    assert len(table) == 18 and table.attrs["split"]["left_out"] == {"part": 6}
+    with pytest.raises(SerlibError, match="no given split"):
+        split(own_clips(), "given")
+    with pytest.raises(SerlibError, match="expected train and test"):
+        split(own_clips(part="train"), "given")
+
+
+def test_any_column_can_be_held_out():
+    table = split(own_clips(site=["lab"] * 8 + ["home"] * 8 + ["car"] * 8), "column:site", test=["car"])
+    assert set(table.site[table.role == "test"]) == {"car"} and "car" not in set(table.site[table.role != "test"])
+    assert "tested on 8 clips of the site car; trained on" in held_out(table)[0]
+    tables = folds(own_clips(site=list("abcd") * 6), "column:site", n=4)
+    assert sorted(set(table.site[table.role == "test"]).pop() for table in tables) == list("abcd")
+    with pytest.raises(SerlibError, match="no column 'room'; choose one of"):
+        split(own_clips(), "column:room")
+    with pytest.raises(SerlibError, match="no kind of split"):
+        split(own_clips(), "column")

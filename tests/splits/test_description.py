@@ -1,0 +1,29 @@
+"""The sentences beside a figure: whom it was measured on, and whether the training heard those voices."""
+
+from test_roles import table_of
+
+from serlib.splits import against, held_out, split
+
+
+def test_who_is_held_out_by_speaker_and_by_text():
+    table = split(table_of(3, 10), "speaker", test=["s2"])
+    assert held_out(table) == [
+        "tested on 30 clips of the speaker s2; trained on 54 clips of the speakers s0, s1; "
+        "validation: 6 clips, texts of their own"
+    ]
+    first, second = held_out(split(table_of(2, 10), "text", test=["word3"]))
+    assert first.startswith("tested on 6 clips of the text word3; trained on")
+    assert second == "2 of the 2 test speakers are in the training, too"
+
+
+def test_a_long_list_of_names_is_cut_and_counted():
+    assert "word11, word13, word14 ... (26); validation" in held_out(split(table_of(2, 30), "text", test=["word0"]))[0]
+
+
+def test_another_corpus_says_whether_its_voices_were_heard():
+    table = split(table_of(3, 10), "speaker", test=["s2"])
+    trained = "trained on 60 clips of tess of the speakers s0, s1"
+    stranger = table_of(1, 2, corpus="ravdess")
+    assert against(table, stranger) == ["tested on 6 clips of ravdess of the speaker s0", trained]
+    assert against(table, table_of(1, 2))[2] == "1 of the 1 test speakers are in the training, too"
+    assert against(table, table_of(1, 2).assign(speaker="s2"))[2] == "no test speaker is in the training"
