@@ -138,6 +138,8 @@ class Recipe:
     plateau : tuple (factor, patience), optional
         Multiply the learning rate by `factor` after `patience` epochs without a lower validation loss.
     epochs, batch_size : int
+    epoch_clips : int, optional
+        So many clips are drawn in an epoch, at most; default: as many as there are.
     keep : str
         `last`: the weights of the last epoch; `best`: those of the epoch with the lowest validation loss.
     patience : int, optional
@@ -145,7 +147,7 @@ class Recipe:
     class_weight : bool
         Weigh each clip by the inverse frequency of its label.
     balanced : bool
-        Draw every label equally often in each epoch, instead of every clip once.
+        Draw every label of every corpus equally often in each epoch, instead of every clip once.
     precision : str
         Of `PRECISIONS`.
     split : str
@@ -181,6 +183,7 @@ class Recipe:
     plateau: tuple | None = None
     epochs: int = 50
     batch_size: int = 64
+    epoch_clips: int | None = None
     keep: str = "last"
     patience: int | None = None
     class_weight: bool = False
@@ -227,6 +230,8 @@ class Recipe:
         settings = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
         if self.precision == "float32":  # what was trained before there was a choice keeps its name
             del settings["precision"]
+        if self.epoch_clips is None:
+            del settings["epoch_clips"]
         return {
             **settings,
             "plateau": list(self.plateau) if self.plateau else None,
@@ -273,7 +278,12 @@ class Recipe:
                 x = self.build(x, n_labels)
             if x.dtype != "float32":
                 x = keras.layers.Activation("linear", dtype="float32", name="single_precision")(x)
-        model = keras.Model(inputs, x, name=self.name.replace("-", "_"))
+        return self.compiled(keras.Model(inputs, x, name=self.name.replace("-", "_")))
+
+    def compiled(self, model):
+        """The model, ready to be trained with the recipe's loss and optimiser."""
+        import keras
+
         options = {"learning_rate": self.learning_rate, "clipnorm": self.clipnorm}
         if self.weight_decay is not None:
             options["weight_decay"] = self.weight_decay

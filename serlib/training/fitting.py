@@ -5,6 +5,7 @@ The loop over the epochs stands here in the open; what changes from one to the n
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from serlib.features.spec import names as column_names
 from serlib.models import recipes
 from serlib.models.probe import Probe, shares
 from serlib.models.recipe import Committee
+from serlib.models.tuning import Tuned
 from serlib.splits import rows
 from serlib.training import novelty
 from serlib.training.run import read_info
@@ -174,11 +176,21 @@ def _fit(training, *, after_epoch, jobs, show):
         bar.update()
     bar.close()
     domain = novelty.learn(training.table, jobs=jobs, show=show)
-    return finish(training, outcome(training, history), (examples.val_x, examples.val_y), domain)
+    kept = outcome(training, history)
+    if isinstance(recipe, Tuned):
+        model = recipe.settle(kept.model, examples.x, examples.y, shares(rows(training.table, "train")))
+        model.make_test_function()
+        metrics = _pass(
+            model, model.test_function, recipe.batch_size, _pieces(examples.x, examples.y, recipe.batch_size)
+        )
+        kept = replace(kept, model=model, metrics=metrics | _validate(model, recipe.batch_size, examples))
+    return finish(training, kept, (examples.val_x, examples.val_y), domain)
 
 
 def _untrained(training, examples):
     """The recipe's model with its first weights; it takes any number of frames where the features have no length."""
+    if isinstance(training.recipe, Tuned):
+        return training.recipe.start(examples.x, examples.y, shares(rows(training.table, "train")))
     x = examples.x
     shape = x.shape[1:]
     if x.ndim == 3 and training.recipe.features.frames is None:
@@ -359,6 +371,7 @@ def _examples(training, *, jobs, show):
         val_x=values.select(validation).held(),
         val_y=_one_hot(table.label[validation], training.labels),
         columns=column_names(recipe.features),
+        groups=table.loc[train, ["corpus", "label"]].groupby(["corpus", "label"]).ngroup().to_numpy(),
     )
 
 
