@@ -147,11 +147,11 @@ def one_name(names):
 def same_person(spellings):
     """A sentence for each person who had more than one name, of what `one_name` gave."""
     persons = {}
-    for name, chosen in spellings.items():
-        persons.setdefault(chosen, []).append(name)
+    for other, name in spellings.items():
+        persons.setdefault(name, [name]).append(other)
     return [
-        f"{' and '.join(map(one_line, [chosen, *names]))} are one speaker, called {one_line(chosen)}"
-        for chosen, names in persons.items()
+        f"{' and '.join(map(one_line, names))} are one speaker, called {one_line(name)}"
+        for name, names in persons.items()
     ]
 
 

@@ -235,20 +235,20 @@ def _compute(function, tasks, stores, *, jobs, show, desc):
     missing = [(k, store) for k, store in enumerate(stores) if store.missing.any()]
     todo = []
     for n, task in enumerate(tasks):
-        wanted = tuple(k for k, store in missing if store.missing[n])
-        if wanted:
-            todo.append((n, task, wanted))
+        lacking = tuple(k for k, store in missing if store.missing[n])
+        if lacking:
+            todo.append((n, task, lacking))
     if not todo:
         return []
     faults = {}
     with progress(total=len(tasks), desc=desc, show=show) as bar:
         bar.update(len(tasks) - len(todo))
         for answers in _answers(functools.partial(_chunk, function), todo, jobs):
-            for n, wanted, answer in answers:
+            for n, lacking, answer in answers:
                 if isinstance(answer, str):
                     faults[n] = answer
                     continue
-                for k, (values, length) in zip(wanted, answer, strict=True):
+                for k, (values, length) in zip(lacking, answer, strict=True):
                     stores[k].write(n, values, length)
             for _, store in missing:
                 store.flush()
@@ -286,9 +286,9 @@ def _of_threads(work, todo, jobs):
     try:
         waiting = {pool.submit(work, chunk) for chunk in itertools.islice(chunks, 2 * jobs)}
         while waiting:  # a few chunks ahead of what is written, so that memory does not grow
-            done, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
-            waiting |= {pool.submit(work, chunk) for chunk in itertools.islice(chunks, len(done))}
-            for future in done:
+            finished, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
+            waiting |= {pool.submit(work, chunk) for chunk in itertools.islice(chunks, len(finished))}
+            for future in finished:
                 yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)

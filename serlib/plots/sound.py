@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from serlib.plots.style import MAIN, canvas, colour, described, drawn, heading, panels
+from serlib.plots.style import MAIN, canvas, colour, described, heading, panels, with_style
 from serlib.utils import ordered_labels
 
 #: Frequencies that are named on a mel axis, in Hz.
 MEL_TICKS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
-@drawn
+@with_style
 def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     """Amplitude over time.
 
@@ -61,7 +61,7 @@ def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, n_mels=128, f
     return image, fmax_hz
 
 
-@drawn
+@with_style
 def spectrogram(
     y,
     rate_hz,
@@ -114,7 +114,7 @@ def spectrogram(
     )
 
 
-@drawn
+@with_style
 def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform and mel spectrogram"):
     """One clip: the waveform above its mel spectrogram, on one time axis.
 
@@ -147,7 +147,7 @@ def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform
     return described(figure, f"{title}: {top.alt} Below it the mel spectrogram, 0 to {top_hz:.0f} Hz.")
 
 
-@drawn
+@with_style
 def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch and loudness"):
     """The pitch contour on the spectrogram, the loudness contour below.
 
@@ -197,7 +197,7 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
     )
 
 
-@drawn
+@with_style
 def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
     """The same word in each emotion, one row each: waveform and mel spectrogram on common axes.
 
@@ -250,7 +250,7 @@ def _hz(mel):
     return f"{librosa.mel_to_hz(mel):.0f}"
 
 
-@drawn
+@with_style
 def mfcc(values, *, hop_s=None, first=0, title="MFCC over time", ax=None):
     """MFCC, or any other coefficients, as a heat map over time.
 

@@ -353,10 +353,10 @@ def _examples(training, *, jobs, show):
         longest = max(part.shape[1] for part in (x, *copies))
         x, *copies = [part.select(slice(None), frames=longest) for part in (x, *copies)]
     return Examples(
-        x=x.held(),
+        x=x.in_memory(),
         y=_one_hot(table.label[train], training.labels),
-        copies=tuple(copy.held() for copy in copies),
-        val_x=values.select(validation).held(),
+        copies=tuple(copy.in_memory() for copy in copies),
+        val_x=values.select(validation).in_memory(),
         val_y=_one_hot(table.label[validation], training.labels),
         columns=column_names(recipe.features),
     )

@@ -64,7 +64,7 @@ def workings(y, spec):
         }
 
 
-def told(steps, spec):
+def in_words(steps, spec):
     """What is kept and what is lost, in a sentence or three.
 
     Parameters
@@ -136,11 +136,11 @@ class Bench(Pictured, ipywidgets.VBox):
 
     def static(self):
         """What it leaves on a page without a kernel: see `Pictured.static`."""
-        drawn = plots.mfcc_bench(
+        figure = plots.mfcc_bench(
             self._steps["levels_db"], self._steps["bands_db"], self._steps["mfcc"], self.spec, title=self._title
         )
         sounds = {"A: the clip": (self._y, self._rate_hz), "B: its copy": (self._steps["copy"], self._rate_hz)}
-        return Static("MFCC bench", [drawn], [players(sounds).data])
+        return Static("MFCC bench", [figure], [players(sounds).data])
 
     @property
     def spec(self):
@@ -163,7 +163,7 @@ class Bench(Pictured, ipywidgets.VBox):
         steps = workings(self._y, spec)
         self._steps = steps
         self.picture.value = page(steps, spec)
-        self.says.value = escape(told(steps, spec))
+        self.says.value = escape(in_words(steps, spec))
         options = {"label": self._label, **common([(self._y, self._rate_hz), (steps["copy"], self._rate_hz)])}
         self.original.load(self._y, self._rate_hz, title=f"A: {self._title}", **options)
         self.scope.load(steps["copy"], self._rate_hz, title=f"B: from {spec.n_mfcc} MFCC", **options)

@@ -14,7 +14,7 @@ from PIL import Image
 from serlib.features import FeatureSpec
 from serlib.utils import SerlibError
 from serlib.widgets import mfcc_bench, workings
-from serlib.widgets.mfcc import page, told
+from serlib.widgets.mfcc import in_words, page
 
 RATE_HZ = 16000
 SPEC = FeatureSpec(rate_hz=RATE_HZ, frame=1024, hop=256, n_mels=64, n_mfcc=20)
@@ -45,12 +45,12 @@ def test_workings_are_librosas(y):
 
 
 def test_it_says_what_is_lost(y):
-    text = told(workings(y, SPEC), SPEC)
+    text = in_words(workings(y, SPEC), SPEC)
     assert "64 ms, one every 16 ms" in text and re.search(r"is \d+\.\d dB from the clip's; its pitch is right in", text)
     narrow = dataclasses.replace(SPEC, frame=256, hop=64, n_mels=128)
-    assert re.search(r"\d+ of the 128 bands are so narrow", told(workings(y, narrow), narrow))
+    assert re.search(r"\d+ of the 128 bands are so narrow", in_words(workings(y, narrow), narrow))
     silent = {**workings(y, SPEC), "pitch_kept": float("nan")}
-    assert "pitch" not in told(silent, SPEC)
+    assert "pitch" not in in_words(silent, SPEC)
 
 
 def test_the_page_shows_the_three_stages(y):
