@@ -284,7 +284,7 @@ def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame",
 
 
 @with_style
-def mfcc_bench(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"):
+def mfcc_steps(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"):
     """Spectrogram, mel bands and MFCC of a clip, one below the other on one time axis.
 
     Parameters
