@@ -87,6 +87,19 @@ def clean_environment(home):
     return {**kept, **QUIET, **SAME, "HOME": str(user), "SERLIB_HOME": str(home), "SERLIB_CORPUS": "sample"}
 
 
+def shared_home():
+    """The folder that SERLIB_NOTEBOOKS_HOME names, None where it is not set.
+
+    A notebook under test finds the corpus, the features and the runs of those before it there, as a reader's does.
+    """
+    path = os.environ.get("SERLIB_NOTEBOOKS_HOME")
+    if not path:
+        return None
+    home = Path(path).resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
 @contextlib.contextmanager
 def environment(variables):
     """Put `variables` in the place of os.environ for a while."""

@@ -116,6 +116,12 @@ def file_digest(file):
     return digest.hexdigest()
 
 
+def path_digest(path):
+    """`file_digest` of the file at a path."""
+    with opened(path) as file:
+        return file_digest(file)
+
+
 def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=None):
     """Decode an open file piece by piece: an hour of sound takes no more memory than a minute.
 

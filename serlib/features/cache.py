@@ -20,14 +20,13 @@ import itertools
 import json
 import os
 import shutil
-import sys
 import zlib
 from concurrent import futures
 from pathlib import Path
 
 import numpy as np
 
-from serlib.utils import SerlibError, disk_fault, progress, shown
+from serlib.utils import SerlibError, alone, disk_fault, progress
 
 #: Rows that a worker computes at once. Small enough that a kill costs less than a second.
 CHUNK = 32
@@ -86,7 +85,7 @@ class Store:
     def at_work(self):
         """Nobody else on this machine writes rows of this kind meanwhile; on leaving, a whole store gets its name."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(self.folder.parent):
+        with alone(self.folder.parent / "lock"):  # on a disk that knows no locks several write, which costs time only
             if self.load():  # another process has finished it meanwhile
                 self.missing = np.zeros(len(self.keys), bool)
                 yield
@@ -307,27 +306,6 @@ def _chunk(function, chunk):
         except SerlibError as error:
             answers.append((n, which, str(error)))
     return answers
-
-
-@contextlib.contextmanager
-def _alone(folder):
-    """One process at a time; on disks that know no locks several, which costs time only. A lock goes with its
-    process."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        print(f"waiting for another process that writes {shown(folder)}", file=sys.stderr)
-        lock.acquire()
-    except (NotImplementedError, OSError):  # a disk that knows no locks
-        lock = None
-    try:
-        yield
-    finally:
-        if lock:
-            lock.release()
 
 
 def _head(shape):
