@@ -73,7 +73,6 @@ def spectrogram(
     fmax_hz=None,
     range_db=80.0,
     title=None,
-    colour_bar=True,
     ax=None,
 ):
     """Energy over time and frequency, in dB below the loudest point.
@@ -103,8 +102,7 @@ def spectrogram(
     ax, out = canvas(ax, size=(10, 4))
     options = {"mel": mel, "frame": frame, "hop": hop, "n_mels": n_mels, "fmax_hz": fmax_hz, "range_db": range_db}
     image, top_hz = _spectrogram(ax, y, rate_hz, **options)
-    if colour_bar:
-        ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
+    ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
     title = title or ("Mel spectrogram" if mel else "Spectrogram")
     ax.set(title=title, xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)" if mel else "Frequency (Hz)")
     return described(
