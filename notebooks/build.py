@@ -160,6 +160,11 @@ def convert(source):
     return notebook
 
 
+def code(source):
+    """The code cells of a source, as texts, for a shell in this process."""
+    return [cell.source for cell in convert(source).cells if cell.cell_type == "code"]
+
+
 def execute(notebook, *, timeout_s=1800):
     """Run all cells in a fresh kernel of this environment, in the notebooks' folder; raises CellExecutionError."""
     from nbclient import NotebookClient
