@@ -32,7 +32,7 @@ from joblib import Parallel, delayed
 from serlib.corpora.corpus import Clip, Corpus
 from serlib.corpora.sample import synthesis
 from serlib.corpora.tess import EMOTIONS, WORDS
-from serlib.utils import SerlibError, alone, atomic_path, data_dir, progress, shown
+from serlib.utils import SerlibError, alone, atomic_path, data_dir, progress, remove, shown
 
 #: Goes up whenever the same seed gives other bytes, so that a corpus of an older recipe is made again.
 RECIPE = 2
@@ -227,9 +227,13 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
     if _complete(to, clips, words=words, seed=seed):
         return to
     _refuse_foreign(to)
-    with alone(to.with_name(f".{to.name}.lock")):
-        if not _complete(to, clips, words=words, seed=seed):  # as it is where another process made it meanwhile
-            _make(to, clips, words=words, seed=seed, jobs=jobs, show=show)
+    lock = to.with_name(f".{to.name}.lock")
+    with alone(lock):
+        try:
+            if not _complete(to, clips, words=words, seed=seed):  # as it is where another process made it meanwhile
+                _make(to, clips, words=words, seed=seed, jobs=jobs, show=show)
+        finally:
+            remove(lock)
     return to
 
 
