@@ -46,14 +46,15 @@ PROBE_TOLERANCE = 0.01
 
 #: Environment variables by which a user decides how the numbers of a training are computed.
 ARITHMETIC = (
-    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
-    *(
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "OPENBLAS_CORETYPE",
-        "NPY_DISABLE_CPU_FEATURES",
-        "CUDA_VISIBLE_DEVICES",
-    ),
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "NPY_DISABLE_CPU_FEATURES",
+    "CUDA_VISIBLE_DEVICES",
 )
 
 #: What may have been chosen on the test set: nothing, or all.
@@ -230,7 +231,9 @@ class Run:
         history = _read_table(folder / "history.csv", HISTORY_COLUMNS)
         run = cls(folder, load_model(folder / "model.keras"), info, split, history)
         check_probes(run)
-        for name in [*(set(split.role) - set(ROLES)), *(set(split.label) - set(run.labels))]:
+        unknown = [*(set(split.role) - set(ROLES)), *(set(split.label) - set(run.labels))]
+        if unknown:
+            name = unknown[0]
             raise SerlibError(f"{shown(folder)}/split.csv says '{name}', which run.json does not; train the run again.")
         return run
 
