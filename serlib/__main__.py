@@ -440,10 +440,11 @@ def compare(
 ):
     """Train recipes under several splits, judge each run once, and put them side by side; resumes."""
     from serlib.experiments import comparison
-    from serlib.models.recipes import RECIPES, get
+    from serlib.models.recipes import ON_REQUEST, RECIPES, get
     from serlib.plots.page import write_comparison
 
-    systems = [get(name) for name in recipes or RECIPES]  # a wrong name should not wait for the index
+    names = recipes or [name for name in RECIPES if name not in ON_REQUEST]
+    systems = [get(name) for name in names]  # a wrong name should not wait for the index
     table = _index(corpus, reading)
     options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
     with cluster(scheduler):
