@@ -421,7 +421,9 @@ class _Lists(typer.core.TyperCommand):
 @own_recordings
 def compare(
     corpus: Corpora,
-    recipes: Annotated[list[str] | None, typer.Option(help="Names of recipes; default: all.")] = None,
+    recipes: Annotated[
+        list[str] | None, typer.Option(help="Names of recipes; default: all that train in minutes.")
+    ] = None,
     split: Annotated[
         list[str] | None,
         typer.Option(

@@ -147,7 +147,7 @@ _WHISPER_BASE_LINEAR = replace(
     _WHISPER_LINEAR,
     name="whisper-base-linear",
     title="The same on Whisper base, which is downloaded",
-    source="this project; the three middle ones of Whisper base's six blocks (Radford et al. 2022), which stay as they are",
+    source="this project; states of Whisper base's middle blocks (Radford et al. 2022), which stay as they are",
     features=replace(_WHISPER_LINEAR.features, encoder="whisper-base", layers=(2, 3, 4)),
 )
 
@@ -173,7 +173,7 @@ _WHISPER_TUNED = Tuned(
     split="speaker",
 )
 
-#: What a comparison leaves out unless it is asked for by name: recipes that take a download, or many minutes a training.
+#: Recipes that a comparison leaves out unless they are named: they take a download, or many minutes a training.
 ON_REQUEST = ("whisper-base-linear", "whisper-tuned")
 
 #: Name -> Recipe: the published systems, then hybrids of them, then the project's own.
