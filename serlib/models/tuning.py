@@ -106,7 +106,7 @@ class Tuned(Recipe):
         states = []
         for first in range(0, len(x), self.batch_size):
             clips = x[first : first + self.batch_size]
-            states.append(np.asarray(pooled(clips[:, : lengths(clips).max()], training=False)))
+            states.append(pooled.predict_on_batch(clips[:, : lengths(clips).max()]))
         return self._joined(encoder, self.probe.solve(np.concatenate(states), y, weights))
 
     def _frozen(self):
