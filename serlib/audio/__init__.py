@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["containers", "reading", "waveform"],
+    submodules=["containers", "joined", "reading", "waveform"],
     submod_attrs={
         "containers": ["AUDIO_SUFFIXES", "HIGHEST_HZ", "LOWEST_HZ", "channels", "file_digest", "opened"],
         "reading": ["any_sound", "checked", "decode", "digest", "fault", "full_scale", "load", "mono", "survey"],

@@ -11,6 +11,7 @@ import stat
 
 import numpy as np
 
+from serlib.audio import joined
 from serlib.utils import SerlibError, shown
 
 #: Outside of these rates a header is wrong; telephones have 8000 Hz, studios up to 192000 Hz.
@@ -147,7 +148,7 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
     notes = [] if notes is None else notes
     if _ends_within_a_page(file):
         raise SerlibError(_cut_short(name, "its last page is not whole"))
-    with _libsndfile(file, name) or _ffmpeg(file, name, whole=duration_s is None) as sound:
+    with _decoder(file, name, notes, whole=duration_s is None) as sound:
         sound.check(notes)
         rate_hz = sound.rate_hz
         start = int(offset_s * rate_hz)
@@ -164,6 +165,30 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
                 raise SerlibError(too_long(name, rate_hz))
             yield _one_channel(frames, name, channel), rate_hz
         sound.check_length(held, start, length)
+        if duration_s is None:
+            _check_rest(file, (start + held) / rate_hz, notes)
+
+
+def _decoder(file, name, notes, *, whole):
+    """What decodes a file, all recordings of it where several were joined."""
+    container = joined.second(file)
+    if container is None:
+        return _libsndfile(file, name) or _ffmpeg(file, name, whole=whole)
+    if container not in joined.READ_ON:
+        raise SerlibError(
+            f"{shown(name)} is several recordings in {container}, joined as files, of which only the first could be "
+            "read; keep them apart, or join them in a sound editor"
+        )
+    notes.append("is several recordings, joined as files; all are used")
+    return _ffmpeg(file, name, whole=whole)
+
+
+def _check_rest(file, used_s, notes):
+    """Say how much of a file is not used since its header says that it ends earlier."""
+    rest = joined.behind(file)
+    rest_s = used_s * rest / (os.fstat(file.fileno()).st_size - rest)
+    if rest_s > max(SLACK_S, 0.01 * used_s):
+        notes.append(f"goes on behind the end that its header names; about {rest_s:.1f} s more are not used")
 
 
 def samples_of(file, name, **part):

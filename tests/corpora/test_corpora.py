@@ -56,8 +56,8 @@ def test_the_registry_says_what_each_corpus_should_hold():
     clips = {
         **{"tess": 2800, "ravdess": 1440, "emodb": 535, "cremad": 7442, "savee": 480, "nemo": 4481, "jl": 2400},
         **{"emovo": 588, "esd": 35000, "asvpesd": None, "cafe": 936, "mesd": 864, "subesco": 7000, "aesdd": None},
-        **{"shemo": 3000, "urdu": 400, "turev": None, "casia": 1200, "iemocap": 7529, "meld": 13708},
-        "msppodcast": None,
+        **{"shemo": 3000, "urdu": 400, "turev": None, "javased": 1680, "casia": 1200, "iemocap": 7529},
+        **{"meld": 13708, "msppodcast": None},
     }
     assert list(CORPORA) == ["sample", *clips, "folder"]
     assert {name: CORPORA[name].clips for name in PUBLISHED} == clips
@@ -130,6 +130,8 @@ def test_all_names_are_read_back_as_the_counts_say(name):
         ("shemo", "male/M45S03.wav", "sad", "M45", "unknown"),
         ("urdu", "Happy/SF10_F7_H07.wav", "happy", "SF10", "unknown"),
         ("turev", "Sound Source/Calm/1984_sk_eger.wav", "calm", "1984", "eger"),
+        ("javased", "dataset/04-01-06_02.wav", "angry", "04", "01"),
+        ("javased", "dataset-person-10/10-04-04-07.wav", "ps", "10", "04"),
         ("casia", "CASIA/ZhaoZuoxiang/surprise/250.wav", "ps", "ZhaoZuoxiang", "250"),
         ("iemocap", "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M003.wav", "", "Ses01M", "unknown"),
         ("iemocap", "Ses05M_script01_1b_F007.wav", "", "Ses05F", "unknown"),
@@ -186,6 +188,11 @@ def test_true_file_names(corpus, path, label, speaker, text):
         ("shemo", "F01X12.wav"),
         ("urdu", "SX1_F1_A01.wav"),
         ("turev", "1984_sk_eger.wav"),
+        ("javased", "11-01-01_01.wav"),
+        ("javased", "01-05-01_01.wav"),
+        ("javased", "01-01-07_01.wav"),
+        ("javased", "01-01-01_08.wav"),
+        ("javased", "24-03-05_12.wav"),
         ("casia", "anna/angry/201.wav"),
         ("iemocap", "Ses06F_impro01_F000.wav"),
         ("iemocap", "Ses01F_impro01.wav"),
@@ -422,6 +429,23 @@ def test_savee_names_that_clash_across_folders(tmp_path):
     table = corpora.index("savee", data)
     assert len(table) == 12 and table.attrs["rejected"] == []
     assert table.groupby("speaker").label.apply(list).tolist() == [["angry", "sad", "ps"]] * 4
+
+
+def test_javanese_as_the_repository_holds_it(tmp_path):
+    """All in one folder, and the parts of each actor once more, unpacked beside it."""
+    names = [
+        f"{s}-{text}-{e}_{take}.wav"
+        for s in ("01", "10")
+        for text in ("01", "04")
+        for e in ("01", "06")
+        for take in ("01", "07")
+    ]
+    data = tree(tmp_path, ["dataset/How-To-Read-The-Dataset.txt", *(f"dataset/{name}" for name in names)])
+    tree(tmp_path, [f"dataset/dataset-person-10/{name}" for name in names if name.startswith("10")])
+    table = corpora.index("javased", data)
+    assert table.label.value_counts().to_dict() == {"neutral": 8, "angry": 8} and set(table.text) == {"01", "04"}
+    assert table.attrs["duplicates"] == 8 and not table.attrs["rejected"] and set(table.speaker) == {"01", "10"}
+    assert table.attrs["missing"] == ["1664 of 1680 clips of javased"]
 
 
 def test_cremad_names(tmp_path):
