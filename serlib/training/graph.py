@@ -23,7 +23,7 @@ import numpy as np
 from serlib.features import weights, whisper
 from serlib.features.spec import WHISPER
 from serlib.training import exporting
-from serlib.training.run import check_answers, example, probe_signals
+from serlib.training.run import check_answers, check_split, example, probe_signals
 from serlib.utils import SerlibError, atomic_path, shown
 
 NAME = "graph.zip"
@@ -101,6 +101,7 @@ def load(run):
     try:
         graph = Graph((run.folder / NAME).read_bytes(), run)
         check_answers(run, probe(graph, run))
+        check_split(run)
     except Exception:  # ONNX Runtime raises many types for a damaged file; then Keras answers
         return None
     return graph

@@ -148,7 +148,7 @@ class Record:
 
     @classmethod
     def read(cls, folder):
-        """Read the record of a run.
+        """Read the record of a run; whether it fits its model is asked by who has one.
 
         Raises
         ------
@@ -159,8 +159,6 @@ class Record:
         info = read_info(folder)
         split = _read_table(folder / "split.csv", SPLIT_COLUMNS)
         split.attrs = {"split": info["split"]}
-        for name in [*(set(split.role) - set(ROLES)), *(set(split.label) - set(info["labels"]))]:
-            raise SerlibError(f"{shown(folder)}/split.csv says '{name}', which run.json does not; train the run again.")
         return Record(folder, info, split, _read_table(folder / "history.csv", HISTORY_COLUMNS))
 
     @property
@@ -258,6 +256,7 @@ class Run(Record):
         model = load_model(record.folder / "model.keras")
         run = cls(record.folder, record.info, record.split, record.history, model)
         check_probes(run)
+        check_split(run)
         return run
 
 
@@ -400,6 +399,12 @@ def probe(model, spec, labels):
     """
     answers = {name: model(example(y, 16000, spec), training=False) for name, y in probe_signals().items()}
     return {name: dict(zip(labels, np.asarray(row)[0].tolist(), strict=True)) for name, row in answers.items()}
+
+
+def check_split(run):
+    """Refuse a record whose split.csv has roles or labels that its run.json does not know."""
+    for name in [*(set(run.split.role) - set(ROLES)), *(set(run.split.label) - set(run.labels))]:
+        raise SerlibError(f"{shown(run.folder)}/split.csv says '{name}', which run.json does not; train the run again.")
 
 
 def check_probes(run):
