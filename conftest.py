@@ -16,17 +16,21 @@ NOT_COMPARED = ("stderr", "text/html", "image/svg+xml", build.WIDGET)
 #: Folders of tests that are markers as well, so that the Makefile can leave them out.
 MARKED = {"browser", "trust"}
 
+#: Notebooks that train the same run, or take the one that is there: one after the other, in one worker of xdist.
+ONE_RUN = ("04", "05", "09")
+
 HOME = pytest.StashKey[Path]()
 
 
 def pytest_configure(config):
     """Before anything is imported: an empty home (so caches are cold), no credentials, no GPU."""
-    config.stash[HOME] = home = Path(tempfile.mkdtemp(prefix="serlib-home-"))
+    nbval = getattr(config.option, "nbval", False)
+    home = build.shared_home() if nbval else None
+    if home is None:
+        config.stash[HOME] = home = Path(tempfile.mkdtemp(prefix="serlib-home-"))
     real_data = os.environ.get("SERLIB_REAL_DATA")
     variables = build.clean_environment(home)
-    if not getattr(
-        config.option, "nbval", False
-    ):  # a kernel chooses its own backend, and the notebooks read SERLIB_CORPUS
+    if not nbval:  # a kernel chooses its own backend, and the notebooks read SERLIB_CORPUS
         del variables["SERLIB_CORPUS"]
         variables["MPLBACKEND"] = "Agg"
     if real_data:
@@ -37,14 +41,19 @@ def pytest_configure(config):
 
 def pytest_unconfigure(config):
     """Remove the home."""
-    shutil.rmtree(config.stash[HOME], ignore_errors=True)
+    if HOME in config.stash:
+        shutil.rmtree(config.stash[HOME], ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Mark the tests of tests/browser and tests/trust; tell nbval what it leaves out of its comparison."""
     for item in items:
         for folder in MARKED & set(item.nodeid.split("/")):
             item.add_marker(folder)
+        if hasattr(item, "cell"):  # a notebook stays together, and those that train one run
+            name = item.path.stem
+            item.add_marker(pytest.mark.xdist_group("one run" if name.startswith(ONE_RUN) else name))
         if build.TRAINED in getattr(item, "cell", {}).get("metadata", {}).get("tags", []):
             item.sanitize = words_only(item.sanitize)
     for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:

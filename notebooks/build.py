@@ -87,6 +87,19 @@ def clean_environment(home):
     return {**kept, **QUIET, **SAME, "HOME": str(user), "SERLIB_HOME": str(home), "SERLIB_CORPUS": "sample"}
 
 
+def shared_home():
+    """The folder that SERLIB_NOTEBOOKS_HOME names, None where it is not set.
+
+    A notebook under test finds the corpus, the features and the runs of those before it there, as a reader's does.
+    """
+    path = os.environ.get("SERLIB_NOTEBOOKS_HOME")
+    if not path:
+        return None
+    home = Path(path).resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
 @contextlib.contextmanager
 def environment(variables):
     """Put `variables` in the place of os.environ for a while."""
@@ -145,6 +158,11 @@ def convert(source):
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def code(source):
+    """The code cells of a source, as texts, for a shell in this process."""
+    return [cell.source for cell in convert(source).cells if cell.cell_type == "code"]
 
 
 def execute(notebook, *, timeout_s=1800):

@@ -445,7 +445,7 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 # thirteen coefficients: they want the words, not who says them or with which feeling. We want the feeling.
 
 # %% [markdown] tags=["slide"]
-# ## A bench to try it all
+# ## Try all settings
 #
 # Frame, [hop](../teaching/glossary.md#hop), bands, coefficients: each is a choice. `widgets.workings` goes all six
 # steps with your choices, and back again. Its way back differs from librosa's in one step, from bands to frequencies,
@@ -456,7 +456,7 @@ for n_mfcc, x in ((FEW, few), (N_MFCC, many)):
 choice = serlib.FeatureSpec(rate_hz=RATE_HZ, frame=FRAME // 2, hop=HOP // 2, n_mels=N_MELS // 2, n_mfcc=FEW)
 stages = widgets.workings(y, choice)
 title = plots.honest(f"{clip.label}, in {choice.n_mels} bands and {FEW} MFCC", CORPUS)
-plots.show(plots.mfcc_bench(stages["levels_db"], stages["bands_db"], stages["mfcc"], choice, title=title))
+plots.show(plots.mfcc_steps(stages["levels_db"], stages["bands_db"], stages["mfcc"], choice, title=title))
 
 # %% [markdown]
 # How far is the copy's mel spectrum from the clip's? More coefficients come closer. What is left at the end is the
@@ -474,7 +474,7 @@ for n_mfcc in (1, 5, FEW, 20, N_MFCC, choice.n_mels):
 # at all, and this way back fills in noise; others would sound better, because they bring a voice along.
 
 # %% tags=["nbval-ignore-output"]
-widgets.mfcc_bench(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", CORPUS), label=clip.label)
+widgets.mfcc_explorer(y, RATE_HZ, title=plots.honest(f"{clip.text}, {clip.label}", CORPUS), label=clip.label)
 
 # %% [markdown] tags=["slide"]
 # ## How they move: deltas

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from serlib import audio
-from serlib.audio import file_digest
 from serlib.features import cache, functionals, pitch, spectral, weights, whisper
 from serlib.features.functionals import FUNCTIONALS, OF_THE_VOICE
 from serlib.utils import SerlibError, clip_table, data_dir, import_tensorflow, shown
@@ -351,7 +350,7 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
     specs = [_by_name(spec) for spec in specs]
     files = [os.fspath(file) for file in index["speech"]]
-    digests = list(index["digest"]) if "digest" in index else [_digest(file) for file in files]
+    digests = list(index["digest"]) if "digest" in index else [audio.path_digest(file) for file in files]
     root = Path(out_dir or data_dir() / "features")
     stores = {}
     for spec in specs:
@@ -376,11 +375,6 @@ def _by_name(spec):
     if spec not in SPECS:
         raise SerlibError(f"There are no features '{spec}'; choose one of {', '.join(SPECS)}")
     return SPECS[spec]
-
-
-def _digest(file):
-    with audio.opened(file) as opened:
-        return file_digest(opened)
 
 
 def _rows(file, digest, numbers, *, specs):

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from serlib.experiments.comparison import MARK, MARKED, starred
-from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, ink, listed, name_cells
+from serlib.plots.style import FAINT, SECOND, canvas, described, honest, ink, listed, name_cells, with_style
 from serlib.utils import SerlibError
 
 #: One shape a split, so that the figure can be read without its colours.
@@ -17,7 +17,7 @@ REPORTED = {"color": SECOND, "markersize": 19, "markeredgewidth": 3, "zorder": 1
 METRICS = {"accuracy": "Accuracy", "uar": "UAR"}
 
 
-@drawn
+@with_style
 def recipes_compared(table, *, metric="accuracy", title="The same recipes, other questions", ax=None):
     """Every recipe under every split with its 95 % interval, and what its authors reported.
 
@@ -93,7 +93,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     return described(out, text)
 
 
-@drawn
+@with_style
 def similarity(cosines, *, one, other, corpora=(), title="How alike are two voices?", ax=None):
     """Cosines between the emotions of two voices: red is alike, blue is opposite; a frame marks each row's largest.
 

@@ -13,11 +13,11 @@ from serlib.plots.style import (
     canvas,
     colour,
     described,
-    drawn,
     honest,
     listed,
     panels,
     tint,
+    with_style,
 )
 from serlib.utils import ROLES, ordered_labels
 
@@ -29,7 +29,7 @@ HATCHES = ("", "//", "..", "xx")
 SHARES = (1.0, 0.55, 0.8, 0.35)
 
 
-@drawn
+@with_style
 def counts(index, *, title="Clips per emotion and speaker", ax=None):
     """Clips per emotion, stacked by speaker.
 
@@ -116,7 +116,7 @@ def _medians(table, value, labels, unit):
     return listed((label, f"{middle[label]:.{2 if unit == 's' else 0}f} {unit}") for label in labels)
 
 
-@drawn
+@with_style
 def durations(index, *, title="Duration per emotion", ax=None):
     """Duration of the clips per emotion: box from quartile to quartile, whiskers from 5 to 95 %.
 
@@ -137,7 +137,7 @@ def durations(index, *, title="Duration per emotion", ax=None):
     return described(out, f"Box plot of clip durations; medians: {_medians(index, 'duration_s', labels, 's')}.")
 
 
-@drawn
+@with_style
 def pitch_and_loudness(table, *, title="Pitch and loudness per emotion"):
     """How high and how loud each emotion is spoken: box from quartile to quartile, whiskers from 5 to 95 %.
 
@@ -170,7 +170,7 @@ def pitch_and_loudness(table, *, title="Pitch and loudness per emotion"):
     )
 
 
-@drawn
+@with_style
 def roles(table, *, title=None, ax=None):
     """Which clip works for what: a picture of a split.
 
@@ -238,7 +238,7 @@ def roles(table, *, title=None, ax=None):
     )
 
 
-@drawn
+@with_style
 def embedding(points, labels, *, speakers=None, title="Clips in two dimensions", axes=("Axis 1", "Axis 2"), ax=None):
     """Clips as points of a plane, coloured by emotion, few speakers told apart by their marker.
 

@@ -18,13 +18,13 @@ from serlib.plots.style import (
     canvas,
     colour,
     described,
-    drawn,
     heading,
     honest,
     ink,
     listed,
     name_cells,
     panels,
+    with_style,
 )
 from serlib.utils import SerlibError
 
@@ -32,7 +32,7 @@ from serlib.utils import SerlibError
 FEW = 10
 
 
-@drawn
+@with_style
 def confusion(report, *, title="Confusion matrix", ax=None):
     """What was said against what was meant: per cent of each row, the number of clips below.
 
@@ -67,7 +67,7 @@ def confusion(report, *, title="Confusion matrix", ax=None):
     return described(out, f"Confusion matrix of {report.n_test} clips; right: {recall}{worst}.")
 
 
-@drawn
+@with_style
 def recall_bars(report, *, title="Recall per emotion", ax=None):
     """Recall of each emotion with its 95 % interval.
 
@@ -115,7 +115,7 @@ def _chance(ax, report):
     ax.annotate("guessing", (1, chance), (4, 0), **place)
 
 
-@drawn
+@with_style
 def per_speaker(report, *, title="Accuracy and UAR per speaker", ax=None):
     """Accuracy (bar) and UAR (diamond) of each speaker, best on top.
 
@@ -158,7 +158,7 @@ def _speakers(report, table):
     return table
 
 
-@drawn
+@with_style
 def speaker_recall(report, *, title="Recall per speaker and emotion", ax=None):
     """Who is understood in which emotion: a heat map.
 
@@ -194,7 +194,7 @@ def speaker_recall(report, *, title="Recall per speaker and emotion", ax=None):
     )
 
 
-@drawn
+@with_style
 def reliability(report, *, title="Is the model as sure as it should be?"):
     """Accuracy against confidence in bins, and below how many clips each bin holds.
 
@@ -245,7 +245,7 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     )
 
 
-@drawn
+@with_style
 def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model may abstain", ax=None):
     """Accuracy of the answers against the share of clips that are answered.
 
@@ -293,7 +293,7 @@ def _by_split(reports):
     return by_split
 
 
-@drawn
+@with_style
 def splits_compared(results, *, metric="accuracy", title="The same recipe under different splits", by="Split", ax=None):
     """One bar a split, with its 95 % interval: what an accuracy is worth depends on who is in the test.
 
@@ -357,7 +357,7 @@ AGAINST = "#5aa0ff"
 OPACITY = 0.75
 
 
-@drawn
+@with_style
 def occlusion(y, rate_hz, result, *, answer="the answer", title="What drove the answer"):
     """What an answer loses when a piece of the clip is occluded, over the clip's spectrogram.
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from serlib.plots.style import MAIN, canvas, colour, described, drawn, heading, panels
+from serlib.plots.style import MAIN, canvas, colour, described, heading, panels, with_style
 from serlib.utils import ordered_labels
 
 #: Frequencies that are named on a mel axis, in Hz.
 MEL_TICKS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
-@drawn
+@with_style
 def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     """Amplitude over time.
 
@@ -61,7 +61,7 @@ def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, n_mels=128, f
     return image, fmax_hz
 
 
-@drawn
+@with_style
 def spectrogram(
     y,
     rate_hz,
@@ -73,7 +73,6 @@ def spectrogram(
     fmax_hz=None,
     range_db=80.0,
     title=None,
-    colour_bar=True,
     ax=None,
 ):
     """Energy over time and frequency, in dB below the loudest point.
@@ -103,8 +102,7 @@ def spectrogram(
     ax, out = canvas(ax, size=(10, 4))
     options = {"mel": mel, "frame": frame, "hop": hop, "n_mels": n_mels, "fmax_hz": fmax_hz, "range_db": range_db}
     image, top_hz = _spectrogram(ax, y, rate_hz, **options)
-    if colour_bar:
-        ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
+    ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
     title = title or ("Mel spectrogram" if mel else "Spectrogram")
     ax.set(title=title, xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)" if mel else "Frequency (Hz)")
     return described(
@@ -114,7 +112,7 @@ def spectrogram(
     )
 
 
-@drawn
+@with_style
 def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform and mel spectrogram"):
     """One clip: the waveform above its mel spectrogram, on one time axis.
 
@@ -147,7 +145,7 @@ def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform
     return described(figure, f"{title}: {top.alt} Below it the mel spectrogram, 0 to {top_hz:.0f} Hz.")
 
 
-@drawn
+@with_style
 def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch and loudness"):
     """The pitch contour on the spectrogram, the loudness contour below.
 
@@ -197,7 +195,7 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
     )
 
 
-@drawn
+@with_style
 def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
     """The same word in each emotion, one row each: waveform and mel spectrogram on common axes.
 
@@ -250,7 +248,7 @@ def _hz(mel):
     return f"{librosa.mel_to_hz(mel):.0f}"
 
 
-@drawn
+@with_style
 def mfcc(values, *, hop_s=None, first=0, title="MFCC over time", ax=None):
     """MFCC, or any other coefficients, as a heat map over time.
 

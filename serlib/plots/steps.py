@@ -4,7 +4,7 @@ import numpy as np
 
 from serlib.features import spectral
 from serlib.features.spec import names
-from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, drawn, heading, panels
+from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, heading, panels, with_style
 
 
 #: Colours that tell a handful of curves apart, light to dark (viridis without its palest end).
@@ -14,7 +14,7 @@ def _ramp(n):
     return matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n))
 
 
-@drawn
+@with_style
 def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlapping frames", ax=None):
     """A stretch of the wave with the frames that cover it.
 
@@ -63,7 +63,7 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlap
     )
 
 
-@drawn
+@with_style
 def windowing(samples, window, rate_hz, *, title="A window fades each frame in and out"):
     """One frame, the window, and their product.
 
@@ -101,7 +101,7 @@ def windowing(samples, window, rate_hz, *, title="A window fades each frame in a
     )
 
 
-@drawn
+@with_style
 def spectrum(level_db, rate_hz, *, title="The spectrum of one frame", fmax_hz=None, ax=None):
     """Power over frequency for one frame.
 
@@ -132,7 +132,7 @@ def spectrum(level_db, rate_hz, *, title="The spectrum of one frame", fmax_hz=No
     )
 
 
-@drawn
+@with_style
 def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter bank", ax=None):
     """Triangular filters: narrow where the ear is fine, wide where it is coarse.
 
@@ -171,7 +171,7 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     )
 
 
-@drawn
+@with_style
 def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     """Level in each mel band, with smoother versions of it where given.
 
@@ -209,7 +209,7 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     )
 
 
-@drawn
+@with_style
 def cosines(basis, *, n=6, title="The cosines that a mel spectrum is compared with"):
     """The first rows of the discrete cosine transform.
 
@@ -248,7 +248,7 @@ def cosines(basis, *, n=6, title="The cosines that a mel spectrum is compared wi
     )
 
 
-@drawn
+@with_style
 def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame", ax=None):
     """A row of coefficients as stems.
 
@@ -283,8 +283,8 @@ def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame",
     )
 
 
-@drawn
-def mfcc_bench(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"):
+@with_style
+def mfcc_steps(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"):
     """Spectrogram, mel bands and MFCC of a clip, one below the other on one time axis.
 
     Parameters
@@ -347,7 +347,7 @@ LOOKS = {
 }
 
 
-@drawn
+@with_style
 def features(rows, spec, *, title="Features over time"):
     """Every kind of feature of one clip, a row each, on one time axis.
 
@@ -407,7 +407,7 @@ def _heat(ax, values, hop_s, kind, colours):
         ax.set_yticks([0.5, 2.5, 4.5], ["fifth", "minor", "major"])
 
 
-@drawn
+@with_style
 def augmented(rows, *, hop_s, title="What feature augmentation makes of a clip"):
     """A log-mel spectrogram as it is and as each feature augmentation leaves it, all to one scale.
 

@@ -83,15 +83,15 @@ class Picture(Figure):
         show(self)
 
 
-def drawn(function):
+def with_style(function):
     """Let a plotting function work under `STYLE`, whatever the caller's own settings are."""
 
     @functools.wraps(function)
-    def styled(*args, **options):
+    def drawing(*args, **options):
         with matplotlib.rc_context(STYLE):
             return function(*args, **options)
 
-    return styled
+    return drawing
 
 
 def _page(size):

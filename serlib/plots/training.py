@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, drawn, listed, panels
+from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, listed, panels, with_style
 
 
-@drawn
+@with_style
 def curves(history, *, best="val_loss", validation="validation", title="Training curves"):
     """Loss and accuracy by epoch, on the training and the validation set, the best epoch marked.
 
@@ -58,7 +58,7 @@ _GATES = (
 )
 
 
-@drawn
+@with_style
 def gates(*, title="One step of an LSTM", ax=None):
     """One step of an LSTM: three gates and a candidate for the new state.
 

@@ -48,14 +48,15 @@ PROBE_TOLERANCE = 0.01
 
 #: Environment variables by which a user decides how the numbers of a training are computed.
 ARITHMETIC = (
-    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
-    *(
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "OPENBLAS_CORETYPE",
-        "NPY_DISABLE_CPU_FEATURES",
-        "CUDA_VISIBLE_DEVICES",
-    ),
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "NPY_DISABLE_CPU_FEATURES",
+    "CUDA_VISIBLE_DEVICES",
 )
 
 #: What may have been chosen on the test set: nothing, or all.
@@ -403,8 +404,11 @@ def probe(model, spec, labels):
 
 def check_split(run):
     """Refuse a record whose split.csv has roles or labels that its run.json does not know."""
-    for name in [*(set(run.split.role) - set(ROLES)), *(set(run.split.label) - set(run.labels))]:
-        raise SerlibError(f"{shown(run.folder)}/split.csv says '{name}', which run.json does not; train the run again.")
+    unknown = [*(set(run.split.role) - set(ROLES)), *(set(run.split.label) - set(run.labels))]
+    if unknown:
+        raise SerlibError(
+            f"{shown(run.folder)}/split.csv says '{unknown[0]}', which run.json does not; train the run again."
+        )
 
 
 def check_probes(run):

@@ -195,8 +195,8 @@ class Gallery(Pictured, ipywidgets.VBox):
 
     def _list(self, _=None):
         """List the clips of the chosen cell and show the first, or the one that was shown if it is still there."""
-        meant, answer = (self._report.labels[k] for k in self.matrix.chosen)
-        clips = confused(self._report, meant, answer, threshold=self.threshold.value, surest_first=self.order.value)
+        label, answer = (self._report.labels[k] for k in self.matrix.chosen)
+        clips = confused(self._report, label, answer, threshold=self.threshold.value, surest_first=self.order.value)
         options = [(f"{row.confidence:.0%}  {row.speaker}: {row.text}", i) for i, row in clips.iterrows()]
         if list(self.clips.options) != options:
             self.clips.options = options

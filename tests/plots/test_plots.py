@@ -140,7 +140,7 @@ def gallery(tone, index, report, rng):
         "features of a voice": lambda: plots.features(rng.normal(size=(30, 2)), FeatureSpec(kinds=("pitch", "voiced"))),
         "reliability": lambda: plots.reliability(report),
         "occlusion": lambda: plots.occlusion(tone, RATE_HZ, OCCLUDED, answer="sad"),
-        "mfcc_bench": lambda: plots.mfcc_bench(
+        "mfcc_steps": lambda: plots.mfcc_steps(
             rng.normal(size=(30, 513)), rng.normal(size=(30, 64)), rng.normal(size=(30, 13)), FeatureSpec(n_mels=64)
         ),
     }
@@ -589,9 +589,9 @@ def test_the_colours_of_occlusion_are_those_of_the_scope():
     assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in values] == list(DROVE.values())
 
 
-def test_mfcc_bench(rng):
+def test_mfcc_steps(rng):
     levels, bands, mfcc = rng.normal(size=(30, 513)), rng.normal(size=(30, 64)), rng.normal(size=(30, 13))
-    figure = plots.mfcc_bench(levels, bands, mfcc, FeatureSpec(n_mels=64, n_mfcc=13))
+    figure = plots.mfcc_steps(levels, bands, mfcc, FeatureSpec(n_mels=64, n_mfcc=13))
     shown = [ax.images[0] for ax in figure.axes[:3]]
     for image, values in zip(shown, (levels - levels.max(), bands - bands.max(), mfcc[:, 1:]), strict=True):
         assert np.allclose(image.get_array(), values.T)
