@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import re
+import zipfile
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +30,7 @@ from sklearn.metrics import recall_score
 from serlib import corpora
 from serlib.evaluation import matching
 from serlib.evaluation.report import evaluate
-from serlib.features import extract
+from serlib.features import extract, weights
 from serlib.features.encoder import load
 from serlib.models.probe import shares
 from serlib.models.recipes import RECIPES
@@ -136,13 +137,16 @@ def train(args):
     found = tuned.probabilities(x[held_out], calibrated=False)
     truth = pd.Index(labels).get_indexer(table.label[held_out])
     one_hot = (table.label.to_numpy()[:, None] == np.array(labels)).astype(np.float32)
-    tensors = tuned.model.get_layer("encoder").values()
-    encoder = load(PROBE.features.encoder, PROBE.features.layers, name="encoder", source=PROBE.features.encoder)
-    encoder.set(tensors)
+    name = PROBE.features.encoder
+    frozen, _, _ = weights.find(name, PROBE.features.layers)
+    encoder = load(name, PROBE.features.layers, name="encoder", source=name)
+    # What a byte a weight keeps of the tuned encoder, so that the probe is solved on what will answer.
+    encoder.set(weights.unpack(weights.pack(tuned.model.get_layer("encoder").values(), frozen), frozen))
     model = RECIPE.read(encoder, x, one_hot, shares(table))
 
     args.to.mkdir(parents=True, exist_ok=True)
     model.save(args.to / "model.keras")
+    deflate(args.to / "model.keras")
     loaded = runs.load_model(args.to / "model.keras")
     tuned.history.to_csv(args.to / "history.csv", index=False)
     split = table.assign(role="train", speech=[Path(file).name for file in table.speech])
@@ -171,6 +175,15 @@ def train(args):
     (args.to / "run.json").write_text(json.dumps(info, indent=1), encoding="utf-8")
     graph.write(runs.Run.load(args.to))
     print(json.dumps(info["new_speakers"], indent=1))
+
+
+def deflate(path):
+    """Compress the parts of a model file, which Keras only puts side by side: most steps away from Whisper are few."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 def new_speakers(found, labels, table):

@@ -147,8 +147,8 @@ _WHISPER_BASE_LINEAR = replace(
     _WHISPER_LINEAR,
     name="whisper-base-linear",
     title="The same on Whisper base, which is downloaded",
-    source="this project; states of Whisper base's middle blocks (Radford et al. 2022), which stay as they are",
-    features=replace(_WHISPER_LINEAR.features, encoder="whisper-base", layers=(2, 3, 4)),
+    source="this project; states of Whisper base's six blocks (Radford et al. 2022), which stay as they are",
+    features=replace(_WHISPER_LINEAR.features, encoder="whisper-base", layers=(1, 2, 3, 4, 5, 6)),
 )
 
 # Learning rate, stretches and masks are usual ones, not searched for. Half of the way was better than none or all of

@@ -26,7 +26,7 @@ def recipe(tmp_path_factory):
     save_file(as_published(values), file)
     probe = get("whisper-linear")
     probe = replace(probe, features=replace(probe.features, encoder=str(file), layers=LAYERS))
-    return replace(get("whisper-tuned"), probe=probe, epochs=2, batch_size=16, epoch_clips=32, learning_rate=1e-2)
+    return replace(get("whisper-tuned"), probe=probe, epochs=2, batch_size=16, epoch_clips=32, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +67,10 @@ def test_a_share_of_what_changed_is_kept(recipe, kept, tone_table, session_home)
 def test_a_tuned_run_is_a_run_like_any_other(recipe, run, tone_table):
     frozen, _, _ = weights.find(recipe.probe.features.encoder, LAYERS)
     change = run.model.get_layer("encoder").values()["layers.0.fc1.weight"] - frozen["layers.0.fc1.weight"]
-    assert np.abs(change).max() > 1e-3  # it did learn
+    assert np.abs(change).max() > 1e-4  # it did learn
     assert len(run.history) == 2 and np.isfinite(run.history.loss).all()
     report = evaluate(run, show=False)
-    assert report.uar > 0.9  # tones
+    assert report.uar > 0.6  # tones; chance is a seventh
     answer = Recognizer(run, threshold=0).predict(tone_table.speech[0])
     expected = run.probabilities(extract(tone_table[:1], run.spec, show=False).values)[0]
     np.testing.assert_allclose(list(answer.probabilities.values()), expected, atol=1e-4)
