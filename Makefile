@@ -23,6 +23,8 @@ REAL   := $(if $(SERLIB_REAL_DATA),, and not real)
 SHORT  := $(foreach n,04 05 02 03 01,$(wildcard notebooks/$(n)_*.ipynb))
 LONGER := $(foreach n,07 06 09,$(wildcard notebooks/$(n)_*.ipynb))
 OTHERS := $(LONGER) $(filter-out $(SHORT) $(LONGER),$(wildcard notebooks/*.ipynb))
+# What looks at the project and the course, whatever version of a library is there.
+NOLIBS := $(foreach n,course test_build.py test_notebooks.py test_portable.py test_project.py,--ignore=tests/$(n))
 ROUNDED := $(wildcard notebooks/0[45]_*.ipynb)
 # JupyterLab refuses root, who is all there is in a container.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -73,8 +75,9 @@ test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round
 
 test-lowest: env  ## the unit tests with the lowest versions that requirements.txt allows, in .venv/lowest
 	@$(BIN)/python -m venv --clear .venv/lowest
-	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct -r requirements.txt
-	.venv/lowest/bin/python -m pytest $(TWO) tests -m "not ($(LONG))"
+	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct --compile-bytecode \
+	  -r requirements.txt
+	.venv/lowest/bin/python -m pytest $(TWO) tests $(NOLIBS) --durations=10 --durations-min=5 -m "not ($(LONG))"
 
 trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (test-all: some)
 	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 -m "trust$(REAL)"
