@@ -7,7 +7,6 @@ speaker who is tested, though no labels, and how the corpus was planned: every t
 import numpy as np
 
 from serlib.features.normalisation import clips_of
-from serlib.splits import group_keys
 from serlib.utils import UNKNOWN, SerlibError
 
 #: No answer is more certain than this that a label is wrong.
@@ -94,12 +93,11 @@ def match_corpora(probabilities, clips, labels, train):
         It is not known who speaks.
     """
     matched = np.array(probabilities, dtype=np.float64)
-    speakers = group_keys(clips, "speaker")
     for corpus, rows in clips_of(clips["corpus"]).items():
         prior = shares(train["label"][train["corpus"] == corpus], labels)
         if prior is None:
             prior = shares(clips["label"].iloc[rows].drop_duplicates(), labels)
-        matched[rows] = match(matched[rows], speakers[rows], prior)
+        matched[rows] = match(matched[rows], clips["speaker"].iloc[rows], prior)
     return matched
 
 
