@@ -8,8 +8,9 @@ from scipy.signal import correlate
 from sklearn.neighbors import NearestNeighbors
 
 from serlib import audio
+from serlib.features.normalisation import who_speaks
 from serlib.features.spec import FeatureSpec, extract
-from serlib.splits.roles import among, group_keys
+from serlib.splits.roles import among
 from serlib.utils import ROLES, SerlibError, shown
 
 #: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further:
@@ -61,7 +62,7 @@ def audit(table, *, near=False, show=None):
         first_rows = table[table.role == first]
         second_rows = table[table.role == second]
         keys = {
-            "speakers": (group_keys(first_rows, "speaker"), group_keys(second_rows, "speaker")),
+            "speakers": (who_speaks(first_rows), who_speaks(second_rows)),
             "texts": (first_rows.text, second_rows.text),
         }
         if "digest" in table:

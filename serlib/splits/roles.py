@@ -295,7 +295,10 @@ def rows(table, role):
 
 
 def group_keys(index, by):
-    """What must not be in two roles; the same speaker number in two corpora is two people."""
+    """What must not be in two roles; the same speaker number in two corpora is two people.
+
+    The keys are those of this table: parts of a table are compared by `serlib.features.normalisation.who_speaks`.
+    """
     if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
     return index[by].to_numpy()
