@@ -33,6 +33,7 @@ from serlib.training.state import (
     refuse_other,
     save_state,
     throw_away,
+    with_files,
     write_plan,
 )
 from serlib.utils import SerlibError, atomic_path, clip_table, import_tensorflow, progress
@@ -102,7 +103,7 @@ def fit(
 
     Taught in notebooks/04_lstm_train.
     """
-    table = clip_table(table, needs=("speech", "label", "role"))
+    table = with_files(clip_table(table, needs=("speech", "label", "role")))
     training = Training(
         recipe=recipes.get(recipe),
         table=table.reset_index(drop=True),  # rows of the features are found by number
@@ -258,7 +259,7 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
     out = Path(out)
     if not out.exists():
         return False
-    training = Training(recipe, table, seed, recipe.epochs if epochs is None else epochs, out)
+    training = Training(recipe, with_files(table), seed, recipe.epochs if epochs is None else epochs, out)
     refuse_other(training, read_info(out), out)
     return True
 

@@ -318,6 +318,14 @@ def test_the_order_of_the_rows_is_not_their_number(tiny_recipe, tone_table, tmp_
     assert fewer.info["counts"]["train"] < run.info["counts"]["train"]
 
 
+def test_a_table_without_digests_is_the_same_training(tiny_recipe, tone_index, tmp_path):
+    table = split(tone_index[["speech", "label"]].rename(columns={"speech": "path", "label": "emotion"}))
+    run = fitting.fit(tiny_recipe, table, out=tmp_path / "run", epochs=1)
+    facts = ["speech", "digest", "duration_s"]
+    pd.testing.assert_frame_equal(run.split[facts], tone_index[facts])
+    assert fitting.finished(tiny_recipe, table, out=tmp_path / "run", epochs=1)
+
+
 def test_a_table_that_forgot_its_split_is_refused_before_it_is_trained(tiny_recipe, tone_table, tmp_path):
     merged = tone_table.merge(pd.DataFrame({"speaker": ["OAF", "YAF"], "age": [26, 64]}))
     with pytest.raises(SerlibError, match=r"does not say how it was split .* make it with serlib.split last"):
