@@ -166,7 +166,7 @@ def _fit(training, examples, *, after_epoch, show):
         _reseed(model, rng)
         row = {"epoch": epoch, **_pass(model, model.train_function, recipe.batch_size, draw(recipe, examples, rng))}
         row |= _validate(model, recipe.batch_size, examples)
-        if not np.isfinite(row["loss"]):
+        if not np.isfinite([row["loss"], row["val_loss"]]).all():
             raise NotFinite(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["seconds"] = round(time.perf_counter() - start_s, 3)

@@ -368,9 +368,12 @@ def test_best_weights_are_kept_where_the_recipe_asks(tiny_recipe, tone_table, tm
     assert run.info["metrics"]["val_loss"] == pytest.approx(run.history.val_loss.min(), abs=1e-5)
 
 
-def test_a_loss_that_is_not_finite_is_said(tiny_recipe, tone_table, tmp_path):
+def test_a_loss_that_is_not_finite_is_said(tiny_recipe, tone_table, tmp_path, monkeypatch):
     with pytest.raises(SerlibError, match="not finite in epoch"):
         fitting.fit(replace(tiny_recipe, learning_rate=1e38), tone_table, out=tmp_path / "run", epochs=5)
+    monkeypatch.setattr(fitting, "_validate", lambda *_: {"val_loss": np.nan, "val_accuracy": 0.1})
+    with pytest.raises(SerlibError, match="not finite in epoch 1"):  # argmin would take it for the best
+        fitting.fit(replace(tiny_recipe, keep="best"), tone_table, out=tmp_path / "best", epochs=2)
     with pytest.raises(SerlibError, match="at least one epoch"):
         fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=0)
 
