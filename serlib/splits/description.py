@@ -4,7 +4,7 @@ from natsort import natsorted
 
 from serlib.features.normalisation import who_speaks
 from serlib.splits.roles import group_keys
-from serlib.utils import ROLES, UNKNOWN
+from serlib.utils import ROLES, UNKNOWN, is_unknown
 
 
 def held_out(table):
@@ -88,7 +88,7 @@ def _voices_in_training(test, training, kind):
     if kind in ("speaker", "speaker+text"):
         return []
     names = set(who_speaks(test))
-    known_names = {name for name in names if name.rpartition("/")[2] != UNKNOWN}
+    known_names = {name for name in names if not is_unknown(name)}
     if not known_names:
         return ["who speaks is unknown: the test's voices may all be in the training"]
     shared_names = known_names & set(who_speaks(training))

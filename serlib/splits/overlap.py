@@ -34,7 +34,7 @@ def audit(table, *, near=False, show=None):
     ----------
     table : pd.DataFrame
         From `split`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`, and `digest` to
-        count identical clips.
+        count identical clips. Clips of unknown speakers count as one speaker: it may be in both roles.
     near : bool
         Also compare the sound, to find copies with another level, length or file format (reads every clip; the
         features are cached).

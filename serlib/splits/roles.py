@@ -11,7 +11,7 @@ import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table
+from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, is_unknown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -244,7 +244,7 @@ def default_folds(index, kind):
 def speakers(index):
     """The names of the known speakers, in natural order; `unknown` alone where nobody is known."""
     names = set(group_keys(index, "speaker"))
-    return natsorted({name for name in names if name.rpartition("/")[2] != UNKNOWN} or names)
+    return natsorted({name for name in names if not is_unknown(name)} or names)
 
 
 def possible(index, kinds=SPLIT_KINDS, *, seed=0):
@@ -318,11 +318,11 @@ def _with_known_groups(index, kind):
             raise SerlibError(_no_column(index, column))
     left_out = {}
     for column in columns:
-        is_unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
-        is_unknown |= index[column].isna()
-        if is_unknown.any() and not is_unknown.all():
-            left_out[column] = int(is_unknown.sum())
-            index = index[~is_unknown]
+        has_no_group = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
+        has_no_group |= index[column].isna()
+        if has_no_group.any() and not has_no_group.all():
+            left_out[column] = int(has_no_group.sum())
+            index = index[~has_no_group]
     return index, left_out
 
 
@@ -430,7 +430,7 @@ def _fold_names(names, by, part, rng):
 def _one_group(index, by, name):
     """The error for an index of one speaker, text or corpus."""
     mend = f"add clips with another {by}"
-    if name.rpartition("/")[2] == UNKNOWN:
+    if is_unknown(str(name)):
         mend = f"fill the column {by}"
         if by == "speaker":
             mend += ", put the clips of each in a folder of their own"
