@@ -403,11 +403,11 @@ def _group_test(index, by, part, *, rng):
     if len(names) < 2:
         raise _one_group(index, by, names[0])
     if part.test is not None:
-        test = _names(part.test)
-        all_names = set(names)
-        strangers = [name for name in test if name not in all_names]
+        by_name = {str(name): name for name in names}  # a column may hold numbers
+        strangers = [name for name in _names(part.test) if name not in by_name]
         if strangers:
             raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
+        test = [by_name[name] for name in _names(part.test)]
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:

@@ -294,6 +294,12 @@ def test_any_column_can_be_held_out():
     assert "tested on 8 clips of the site car; trained on" in held_out(table)[0]
     tables = folds(own_clips(site=list("abcd") * 6), "column:site", n=4)
     assert sorted(set(table.site[table.role == "test"]).pop() for table in tables) == list("abcd")
+    table = split(own_clips(rate_hz=[8000, 16000, 44100] * 8), "column:rate_hz", test=["16000"])
+    assert set(table.rate_hz[table.role == "test"]) == {16000}
+    with pytest.raises(SerlibError, match="All 24 clips have the rate_hz '16000'"):
+        split(own_clips(rate_hz=16000), "column:rate_hz")
+    with pytest.raises(SerlibError, match="no rate_hz '7'; choose from 8000, 16000"):
+        split(own_clips(rate_hz=[8000, 16000] * 12), "column:rate_hz", test=["7"])
     with pytest.raises(SerlibError, match="no column 'room'; choose one of"):
         split(own_clips(), "column:room")
     with pytest.raises(SerlibError, match="no kind of split"):
