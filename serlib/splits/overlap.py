@@ -112,13 +112,20 @@ def _near_identical(table, *, show):
     values = np.array(extract(table, SOUND, show=show).values)
     values -= values.mean(axis=1, keepdims=True)  # whatever its level
     near = NearestNeighbors(radius=NEAR_DB * np.sqrt(32)).fit(values).radius_neighbors(values, return_distance=False)
-    role, speech, digest = (table[name].to_numpy() for name in ("role", "speech", "digest"))
+    role = table.role.to_numpy()
+    speech = table.speech.to_numpy()
+    digest = table.digest.to_numpy() if "digest" in table else None
+
+    def _same_recording(i, j):
+        same_bytes = digest is not None and digest[i] == digest[j]
+        return same_bytes or _same_sound(speech[i], speech[j])
+
     order = {name: i for i, name in enumerate(ROLES)}
     pairs = [
         (role[i], role[j], i, j)
         for i in range(len(table))
         for j in near[i]
-        if order[role[i]] < order[role[j]] and (digest[i] == digest[j] or _same_sound(speech[i], speech[j]))
+        if order[role[i]] < order[role[j]] and _same_recording(i, j)
     ]
     return pd.DataFrame(pairs, columns=["role_a", "role_b", "a", "b"])
 
