@@ -122,7 +122,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     if group == "speaker" and test is None and fold is None:
         fold = 0
     if fold is not None:
-        folds = folds or default_folds(index, kind)
+        folds = default_folds(index, kind) if folds is None else folds
+        if folds < 1:
+            raise SerlibError(f"There are no {folds} folds; choose two or more.")
         if not 0 <= fold < folds:
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
     rng = np.random.default_rng(seed)
@@ -230,7 +232,10 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Taught in notebooks/05_evaluate.
     """
-    n = n or default_folds(index, kind)
+    index = clip_table(index)
+    n = default_folds(index, kind) if n is None else n
+    if n < 1:
+        raise SerlibError(f"There are no {n} folds; choose two or more.")
     return [split(index, kind, seed=seed, fold=fold, folds=n, **options) for fold in range(n)]
 
 

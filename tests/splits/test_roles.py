@@ -226,6 +226,16 @@ def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
     assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
 
 
+def test_folds_take_the_tables_that_split_takes():
+    clips = pd.DataFrame({"path": [f"{n}.wav" for n in range(36)], "emotion": ["a", "b"] * 18})
+    clips["Speaker"] = np.repeat([1, 2, 3], 12)
+    assert len(folds(clips)) == 3
+    with pytest.raises(SerlibError, match="no 0 folds"):
+        folds(clips, n=0)
+    with pytest.raises(SerlibError, match="no 0 folds"):
+        split(clips, fold=0, folds=0)
+
+
 def test_two_spellings_are_one_person_in_a_dataframe(recwarn):
     clips = [f"{n}.wav" for n in range(36)]
     names = np.repeat(["Anna", "anna", "bob"], 12)
