@@ -305,7 +305,7 @@ if CORPUS == "sample":
 
 
 # %%
-@plots.style.drawn
+@plots.style.with_style
 def two_voices(table):
     ax, figure = plots.style.canvas(size=(10, 5.6))
     colours = {label: plots.colour(label) for label in emotions}
