@@ -16,9 +16,6 @@ NOT_COMPARED = ("stderr", "text/html", "image/svg+xml", build.WIDGET)
 #: Folders of tests that are markers as well, so that the Makefile can leave them out.
 MARKED = {"browser", "trust"}
 
-#: Notebooks that train the same run, or take the one that is there: one after the other, in one worker of xdist.
-ONE_RUN = ("04", "05", "09")
-
 HOME = pytest.StashKey[Path]()
 
 
@@ -45,15 +42,11 @@ def pytest_unconfigure(config):
         shutil.rmtree(config.stash[HOME], ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Mark the tests of tests/browser and tests/trust; tell nbval what it leaves out of its comparison."""
     for item in items:
         for folder in MARKED & set(item.nodeid.split("/")):
             item.add_marker(folder)
-        if hasattr(item, "cell"):  # a notebook stays together, and those that train one run
-            name = item.path.stem
-            item.add_marker(pytest.mark.xdist_group("one run" if name.startswith(ONE_RUN) else name))
         if build.TRAINED in getattr(item, "cell", {}).get("metadata", {}).get("tags", []):
             item.sanitize = words_only(item.sanitize)
     for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:

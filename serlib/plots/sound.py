@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serlib.plots.style import MAIN, canvas, colour, described, heading, panels, with_style
+from serlib.plots.style import MAIN, canvas, described, heading, line_colour, panels, with_style
 from serlib.utils import ordered_labels
 
 #: Frequencies that are named on a mel axis, in Hz.
@@ -29,7 +29,7 @@ def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     """
     ax, out = canvas(ax, size=(10, 3.2))
     y = np.asarray(y)
-    ax.plot(np.arange(len(y)) / rate_hz, y, color=colour(label) if label else MAIN, linewidth=0.7)
+    ax.plot(np.arange(len(y)) / rate_hz, y, color=line_colour(label) if label else MAIN, linewidth=0.7)
     top = max(float(abs(y).max(initial=0)), 1e-3)
     ax.set(title=title, xlabel="Time (s)", ylabel="Amplitude", xlim=(0, len(y) / rate_hz), ylim=(-1.1 * top, 1.1 * top))
     return described(
@@ -181,7 +181,8 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
     line.set_label("pitch f0")
     top.legend(loc="upper right", labelcolor="white", facecolor="black", frameon=True, framealpha=0.6)
     top.set(title=title, ylabel="Frequency (Hz, mel scale)")
-    bottom.plot(np.arange(len(loudness_db)) * hop_s, loudness_db, color=colour(label) if label else MAIN)
+    shade = line_colour(label) if label else MAIN
+    bottom.plot(np.arange(len(loudness_db)) * hop_s, loudness_db, color=shade)
     bottom.set(xlabel="Time (s)", ylabel="Loudness (dB)", xlim=(0, len(y) / rate_hz))
     bottom.grid(axis="y")
     voiced_hz = voiced[np.isfinite(voiced)]
@@ -217,7 +218,7 @@ def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
     figure.get_layout_engine().set(h_pad=0.04)
     for label, (left, right) in zip(labels, grid, strict=True):
         y, rate_hz = clips[label]
-        left.plot(np.arange(len(y)) / rate_hz, y, color=colour(label), linewidth=0.6)
+        left.plot(np.arange(len(y)) / rate_hz, y, color=line_colour(label), linewidth=0.6)
         left.set(ylim=(-1.05 * peak, 1.05 * peak), xlim=(0, max(seconds.values())))
         left.set_ylabel(label, rotation=0, ha="right", va="center", fontweight="bold")
         image, _ = _spectrogram(right, y, rate_hz, fmax_hz=fmax_hz)

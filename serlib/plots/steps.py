@@ -4,14 +4,7 @@ import numpy as np
 
 from serlib.features import spectral
 from serlib.features.spec import names
-from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, heading, panels, with_style
-
-
-#: Colours that tell a handful of curves apart, light to dark (viridis without its palest end).
-def _ramp(n):
-    import matplotlib
-
-    return matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n))
+from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, heading, panels, ramp, with_style
 
 
 @with_style
@@ -44,7 +37,7 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlap
     ms = 1000 / rate_hz
     top = max(float(abs(part).max(initial=0)), 1e-3)
     ax.plot((start + np.arange(len(part))) * ms, part, color=INK, linewidth=0.8)
-    for i, shade in enumerate(_ramp(n)):
+    for i, shade in enumerate(ramp(n)):
         left = (start + i * hop) * ms
         base = -top * (1.25 + 0.18 * i)
         ax.plot([left, left + frame * ms], [base, base], color=shade, linewidth=6, solid_capstyle="butt")
@@ -154,7 +147,7 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     weights = np.asarray(weights)
     hz = np.linspace(0, rate_hz / 2, weights.shape[1])
     numbers = range(0, len(weights), every)
-    for i, shade in zip(numbers, _ramp(len(numbers)), strict=True):
+    for i, shade in zip(numbers, ramp(len(numbers)), strict=True):
         ax.plot(hz, weights[i], color=shade, linewidth=1.5)
     ax.set(
         title=title,
@@ -193,7 +186,7 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     x = np.arange(len(mel_db))
     low = float(min(mel_db.min(), *(np.min(v) for v in also.values()))) if also else float(mel_db.min())
     floor = low - 0.05 * (np.ptp(mel_db) or 1)
-    ax.bar(x, mel_db - floor, 1, floor, color="#bcd2e8", edgecolor="white", linewidth=0.4, label="all bands")
+    ax.bar(x, mel_db - floor, 1, floor, color="#d3e2f0", edgecolor=FAINT, linewidth=0.5, label="all bands")
     for (name, values), shade in zip(also.items(), (SECOND, INK, "#46a75b", "#793b96"), strict=False):
         ax.plot(x, values, color=shade, label=name, linewidth=2.5)
     ax.set(title=title, xlabel="Mel band (low to high frequency)", ylabel="Level (dB)", ylim=(floor, None))

@@ -100,7 +100,7 @@ def view(
             words += f" Under the waveform, {name}: {listed}."
     return {
         "title": title,
-        "colour": plots.colour(label) if label else MAIN,
+        "colour": plots.style.line_colour(label) if label else MAIN,
         "duration_s": duration_s,
         "span_s": span_s,
         "time_ticks": _time_ticks(span_s),
@@ -201,7 +201,7 @@ def coloured(table):
             "start_s": float(row.start_s),
             "end_s": float(row.end_s),
             "label": row.label,
-            "colour": FAINT if row.label == UNSURE else plots.colour(row.label),
+            "colour": FAINT if row.label == UNSURE else plots.style.line_colour(row.label),
         }
         for row in table.itertuples()
     ]

@@ -19,6 +19,8 @@ from serlib.widgets.pictures import Pictured, Static
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
+#: CSS of a bar, since some emotions' colours have little contrast with the page.
+OUTLINE = "box-shadow: inset 0 0 0 1px var(--jp-ui-font-color1, CanvasText)"
 #: Seconds that a clip rests in the list before it is asked what drove its answer (which takes a second).
 REST_S = 0.3
 
@@ -287,7 +289,7 @@ def bars(clip, labels):
     rows = ""
     for label in labels:
         says = [word for word, of in (("meant", clip.label), ("heard", clip.predicted)) if of == label]
-        bar = f"width: {round(200 * clip[label])}px; min-width: 1px; height: 14px; background: {plots.colour(label)}"
+        bar = f"width: {round(200 * clip[label])}px; height: 14px; background: {plots.colour(label)}; {OUTLINE}"
         rows += (
             f'<tr><th scope="row" style="text-align: right; padding-right: 6px">{escape(label)}</th>'
             f'<td style="width: 205px"><div style="{bar}"></div></td>'

@@ -77,7 +77,7 @@ def grid_view(index, text, *, speakers=None):
         "reading": f"Time to the right, up to {shared['span_s']:.1f} s; frequency upwards (mel)",
         "speakers": speakers,
         "labels": labels,
-        "colours": [plots.colour(label) for label in labels],
+        "colours": [plots.style.line_colour(label) for label in labels],
         "span_s": shared["span_s"],
         "cells": [[cell(speaker, label) for speaker in speakers] for label in labels],
     }

@@ -64,6 +64,10 @@ def groups(index, points):
     return traces
 
 
+#: Around each point, since some emotions' colours have little contrast on white.
+OUTLINE = {"width": 1, "color": INK}
+
+
 def symbols_of(index):
     """Speaker -> symbol; empty where there are too many to be told apart, or only one."""
     speakers = sorted(set(index.speaker.astype(str)))
@@ -183,13 +187,18 @@ def drawing_of(index, points, axes, title):
             "hoverinfo": "text",
             "legendgroup": group["label"],
             "showlegend": False,
-            "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "opacity": 0.8},
+            "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "line": OUTLINE},
         }
         for group in traces
     ]
     nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
     legend = [  # entries of their own, since a group's would show the symbol of its first clip
-        {**nowhere, "name": escape(name), "legendgroup": name, "marker": {"symbol": symbol, "color": shade, "size": 10}}
+        {
+            **nowhere,
+            "name": escape(name),
+            "legendgroup": name,
+            "marker": {"symbol": symbol, "color": shade, "size": 10, "line": OUTLINE},
+        }
         for name, symbol, shade in (
             *((group["label"], SYMBOLS[0], group["colour"]) for group in traces),
             *((speaker, symbol, INK) for speaker, symbol in symbols_of(index).items()),

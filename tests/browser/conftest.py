@@ -61,7 +61,6 @@ class Server:
         for made in (self.folder, self.home, settings):
             made.mkdir()
         self.home = build.shared_home() or self.home  # 05 and 09 find their runs there
-        shutil.copytree(build.CHECKOUT / "docs" / "pictures", folder / "docs" / "pictures")  # notebook 09 shows one
         (settings / "overrides.json").write_text(json.dumps(SETTINGS))
         self.port = free_port()
         self.token = os.urandom(12).hex()
