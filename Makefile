@@ -12,14 +12,20 @@ RUN    := $(or $(NOTEBOOKS),01 02 03 04 05)
 NBVAL  := $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600
 # Two at a time; what one file holds stays together, for it may share a model, a port or a notebook's kernel.
 TWO    := -n 2 --dist loadfile
+# Two commands side by side; what the first one says is shown when both have ended.
+BESIDE  = mkdir -p build; $(1) > build/beside.log 2>&1 & first=$$!; trap "kill $$first" INT TERM; \
+  $(2); second=$$?; wait $$first; first=$$?; cat build/beside.log; exit $$((first + second))
+# Notebooks in one home: what one has made the next one finds, and so do those in the browser.
+SHARED := $(CURDIR)/build/notebooks-home
+INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(NBVAL)
 # make test leaves these markers out, make test-all runs them as well.
 LONG   := browser or trust or slow or real
 # What is marked `real` runs wherever the real corpora are.
 REAL   := $(if $(SERLIB_REAL_DATA),, and not real)
-# In the order in which they are tried two at a time: the longest first.
-SHORT  := $(foreach n,05 04 01 02 03,$(wildcard notebooks/$(n)_*.ipynb))
-LONGER := $(foreach n,07 06 09,$(wildcard notebooks/$(n)_*.ipynb))
-OTHERS := $(LONGER) $(filter-out $(SHORT) $(LONGER),$(wildcard notebooks/*.ipynb))
+# The notebooks whose number is one of these, in this order.
+NB      = $(foreach n,$(1),$(wildcard notebooks/$(n)_*.ipynb))
+# What looks at the project and the course, whatever version of a library is there.
+NOLIBS := $(foreach n,course test_build.py test_notebooks.py test_portable.py test_project.py,--ignore=tests/$(n))
 # JupyterLab refuses root, who is all there is in a container.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -52,21 +58,22 @@ run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_
 test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their committed outputs
 	@$(BIN)/ruff check .
 	$(PYTEST) $(TWO) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))"
-	$(NBVAL) $(TWO) --no-loadscope-reorder $(SHORT)
+	@rm -rf $(SHARED)
+	$(call BESIDE,$(INONE) $(call NB,04 05),$(INONE) $(call NB,02 03 01))
 
 test-all: test .venv/site/installed  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
-	$(PYTEST) tests/browser
+	$(call BESIDE,$(INONE) $(call NB,07 08),$(INONE) $(call NB,06 09 10))
+	SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) $(TWO) tests/browser --durations=10 --durations-min=5
 	$(PYTEST) $(TWO) tests --durations=10 --durations-min=5 -m "($(LONG)) and not browser$(REAL)"
-	$(NBVAL) $(TWO) --no-loadscope-reorder $(OTHERS)
 
 test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them
-	ONEDNN_MAX_CPU_ISA=SSE41 $(NBVAL) $(wildcard notebooks/0[45]_*.ipynb)
-	TF_ENABLE_ONEDNN_OPTS=0 $(NBVAL) $(wildcard notebooks/0[45]_*.ipynb)
+	$(call BESIDE,ONEDNN_MAX_CPU_ISA=SSE41 $(NBVAL) $(call NB,04 05),TF_ENABLE_ONEDNN_OPTS=0 $(NBVAL) $(call NB,04 05))
 
 test-lowest: env  ## the unit tests with the lowest versions that requirements.txt allows, in .venv/lowest
 	@$(BIN)/python -m venv --clear .venv/lowest
-	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct -r requirements.txt
-	.venv/lowest/bin/python -m pytest $(TWO) tests -m "not ($(LONG))"
+	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct --compile-bytecode \
+	  -r requirements.txt
+	.venv/lowest/bin/python -m pytest $(TWO) tests $(NOLIBS) --durations=10 --durations-min=5 -m "not ($(LONG))"
 
 trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (test-all: some)
 	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 -m "trust$(REAL)"

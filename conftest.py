@@ -21,12 +21,13 @@ HOME = pytest.StashKey[Path]()
 
 def pytest_configure(config):
     """Before anything is imported: an empty home (so caches are cold), no credentials, no GPU."""
-    config.stash[HOME] = home = Path(tempfile.mkdtemp(prefix="serlib-home-"))
+    nbval = getattr(config.option, "nbval", False)
+    home = build.shared_home() if nbval else None
+    if home is None:
+        config.stash[HOME] = home = Path(tempfile.mkdtemp(prefix="serlib-home-"))
     real_data = os.environ.get("SERLIB_REAL_DATA")
     variables = build.clean_environment(home)
-    if not getattr(
-        config.option, "nbval", False
-    ):  # a kernel chooses its own backend, and the notebooks read SERLIB_CORPUS
+    if not nbval:  # a kernel chooses its own backend, and the notebooks read SERLIB_CORPUS
         del variables["SERLIB_CORPUS"]
         variables["MPLBACKEND"] = "Agg"
     if real_data:
@@ -37,7 +38,8 @@ def pytest_configure(config):
 
 def pytest_unconfigure(config):
     """Remove the home."""
-    shutil.rmtree(config.stash[HOME], ignore_errors=True)
+    if HOME in config.stash:
+        shutil.rmtree(config.stash[HOME], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):

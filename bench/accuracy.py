@@ -6,8 +6,8 @@
 All recipes and the peer (bench/peer.py) under the same splits, on the same folds; with --recipes only these. Each
 training is a run folder under checkpoints/accuracy and is kept, with what it answered: an interrupted measurement goes
 on where it stopped, and one that is complete is written again in seconds. What is measured takes the place of the same
-rows of serlib/experiments/results.csv, bench/neighbours.csv and bench/likeness.csv, from which bench/results.py writes
-the page.
+rows of serlib/experiments/results.csv, bench/neighbours.csv and bench/similarity.csv, from which bench/results.py
+writes the page.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def neighbours(comparison, rows):
 
 
 def alike(names, index):
-    """The rows of likeness.csv: how alike the emotions of a TESS speaker are to those of the other one, or to
+    """The rows of similarity.csv: how alike the emotions of a TESS speaker are to those of the other one, or to
     RAVDESS's."""
     values = extract(index, SPECS["functionals"]).values
     others = sorted(set(who_speaks(index)) - set(TESS))
@@ -174,7 +174,7 @@ def main():
                 renew(results.NEIGHBOURS, neighbours(comparison, rows), ["corpus", "split", "better", "worse"])
             results.write(args.out)
         if names in (("tess",), ("tess", "ravdess")) and not args.recipes:
-            renew(results.LIKENESS, alike(names, index), ["corpus", "voices", "emotion", "other"])
+            renew(results.SIMILARITY, alike(names, index), ["corpus", "voices", "emotion", "other"])
             results.write(args.out)
     print(f"\n{args.out}")
 

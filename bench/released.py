@@ -33,7 +33,7 @@ from serlib.features import extract
 from serlib.models.probe import shares
 from serlib.models.recipes import RECIPES
 from serlib.splits import group_keys
-from serlib.training import calibration, novelty
+from serlib.training import calibration, graph, novelty
 from serlib.training import run as runs
 from serlib.utils import ordered_labels
 
@@ -169,7 +169,7 @@ def train(args):
         "new_speakers": new_speakers(found, labels, table[held_out]),
     }
     (args.to / "run.json").write_text(json.dumps(info, indent=1), encoding="utf-8")
-    runs.Run.load(args.to)
+    graph.write(runs.Run.load(args.to))
     print(json.dumps(info["new_speakers"], indent=1))
 
 

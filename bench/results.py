@@ -3,7 +3,7 @@
 
     python bench/results.py [--out RESULTS.md]
 
-The figures stand in serlib/experiments/results.csv, bench/neighbours.csv and bench/likeness.csv; nothing is trained.
+The figures stand in serlib/experiments/results.csv, bench/neighbours.csv and bench/similarity.csv; nothing is trained.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from serlib.utils import home
 
 #: Beside this file: who differs from the next one in the ranking, and how alike the emotions of the voices are.
 NEIGHBOURS = Path(__file__).with_name("neighbours.csv")
-LIKENESS = Path(__file__).with_name("likeness.csv")
+SIMILARITY = Path(__file__).with_name("similarity.csv")
 
 #: Both speakers of TESS, left out in turn.
 LEFT_OUT = "speaker:tess/OAF,tess/YAF"
@@ -163,31 +163,31 @@ def plain(value, form):
 
 
 def appendix(figures):
-    """Runs, neighbours and likeness of every question, in the order of the questions."""
+    """Runs, neighbours and similarity of every question, in the order of the questions."""
     neighbours = pd.read_csv(NEIGHBOURS)
-    likeness = pd.read_csv(LIKENESS)
-    told = ["## Appendix: the runs", APPENDIX]
+    similarity = pd.read_csv(SIMILARITY)
+    lines = ["## Appendix: the runs", APPENDIX]
     for title, _, columns in QUESTIONS:
         for name, (corpus, split) in columns.items():
             table = runs(figures, corpus, split)
             if len(table):
-                told += [f"### {title}: {name}", markdown(table)]
-    told += [
+                lines += [f"### {title}: {name}", markdown(table)]
+    lines += [
         "## Appendix: neighbours in the ranking",
         "Clips that only one of two neighbours gets right (McNemar, mid-p, first seed; it takes clips for independent: "
         "with few speakers a small p is about these speakers only).",
     ]
     shown = neighbours.rename(columns={"only_better": "the better alone", "only_worse": "the worse alone"})
-    told.append(markdown(shown.assign(p=shown.p.map("{:.2g}".format))))
-    told += [
+    lines.append(markdown(shown.assign(p=shown.p.map("{:.2g}".format))))
+    lines += [
         "## Appendix: how alike the emotions of the voices are",
         "Emotions after the voice is taken away, cosines (`evaluation.similarity`; 1 is alike).",
     ]
-    for voices, part in likeness.groupby("voices", sort=False):
+    for voices, part in similarity.groupby("voices", sort=False):
         table = part.pivot(index="emotion", columns="other", values="cosine")
         table = table.loc[part.emotion.unique(), part.other.unique()]
-        told.append(markdown(table.reset_index(names=voices)))
-    return told
+        lines.append(markdown(table.reset_index(names=voices)))
+    return lines
 
 
 def page(figures):
@@ -196,20 +196,20 @@ def page(figures):
     rounding = (
         rounding.read_text(encoding="utf-8") if rounding.is_file() else "`bench/arithmetic.py` has not run yet.\n"
     )
-    told = ["# Results", MEANING, "![accuracy of all recipes by split, TESS](RESULTS.png)"]
+    lines = ["# Results", MEANING, "![accuracy of all recipes by split, TESS](RESULTS.png)"]
     for title, asked, columns in QUESTIONS:
         table = question(figures, columns)
         if len(table):
-            told += [f"## {title}", asked, markdown(table)]
+            lines += [f"## {title}", asked, markdown(table)]
     machines = "; ".join(figures.machine.unique())
-    told += [
+    lines += [
         "## How it was measured",
         "By `python bench/accuracy.py`; this page is written by `python bench/results.py`. Trained on "
         f"{machines}. Another machine trains to other weights, see *Another arithmetic*.",
         f"### Another arithmetic\n\n{rounding.strip()}",
         *appendix(figures),
     ]
-    return "\n\n".join(told) + "\n"
+    return "\n\n".join(lines) + "\n"
 
 
 def picture(figures):

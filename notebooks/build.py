@@ -13,8 +13,10 @@ very words depend on the weights is also tagged `nbval-ignore-output`. Everythin
 """
 
 import argparse
+import base64
 import contextlib
 import hashlib
+import html
 import json
 import os
 import re
@@ -65,6 +67,11 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 #: What a picture is kept as.
 PICTURE = ("text/html", "image/png")
+#: Photographs of widgets that draw none of themselves (site/pictures.py takes them); a cell names its own with
+#: `# %% picture="microphone.png"`.
+PHOTOGRAPHS = CHECKOUT / "docs" / "pictures"
+#: What of a cell's metadata is kept.
+KEPT = ("tags", "picture")
 WIDGET_TEXT = "(a widget: run the notebook to use it)"
 
 
@@ -85,6 +92,19 @@ def clean_environment(home):
     kept = {k: v for k, v in os.environ.items() if not PRIVATE.match(k)}
     kept.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))  # matplotlib's list of fonts takes seconds to make
     return {**kept, **QUIET, **SAME, "HOME": str(user), "SERLIB_HOME": str(home), "SERLIB_CORPUS": "sample"}
+
+
+def shared_home():
+    """The folder that SERLIB_NOTEBOOKS_HOME names, None where it is not set.
+
+    A notebook under test finds the corpus, the features and the runs of those before it there, as a reader's does.
+    """
+    path = os.environ.get("SERLIB_NOTEBOOKS_HOME")
+    if not path:
+        return None
+    home = Path(path).resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return home
 
 
 @contextlib.contextmanager
@@ -141,10 +161,15 @@ def convert(source):
         key = hashlib.blake2b(f"{cell.cell_type} {cell.source}".encode(), digest_size=4).hexdigest()
         seen[key] = seen.get(key, 0) + 1
         cell.id = key if seen[key] == 1 else f"{key}-{seen[key]}"
-        cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
+        cell.metadata = nbformat.from_dict({name: cell.metadata[name] for name in KEPT if cell.metadata.get(name)})
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def code(source):
+    """The code cells of a source, as texts, for a shell in this process."""
+    return [cell.source for cell in convert(source).cells if cell.cell_type == "code"]
 
 
 def execute(notebook, *, timeout_s=1800):
@@ -171,8 +196,8 @@ def normalise(notebook):
     """Keep of the outputs what a reader needs and what is the same on every machine; changes `notebook`.
 
     Standard error, widget state, time stamps and versions go, the pieces of one stream are joined, progress bars
-    leave their last line, a widget leaves its picture (that of `interact` is what it shows) or says that it is one, and
-    pandas' random table ids are numbered.
+    leave their last line, a widget leaves its picture (that of `interact` is what it shows; otherwise the photograph
+    that the cell names) or says that it is one, and pandas' random table ids are numbered.
     """
     from nbval.plugin import coalesce_streams
 
@@ -192,10 +217,36 @@ def normalise(notebook):
                 for inside in outputs_of(widget["model_id"], state):
                     data |= {kind: inside.data[kind] for kind in PICTURE if kind in inside.get("data", {})}
                     output.metadata |= inside.get("metadata", {})
+                if "picture" in cell.metadata:
+                    picture, described = photograph(PHOTOGRAPHS / cell.metadata["picture"])
+                    data |= picture
+                    output.metadata |= described
             if "text/html" in data:
                 for number, table in enumerate(dict.fromkeys(re.findall(r"\bT_[0-9a-f]{5}\b", data["text/html"]))):
                     data["text/html"] = data["text/html"].replace(table, f"T_{number:05d}")
     return notebook
+
+
+def photograph(path):
+    """A picture from a file, as an output shows it.
+
+    Parameters
+    ----------
+    path : Path
+        PNG, with a text `Description`.
+
+    Returns
+    -------
+    data, metadata : dict
+        The picture as PNG and as HTML, and its description.
+    """
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        alt = picture.text["Description"]
+    encoded = base64.b64encode(path.read_bytes()).decode()
+    image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}">'
+    return {"text/html": image, "image/png": encoded}, {"image/png": {"alt": alt}}
 
 
 def outputs_of(model_id, state):

@@ -302,8 +302,8 @@ def evaluate(
     table = _index(corpus, reading) if corpus else None
     name = run.resolve().name + ("-on-" + "-".join(dict.fromkeys(table.corpus)) if corpus else "")
     folder = report or home() / "reports" / name
-    judged = judge(loaded, table, allow_seen=allow_seen)
-    _report(loaded, judged, folder, as_json, index=table, notes=_index_notes(table) if corpus else ())
+    result = judge(loaded, table, allow_seen=allow_seen)
+    _report(loaded, result, folder, as_json, index=table, notes=_index_notes(table) if corpus else ())
 
 
 @app.command()

@@ -15,8 +15,8 @@ from serlib import audio
 from serlib.corpora.corpus import walk
 from serlib.evaluation import matching
 from serlib.features import normalisation
-from serlib.training import calibration, novelty
-from serlib.training.run import RELEASED, Run, example
+from serlib.training import calibration, graph, novelty
+from serlib.training.run import RELEASED, Record, Run, example
 from serlib.utils import FORMULA, SerlibError, atomic_path, disk_fault, import_tensorflow, on_cluster, progress, shown
 
 #: What is answered where the model abstains.
@@ -77,6 +77,11 @@ class Recognizer:
         features are normalised by speaker needs them; of any other run they normalise the answers
         (`serlib.evaluation.matching.match`).
 
+    Attributes
+    ----------
+    run : serlib.training.run.Record
+        What is known of the run; a `Run`, with its Keras model, where that one answers or was handed in.
+
     Raises
     ------
     SerlibError
@@ -90,23 +95,23 @@ class Recognizer:
 
     Notes
     -----
-    The model is traced once for single clips: `model.predict` builds a data pipeline at each call, which takes
-    longer than a small model itself.
+    ONNX Runtime answers where it can, without TensorFlow (`serlib.training.graph`); the first recognizer of a run makes
+    what it needs for that, some seconds once.
 
     Taught in notebooks/05_evaluate.
     """
 
     def __init__(self, run=RELEASED, *, threshold=None, speaker=None):
-        self.run = run if isinstance(run, Run) else Run.load(run)
-        tf = import_tensorflow()
+        self.run = run if isinstance(run, Record) else Record.read(run)
+        self._model = graph.load(self.run)
+        if self._model is None:
+            self.run = self.run if isinstance(self.run, Run) else Run.load(self.run.folder)
+            self._model = graph.make(self.run) or Traced(self.run)
         self.threshold = self.run.threshold if threshold is None else threshold
         self._domain = self.run.domain if threshold is None or threshold > 0 else None
         self._voice = self._offsets = None
-        model = self.run.model
-        signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
-        self._answer = tf.function(lambda x: model(x, training=False), input_signature=[signature])
         self._know(speaker)
-        self._probabilities(np.zeros(16000, np.float32), 16000)  # trace now, so that the first clip is not slow
+        self._probabilities(np.zeros(16000, np.float32), 16000)  # load and trace now, so that the first clip is quick
 
     @property
     def labels(self):
@@ -255,10 +260,10 @@ class Recognizer:
             self._offsets = matching.offsets([self._probabilities(*clip) for clip in clips], shares)
 
     def _probabilities(self, y, rate_hz):
-        x = example(y, rate_hz, self.run.spec)
+        x = example(y, rate_hz, self._model.spec)
         if self._voice:
             x = normalisation.z_score(x, *self._voice)
-        probabilities = calibration.tempered(self._answer(x).numpy(), self.run.temperature)
+        probabilities = calibration.tempered(self._model(x), self.run.temperature)
         return (probabilities if self._offsets is None else matching.add_offsets(probabilities, self._offsets))[0]
 
     def _answer_for(self, y, rate_hz, name, note=""):
@@ -272,6 +277,32 @@ class Recognizer:
         by_label = dict(zip(self.labels, np.round(probabilities, 6).tolist(), strict=True))
         seconds = round(len(y) / rate_hz, 3)
         return Answer(name, UNSURE if reason else label, round(confidence, 6), by_label, seconds, reason, note)
+
+
+class Traced:
+    """The Keras model of a run, traced once for single clips.
+
+    `model.predict` builds a data pipeline at each call, which takes longer than a small model itself.
+
+    Parameters
+    ----------
+    run : Run
+
+    Attributes
+    ----------
+    spec : serlib.features.FeatureSpec
+        What goes in.
+    """
+
+    def __init__(self, run):
+        tf = import_tensorflow()
+        self.spec = run.spec
+        signature = tf.TensorSpec((1, *run.model.input_shape[1:]), tf.float32)
+        self._answer = tf.function(lambda x: run.model(x, training=False), input_signature=[signature])
+
+    def __call__(self, x):
+        """[shape=(1, ...)] in, probabilities [shape=(1, labels)] out, without the run's temperature."""
+        return self._answer(x).numpy()
 
 
 def sound_files(sounds):

@@ -67,8 +67,8 @@ class Verdict:
     hint: str = ""
 
     def __str__(self):
-        said = "right." if self.right else f"not yet: {self.hint}"
-        return f"{self.exercise.number} {self.exercise.title}: {said}"
+        words = "right." if self.right else f"not yet: {self.hint}"
+        return f"{self.exercise.number} {self.exercise.title}: {words}"
 
 
 def exercise(number, title, *, goal, hints):
@@ -192,10 +192,10 @@ def judge(number, answer, *, seed=None):
     item = find(number)
     if answer is None or answer is ...:
         return Verdict(item, right=False, hint="there is no answer yet")
-    given = _watched(answer) if callable(answer) else answer
+    answer = _watched(answer) if callable(answer) else answer
     try:
         with np.errstate(all="ignore"):
-            item.verify(given, np.random.default_rng(seed))
+            item.verify(answer, np.random.default_rng(seed))
     except NotYet as fault:
         return Verdict(item, right=False, hint=str(fault))
     return Verdict(item, right=True)

@@ -147,11 +147,11 @@ def one_name(names):
 def same_person(spellings):
     """A sentence for each person who had more than one name, of what `one_name` gave."""
     persons = {}
-    for name, chosen in spellings.items():
-        persons.setdefault(chosen, []).append(name)
+    for other, name in spellings.items():
+        persons.setdefault(name, [name]).append(other)
     return [
-        f"{' and '.join(map(one_line, [chosen, *names]))} are one speaker, called {one_line(chosen)}"
-        for chosen, names in persons.items()
+        f"{' and '.join(map(one_line, names))} are one speaker, called {one_line(name)}"
+        for name, names in persons.items()
     ]
 
 
@@ -354,15 +354,15 @@ def atomic_path(target):
 
 
 @contextlib.contextmanager
-def alone(path, refusal):
+def alone(path, refusal=None):
     """Keep other processes and threads of this machine out meanwhile; the lock goes with its process.
 
     Parameters
     ----------
     path : Path
-        The file that is locked, made where it is missing. Nothing else may be kept in it.
-    refusal : str
-        What is said where another one holds the lock.
+        The file that is locked, made with its folder where it is missing. Nothing else may be kept in it.
+    refusal : str, optional
+        What is said where another one holds the lock. Default: say so and wait.
 
     Raises
     ------
@@ -373,10 +373,14 @@ def alone(path, refusal):
 
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0 if refusal else 1)
     except Timeout:
-        raise SerlibError(refusal) from None
-    except (OSError, NotImplementedError):  # a disk that knows no locks
+        if refusal:
+            raise SerlibError(refusal) from None
+        print(f"waiting for another process that writes {shown(path.parent)}", file=sys.stderr)
+        lock.acquire()
+    except (OSError, NotImplementedError):  # a disk that knows no locks, or lets nothing be written: the work will tell
         pass
     try:
         yield

@@ -193,7 +193,6 @@ def write_sources(repository):
         (BUILD / "teaching" / path.name).write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copy(CHECKOUT / "teaching" / "references.bib", BUILD)
     shutil.copy(CHECKOUT / "RESULTS.png", BUILD)
-    shutil.copytree(CHECKOUT / "docs" / "pictures", BUILD / "docs" / "pictures")
     shutil.copy(SITE / "course.css", BUILD / "_static")
     pages = {
         "index": page((SITE / "index.md").read_text(encoding="utf-8")),

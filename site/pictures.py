@@ -2,7 +2,8 @@
 
     python site/pictures.py
 
-writes `docs/pictures/widgets.png` (explorer, gallery and microphone) and `docs/pictures/microphone.png`. The model in
+writes `docs/pictures/widgets.png` (explorer, gallery and microphone) and `docs/pictures/microphone.png`, which
+notebooks/build.py puts in the microphone's place in notebook 09. The model in
 them is system A, trained for the picture on a small sample corpus: its answers are no result. Chromium must be
 installed; the JupyterLab and the browser are those of `tests/browser`.
 """
@@ -16,12 +17,22 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import sync_playwright
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PICTURES = CHECKOUT / "docs" / "pictures"
 WORDS = 12
 COLOURS = 256
+#: What is to be seen, for those who cannot see it.
+DESCRIPTIONS = {
+    "widgets": "Three widgets of the notebooks: a clip as waveform and spectrogram with its pitch, a confusion matrix "
+    "whose cells list their clips with what drove the answer, and the microphone with an answer and a bar for each "
+    "emotion.",
+    "microphone": "The microphone widget after a take: a Record button and a level meter, the answer angry with a bar "
+    "for each emotion, and the waveform and spectrogram of what was said. Here a clip of the sample corpus was played "
+    "to it.",
+}
 
 CELLS = """
 import serlib
@@ -78,10 +89,12 @@ def stack(*pictures):
 
 
 def write(picture, name):
-    """Write a picture with few colours, so that it stays small."""
+    """Write a picture with few colours, so that it stays small, and with its description in it."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.png"
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    info = PngInfo()
+    info.add_itxt("Description", DESCRIPTIONS[name])
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True, pnginfo=info)
     print(f"{path.relative_to(CHECKOUT)}: {picture.width} x {picture.height}, {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -71,7 +71,6 @@ def text(source):
 
     source = re.sub(r"<details>.*?</details>", "", source, flags=re.DOTALL)
     source = re.sub(r"(?<!!)\[([^\]]+)\]\([^)]+\)", r"\1", source)  # a slide leads nowhere
-    source = source.replace("](../docs/", "](docs/")
     return MarkdownIt("commonmark", {"html": True}).enable("table").render(mathml(source))
 
 
@@ -124,7 +123,6 @@ def write(reveal):
     (SLIDES / "reveal.js").mkdir(parents=True)
     for part in PARTS:
         shutil.copy(reveal / part, SLIDES / "reveal.js")
-    shutil.copytree(CHECKOUT / "docs" / "pictures", SLIDES / "docs" / "pictures")
     entries = []
     for path in sorted((CHECKOUT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)

@@ -129,27 +129,10 @@ def tone_table(tone_index):
 
 @pytest.fixture(scope="session")
 def tiny_recipe():
-    """A recipe that trains in a moment: mean MFCC, z-score, one dense layer."""
-    import keras
+    """A recipe that trains in a moment."""
+    from tests import tiny
 
-    from serlib.features import SPECS
-    from serlib.models.recipes import Recipe
-
-    def build(x, n_labels):
-        x = keras.layers.Dropout(0.1)(keras.layers.Dense(16, activation="relu")(x))
-        return keras.layers.Dense(n_labels, activation="softmax")(x)
-
-    return Recipe(
-        name="tiny",
-        title="one dense layer",
-        source="tests",
-        features=SPECS["mfcc40-mean"],
-        build=build,
-        normalise="training",
-        learning_rate=0.01,
-        epochs=8,
-        batch_size=16,
-    )
+    return tiny.recipe(epochs=8)
 
 
 @pytest.fixture(scope="session")

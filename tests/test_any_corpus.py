@@ -22,7 +22,7 @@ SETTINGS = "SETTINGS = dict(epochs=6)"
 SHORT = {
     "04": f"{SETTINGS}; PLAIN_EPOCHS = 2",
     "05": f"{SETTINGS}; LISTEN = 1",
-    "06": "SHARE, TRIALS, JOBS = 0.02, 1, 1; LEFT_OUT = ('lstm-256-long', 'lstm-123', 'stacked-lstm', 'attention')",
+    "06": "SHARE, TRIALS, JOBS = 0.02, 1, 1; LEFT_OUT = {*serlib.RECIPES} - {'lstm-256', 'functionals'}",
     "07": "EPOCHS, JOBS = 1, 1",
     "09": SETTINGS,
 }
@@ -71,7 +71,7 @@ def corpus(request, spoken, tmp_path_factory):
 
 def cells(source):
     """The code of a notebook, shortened."""
-    code = [cell.source for cell in build.convert(source).cells if cell.cell_type == "code"]
+    code = build.code(source)
     settings = next(n for n, text in enumerate(code) if text.startswith("CORPUS ="))
     code.insert(settings + 1, SHORT.get(source.stem[:2], ""))
     return code

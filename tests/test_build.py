@@ -1,6 +1,7 @@
 """How notebooks are run and compared: notebooks/build.py, conftest.py."""
 
 import ast
+import base64
 import re
 import subprocess
 import sys
@@ -84,3 +85,15 @@ def test_a_widget_of_interact_leaves_what_it_shows():
     (output,) = build.normalise(notebook).cells[0].outputs
     assert output.data == {"text/plain": build.WIDGET_TEXT, "image/png": "AAAA", "text/html": "<img>"}
     assert "widgets" not in notebook.metadata
+
+
+def test_a_widget_without_a_picture_leaves_the_photograph_that_its_cell_names(tmp_path):
+    source = tmp_path / "09_live.py"
+    source.write_text('# %% tags=["nbval-ignore-output"] picture="microphone.png"\nwidgets.live(recognizer)\n')
+    notebook = build.convert(source)
+    view = {build.WIDGET: {"model_id": "live"}, "text/plain": "Live()"}
+    notebook.cells[0].outputs = [nbformat.v4.new_output("execute_result", view)]
+    (output,) = build.normalise(notebook).cells[0].outputs
+    assert base64.b64decode(output.data["image/png"]) == (build.PHOTOGRAPHS / "microphone.png").read_bytes()
+    assert output.data["text/html"].startswith('<img alt="The microphone widget after a take')
+    assert output.metadata["image/png"]["alt"].startswith("The microphone widget")

@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 from typer.testing import CliRunner
@@ -165,6 +168,31 @@ def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     code, out, err = call(*train)
     assert code == 1 and "exists already" in err and err.count("\n") == 1
     assert call(*train, "--resume")[0] == 0
+
+
+@pytest.mark.slow
+def test_killed_training_resumes(call, tone_corpus, home, tmp_path):
+    """SIGKILL, as the machine does when memory runs out: what stands is used, nothing half-written is."""
+    folder, run = tone_corpus(tmp_path / "tones", words=6), tmp_path / "run"
+    train = ("train", "lstm-123", "tess", folder, "--out", run, "--split", "random", "--epochs", "20", "--json")
+    command = [sys.executable, "-m", "serlib", *map(str, train)]
+    environment = {**os.environ, "SERLIB_HOME": str(home), "SERLIB_PROGRESS": "0"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    history = run.with_name("run.partial") / "history.csv"
+    deadline = time.monotonic() + 180
+    while not history.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert history.exists() and not run.exists()
+    killed = pd.read_csv(history)
+    assert 1 <= len(killed) < 20
+    code, out, err = call(*train, "--resume")
+    assert code == 0, err
+    assert json.loads(out)["n_test"] > 0
+    resumed = pd.read_csv(run / "history.csv")
+    assert len(resumed) == 20
+    pd.testing.assert_frame_equal(resumed[: len(killed)], killed)
 
 
 def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corpus, tmp_path):

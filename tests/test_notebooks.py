@@ -89,7 +89,7 @@ def test_normalised(source, notebook):
     assert "version" not in notebook.metadata.language_info
     assert not [n for n, out in outputs(notebook) if out.get("name") == "stderr"]
     assert not [n for n, out in outputs(notebook) if "\r" in out.get("text", "")], "a progress bar was left"
-    assert not [n for n, cell in enumerate(notebook.cells) if set(cell.metadata) - {"tags"}]
+    assert not [n for n, cell in enumerate(notebook.cells) if set(cell.metadata) - set(build.KEPT)]
     assert not [n for n, out in outputs(notebook) if re.search(r"/(?:home|Users|tmp|root)/\w", visible(out))]
     assert (FOLDER / f"{source.stem}.ipynb").stat().st_size < 2_000_000
 
@@ -114,14 +114,13 @@ def test_pictures_describe_themselves(source, notebook):
 @by_notebook
 def test_every_picture_is_there_as_png(source, notebook):
     # GitHub shows neither the pictures in HTML nor widgets
-    cells = notebook.cells
-    for before, cell in itertools.pairwise(cells):
-        for out in cell.get("outputs", []):
+    for cell in code(notebook.cells):
+        for out in cell.outputs:
             data = out.get("data", {})
             if re.search(r"<(img|svg)\b", data.get("text/html", "")) or "image/svg+xml" in data:
                 assert "image/png" in data, f"a picture of this cell is HTML only:\n{cell.source}"
-            if data.get("text/plain") == build.WIDGET_TEXT and "image/png" not in data:
-                assert "![" in before.source, f"no picture stands for the widget of this cell:\n{cell.source}"
+            if data.get("text/plain") == build.WIDGET_TEXT:
+                assert "image/png" in data, f"no picture stands in the place of this cell's widget:\n{cell.source}"
 
 
 @by_notebook
@@ -189,6 +188,15 @@ def test_cells_are_small_and_introduced(source, cells):
             assert before.cell_type == "markdown", f"no sentence before:\n{cell.source}"
             lines = [line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")]
             assert len(lines) <= 20, f"{len(lines)} lines want to be a function of serlib:\n{cell.source}"
+
+
+@by_notebook
+def test_tables_keep_their_lines(source, cells):
+    # a table whose lines were joined, by hand or by an editor, is shown as a paragraph full of strokes
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            lines = [line for line in cell.source.splitlines() if "| --- |" in line or re.search(r"\|\s+\|", line)]
+            assert all(re.fullmatch(r"\|( --- \|)+", line) for line in lines), lines
 
 
 @by_notebook

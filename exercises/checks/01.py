@@ -86,7 +86,7 @@ def known_share(answer, rng):
     goal=2,
     hints=[
         "Follow the path, part by part: `..` goes up, `.` stays, any other part goes down.",
-        "Count how deep you are; whoever is above the folder for one moment is outside.",
+        "Count how deep you are; a path that is above the folder at any moment leaves it.",
         "A path that begins with / or with a drive (C:) starts elsewhere. Windows writes backslashes.",
     ],
 )

@@ -8,7 +8,7 @@ from serlib.teach import exercise, expect, numbers
 @exercise(
     "7.1",
     "Noise at a given level",
-    goal=3,
+    goal=2,
     hints=[
         "Draw noise with rng, measure its power and that of the clip, and scale it.",
         "The power of the noise is to be that of the clip divided by 10 ** (snr_db / 10); amplitudes scale by the "
@@ -41,7 +41,7 @@ def add_noise(answer, rng):
 @exercise(
     "7.2",
     "z-scores without labels",
-    goal=4,
+    goal=3,
     hints=[
         "For each speaker: subtract the mean of the speaker's clips from each column, and divide by their standard "
         "deviation.",
@@ -83,7 +83,7 @@ def z_by_speaker(answer, rng):
 @exercise(
     "7.3",
     "Match the answers to their shares",
-    goal=4,
+    goal=3,
     hints=[
         "Multiply each column by a factor, and make each row add up to 1 again.",
         "After that the means of the columns are nearer to the shares, not yet equal: factor by factor, again and "

@@ -13,7 +13,7 @@
 # %% [markdown] tags=["slide"]
 # # 01 Download a corpus
 #
-# We get a [corpus](../teaching/glossary.md#corpus) of [acted speech](../teaching/glossary.md#acted-speech), make the
+# We download a [corpus](../teaching/glossary.md#corpus) of [acted speech](../teaching/glossary.md#acted-speech), make a
 # table of its clips, and look for what is wrong with it.
 #
 # **Running time**: under half a minute on the [sample corpus](../teaching/glossary.md#sample-corpus); a first download
@@ -23,14 +23,14 @@
 # After this notebook you can
 #
 # 1. say which corpora there are, and what their licences let you do;
-# 2. download a corpus once, checked, however often the line is cut;
+# 2. download a corpus completely and check it, even if the connection breaks;
 # 3. sign in to Kaggle, where you must, without showing your credentials to anybody;
 # 4. make the index of its clips, and compare what was found with what there should be;
 # 5. say why copies in an archive make a test worthless, and keep them out.
 
 # %% [markdown]
-# On Google Colab this cell installs what Colab lacks, and leaves all others as they are; anywhere else
-# it does nothing. Clone or upload the repository to Colab first, and name its folder here.
+# On Google Colab the next cell installs the three packages that Colab does not have; anywhere else it does nothing.
+# Clone or upload the repository to Colab first, and set `CHECKOUT` to its folder.
 
 # %%
 import sys
@@ -77,19 +77,20 @@ print(serlib.notice(CORPUS))
 # are read.
 
 # %%
-known = [(c.name, c.title.split(" (")[0], c.licence, c.clips or "open") for c in CORPORA.values()]
-print(pd.DataFrame(known, columns=["corpus", "title", "licence", "clips"]).to_string(index=False, max_colwidth=60))
+rows = [(corpus.name, corpus.title, corpus.licence, corpus.clips or "any number") for corpus in CORPORA.values()]
+pd.options.display.max_colwidth = 100
+pd.DataFrame(rows, columns=["corpus", "title", "licence", "clips"]).set_index("corpus")
 
 # %% [markdown]
-# The real ones are free for research. NC in a licence forbids commercial use, SA asks you to pass changed versions on
-# under the same licence, ND forbids passing them on at all; so no notebook here carries the sound of a real corpus.
-# Whoever uses a corpus cites it:
+# All of them may be used for research, some only after registration. NC in a licence forbids commercial use, SA asks
+# you to pass changed versions on under the same licence, ND forbids passing changed versions on at all; so no notebook
+# here contains the sound of a real corpus. If you publish results on a corpus, cite it:
 
 # %%
 print(CORPORA[CORPUS].citation)
 
 # %% [markdown]
-# Which of them are on this machine depends on the machine.
+# Which of them are on this machine:
 
 # %% tags=["nbval-ignore-output"]
 for name in CORPORA:
@@ -98,11 +99,12 @@ for name in CORPORA:
 # %% [markdown] tags=["slide"]
 # ## The download
 #
-# One call, and no account: RAVDESS comes from [Zenodo](https://zenodo.org), where its authors have published it; TESS
-# and others come from Kaggle, whose client `kagglehub` gives public data sets to anybody. What is there is not
-# downloaded again; the sample corpus is made. A download from Kaggle that was cut goes on where it stopped, in the same
-# call or in the next. The checksums of the archive and of each file are compared with what they should be, and the
-# folder appears only when all of it is there. If anything fails, one sentence says what to do.
+# One call downloads a corpus, and no account is needed: RAVDESS comes from [Zenodo](https://zenodo.org), where its
+# authors have published it; TESS and others come from Kaggle, whose client `kagglehub` gives public data sets to
+# anybody. A corpus that is there already is not downloaded again; the sample corpus is made on your machine. An
+# interrupted download from Kaggle continues where it stopped. The checksums of the archive and of each file are
+# compared with what they should be, and the folder appears only when it is complete. If anything fails, one sentence
+# says what to do.
 
 # %%
 folder = serlib.download(CORPUS)
@@ -113,8 +115,9 @@ print(CORPUS, "is in", shown(folder))
 # sources. On Kaggle itself nothing is downloaded: there you add the data set to the notebook, and it is found in the
 # input folder. An archive that you have downloaded with the browser and saved as `data/tess.zip` is used as well.
 #
-# An archive from the network can do harm: an entry called `../../.bashrc` would be written outside the folder, and one
-# of a few bytes can unpack to a file that fills the disk. Each entry is checked first, and such archives are refused.
+# An archive from the network can do harm: an entry called `../../.bashrc` would be written outside the folder, and an
+# entry of a few bytes can unpack to a file that fills the disk. Each entry is checked first, and such archives are
+# refused.
 
 # %% [markdown] tags=["slide"]
 # ## Signing in to Kaggle
@@ -125,9 +128,9 @@ print(CORPUS, "is in", shown(folder))
 #     import kaggle
 #     kaggle.api.dataset_download_files("ejlok1/toronto-emotional-speech-set-tess", path="data", unzip=True)
 #
-# Where a `kaggle.json` lies, `serlib.download` makes this call, and unpacks by itself. You make the file on
-# [kaggle.com/settings](https://www.kaggle.com/settings), in the section Legacy API Credentials. What is called API
-# token there today (`KGAT_...`) belongs alone into the file `~/.kaggle/access_token` or into the variable
+# If there is a `kaggle.json`, `serlib.download` makes this call and unpacks the archive itself. You get the file on
+# [kaggle.com/settings](https://www.kaggle.com/settings), in the section Legacy API Credentials. The newer API token
+# (`KGAT_...`) goes into the file `~/.kaggle/access_token`, with nothing else in it, or into the environment variable
 # `KAGGLE_API_TOKEN`.
 #
 # Keep credentials to yourself: after `chmod 600 ~/.kaggle/kaggle.json` no other user of the computer can read them.
@@ -140,12 +143,14 @@ print(kaggle.credentials())
 # %% [markdown] tags=["slide"]
 # ## The index
 #
-# The index is the table that every other notebook starts from: one row a clip, with what the file name says (emotion,
-# speaker, text) and what the file says (length, rate, and a digest of its bytes).
+# The index is the table that every other notebook starts from. It has one row for each clip: what the file name says
+# (emotion, speaker, text), and what the file itself says (duration, [sampling
+# rate](../teaching/glossary.md#sampling-rate), and a *digest*: a fingerprint of its bytes, which two files share only
+# if they are identical). One row of each emotion:
 
 # %%
 index = serlib.index(CORPUS)
-print(index.drop(columns=["speech", "digest"]).groupby("label", sort=False).head(1).round(1).to_string(index=False))
+index.drop(columns=["speech", "digest"]).groupby("label", sort=False).head(1).round(1)
 
 # %% [markdown] tags=["slide"]
 # How many clips there are of each emotion and speaker:
@@ -154,29 +159,33 @@ print(index.drop(columns=["speech", "digest"]).groupby("label", sort=False).head
 plots.show(plots.counts(index))
 
 # %% [markdown]
-# And what there should be. The sample corpus may have any size, so nothing is expected of it (`<NA>`).
+# Compare what was found with what the corpus should hold. The sample corpus may have any size, so most of its
+# expected counts are not known (`<NA>`).
 
 # %%
-print(expected(index).drop(columns="corpus").to_string(index=False))
+expected(index).drop(columns="corpus").set_index("what")
 
 # %% [markdown] tags=["slide"]
-# ## What is odd
+# ## Faults in an archive
 #
 # Real archives are never quite as described. A bad file does not stop the index: it is left out, with the reason. In
-# TESS, one file name lacks a letter of its speaker, some clips are AIFF files called `.wav`, and depending on where it
-# comes from a clip or two are missing. What was odd in this corpus:
+# TESS, one file name lacks a letter of its speaker, some clips are AIFF files called `.wav`, and depending on the
+# source one or two clips are missing. The faults of this corpus (the sample corpus has none):
 
 # %%
-for kind in ("rejected", "repaired", "missing"):
-    lines = [
-        x if isinstance(x, str) else f"{Path(x['file']).name} {x.get('reason') or x['what']}" for x in index.attrs[kind]
-    ]
-    print(f"{kind}: {len(lines)}", *lines[:5], sep="\n    ")
-print("copies:", index.attrs["duplicates"])
+faults = index.attrs
+print("rejected:", len(faults["rejected"]))
+for file in faults["rejected"][:5]:
+    print("   ", Path(file["file"]).name, file["reason"])
+print("repaired:", len(faults["repaired"]))
+for file in faults["repaired"][:5]:
+    print("   ", Path(file["file"]).name, file["what"])
+print("missing:", len(faults["missing"]), *faults["missing"][:5])
+print("copies left out:", faults["duplicates"])
 
 # %% [markdown]
-# The largest oddity is in the archive of TESS on Kaggle: it holds every file twice, in a folder and again in a folder
-# of the same name inside of it. We build such an archive in small, with one clip for each emotion and speaker.
+# The worst fault is in the archive of TESS on Kaggle: it holds every file twice, in a folder and again in a folder of
+# the same name inside it. We build a small archive like that, with one clip for each emotion and speaker.
 
 # %%
 scratch = tempfile.TemporaryDirectory()  # goes away with the kernel
@@ -188,31 +197,31 @@ for place in (archive, archive / "archive"):
         shutil.copy(file, place / file.parent.name)
 
 # %% [markdown]
-# We add two files that cannot be used: one that is empty, and one that breaks off in its header.
+# We damage two of its files: one is now empty, the other one ends in the middle of its header.
 
 # %%
 first, second = sorted(archive.glob("*/*.*"))[:2]
 first.write_bytes(b"")
 second.write_bytes(second.read_bytes()[:20])
-print("spoiled:", first.name, "and", second.name)
+print("damaged:", first.name, "and", second.name)
 
 # %% [markdown]
-# The index takes each clip once, counts the copies, and gives the reason for what it rejects. Of the two spoiled files
-# the copies are still good, so no clip is lost.
+# The index takes each clip once, counts the copies, and gives a reason for each file that it rejects. The copies of the
+# two damaged files are still good, so no clip is lost.
 
 # %%
 small = serlib.index(CORPUS, archive)
 print(len(few), "clips,", len(list(archive.rglob("*.*"))), "files")
 print(len(small), "in the index,", small.attrs["duplicates"], "copies left out")
-for bad in small.attrs["rejected"]:
-    print("rejected:", Path(bad["file"]).name, bad["reason"])
+for file in small.attrs["rejected"]:
+    print("rejected:", Path(file["file"]).name, file["reason"])
 assert sorted(small.digest) == sorted(few.digest)
 
 # %% [markdown] tags=["slide"]
-# ## Why copies are no small matter
+# ## Why copies make a test worthless
 #
-# Suppose we had kept them. Many tutorials do: they list the paths, shuffle them, and set a part aside as a test. How
-# many test clips does the model then know, byte for byte, from its training?
+# Suppose we had kept the copies. Many tutorials do: they list the paths, shuffle them, and set a part aside as a test.
+# How many test clips has the model then already seen in training, byte for byte?
 
 # %%
 doubled = pd.concat([index, index], ignore_index=True)  # the table of the paths in such an archive
@@ -229,13 +238,13 @@ for name, table in {"with copies": doubled, "without": index}.items():
     print(f"{name:12} {test.digest.isin(training.digest).mean():4.0%} of the test clips were trained on")
 
 # %% [markdown]
-# To see what such a test is worth, take the simplest model there is. It remembers the digest of each training clip and
-# its label, and answers with the most frequent label for everything else. It has never heard a sound.
+# What is such a test worth? Take a model that cannot hear at all. It remembers the digest of each training clip and its
+# label, and for any other clip it answers with the most frequent label.
 
 
 # %%
 def remembered(training, test):
-    """Accuracy of a model that knows nothing but files it has seen."""
+    """Accuracy of a model that only remembers files."""
     memory = dict(zip(training.digest, training.label, strict=True))
     answers = test.digest.map(memory).fillna(training.label.mode()[0])
     return (answers == test.label).mean()
@@ -247,15 +256,18 @@ for name, score in scores.items():
 assert scores["with copies"] > scores["without"] + 0.2
 
 # %% [markdown]
-# A model that cannot hear looks good on the doubled archive. An [accuracy](../teaching/glossary.md#accuracy) that was
-# measured like this says as much about the copies as about the model. The index drops them, and the
-# [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else a training and a test may share.
+# On the archive with copies, a model that cannot hear looks good. An [accuracy](../teaching/glossary.md#accuracy) that
+# was measured like this says more about the copies than about the model. The index leaves copies out, and the
+# [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else training and test may share.
 
 # %% [markdown] tags=["slide"]
 # ## What you have learned
 #
-# 1. The registry names each corpus with its licence and citation: free for research, never to be passed on from here.
-# 2. `download("tess")` does all of it or nothing: it resumes, checks every file, and refuses a dangerous archive.
-# 3. Credentials lie in a file that only you can read, or in the environment; `serlib` never prints them.
-# 4. The index is one row a clip; what was rejected, repaired or missing stands beside it, and the counts are compared.
-# 5. Copies let a model that has learned nothing pass the test; the digest of the bytes finds them.
+# 1. The registry names each corpus with its licence and citation. Most may be used for research; read the licence
+#    before you pass anything on.
+# 2. `download("tess")` leaves a complete folder or none: it resumes, checks every file, and refuses a dangerous
+#    archive.
+# 3. Credentials belong in a file that only you can read, or in the environment; `serlib` never prints them.
+# 4. The index has one row for each clip; `index.attrs` lists what was rejected, repaired or missing, and `expected`
+#    compares the counts.
+# 5. Copies let a model that has learned nothing pass the test; a digest of the bytes finds them.

@@ -25,11 +25,12 @@
 # 2. read a [waveform](../teaching/glossary.md#waveform) and a [spectrogram](../teaching/glossary.md#spectrogram): find
 #    the vowels, the hissing, the pauses and the [pitch](../teaching/glossary.md#pitch);
 # 3. hear and see one word in every emotion;
-# 4. measure pitch, loudness and tempo, and hold them against what the literature expects;
-# 5. say how alike two speakers are, and guess why a new voice will be hard.
+# 4. measure pitch, loudness and tempo, and compare them with what the literature expects;
+# 5. say how alike two speakers are, and why a new voice is hard for a model.
 
 # %% [markdown]
-# `serlib` finds, measures and draws, seaborn and pandas explore, scikit-learn makes one simple guess at the end.
+# `serlib` reads, measures and draws; pandas and seaborn explore the table; scikit-learn trains one simple classifier at
+# the end.
 
 # %%
 import numpy as np
@@ -50,32 +51,34 @@ from serlib.utils import ordered_labels
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
-WORD = None  # what is said in the figures; None: the first text that everybody says in every emotion
-PLAIN = "neutral"  # what the others are compared with; a corpus without it: its first emotion
-MOVING = "ps"  # the emotion whose pitch and loudness are followed through a clip; a corpus without it: its last one
-ZOOM_S = 0.03  # a stretch so short that single periods of the voice are seen
+WORD = None  # the text of the clips in the figures; None: the first text that everybody says in every emotion
+PLAIN = "neutral"  # what the others are compared with; in a corpus without it: its first emotion
+MOVING = "ps"  # the emotion whose pitch and loudness are followed through a clip; in a corpus without it: its last one
+ZOOM_S = 0.03  # seconds of sound, few enough to see single periods of the voice
 
 # %% [markdown] tags=["slide"]
-# ## What is there
+# ## The index of the corpus
 #
-# The index is a table with a row a clip. Which corpus we use, and what is known of its clips:
+# The index of notebook 01 has one row for each clip. Which corpus we use, and its first clips:
 
 # %%
 print(serlib.notice(CORPUS))
 index = serlib.index(CORPUS)
 print(len(index), "clips,", round(index.duration_s.sum() / 60), "minutes, sampling rates", *index.rate_hz.unique())
-print(index[["label", "speaker", "text", "duration_s"]].head(3).round(2).to_string(index=False))
+index[["label", "speaker", "text", "duration_s"]].head(3).round(2)
 
 # %% [markdown] tags=["slide"]
-# A model that always gives the commonest answer looks clever on an unbalanced corpus. Is this one balanced? (TESS calls
-# [pleasant surprise](../teaching/glossary.md#pleasant-surprise) `ps`, and so do we.)
+# Is the corpus balanced, that is, are there equally many clips of each emotion and speaker? On an unbalanced corpus a
+# model that always gives the most frequent answer looks clever. (TESS calls [pleasant
+# surprise](../teaching/glossary.md#pleasant-surprise) `ps`, and so do we.)
 
 # %%
 plots.show(plots.counts(index))
 
 # %% [markdown] tags=["slide"]
-# Which emotion do you expect to take longest? Durations count the whole file, with the silence around the speech. A box
-# holds the middle half of the clips, the line in it is the median; the whiskers leave out a twentieth at either end.
+# Which emotion do you expect to take longest? The duration is that of the whole file, with the silence around the
+# speech. A box holds the middle half of the clips, the line in it is the median, and the whiskers leave out one clip in
+# twenty at either end.
 
 # %%
 plots.show(plots.durations(index))
@@ -83,16 +86,17 @@ plots.show(plots.durations(index))
 # %% [markdown] tags=["slide"]
 # ## A sound is a wave
 #
-# Two voices and one text will lead us through this notebook; not every voice needs to have said every text in every
-# emotion, so we look for one that is complete.
+# This notebook follows two voices and one text. We choose a text that both voices say in as many emotions as possible.
 
 # %%
 emotions = ordered_labels(index.label)
 kinds = index[["text", "speaker", "label"]].drop_duplicates()
 texts = kinds.text.value_counts(sort=False)
 word = WORD or texts[texts == texts.max()].index[0]
-said = kinds[kinds.text == word].groupby("speaker", sort=False).label.nunique()
-first, second = said.index[said == said.max()][[0, -1]]
+emotions_of = kinds[kinds.text == word].groupby("speaker", sort=False).label.nunique()
+complete = emotions_of.index[emotions_of == emotions_of.max()]
+first = complete[0]
+second = complete[-1]
 print(f"voices {first} and {second}, text: {word}")
 
 # %% [markdown] tags=["slide"]
@@ -100,8 +104,8 @@ print(f"voices {first} and {second}, text: {word}")
 # times a second is its [sampling rate](../teaching/glossary.md#sampling-rate).
 
 # %%
-spoken = ordered_labels(kinds.label[(kinds.text == word) & (kinds.speaker == first)])
-plain = PLAIN if PLAIN in spoken else spoken[0]
+labels = ordered_labels(kinds.label[(kinds.text == word) & (kinds.speaker == first)])
+plain = PLAIN if PLAIN in labels else labels[0]
 clip = widgets.find_clip(index, speaker=first, label=plain, text=word)
 y, rate_hz = audio.load(clip.speech)
 peak = abs(y).argmax()
@@ -109,22 +113,22 @@ print(y.dtype, y.shape, "at", rate_hz, "samples per second, some of them:", *np.
 plots.show(plots.waveplot(y, rate_hz, label=clip.label, title=plots.honest(plain.capitalize(), CORPUS)))
 
 # %% [markdown] tags=["slide"]
-# Listen, and follow the curve with a finger. Where are the words, where is the silence?
+# Listen, and follow the curve with a finger. Where are the words, and where is silence?
 
 # %%
 widgets.player(y, rate_hz, gain=widgets.common_gain([y]))
 
 # %% [markdown] tags=["slide"]
-# Zoom in on the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal
-# folds. Count the repetitions in the picture; how many would that be in a
-# second?
+# Zoom in on the loudest place: a vowel repeats itself. Each repetition is one opening of the vocal folds. Count the
+# repetitions in the picture: how many would that be in a second?
 
 # %%
 stretch = y[peak : peak + int(ZOOM_S * rate_hz)]
 plots.show(plots.waveplot(stretch, rate_hz, label=clip.label, title=plots.honest("A few periods", CORPUS)))
 
 # %% [markdown]
-# That number is the *pitch*, or [fundamental frequency](../teaching/glossary.md#f0) f0. What did you count?
+# That number is the *pitch* or [fundamental frequency](../teaching/glossary.md#f0), f0 for short. `pitch.contour`
+# measures it; compare with what you have counted.
 
 # %%
 frames = pitch.contour(y, rate_hz)
@@ -132,40 +136,43 @@ at_peak = frames.iloc[(frames.time_s - peak / rate_hz).abs().argmin()]
 print(f"measured there: {at_peak.f0_hz:.0f} repetitions a second (Hz)")
 
 # %% [markdown] tags=["slide"]
-# ## A spectrogram shows what the ear hears
+# ## The spectrogram
 #
-# Each column is the [spectrum](../teaching/glossary.md#spectrum) of a short [frame](../teaching/glossary.md#frame):
-# time runs to the right, frequency upwards, bright is strong. Look for
+# A spectrogram shows which frequencies a sound is made of, moment by moment. Each column is the
+# [spectrum](../teaching/glossary.md#spectrum) of a short [frame](../teaching/glossary.md#frame): time runs to the
+# right, frequency upwards, and bright is strong. Look for
 #
-# - stripes, one above the other, at all multiples of the pitch: a voice. The closer they stand, the lower the voice;
-# - bright bands across the stripes, the *[formants](../teaching/glossary.md#formant)*: they make an "a" an "a", and
-#   move with the tongue;
+# - horizontal stripes at all multiples of the pitch: a voice. The closer together they are, the lower the voice;
+# - bright bands across the stripes, the *[formants](../teaching/glossary.md#formant)*: they move with the tongue and
+#   tell one vowel from another;
 # - bright clouds high up without stripes: hissing, as in "s";
-# - dark columns: silence, also the short one before a "t", "k" or "b" bursts.
+# - dark columns: silence, also the short one before a "t", "k" or "b".
 
 # %%
 plots.show(plots.spectrogram(y, rate_hz, mel=False, title=plots.honest("Linear: every hertz as tall", CORPUS)), dpi=70)
 
 # %% [markdown] tags=["slide"]
-# The ear tells low frequencies apart better than high ones. The *mel* scale gives frequencies the room that they have
-# in hearing, and the lower half of the picture now holds what speech is mostly made of. Notebook 03 takes it from here.
+# The ear tells low frequencies apart better than high ones. The *[mel scale](../teaching/glossary.md#mel-scale)*
+# stretches the frequency axis accordingly: the low frequencies, of which speech mostly consists, now take up more of
+# the picture. Notebook 03 computes it step by step.
 
 # %%
 plots.show(plots.spectrogram(y, rate_hz, title=plots.honest("Mel: as tall as it sounds", CORPUS)), dpi=70)
 
 # %% [markdown] tags=["slide"]
-# Now both at once, and the sound with them. Press the button: the line shows what you hear. A click starts somewhere
-# else, and a stretch that is marked by dragging is repeated. Which part of the picture is the "s"?
+# Now waveform, spectrogram and sound together. Press the button: a line moves along with the sound. Click to play from
+# another place; drag to mark a stretch, which is then repeated. Where in the picture is an "s", where a vowel?
 
 # %%
 title = plots.honest(plain.capitalize(), CORPUS)
 widgets.scope(y, rate_hz, label=clip.label, gain=widgets.common_gain([y]), title=title)
 
 # %% [markdown] tags=["slide"]
-# ## Every emotion
+# ## One word in every emotion
 #
-# One voice says the same in every emotion, on common axes. Which emotion is loudest, which is longest? In which do the
-# stripes stand far apart, in which do they rise at the end? Would you know the emotion with the labels covered?
+# One voice says the same word in every emotion; all pictures have the same axes. Which emotion is loudest, which is
+# longest? In which are the stripes far apart, in which do they rise at the end? Would you know the emotion with the
+# labels covered?
 
 
 # %%
@@ -177,14 +184,14 @@ def said_by(speaker):
 plots.show(plots.one_word(said_by(first), title=plots.honest(f"{first}: {word}", CORPUS)), dpi=70)
 
 # %% [markdown] tags=["slide"]
-# The same word again, with the other voice beside it. Guess how a picture sounds, then click on it. All clips are
-# played at one volume, so that soft stays soft; IPython's own player would make all of them equally loud.
+# The same word again, with the other voice beside it. Look at a picture, guess how it sounds, then click on it. All
+# clips are played at one volume, so that soft stays soft; IPython's own player would make all of them equally loud.
 
 # %%
 widgets.grid(index, word, speakers=[*dict.fromkeys([first, second])])
 
 # %% [markdown] tags=["slide"]
-# Two of them, one above the other, with the same axes for both: what exactly differs?
+# Two of these clips in large, with the same axes for both. What exactly differs?
 
 # %%
 clips = said_by(second)
@@ -195,19 +202,20 @@ display(*widgets.scopes(pair, title=plots.honest(f"{second}: {word}", CORPUS)))
 # %% [markdown] tags=["slide"]
 # ## Compute: pitch and loudness through a clip
 #
-# What we have seen can be measured. How something is said, its pitch, loudness and tempo, is its
-# [prosody](../teaching/glossary.md#prosody). The pitch of a frame is found by sliding the frame along itself: where it
-# fits best, one period has passed (Boersma 1993, the method of the program Praat). Where it fits nowhere there is no
-# voice, and the line stops. Loudness is the level of the frame in [decibels](../teaching/glossary.md#decibel) below
-# full scale.
+# What we have seen can be measured. How something is said, its pitch, loudness and tempo, is called
+# [prosody](../teaching/glossary.md#prosody). To find the pitch of a frame, shift a copy of the frame along it: at the
+# shift where the two agree best, one period has passed (autocorrelation; Boersma 1993, the method of the program
+# Praat). Where they agree nowhere there is no voice, and no pitch is given. Loudness is the level of the frame in
+# [decibels](../teaching/glossary.md#decibel) below full scale, the largest level that a file can hold.
 
 # %%
 y, rate_hz = clips[moving]
 frames = pitch.contour(y, rate_hz)
-print(frames[frames.f0_hz.notna()].head(3).round(2).to_string(index=False))
+frames[frames.f0_hz.notna()].head(3).round(2)
 
 # %% [markdown] tags=["slide"]
-# The line should lie on the lowest stripe. Does it? Methods err by an octave now and then; always look, and listen.
+# The pitch line should lie on the lowest stripe. Does it? Every method is wrong by an octave now and then, so always
+# look and listen.
 
 # %%
 gain = widgets.common_gain([y])
@@ -215,23 +223,24 @@ title = plots.honest(f"{second}: {moving}", CORPUS)
 widgets.scope(y, rate_hz, contours=True, label=moving, gain=gain, title=title)
 
 # %% [markdown] tags=["slide"]
-# ## Any clip
+# ## A listening test, and every clip to explore
 #
-# Let the class guess. Clips come in random order, without their emotion in title or colour; choose one, press *Reveal*,
-# and watch how the share of right guesses moves away from [chance](../teaching/glossary.md#chance), with its
-# [interval](../teaching/glossary.md#confidence-interval).
+# Let the class guess. Clips come in random order, and neither title nor colour gives the emotion away. Listen, choose
+# an emotion, and press *Reveal*. The score compares your share of right guesses with
+# [chance](../teaching/glossary.md#chance), and its [interval](../teaching/glossary.md#confidence-interval) says how
+# exactly so few guesses can tell.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(index, hide="label")
 
 # %% [markdown]
-# Or choose a clip yourself.
+# The explorer plays any clip of the corpus. Choose one by emotion, speaker and text.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(index)
 
 # %% [markdown]
-# And any clip against any other.
+# And any clip beside any other one.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(index, clips=2)
@@ -239,10 +248,10 @@ widgets.explorer(index, clips=2)
 # %% [markdown] tags=["slide"]
 # ## Pitch and loudness by emotion
 #
-# **Before you go on**: compared with neutral speech, which emotions do you expect higher, which lower? Which louder,
-# which softer? Which faster? Write it down. This is what reviews of the literature found most often (Juslin and Laukka
-# 2003, Table 7; for disgust Murray and Arnott 1993, Table I). Studies disagree on how loud fear is, and surprise was
-# hardly studied: what is your own guess?
+# **Before you go on**, write down what you expect: compared with neutral speech, which emotions are higher and which
+# lower, which louder and which softer, which faster? The next table is what reviews of the literature found most often
+# (Juslin and Laukka 2003, Table 7; for disgust Murray and Arnott 1993, Table I). On the loudness of fear the studies
+# disagree (`?`), and surprise was hardly studied.
 
 # %%
 expected = pd.DataFrame(
@@ -252,27 +261,27 @@ expected = pd.DataFrame(
         "speech": {"angry": "shorter", "disgust": "longer", "fear": "shorter", "happy": "shorter", "sad": "longer"},
     }
 ).fillna("?")
-print(expected.to_string())
+expected
 
 # %% [markdown]
-# Every clip is measured, once; the next time the table comes from the cache. One row a clip: the median pitch, its
-# range in [semitones](../teaching/glossary.md#semitone), the level of the speech, the share that has a voice, and how
-# long the speech takes.
+# We measure every clip; the next time the table comes from the cache. It has one row for each clip: the median pitch,
+# its range in [semitones](../teaching/glossary.md#semitone), the level of the speech, the share of the speech that has
+# a voice, and how long the speech takes. The smallest, median and largest value of each:
 
 # %%
 voices = pitch.prosody(index)
-print(voices[list(pitch.MEASURES)].describe().loc[["min", "50%", "max"]].round(1).to_string())
+voices[list(pitch.MEASURES)].describe().loc[["min", "50%", "max"]].round(1)
 
 # %% [markdown] tags=["slide"]
-# Look: a box holds the middle half of the clips, the line in it is the median.
+# As before, a box holds the middle half of the clips, and the line in it is the median.
 
 # %%
 plots.show(plots.pitch_and_loudness(voices))
 
 # %% [markdown]
-# And compute. A high voice is high in every emotion, so the median of each emotion is compared with that of the same
-# speaker's neutral speech (in a corpus without it: with its first emotion); pitch in semitones, because equal ratios
-# sound like equal steps.
+# A high voice is high in every emotion. So we compare the median of each emotion with that of the same speaker's
+# neutral speech (in a corpus without it: with its first emotion), and pitch in semitones, because equal ratios of
+# frequency sound like equal steps.
 
 # %%
 voices["f0_st"] = 12 * np.log2(voices.f0_hz)
@@ -280,37 +289,39 @@ medians = voices.groupby(["label", "speaker"])[["f0_st", "loudness_db", "speech_
 differences = medians.sub(medians.loc[plain], level="speaker").groupby("label").median().loc[emotions]
 differences = differences.round(1) + 0.0  # no minus zero
 differences.columns = ["pitch (semitones)", "loudness (dB)", "speech (s)"]
-print(differences.rename_axis(None).to_string(float_format="{:+.1f}".format))
+differences.map("{:+.1f}".format)
 
 # %% [markdown]
-# Was the literature right about this corpus? It compares with neutral speech, so the corpus must have some. A
-# difference of 0.0 in the table counts as "same".
+# Was the literature right about this corpus? We count the emotions that differ from neutral speech in the expected
+# direction. A difference of 0.0 in the table counts as "same".
 
 # %%
 words = {"pitch": ("lower", "higher"), "loudness": ("softer", "louder"), "speech": ("shorter", "longer")}
+comparable = [label for label in expected.index if label in differences.index and plain == "neutral"]
 for column, (name, (less, more)) in zip(differences, words.items(), strict=True):
-    direction = differences[column].map(lambda d, less=less, more=more: less if d < 0 else more if d > 0 else "same")
-    tested = expected[name][(expected[name] != "?") & expected.index.isin(differences.index) & (plain == "neutral")]
-    wrong = [f"{label} is {direction[label]}" for label in tested.index if direction[label] != tested[label]]
+    direction = np.select([differences[column] < 0, differences[column] > 0], [less, more], "same")
+    measured = pd.Series(direction, differences.index)
+    tested = [label for label in comparable if expected.loc[label, name] != "?"]
+    wrong = [f"{label} is {measured[label]}" for label in tested if measured[label] != expected.loc[label, name]]
     print(f"{name}: {len(tested) - len(wrong)} of {len(tested)} as expected", *wrong, sep="; ")
 if CORPUS == "sample":
-    print("The sample corpus was made after this literature: that it agrees proves nothing.")
+    print("The sample corpus was made to follow this literature: that it agrees proves nothing.")
 
 # %% [markdown] tags=["slide"]
 # ## How alike are two voices?
 #
-# A point is a clip, its colour the emotion, its shape the voice. Cover one voice with your eyes: could you draw borders
-# between the emotions? Would the same borders do for the other voice? seaborn draws; `serlib` lends its style and asks
-# for a description.
+# Each point is a clip; its colour is the emotion, its shape the voice. Look at one voice only: could you draw borders
+# between the emotions? Would the same borders serve for the other voice? seaborn draws the points; `serlib` gives the
+# style, and asks for a description in words for people who cannot see the picture.
 
 
 # %%
-@plots.style.drawn
+@plots.style.with_style
 def two_voices(table):
     ax, figure = plots.style.canvas(size=(10, 5.6))
     colours = {label: plots.colour(label) for label in emotions}
-    shapes = [*dict.fromkeys([first, second])]
-    look = {"palette": colours, "hue_order": emotions, "style_order": shapes, "s": 30, "alpha": 0.7}
+    shapes = dict(zip(sorted({first, second}), plots.style.MARKERS, strict=False))
+    look = {"palette": colours, "hue_order": emotions, "markers": shapes, "s": 34, "edgecolor": plots.style.INK}
     seaborn.scatterplot(table, x="f0_hz", y="loudness_db", hue="label", style="speaker", ax=ax, **look)
     seaborn.move_legend(ax, "upper left", bbox_to_anchor=(1, 1))
     ax.set(title=plots.honest("Two voices", table), xlabel="Pitch f0 (Hz)", ylabel="Loudness (dB)")
@@ -320,21 +331,23 @@ def two_voices(table):
     return plots.style.described(figure, alt)
 
 
-plots.show(two_voices(voices[voices.speaker.isin([first, second])]))
+plots.show(two_voices(voices[voices.speaker.isin([first, second])]), dpi=70)
 
 # %% [markdown]
-# The same map to click at, where this page has a kernel: find a clip that lies among the wrong colour, and hear why.
+# In a running notebook, a click on a point plays its clip. Find a clip that lies among points of another colour, and
+# listen: why is it there?
 
 # %% tags=["nbval-ignore-output"]
 measured = index.join(voices[["f0_hz", "loudness_db"]]).dropna(subset=["f0_hz"])
-heard = measured[measured.speaker.isin([first, second])]
-points = heard[["f0_hz", "loudness_db"]]
-widgets.clip_map(heard, points, axes=("Pitch f0 (Hz)", "Loudness (dB)"), title="Two voices")
+clips = measured[measured.speaker.isin([first, second])]
+points = clips[["f0_hz", "loudness_db"]]
+widgets.clip_map(clips, points, axes=("Pitch f0 (Hz)", "Loudness (dB)"), title="Two voices")
 
 # %% [markdown]
-# The simplest rule that one can learn: remember the average clip of each emotion (pitch, range, loudness, tempo, share
-# of voice), and answer with the nearest. It learns from one voice and half of the texts. How well does it do on the
-# other half, said by the same voice, and said by the other one?
+# How much is the voice worth to a classifier? We take one of the simplest: it stores the average clip of each emotion
+# (pitch, range, loudness, tempo, share of voice), and answers with the emotion whose average is nearest. It learns from
+# one voice and half of the texts. How many clips of the other half does it get right, said by the same voice and said
+# by the other one?
 
 # %%
 measures = ["f0_st", "f0_range_st", "loudness_db", "speech_s", "voiced_share"]
@@ -342,29 +355,30 @@ usable = voices.dropna(subset=measures)
 in_training = usable.text.isin(index.text.unique()[::2])
 if index.text.nunique() == 1:  # no texts are known: every other clip
     in_training = pd.Series(np.arange(len(usable)) % 2 == 0, index=usable.index)
-lesson = usable[in_training & (usable.speaker == first)]
-rule = make_pipeline(StandardScaler(), NearestCentroid()).fit(lesson[measures], lesson.label)
+train = usable[in_training & (usable.speaker == first)]
+classifier = make_pipeline(StandardScaler(), NearestCentroid()).fit(train[measures], train.label)
 for speaker in (first, second):
-    tested = usable[~in_training & (usable.speaker == speaker)]
-    share = rule.score(tested[measures], tested.label)
-    print(f"taught by {first}, tested on {speaker}: {share:.0%} of {len(tested)} right")
+    test = usable[~in_training & (usable.speaker == speaker)]
+    accuracy = classifier.score(test[measures], test.label)
+    print(f"trained on {first}, tested on {speaker}: {accuracy:.0%} of {len(test)} clips right")
 print(f"guessing: {1 / len(emotions):.0%}")
 
 if CORPUS == "sample":
     print("The sample's two voices are made by the same rules, so little is lost. On TESS most of it is: try it there.")
 
 # %% [markdown]
-# Five numbers go a long way for a known voice, but people differ in more than five numbers. Go back to the picture:
-# does an emotion of one voice lie where another emotion of the other voice lies? Models with a million parameters have
-# the same problem; notebook 05 measures it, notebook 07 asks what helps.
+# For a known voice five numbers are enough to be right far more often than by guessing. For a new voice they need not
+# be: go back to the picture, and look for an emotion of one voice that lies where another emotion of the other voice
+# lies. Models with a million parameters have the same problem; notebook 05 measures it, and notebook 07 asks what
+# helps.
 
 # %% [markdown] tags=["slide"]
 # ## What you have learned
 #
 # 1. Counts by emotion and speaker show whether a corpus is balanced, and which combinations are missing.
 # 2. Stripes are the voice and their distance is its pitch, bright bands are formants, clouds are hissing, dark columns
-#    are pauses; mel gives frequencies the room that they have in hearing.
+#    are pauses. The mel scale stretches the frequency axis as the ear does.
 # 3. The same word changes its length, loudness, pitch and melody with the emotion; players must keep the volume.
-# 4. Pitch, loudness and tempo are measured frame by frame; against a speaker's own neutral speech they mostly go where
+# 4. Pitch and loudness are measured frame by frame. Compared with the speaker's own neutral speech they mostly go where
 #    the literature says; where they do not, listen again and ask what the actor meant.
-# 5. Two speakers can differ as much as two emotions do. What is learned from one voice need not hold for the next.
+# 5. Two speakers can differ as much as two emotions do. What a model learns from one voice need not hold for the next.

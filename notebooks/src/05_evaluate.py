@@ -14,23 +14,23 @@
 # # 05 Evaluate, honestly
 #
 # Part 1 judges the model of notebook 04: as papers do, then with an interval, and then on a voice that it has never
-# heard. Part 2 uses it on files of your own.
+# heard. Part 2 uses the model on files of your own.
 #
-# **Running time**: about a minute on the sample corpus after notebook 04, several minutes on TESS; half a minute
-# where all runs are there already.
+# **Running time**: about a minute on the sample corpus after notebook 04, several minutes on TESS; half a minute if all
+# models have been trained already.
 # **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses.
 #
 # After this notebook you can
 #
 # 1. read a [confusion matrix](../teaching/glossary.md#confusion-matrix), and say why unweighted average
 #    [recall](../teaching/glossary.md#recall) ([UAR](../teaching/glossary.md#uar)) stands beside accuracy;
-# 2. put an interval around an accuracy, and say what it covers and what it does not;
-# 3. check whether a model is as sure as it should be;
+# 2. compute an interval for an accuracy, and say what it covers and what it does not;
+# 3. check whether the confidence of a model can be believed;
 # 4. listen to the errors, and say what the same model is worth on new clips, new words, and a new voice;
 # 5. let the model answer for a file of your own, and say when it should not answer.
 
 # %% [markdown]
-# `serlib` judges, draws, plays and answers.
+# This notebook needs `serlib` for judging, drawing, playing and answering.
 
 # %%
 from dataclasses import replace
@@ -60,18 +60,19 @@ SAMPLE = dict(batch_size=32, epochs=60, learning_rate=0.002, schedule="cosine", 
 SETTINGS = SAMPLE if CORPUS == "sample" else {}  # instead of the recipe's
 NAME = "-".join(map(str, ["04", CORPUS, RECIPE, KEEP, *SETTINGS.values(), f"seed{SEED}"]))  # each choice trains apart
 VOICES = 1 if CORPUS == "sample" else 2  # speakers, or groups of speakers, that are left out one after the other
-LISTEN = 3  # players of the most confident errors
-MODEL = "own"  # who hears your file: own, the run above, or released, the model of serlib that has heard 33 people
+LISTEN = 3  # how many errors get a player
+MODEL = "own"  # for your file: own (the run above), or released (the model of serlib, trained on 33 people)
 
 # %% [markdown]
-# The run of notebook 04 is loaded, or trained where it is missing.
+# We load the run of notebook 04, or train it if it is missing. Then `serlib.evaluate` lets the model answer for every
+# clip of the test set.
 
 # %%
 print(serlib.notice(CORPUS))
 index = serlib.index(CORPUS)
 
 
-def trained(kind, fold=None):
+def fit(kind, fold=None):
     table = serlib.split(index, kind, seed=SEED, fold=fold)
     part = "" if fold is None else f"-{fold}"
     out = home() / "checkpoints" / f"{NAME}-{kind}{part}"
@@ -79,26 +80,26 @@ def trained(kind, fold=None):
     return serlib.fit(recipe, table, out=out, seed=SEED, resume=True)
 
 
-run = trained("random")
+run = fit("random")
 report = serlib.evaluate(run)
-assert not set(report.predictions.speech) & set(run.split.speech[run.split.role == "train"]), (
-    "a clip of training is judged"
-)
+train_clips = run.split.speech[run.split.role == "train"]
+assert not set(report.predictions.speech) & set(train_clips), "a clip of training is judged"
 
 # %% [markdown] tags=["slide"]
 # ## Part 1: judge the model
 #
-# ### What was said, what was meant
+# ### Confusion matrix, accuracy and UAR
 #
-# Rows are what the actor meant, columns what the model said. The diagonal is right; look for the brightest cell beside
-# it, and listen to that pair of emotions in notebook 02.
+# Each row is an emotion that the actor meant, each column an answer of the model. Right answers are on the diagonal.
+# Look for the darkest cell beside it, and listen to that pair of emotions in notebook 02.
 
 # %%
 plots.show(plots.confusion(report))
 
 # %% [markdown]
-# Accuracy counts clips. UAR is the mean of the recalls of the emotions, so that a rare emotion weighs as much as a
-# common one; a model that always answers "neutral" cannot hide behind a corpus that is mostly neutral.
+# Accuracy is the share of all clips that are right. The recall of an emotion is the share of its own clips that are
+# right, and UAR is the mean of these recalls, so that a rare emotion weighs as much as a common one. If most clips of a
+# corpus are neutral, a model that always answers "neutral" has a high accuracy, but a UAR no better than guessing.
 
 # %% tags=["trained"]
 print(f"accuracy {report.accuracy:.0%}, UAR {report.uar:.0%}, on {report.n_test} clips")
@@ -106,20 +107,21 @@ print(f"guessing: {1 / len(run.labels):.0%}")
 assert CORPUS not in ("sample", "tess") or report.accuracy > 0.5, "hardly better than guessing: something is broken"
 
 # %% [markdown] tags=["slide"]
-# Recall of each emotion: of the clips that were meant so, how many were heard so.
-# ([Precision](../teaching/glossary.md#precision) goes the other way: of the clips that were heard so, how many were
-# meant so.)
+# The recall of each emotion: of the clips that were meant as sad, how many did the model hear as sad?
+# ([Precision](../teaching/glossary.md#precision) goes the other way: of the clips that the model heard as sad, how many
+# were meant as sad?)
 
 # %%
 plots.show(plots.recall_bars(report))
 
 # %% [markdown] tags=["slide"]
-# ### How sure are we?
+# ### An interval for the accuracy: the bootstrap
 #
-# The test set is a sample; another one would give another figure. The *[bootstrap](../teaching/glossary.md#bootstrap)*
-# draws new test sets from this one, with replacement, again and again (Efron 1979), and the middle 95 in 100 of their
-# accuracies are the interval. It draws whole speakers where there are at least five, since the clips of one voice stand
-# or fall together; with fewer speakers it draws words, and then the interval says nothing about other voices.
+# Other test clips would give another accuracy. How different could it be? The
+# *[bootstrap](../teaching/glossary.md#bootstrap)* draws a thousand new test sets from this one, with replacement (Efron
+# 1979); the middle 95 in 100 of their accuracies are the interval. Clips of one voice are not independent
+# of each other, so it draws whole speakers where there are at least five. With fewer speakers it draws whole texts
+# (words), and then the interval says nothing about other voices.
 
 # %% tags=["trained"]
 low, high = report.ci95["accuracy"]
@@ -127,20 +129,21 @@ print(f"95 % interval of the accuracy: {low:.0%} to {high:.0%}, resampled by {re
 assert low <= report.accuracy <= high
 
 # %% [markdown] tags=["slide"]
-# ### Is it as sure as it should be?
+# ### Calibration: can the confidence be believed?
 #
-# Of the answers that the model gives with a confidence of nine in ten, nine in ten should be right. The bars show what
-# is; the diagonal is what should be. The expected [calibration](../teaching/glossary.md#calibration) error
-# ([ECE](../teaching/glossary.md#ece)) is the mean distance between the two.
+# Of the answers that the model gives with a confidence of nine in ten, nine in ten should be right. The bars show how
+# many are right; the diagonal shows how many should be. The expected [calibration](../teaching/glossary.md#calibration)
+# error ([ECE](../teaching/glossary.md#ece)) is the mean distance between the two, weighted by the number of clips.
 
 # %%
 plots.show(plots.reliability(report))
 
 # %% [markdown]
-# These confidences are calibrated: at the end of the training one *[temperature](../teaching/glossary.md#temperature)*,
-# by which all logits are divided, was fitted to the validation set. (A *logit* is a number of the last layer before
-# softmax.) It changes no answer, only how sure the model is of it (Guo et al. 2017). Validation clips are few, so the
-# temperature is a rough one, and the test role may want another.
+# These confidences are calibrated already. At the end of the training one number, the
+# *[temperature](../teaching/glossary.md#temperature)*, was fitted to the validation set, and all logits are divided by
+# it. (A *logit* is an output of the last layer before softmax.) The temperature changes no answer, only the confidence
+# (Guo et al. 2017). The validation set is small, so the temperature is not exact, and the best one for the test set may
+# differ.
 #
 # <details><summary>The formulas</summary>
 #
@@ -157,20 +160,21 @@ if run.is_calibrated:
 else:
     print("an older run, which was not calibrated: train it again")
 values = serlib.extract(run.split[run.split.role == "test"], run.spec).values
-before, after = (run.probabilities(values, calibrated=calibrated).argmax(axis=1) for calibrated in (False, True))
+before = run.probabilities(values, calibrated=False).argmax(axis=1)
+after = run.probabilities(values, calibrated=True).argmax(axis=1)
 assert (before == after).all(), "the temperature has changed an answer"
 
 # %% [markdown] tags=["slide"]
-# A model may also give no answer where it is unsure (it *abstains*). The fewer clips it answers, the more of its
-# answers should be right:
+# A model may also *abstain*: give no answer where its confidence is low. The share of clips that it answers is its
+# [coverage](../teaching/glossary.md#coverage). The fewer clips it answers, the more of its answers should be right:
 
 # %%
 plots.show(plots.abstaining(report))
 
 # %% [markdown]
-# Where on this curve should a model stand? If its confidences can be believed, an answer below one half is more likely
-# wrong than right. One half is therefore the [threshold](../teaching/glossary.md#threshold) of a `Recognizer`, unless
-# you set another one.
+# Below which confidence should a model abstain? If its confidences can be believed, an answer below one half is more
+# likely wrong than right. One half is therefore the default [threshold](../teaching/glossary.md#threshold) of a
+# `Recognizer`.
 
 # %% tags=["trained"]
 point = abstaining(report, thresholds=[run.threshold]).iloc[0]
@@ -179,7 +183,8 @@ print(f"at the default threshold: answers {point.coverage:.0%} of the clips, {po
 # %% [markdown] tags=["slide"]
 # ### Listen to the errors
 #
-# The errors that the model was surest of teach most. Play each clip, and decide who is right: the label or the model.
+# The most instructive errors are those with the highest confidence. Play each clip, and decide who is right: the label
+# or the model.
 
 # %% tags=["trained"]
 worst = errors(report, LISTEN)
@@ -191,10 +196,10 @@ display(widgets.players(sounds))
 assert (worst.label != worst.predicted).all() and worst.confidence.is_monotonic_decreasing
 
 # %% [markdown] tags=["slide"]
-# What in the clip drove its answer? We ask the model again, each time with one piece of the sound brought down
-# ([occlusion](../teaching/glossary.md#occlusion)) to the level of the clip's own pauses: a stretch of time, a band of
-# frequencies, or one in the other. Where the probability of the answer falls, that piece spoke for it; where it rises,
-# against it. This explains the model, not the emotion.
+# Which part of the first clip led to the answer? We ask the model again and again, each time with one piece of the
+# sound lowered to the level of the clip's own pauses ([occlusion](../teaching/glossary.md#occlusion)): a stretch of
+# time, a band of frequencies, or a band within a stretch. If the probability of the answer falls without a piece, this
+# piece spoke for the answer; if it rises, against it. This explains the model, not the emotion.
 
 # %% tags=["trained"]
 clip = (worst if len(worst) else report.predictions).iloc[0]
@@ -204,30 +209,30 @@ title = plots.honest(f"'{clip.text}': meant {clip.label}, heard as {clip.predict
 plots.show(plots.occlusion(y, rate_hz, effect, answer=clip.predicted, title=title))
 
 # %% [markdown]
-# Does that make sense to you? The first half second cannot count, since the recipe skips it. Of the rest the model
-# knows only the mean, so a piece counts by how far it moves the mean.
+# Does that make sense to you? The first half second cannot count, since the recipe skips it. Of the rest the model only
+# gets the mean, so a piece counts by how far it moves the mean.
 #
-# The next widget holds all answers; it needs a kernel. Click a cell of the matrix, go through its clips with the arrow
-# keys, listen, and let the model abstain.
+# The next widget has all answers (in a running notebook). Click a cell of the matrix, go through its clips with the
+# arrow keys, listen, and move the slider to let the model abstain.
 
 # %% tags=["nbval-ignore-output"]
 gallery = widgets.gallery(report, run)
 gallery
 
 # %% [markdown] tags=["slide"]
-# ### And a new voice?
+# ### New words and a new voice
 #
-# So far the model has been asked about voices and words that it knew from training. We train the same recipe again:
-# once no word of the test is known, and then no voice is. `VOICES` says how many speakers (or groups of speakers) have
-# their turn.
+# So far the model knew the voices and the words of its test clips from training. We train the same recipe twice more:
+# once on a split by text, where the words of the test are new, and once on a split by speaker, where the voice is new.
+# `VOICES` says how many speakers (or groups of speakers) are left out, one after the other.
 
 # %% tags=["trained"]
 runs = {"random": run}
 possible = splits.possible(index, ["text", "speaker"], seed=SEED)  # not every corpus has texts and speakers
 if "text" in possible:
-    runs["text"] = trained("text")
+    runs["text"] = fit("text")
 if "speaker" in possible:
-    runs |= {f"speaker, {nth}": trained("speaker", fold) for fold, nth in enumerate(("1st", "2nd")[:VOICES])}
+    runs |= {f"speaker, {nth}": fit("speaker", fold) for fold, nth in enumerate(("1st", "2nd")[:VOICES])}
 hardest = "speaker, 1st" if "speaker" in possible else "text" if "text" in possible else "random"
 reports = {name: serlib.evaluate(run) for name, run in runs.items()}
 for name, report_of_split in reports.items():
@@ -235,55 +240,57 @@ for name, report_of_split in reports.items():
     print(f"{name:13} accuracy {report_of_split.accuracy:.0%} [{low:.0%}, {high:.0%}], UAR {report_of_split.uar:.0%}")
 
 # %% [markdown] tags=["slide"]
-# This is the figure that most projects leave out. Mind the intervals: that of new words is drawn over the few words of
-# that test role, which makes it too narrow.
+# The last figure, for a new voice, is the one that most projects leave out. The interval for new words is too narrow,
+# since it is drawn over the few words of that test set.
 #
-# And is it the voice? With one voice gone from its training, the last model also had less to learn from. Its validation
-# role tells the two apart: other words again, but by a voice that it was trained on.
+# Is it really the voice? Without one of the voices, the last model also had fewer clips to learn from. Its validation
+# set answers the question: it was not trained on these clips either, but it knows their voice.
 
 # %% tags=["trained"]
 plots.show(plots.splits_compared(reports))
-unheard = runs[hardest]
-print(f"the last one on its validation role, a voice that it knows: {unheard.info['metrics']['val_accuracy']:.0%}")
+hardest_run = runs[hardest]
+known_voice = hardest_run.info["metrics"]["val_accuracy"]
+print(f"the last model on its validation set, a voice that it knows: {known_voice:.0%}")
 if CORPUS in ("sample", "tess"):
     new_voice = reports["speaker, 1st"].accuracy
     assert new_voice < reports["random"].accuracy - 0.2, "a new voice costs little"
     assert new_voice < reports["text"].accuracy - 0.1, "a new voice costs no more than new words do"
-    assert new_voice < unheard.info["metrics"]["val_accuracy"] - 0.1, "it is not the voice"
+    assert new_voice < known_voice - 0.1, "it is not the voice"
 
 # %% [markdown] tags=["slide"]
-# Which emotions survive the change of voice? Compare the two matrices.
+# Which emotions are still recognised in the new voice? Compare this matrix with the one above.
 
 # %%
 title = "The voice is new" if "speaker" in possible else f"The {hardest} split: no new voice in this corpus"
 plots.show(plots.confusion(reports[hardest], title=title))
 
 # %% [markdown] tags=["slide"]
-# Why does it fall? Look at what the network makes of the clips just before it answers, their
-# [embedding](../teaching/glossary.md#embedding), on a map made by [t-SNE](../teaching/glossary.md#t-sne). A point is a
-# clip; neighbours on the map are neighbours in the network's last layer. The voices that it was trained on form
-# islands, as far as it has learned to tell their emotions apart. Where does the new voice land?
+# Why does the accuracy fall? The last layer before the answer turns each clip into a row of numbers, its
+# [embedding](../teaching/glossary.md#embedding). [t-SNE](../teaching/glossary.md#t-sne) draws a map of them: each point
+# is a clip, and neighbours on the map are neighbours in that layer. The clips of the voices that the model was trained
+# on form islands, one for each emotion that it has learned to tell apart. Where are the clips of the new voice?
 
 # %%
-inside = projection.last_layer(unheard.model, serlib.extract(unheard.split, unheard.spec).values)
-points = projection.map_points(inside, method="tsne", seed=SEED)
-new = ", ".join(unheard.split.speaker[unheard.split.role == "test"].unique())
-view = {"axes": projection.AXES["tsne"], "title": plots.honest(f"The last layer; new: {new}", CORPUS)}
-plots.show(plots.embedding(points, unheard.split.label, speakers=unheard.split.speaker, **view))
+clips = hardest_run.split
+embedding = projection.last_layer(hardest_run.model, serlib.extract(clips, hardest_run.spec).values)
+points = projection.map_points(embedding, method="tsne", seed=SEED)
+new_voices = ", ".join(clips.speaker[clips.role == "test"].unique())
+view = {"axes": projection.AXES["tsne"], "title": plots.honest(f"The last layer; new: {new_voices}", CORPUS)}
+plots.show(plots.embedding(points, clips.label, speakers=clips.speaker, **view))
 
 # %% [markdown]
-# Distances between islands mean nothing on such a map, only who is whose neighbour. With a kernel, a click plays:
-# listen to a clip that has landed on the wrong island, and to those around it.
+# On such a map only neighbours mean something; the distances between islands do not. In a running notebook a click
+# plays a clip: listen to one that lies on an island of another emotion, and to the clips around it.
 
 # %% tags=["nbval-ignore-output"]
-clips = widgets.clip_map(unheard.split, points, axes=view["axes"], title=f"The last layer; new: {new}")
-clips
+clip_map = widgets.clip_map(clips, points, axes=view["axes"], title=f"The last layer; new: {new_voices}")
+clip_map
 
 # %% [markdown]
-# The intervals of the last bars were drawn over words, or over a handful of speakers: they do not say how far the
-# next voice would fall. A few speakers are a few speakers.
+# How would the *next* new voice do? The intervals of the bars do not say: they were drawn over words, or over a handful
+# of speakers.
 #
-# A report keeps all of this as a page for the browser, with the figures as files beside it.
+# `page.write` keeps a report as a page for the browser, with its figures as files beside it.
 
 # %%
 for name in dict.fromkeys(["random", hardest]):
@@ -291,22 +298,31 @@ for name in dict.fromkeys(["random", hardest]):
     print(shown(page.write(reports[name], folder, history=runs[name].history)))
 
 # %% [markdown] tags=["slide"]
-# ### The same on people
+# ### Measured on people
 #
-# What stands above is about the corpus that is named at the top, and the sample is a synthesiser. This is what the same
-# recipe reaches on recordings of people, beside the best recipe of the next notebooks: UAR in per cent, from
-# `bench/accuracy.py`, on new clips (`random`), new words (`text`) and new voices (`speaker`).
+# The figures above hold for the corpus that is named at the top; the sample corpus is synthetic. This is what the same
+# recipe, `lstm-256`, reaches on recordings of people, beside the recipe `committee` of notebook 07: UAR in per cent, on
+# new clips (`random`), new words (`text`) and new voices (`speaker`). `bench/accuracy.py` measured it.
 
 # %%
-print(on_people(["lstm-256", "committee"], splits=("random", "text", "speaker")).to_string(index=False))
+people = on_people(["lstm-256", "committee"], splits=("random", "text", "speaker")).set_index("recipe")
+known, new = people.loc["lstm-256", ["tess, random", "tess, speaker"]]
+print(f"lstm-256 on TESS: {known} while it knows the voices of its test, {new} on a new voice")
+people
+
+# %% [markdown]
+# It is the same network, trained in the same way; only the question differs. With a random split, every voice of the
+# test is known from training, and the network answers by what is typical of this voice in this emotion. With a split by
+# speaker it has to know what is typical of the emotion in any voice. The first question is the easy one, and most
+# published figures answer it.
 
 # %% [markdown] tags=["slide"]
 # ## Part 2: use the model
 #
 # ### A file of your own
 #
-# You know by now what an answer is worth. A `Recognizer` gives one for any file or array. Here a clip becomes a quiet
-# stereo FLAC at another rate.
+# A `Recognizer` answers for any sound file or array. To show that the format does not matter, we turn a test clip into
+# a quiet stereo FLAC at another sampling rate.
 
 # %%
 recognizer = serlib.Recognizer(run if MODEL == "own" else RELEASED)
@@ -318,7 +334,8 @@ soundfile.write(recording, 0.5 * at_48_khz.repeat(2).reshape(-1, 2), 48000)
 print(f"{clip.label} was meant by the speaker of {recording.name}")
 
 # %% [markdown]
-# Put the path of your own recording here, for instance `mine = "my_recordings/hello.wav"`:
+# Put the path of your own recording here, for instance `mine = "my_recordings/hello.wav"`. Remember what an answer
+# about a new voice is worth.
 
 # %% tags=["trained"]
 mine = recording
@@ -326,7 +343,7 @@ answer = recognizer.predict(mine)
 print(f"heard as {answer.label}, in {answer.seconds:.1f} s of sound")
 
 # %% [markdown]
-# All probabilities, since the second best answer often tells why the best one is wrong:
+# The probabilities of all emotions as bars. If the answer is wrong, look at the second best:
 
 # %% tags=["trained"]
 for label, p in answer.probabilities.items():
@@ -334,9 +351,10 @@ for label, p in answer.probabilities.items():
 assert abs(sum(answer.probabilities.values()) - 1) < 1e-4
 
 # %% [markdown]
-# And what is no speech? A softmax has to share out its probabilities, and a confident share of a hiss goes to some
-# emotion. So the training also keeps what its clips were like, how their spectrum moves, and the `Recognizer` says
-# "unsure" where a sound moves otherwise, is much shorter or much longer. A threshold of 0 makes it answer always.
+# What if the file is no speech at all? The probabilities of softmax always add up to one, so even noise gets an
+# emotion, often with high confidence. Therefore a run also keeps how the spectrum of its training clips changes over
+# time, and how long they are. The `Recognizer` says "unsure" if a sound differs much from that. With a threshold of 0
+# it always answers.
 
 # %% tags=["trained"]
 hiss = np.random.default_rng(SEED).normal(0, 0.1, 2 * 16000)
@@ -347,27 +365,30 @@ print(f"white noise: {free.label}, since {free.reason.split(' (')[0]}")
 assert forced.label != "unsure" and (free.label == "unsure" or not run.domain)  # few clips say little of their kind
 
 # %% [markdown]
-# A long recording becomes a timeline; here clips of four emotions stand one after the other. Where a window hears the
-# end of one and the start of the next, no answer is right.
+# For a long recording the `Recognizer` gives a timeline: an answer for each of many overlapping windows. Here clips of
+# four emotions follow one another. Where a window holds the end of one clip and the start of the next, no answer is
+# right.
 
 # %% tags=["trained"]
 four = run.split[run.split.role == "test"].drop_duplicates("label").head(4)
 joined = np.concatenate([audio.load(path, rate_hz=16000)[0] for path in four.speech])
 timeline = recognizer.timeline(joined, rate_hz=16000, hop_s=2.0)
 print("meant, one after the other:", ", ".join(four.label))
-print(timeline[["start_s", "end_s", "label"]].to_string(index=False))
-assert timeline.start_s.iloc[0] == 0 and abs(timeline.end_s.iloc[-1] - len(joined) / 16000) < 0.01, (
-    "a part was left out"
-)
+display(timeline[["start_s", "end_s", "label"]].round(1))
+end_s = len(joined) / 16000
+assert timeline.start_s.iloc[0] == 0 and abs(timeline.end_s.iloc[-1] - end_s) < 0.01, "a part was left out"
 
 # %% [markdown] tags=["slide"]
 # ## What you have learned
 #
-# 1. The matrix shows which emotions are taken for which; UAR keeps a rare emotion from being forgotten.
-# 2. An interval belongs to every accuracy, and it covers only what was drawn: words are not voices.
-# 3. The reliability diagram shows whether a confidence can be believed. One temperature can correct it for clips like
-#    those of the validation set. A threshold trades answers for accuracy.
-# 4. The surest errors are worth listening to. New clips of known voices are an easy test, and a new voice costs more
-#    than new words do. In life you will have new voices.
-# 5. Any file gets an answer, whatever its format. No confidence tells speech from noise, so the `Recognizer` also
-#    compares the sound with those of its training.
+# 1. The confusion matrix shows which emotions are taken for which. UAR is the mean of the recalls, so that a rare
+#    emotion counts as much as a common one.
+# 2. Every accuracy needs an interval. The interval covers only what was drawn: one over words says nothing about
+#    voices.
+# 3. The reliability diagram shows whether a confidence can be believed. A temperature can correct it for clips like
+#    those of the validation set. With a higher threshold the model answers fewer clips and gets more of its answers
+#    right.
+# 4. Listen to the errors with the highest confidence. New clips of known voices are an easy test; a new voice costs
+#    more than new words do. In real use you will meet new voices.
+# 5. The `Recognizer` answers for any file, whatever its format. Confidence alone does not tell speech from noise, so it
+#    also compares a sound with the clips of its training.

@@ -10,10 +10,10 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 06 Compare
 #
-# The published systems and two hybrids of them, trained on the same clips and asked the same questions.
+# The published systems and two hybrids of them, trained and tested on the same clips.
 #
 # **Running time**: two minutes on the sample corpus; hours on TESS or RAVDESS, where every recipe is trained in
 # full under every split. It resumes: what is trained is kept.
@@ -21,11 +21,11 @@
 #
 # After this notebook you can
 #
-# 1. say in what the five published systems differ: what they look at, how they are built, how long they learn;
-# 2. compare recipes under several splits with one call that survives an interruption;
-# 3. tell a difference between two recipes from chance, and know what that test takes for granted;
-# 4. weigh what an accuracy costs: parameters, training time, the wait for an answer;
-# 5. search for better settings without looking at the test.
+# 1. say how the five published systems differ: in their features, their layers, and the length of their training;
+# 2. compare recipes under several splits with one call, which can be interrupted and resumed;
+# 3. tell a real difference between two recipes from chance, and say what that test assumes;
+# 4. compare what recipes cost: parameters, training time, the time for an answer;
+# 5. search for better settings without using the test set.
 
 # %% [markdown]
 # Everything here is a plain function of `serlib`; the command `python -m serlib compare` calls the same ones.
@@ -34,6 +34,7 @@
 from dataclasses import replace
 
 import pandas as pd
+from IPython.display import display
 
 import serlib
 from serlib import plots
@@ -44,12 +45,12 @@ from serlib.plots import page
 from serlib.utils import home, shown
 
 # %% [markdown]
-# All settings. On the sample corpus few words and short trainings do; elsewhere nothing is cut
-# short. System B is A's network trained for longer, so the sample does without it.
+# All settings. On the sample corpus we use few words and short trainings; on other corpora nothing is shortened. System
+# B is A's network trained for longer, so it is left out on the sample corpus.
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
-SMALL = CORPUS == "sample"  # cut everything short
+SMALL = CORPUS == "sample"  # shorten everything
 WORDS = 12 if SMALL else None  # how many of the words; None: all
 SHARE = 1 / 5 if SMALL else 1  # of each recipe's epochs
 SPLITS = ("published", "speaker:S1") if SMALL else None  # a name after a colon is left out; None: what can be made
@@ -68,63 +69,66 @@ words = list(dict.fromkeys(index.text))[:WORDS]
 index = index[index.text.isin(words)].reset_index(drop=True)
 print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nunique(), "emotions")
 
-# %% [markdown]
-# ## What they look at
+# %% [markdown] tags=["slide"]
+# ## The systems
 #
-# Three published systems (A, B, C) see one mean spectrum a clip and read it as if it were a melody. D reads the clip
-# frame by frame, E slides filters over a picture of it. The hybrids put E's filters before D's memory, and one of them
-# lets the network choose the moments that it listens to. The last one is ours: notebook 07 takes it apart.
+# Three published systems (A, B, C) get the mean MFCC of a clip, and read them as if they were a sequence. D reads the
+# clip frame by frame with an LSTM. E slides filters over its log-mel spectrogram: one-dimensional
+# [convolutions](../teaching/glossary.md#convolution). The hybrids put convolutions before an LSTM; in one of them,
+# [attention](../teaching/glossary.md#attention) lets the network weight the moments of the clip. The last one is ours:
+# notebook 07 explains it.
 
 # %%
 published = ("lstm-256", "lstm-256-long", "lstm-123", "stacked-lstm", "conv1d", "cnn-lstm", "attention")
 chosen = [serlib.RECIPES[name] for name in (*published, "functionals") if name not in LEFT_OUT]
-for recipe in chosen:
-    print(f"{recipe.name:13} {recipe.title:33} {'+'.join(recipe.features.kinds):22} {recipe.epochs:4} epochs")
+pd.options.display.max_colwidth = 100
+rows = [(recipe.name, recipe.title, ", ".join(recipe.features.kinds), recipe.epochs) for recipe in chosen]
+pd.DataFrame(rows, columns=["recipe", "title", "features", "epochs"]).set_index("recipe")
 
 # %% [markdown]
-# A recipe is data: to change it is to copy it with another value. Here every training is cut to a share of its epochs.
+# A recipe only holds values: to change one, make a copy. Here every recipe gets a share of its epochs.
 
 # %%
 recipes = [replace(recipe, epochs=max(1, round(SHARE * recipe.epochs))) for recipe in chosen]
 
-# %% [markdown]
-# ## One call
+# %% [markdown] tags=["slide"]
+# ## Every recipe under every split
 #
-# Every recipe, every split: trained, judged once on its test role, kept. *Published* splits at random and lets the test
-# role serve as validation, as papers do. *Speaker* holds out a voice. Stop it whenever you like and call it again: it
-# goes on with the epoch that it was in.
+# `compare` trains every recipe under every split and tests it once. The split *published* is random and uses the test
+# set as validation set too, as the papers do; *speaker* leaves a voice out. You can stop it at any time and call it
+# again: it continues with the epoch that it was in.
 
 # %% tags=["trained"]
 root = home() / "checkpoints" / f"06-{CORPUS}-{len(words)}words-{SHARE:.2f}"  # what cuts short is kept apart
-found = compare(index, recipes, splits=SPLITS, seeds=SEEDS, root=root, jobs=JOBS)
-table = found.table
+comparison = compare(index, recipes, splits=SPLITS, seeds=SEEDS, root=root, jobs=JOBS)
+table = comparison.table
 kinds = [*dict.fromkeys(table["split"])]
 print(len(table), "rows,", table.runs.sum(), "trainings")
-for kind, why in found.left_out.items():
+for kind, why in comparison.left_out.items():
     print(f"left out: {kind} ({why})")
 assert len(table) == len(recipes) * len(kinds), "a recipe or a split is missing"
 
 # %% [markdown]
-# Reported against measured: what the authors found on recordings of people stands beside what the corpus named above
-# gives here. The interval is a bootstrap as in notebook 05; the weakest emotion shows what a mean hides. Can a model be
-# worse than guessing? On a new voice it can: what told one voice's emotions apart may point to others in the next.
+# The table shows what the authors reported on recordings of people beside what we measure on the corpus named above.
+# The interval is a bootstrap as in notebook 05; the weakest emotion shows what a mean hides. Can a model be worse than
+# guessing? On a new voice it can: a feature that belongs to one emotion in the first voice may belong to another
+# emotion in the second.
 
 # %% tags=["trained"]
-told = pd.DataFrame(
+overview = pd.DataFrame(
     {
         "split": table["split"],
-        "recipe": table["recipe"],
         "reported": table["reported"].map(lambda x: "" if pd.isna(x) else f"{x:.0%}"),
         "accuracy": table["accuracy"].map("{:.0%}".format),
-        "interval": [f"{a:.0%} to {b:.0%}" for a, b in zip(table["accuracy_low"], table["accuracy_high"], strict=True)],
-        "weakest": [f"{a} {b:.0%}" for a, b in zip(table["weakest"], table["min_recall"], strict=True)],
+        "interval": table["accuracy_low"].map("{:.0%} to ".format) + table["accuracy_high"].map("{:.0%}".format),
+        "weakest": table["weakest"] + table["min_recall"].map(" {:.0%}".format),
     }
 )
-print(told.to_string(index=False))
+display(overview.set_index(table["recipe"]))
 
-# %% [markdown]
-# The same as a picture. A stroke is what the authors reported, the dotted line is guessing. Look at the order of the
-# recipes under the one question and under the other.
+# %% [markdown] tags=["slide"]
+# The same as a picture. A vertical stroke is what the authors reported, the dotted line is guessing. Compare the order
+# of the recipes under the two splits.
 
 # %% tags=["trained"]
 plots.show(plots.recipes_compared(table))
@@ -135,23 +139,23 @@ if CORPUS in ("sample", "tess"):
     assert known.max() > 2 / index.label.nunique(), "hardly better than guessing: something is broken"
     assert new.mean() < known.mean()
 
-# %% [markdown]
-# ## The same on people
+# %% [markdown] tags=["slide"]
+# ## Measured on people
 #
-# The whole comparison on recordings of people, as far as it was measured (`bench/accuracy.py`, UAR in per cent): on new
-# clips of known voices everybody is good at TESS, on new voices nobody is.
+# The comparison on recordings of people (`bench/accuracy.py`, UAR in per cent): on new clips of known voices every
+# system is good at TESS, on new voices none is.
 
 # %%
-systems = ["lstm-256", "lstm-256-long", "lstm-123", "stacked-lstm", "conv1d", "cnn-lstm", "attention"]
-print(on_people([*systems, "functionals", "committee"]).to_string(index=False))
+on_people([*published, "functionals", "committee"]).set_index("recipe")
 
-# %% [markdown]
-# ## More than chance?
+# %% [markdown] tags=["slide"]
+# ## Is a difference more than chance? McNemar's test
 #
-# Two recipes answered the same clips. Where both are right or both are wrong, nothing tells them apart; [McNemar's
+# Two recipes answered the same clips. Clips that both get right or both get wrong do not tell them apart; [McNemar's
 # test](../teaching/glossary.md#mcnemars-test) looks at the clips that only one of them gets right (McNemar 1947). Its
 # *[p-value](../teaching/glossary.md#p-value)* says how likely a difference at least as large would be if neither were
-# better. It takes clips for independent, which those of one voice are not: a small p is about this voice.
+# better. The test assumes that clips are independent, which clips of one voice are not: a small p-value holds for this
+# voice only. Here each recipe is compared with the next best one.
 #
 # <details><summary>The formula</summary>
 #
@@ -164,26 +168,27 @@ print(on_people([*systems, "functionals", "committee"]).to_string(index=False))
 # </details>
 
 # %% tags=["trained", "nbval-ignore-output"]
-for pair in found.neighbours.itertuples():
+for pair in comparison.neighbours.itertuples():
     verdict = "more than chance" if pair.p_mid < 0.05 else "may be chance"
     print(f"{pair.split:10} {pair.better:13} {pair.only_a:3} : {pair.only_b:<3} {pair.worse:13} {verdict}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What it costs
 #
-# Seconds belong to the machine that ran this: yours differ. The last column is what a user waits for: the model alone,
-# for one clip whose features are there.
+# The times are those of the machine that ran this notebook; yours differ. The last column is the time for an answer: of
+# the model alone, for one clip whose features are there.
 
 # %% tags=["trained", "nbval-ignore-output"]
 cost = table[table["split"] == kinds[-1]].set_index("recipe")[["parameters", "epochs", "train_s", "ms_a_clip"]]
-print(cost.astype({"parameters": int, "epochs": int}).round(1).rename_axis(index=None).to_string())
+display(cost.astype({"parameters": int, "epochs": int}).round(1))
 assert cost.parameters.idxmax() == "functionals"
 
-# %% [markdown]
-# ## Better settings, without looking
+# %% [markdown] tags=["slide"]
+# ## Search for better settings
 #
-# A search trains with other settings again and again. The test role is cut off before it begins, so that what it finds
-# is chosen on the validation role alone; the figure that wins is the best of many and too good to be expected again.
+# A search trains again and again with other settings. The test set is removed before it begins, so that the settings
+# are chosen on the validation set alone. The best validation accuracy is the best of many, so expect less on the test
+# set.
 
 # %% tags=["trained"]
 ours = replace(serlib.RECIPES["lstm-123"], epochs=4 if SMALL else 50)
@@ -192,28 +197,29 @@ best = search(usual_space(ours), roles, out=home() / "checkpoints" / f"06-{CORPU
 print(f"{len(best.trials)} trials; the best: learning rate {best.best.learning_rate:.2g}, batch {best.best.batch_size}")
 
 # %% [markdown]
-# Learning rates are drawn on a logarithmic scale; later draws lean towards what went well. Give it your own space: a
-# function that makes a recipe out of an Optuna trial.
+# All trials. Learning rates are drawn on a logarithmic scale, and later draws prefer values near those that went well.
+# You can search other settings with a function that makes a recipe from an Optuna trial.
 
 # %% tags=["trained"]
-print(best.trials.assign(value=best.trials["value"].round(2)).round(5).to_string(index=False))
+display(best.trials.assign(value=best.trials["value"].round(2)).round(5).set_index("trial"))
 assert best.value == best.trials["value"].max() and len(best.trials) == TRIALS
 
 # %% [markdown]
-# ## To keep
+# ## Keep the comparison
 #
 # The page holds the table, the figure and the tests; the tables are beside it as CSV and JSON.
 
 # %%
-print(shown(page.write_comparison(found, home() / "reports" / f"06-{CORPUS}-compare")))
+print(shown(page.write_comparison(comparison, home() / "reports" / f"06-{CORPUS}-compare")))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
-# 1. A, B and C read a mean spectrum, D reads frames, E slides filters over a picture; the hybrids combine them.
-# 2. `compare` trains every recipe under every split on the same clips, keeps what is finished and goes on where it
-#    stopped; the ranking depends on the question that is asked.
-# 3. McNemar's test looks at the clips on which two recipes part; with one new voice it speaks about that voice only.
+# 1. A, B and C read mean MFCC, D reads frames, E slides filters over a log-mel spectrogram; the hybrids combine them.
+# 2. `compare` trains every recipe under every split on the same clips, keeps what is finished and continues where it
+#    stopped. Which recipe is best depends on the split.
+# 3. McNemar's test looks at the clips that only one of two recipes gets right; with one new voice it holds for that
+#    voice only.
 # 4. The number of parameters tells neither how good a network is nor how fast: the largest here is one wide layer and
 #    answers soonest, the slowest goes through a clip frame by frame.
-# 5. Settings are searched on the validation role; the test role is asked once, at the end.
+# 5. Settings are searched on the validation set; the test set is used once, at the end.

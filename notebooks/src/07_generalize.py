@@ -10,33 +10,31 @@
 #     name: python3
 # ---
 
-# %% [markdown]
-# # 07 Generalise: bring a new voice back
+# %% [markdown] tags=["slide"]
+# # 07 Generalise: recognise a new voice
 #
-# Notebook 05 ended with a fall: the voice was new, and much of the accuracy was gone. We climb back, a step at a time,
-# and say of each step what it costs.
+# In notebook 05 much of the accuracy was gone when the voice was new. We win it back step by step, and say of each step
+# what it needs.
 #
-# **Running time**: two minutes on the sample corpus, half an hour on TESS; half a minute where the runs are
-# there already.
-# **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses. With TESS and RAVDESS both
-# present the last step trains on both.
+# **Running time**: two minutes on the sample corpus, half an hour on TESS; half a minute if all models have been
+# trained already. **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses. With TESS
+# and RAVDESS both present the last step trains on both.
 #
 # After this notebook you can
 #
-# 1. find copies of the same recording in an archive before they flatter a test;
-# 2. describe a clip by [functionals](../teaching/glossary.md#functionals), and say what they keep that mean MFCC do
+# 1. describe a clip by [functionals](../teaching/glossary.md#functionals), and say what they keep that mean MFCC do
 #    not;
-# 3. make a training role hear voices that it does not have, and join models that err in different ways;
-# 4. say what per-speaker normalisation brings, and what it asks for in return;
-# 5. tell how far two speakers can be trusted to stand for all others.
+# 2. imitate other voices by [augmentation](../teaching/glossary.md#augmentation), and combine models that make
+#    different errors;
+# 3. say what per-speaker normalisation gains, and what it requires;
+# 4. say what a test on two speakers can and cannot show.
 
 # %% [markdown]
-# `serlib` trains, compares, plays and draws.
+# This notebook needs `serlib` for training, comparing, playing and drawing.
 
 # %%
 from dataclasses import replace
 
-import pandas as pd
 from IPython.display import display
 
 import serlib
@@ -62,42 +60,29 @@ JOBS = 1 if CORPUS == "sample" else None  # trainings at the same time; None: on
 # %%
 print(serlib.notice(CORPUS))
 index = serlib.index(CORPUS)
-print(f"{len(index)} clips, {index.speaker.nunique()} speakers; the index dropped {index.attrs['duplicates']} copies")
+print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nunique(), "emotions")
 
-# %% [markdown]
-# ## First, no copies
+# %% [markdown] tags=["slide"]
+# ## Functionals: more than the mean
 #
-# The TESS archive on Kaggle holds every file twice. `serlib.index` drops the copies. What if it did not? We put them
-# back and split at random, as most projects do; then the audit counts how many clips of the test role the model has
-# already heard, byte for byte.
-
-# %%
-doubled = pd.concat([index, index], ignore_index=True)
-for name, table in {"as indexed": index, "every file twice": doubled}.items():
-    found = serlib.audit(serlib.split(table, "published", seed=0))
-    same = found[(found.what == "identical clips") & (found.roles == "train and test")].iloc[0]
-    print(f"{name:17} {same.shared / same.of:4.0%} of the recordings of the test role were in training")
-    assert (same.shared > 0) == (name == "every file twice")
-
-# %% [markdown]
-# ## What a clip is described by
-#
-# A mean MFCC keeps where a spectrum lies. How it moves is lost: rising or falling, wide or narrow, fast or slow. The
-# *functionals* keep it. Each column of the frames (log-mel, MFCC, loudness, noise, pitch) becomes some thirty numbers.
+# The mean of the MFCC says how a voice sounds on average. How it changes is lost: rising or falling, varied or
+# monotonous, fast or slow. *Functionals* are statistics that keep it: mean, spread, percentiles, slope and others. Each
+# column of the frames (log-mel, MFCC, loudness, noise, pitch) becomes some thirty numbers.
 
 # %%
 spec = serlib.SPECS["functionals"]
 print(f"{len(features.names(features.frames_of(spec)))} columns a frame, {len(features.names(spec))} numbers a clip:")
 print(", ".join(spec.summary))
 
-# %% [markdown]
-# ## Voices that are not there
+# %% [markdown] tags=["slide"]
+# ## Augmentation: imitate other voices
 #
-# With one voice to learn from, everything that this voice does looks like emotion. So the training role is changed by
-# [augmentation](../teaching/glossary.md#augmentation): longer and shorter [vocal
-# tracts](../teaching/glossary.md#vocal-tract), higher and lower voices, other levels and tempi. The label still holds;
-# only *[mixup](../teaching/glossary.md#mixup)* mixes two clips and their labels in one proportion (Zhang et al. 2017).
-# This is what the frames of a clip look like under each change (a higher voice is a column of its own, and no picture):
+# With one voice to learn from, a model cannot tell what belongs to the voice and what to the emotion.
+# [Augmentation](../teaching/glossary.md#augmentation) adds changed copies of the training clips: with longer and
+# shorter [vocal tracts](../teaching/glossary.md#vocal-tract), higher and lower voices, other levels and tempi. The
+# label stays the same; only *[mixup](../teaching/glossary.md#mixup)* mixes two clips and their labels in the same
+# proportion (Zhang et al. 2017). The frames of one clip under each change (a change of pitch is in a column of its own,
+# which is not shown):
 
 # %%
 clip = index.iloc[0]
@@ -107,18 +92,18 @@ title = plots.honest("What feature augmentation makes of a clip", CORPUS)
 plots.show(plots.augmented(augment.feature_examples(pair, mel, seed=0), hop_s=mel.hop / mel.rate_hz, title=title))
 
 # %% [markdown]
-# Changes of the waveform can be heard. Which of them would you still call the same emotion?
+# Changes of the waveform can be heard. In which of them do you still hear the same emotion?
 
 # %%
 display(widgets.players(augment.examples(*audio.load(clip.speech), seed=0)))
 
-# %% [markdown]
-# Our own recipe is a committee of two. The first member describes eight changed copies of each clip by functionals, and
-# is one wide layer. The second one reads the changed frames themselves with
+# %% [markdown] tags=["slide"]
+# Our own recipe is a committee of two models. The first gets functionals, of each clip and of eight changed copies of
+# it, and has one wide layer. The second reads the frames of clips and copies with
 # *[convolutions](../teaching/glossary.md#convolution)* (small filters that slide over them), a
 # *[GRU](../teaching/glossary.md#gru)* (a smaller relative of the LSTM) and
 # *[attention](../teaching/glossary.md#attention)* (a mean over the frames whose weights the network computes). Their
-# answers are multiplied: where one is unsure, the other decides.
+# probabilities are multiplied: where one is unsure, the other decides.
 
 # %%
 ours = serlib.RECIPES["committee"]
@@ -126,26 +111,26 @@ for member in ours.members:
     print(member.name, *member.build.to_list(), sep="\n  ")
 print(*ours.members[0].augment[0].frames, sep="\n")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Step by step
 #
 # Each speaker (or each sixth of them) is left out in turn
 # ([leave-one-speaker-out](../teaching/glossary.md#leave-one-speaker-out)), and all answers are judged together, as in
-# any [cross-validation](../teaching/glossary.md#cross-validation). System A of notebook 05 is where we start. Then come
-# functionals, the copies, and the second member. The last step trains nothing: the answers of the committee are
-# [matched](../teaching/glossary.md#matching), over all that the speaker says, to how often each emotion was there in
-# training.
+# any [cross-validation](../teaching/glossary.md#cross-validation). We start with system A of notebook 05. Then we add
+# functionals, the changed copies, and the second model. The last step trains nothing: it adjusts the answers of the
+# committee until, over all clips of a speaker, each emotion occurs as often as in training
+# ([matching](../teaching/glossary.md#matching)).
 
 # %%
 first = ours.members[0]
 plain = replace(first, name="functionals-plain", augment=first.augment[1:])  # without the copies
 chosen = [serlib.RECIPES["lstm-256"], plain, first, ours]
 kind = next(iter(splits.possible(index, ["speaker", "text", "random"])))  # by speaker, where speakers are known
-root = home() / "checkpoints" / f"07-{CORPUS}-{EPOCHS or 'all'}epochs"  # what is turned is kept apart
-found = compare(index, chosen, splits=(kind,), seeds=SEEDS, epochs=EPOCHS, match=True, root=root, jobs=JOBS)
+root = home() / "checkpoints" / f"07-{CORPUS}-{EPOCHS or 'all'}epochs"  # other settings are kept apart
+comparison = compare(index, chosen, splits=(kind,), seeds=SEEDS, epochs=EPOCHS, match=True, root=root, jobs=JOBS)
 
 # %% [markdown]
-# What each step brings:
+# What each step gains:
 
 # %% tags=["trained"]
 steps = {
@@ -155,69 +140,75 @@ steps = {
     "two together": "committee",
     "matched by speaker": "committee+matched",
 }
-judged = {name: found.reports[kind, recipe] for name, recipe in steps.items() if (kind, recipe) in found.reports}
-for name, each in judged.items():
-    low, high = each.ci95["uar"]
-    speakers = ", ".join(f"{who} {uar:.0%}" for who, uar in each.per_speaker.uar.head(2).items())
-    print(f"{name:18} UAR {each.uar:4.0%} [{low:.0%}, {high:.0%}]  first speakers: {speakers}")
-last = [*judged][-1]
+reports = comparison.reports
+reports = {name: reports[kind, recipe] for name, recipe in steps.items() if (kind, recipe) in reports}
+for name, report in reports.items():
+    low, high = report.ci95["uar"]
+    speakers = ", ".join(f"{speaker} {uar:.0%}" for speaker, uar in report.per_speaker.uar.head(2).items())
+    print(f"{name:18} UAR {report.uar:4.0%} [{low:.0%}, {high:.0%}]  first speakers: {speakers}")
+last = [*reports][-1]
 if last == "matched by speaker":
     print(f"The last step is {PER_SPEAKER}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # The same as a picture:
 
 # %% tags=["trained"]
 tested = "A new voice" if kind == "speaker" else f"New clips ({kind} split)"
-plots.show(plots.splits_compared(judged, metric="uar", title=f"{tested}: step by step", by="Step"))
-gain = judged[last].uar - judged["A: mean MFCC"].uar
+plots.show(plots.splits_compared(reports, metric="uar", title=f"{tested}: step by step", by="Step"))
+gain = reports[last].uar - reports["A: mean MFCC"].uar
 assert CORPUS != "tess" or gain > 0, "the steps do not bring the new voice back"
 if CORPUS == "sample":
     assert gain > 0.4, "the steps do not bring the new voice back"
-    assert judged["warped copies"].uar > judged["functionals"].uar + 0.05, "the copies do not help"
+    assert reports["warped copies"].uar > reports["functionals"].uar + 0.05, "the copies do not help"
 
 # %% [markdown]
-# On the sample corpus the climb is too easy: its two synthetic voices differ in just what the warps change. People
-# differ in more; what the steps bring on TESS and RAVDESS (all but the one without copies) stands in RESULTS.md.
+# On the sample corpus the steps gain too much: its two synthetic voices differ in just what the copies change. People
+# differ in more ways; the table at the end has what the steps gain on TESS and RAVDESS.
 #
-# The last step is of another kind. A model that has never heard a voice leans towards some emotions in all that it
-# says; so each emotion gets an offset for this speaker, until all of them are heard as often as they should be. For
-# that it needs clips of whoever is to be recognised, in all moods, without labels. A call centre has them; a single
-# recording does not. And a speaker who is always sad would come out as everything. That is why a star goes wherever the
-# figure goes.
+# The last step is of another kind. For a voice that it has never heard, a model answers some emotions too often; so for
+# this speaker each emotion gets an offset, until all occur as often as they should. That requires clips of the test
+# speaker in all moods, without labels. A call centre has them; for a single recording there are none. And the clips of
+# a speaker who is always sad would be spread over all emotions. Therefore every figure of this kind is marked with a
+# star.
 #
-# Which emotions does the new voice still lose?
+# Which emotions of the new voice are still missed?
 
 # %% tags=["trained"]
-plots.show(plots.confusion(judged[last], title=f"{tested}: {last}"))
-weakest = judged[last].per_class.recall
+plots.show(plots.confusion(reports[last], title=f"{tested}: {last}"))
+weakest = reports[last].per_class.recall
 print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 
-# %% [markdown]
-# Is it the model that loses them? Take the voice away from each clip: [z-score](../teaching/glossary.md#z-score) every
-# number over all clips of its speaker. That is the other kind of per-speaker normalisation, of the features in place of
-# the answers; the recipe `functionals-speaker` is trained on it. What is left of an emotion is a direction: how this
-# speaker leaves their usual way of speaking. Two voices that show it in the same way have a cosine near 1 on the
-# diagonal. An emotion that lies nearer to another one of the other voice is easily taken for that. (Neutral is near the
-# usual way of speaking, so its direction is not firm.)
+# %% [markdown] tags=["slide"]
+# ## Do two speakers express an emotion in the same way?
+#
+# Is it the model that misses these emotions, or do the speakers differ? Remove the voice from each clip:
+# [z-score](../teaching/glossary.md#z-score) every number over all clips of its speaker. (This is the other kind of
+# per-speaker normalisation, of features instead of answers; the recipe `functionals-speaker` uses it.) An emotion is
+# then a direction: how the speaker departs from their usual way of speaking. If two voices express it in the same way,
+# the cosine between the directions is near 1, on the diagonal. If an emotion of one voice is closer to *another*
+# emotion of the other voice, a model takes it for that one. (Neutral is close to the usual way of speaking, so its
+# direction is not reliable.)
 
 # %%
-who = sorted(set(who_speaks(index)))
-if len(who) > 1:
-    one, other = who[:2]
-    alike = emotion_similarity(serlib.extract(index, spec).values, index, one, other)
-    plots.show(plots.similarity(alike, one=one, other=other, corpora=[CORPUS]))
+speakers = sorted(set(who_speaks(index)))
+if len(speakers) > 1:
+    one, other = speakers[:2]
+    cosines = emotion_similarity(serlib.extract(index, spec).values, index, one, other)
+    plots.show(plots.similarity(cosines, one=one, other=other, corpora=[CORPUS]))
 else:
     print("needs two speakers")
 
 # %% [markdown]
-# RESULTS.md holds this table for TESS: the second speaker's *happy* is like the first one's *angry*, and the first
-# one's *happy* is like the second one's *ps*; with both in training each is recognised without a fault. The two show
-# different things under one word, and no training on one of them can know that.
-#
+# [RESULTS.md](../RESULTS.md) has this table for TESS: *happy* of the second speaker is like *angry* of the first one,
+# and *happy* of the first one is like *ps* of the second. With both speakers in training, each is recognised without an
+# error. The two actors express different things by one word, and a model that is trained on one of them cannot know
+# that.
+
+# %% [markdown]
 # ## More voices
 #
-# The cure for one voice is many. Where TESS and RAVDESS are both here, each speaker of TESS is left out in turn, and
+# The remedy is more voices. If TESS and RAVDESS are both on this machine, each speaker of TESS is left out in turn, and
 # the other one trains together with the 24 actors of RAVDESS.
 
 # %% tags=["trained"]
@@ -230,44 +221,44 @@ if CORPUS == "tess" and corpora.present("ravdess"):
 else:
     print("needs TESS and RAVDESS; RESULTS.md holds what was measured with both")
 
-# %% [markdown]
-# ## What the figures cannot tell
+# %% [markdown] tags=["slide"]
+# ## What a test on two speakers cannot show
 #
-# Two speakers are two speakers. The intervals above were drawn over words, or over few voices: they say how the figure
-# would move with other words of these voices, not with a third voice. Look at how far the two directions lie apart; a
-# third voice may lie as far from both. To claim more, record more people.
+# The intervals above were drawn over words, or over few voices: they say how the figure would change with other words
+# of these voices, not with a third voice. Compare the speakers with each other: a third one may differ from both as
+# much. To claim more, record more people.
 
 # %% tags=["trained"]
-for name, each in judged.items():
-    spread = each.per_speaker.uar
+for name, report in reports.items():
+    spread = report.per_speaker.uar
     print(
         f"{name:18} from {spread.min():.0%} to {spread.max():.0%} between {len(spread)} speakers, "
-        f"intervals drawn over {each.resampled_by}s"
+        f"intervals drawn over {report.resampled_by}s"
     )
     assert kind != "speaker" or len(spread) == index.speaker.nunique(), "a speaker was not left out"
 
-# %% [markdown]
-# ## The same on people
+# %% [markdown] tags=["slide"]
+# ## Measured on people
 #
-# The steps on new voices of TESS and RAVDESS, UAR in per cent, from `bench/accuracy.py`; `+matched` and `-speaker` know
-# other clips of the test speaker, without labels.
+# The steps on new voices of TESS and RAVDESS, UAR in per cent, from `bench/accuracy.py`. Recipes with `+matched` and
+# `-speaker` use other clips of the test speaker, without labels.
 
 # %%
-steps_on_people = ["lstm-256", "functionals", "functionals-speaker", "functionals+matched", "committee"]
-print(on_people([*steps_on_people, "committee+matched"], splits=("speaker",)).to_string(index=False))
+recipes = ["lstm-256", "functionals", "functionals-speaker", "functionals+matched", "committee", "committee+matched"]
+on_people(recipes, splits=("speaker",)).set_index("recipe")
 
 # %% [markdown]
-# There is one more way to hear many voices: an [encoder](../teaching/glossary.md#encoder) that somebody else has
-# trained on a great many of them, [frozen](../teaching/glossary.md#frozen), with a [linear
-# probe](../teaching/glossary.md#linear-probe) on top, or changed further by
-# [fine-tuning](../teaching/glossary.md#fine-tuning). Notebook 08 takes one apart.
+# There is one more way to learn from many voices: an [encoder](../teaching/glossary.md#encoder) that somebody else has
+# trained on a great many of them. It is used as it is, [frozen](../teaching/glossary.md#frozen), with a [linear
+# probe](../teaching/glossary.md#linear-probe) on top, or trained further by
+# [fine-tuning](../teaching/glossary.md#fine-tuning). Notebook 08 opens one.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
-# 1. Copies in an archive put the test into the training; the index drops them, and the audit counts what is left.
-# 2. Functionals keep how a clip moves: trends, spreads, rhythm, and what the voiced frames do.
-# 3. Warped copies stand for voices that are not there; they change what the speaker brings and keep what the emotion
-#    does. Two models that err in different ways can be better than either (on RAVDESS), and need not be (on TESS).
-# 4. Per-speaker normalisation, of features or of answers, asks for clips of the very speaker; a figure with it says so.
-# 5. An interval over words says nothing about voices: two speakers cannot stand for all others.
+# 1. Functionals keep how a clip changes: trends, spreads, rhythm, and the course of the voice.
+# 2. Changed copies imitate other voices; they change what belongs to the speaker and keep what belongs to the emotion.
+#    Two models that make different errors can be better together than either alone (on RAVDESS), but need not be (on
+#    TESS).
+# 3. Per-speaker normalisation, of features or of answers, requires clips of the test speaker; a figure with it says so.
+# 4. An interval over words says nothing about voices: two speakers cannot stand for all others.

@@ -10,11 +10,11 @@
 #     name: python3
 # ---
 
-# %% [markdown]
-# # 08 Transfer: what a speech recogniser knows of emotions
+# %% [markdown] tags=["slide"]
+# # 08 Transfer: what a speech recogniser knows about emotions
 #
-# Nobody has enough emotional speech to learn from. But some networks have heard hundreds of thousands of hours of other
-# speech. This notebook opens one of them, Whisper's encoder, and asks it about emotions.
+# Corpora of emotional speech are small. But some networks have been trained on hundreds of thousands of hours of other
+# speech. This notebook opens one of them, the encoder of Whisper, and finds out what it knows about emotions.
 #
 # **Running time**: a minute and a half on the sample corpus, ten minutes on RAVDESS.
 # **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses. The encoder's first three
@@ -23,13 +23,13 @@
 # After this notebook you can
 #
 # 1. read Whisper's encoder in Keras, and say what each part does;
-# 2. find the layer that knows most of emotions without looking at the test role;
+# 2. find the layer that knows most about emotions without using the test set;
 # 3. compare a linear probe on frozen states with features made by hand, on a new voice;
 # 4. say what fine-tuning is, and what it changes;
-# 5. say what all this costs.
+# 5. say what this costs in time and memory.
 
 # %% [markdown]
-# `serlib` extracts the states; scikit-learn is the linear probe.
+# `serlib` computes the states of the encoder; scikit-learn trains the linear probe.
 
 # %%
 import inspect
@@ -50,19 +50,19 @@ from serlib.features.normalisation import who_speaks
 from serlib.training.run import RELEASED
 
 # %% [markdown]
-# Everything that can be turned is here.
+# All settings:
 
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
 ENCODER = "whisper-tiny"  # whisper-base, ... are downloaded
 LAYERS = (0, 1, 2, 3)  # what enters the first block, and what leaves each of three
-WORDS = 6 if CORPUS == "sample" else None  # so many texts of the corpus; None: all
-MIDDLE = 2  # the layer that is taken where several are equally good
-STRENGTH = 0.01  # of the linear probe (scikit-learn's C): less keeps its weights smaller
+WORDS = 6 if CORPUS == "sample" else None  # how many of the corpus's texts; None: all
+MIDDLE = 2  # the layer that is chosen if several are equally good
+STRENGTH = 0.01  # C of scikit-learn's logistic regression: a smaller one keeps the weights smaller
 SEED = 0  # of the split
 
 # %% [markdown]
-# Which corpus speaks here:
+# Which corpus we use:
 
 # %%
 print(serlib.notice(CORPUS))
@@ -71,36 +71,39 @@ if WORDS:
     index = index[index.text.isin(sorted(set(index.text))[:WORDS])].reset_index(drop=True)
 print(f"{len(index)} clips, {index.speaker.nunique()} speakers, {index.label.nunique()} emotions")
 
-# %% [markdown]
-# ## What Whisper hears
+# %% [markdown] tags=["slide"]
+# ## The input: a log-mel spectrogram
 #
-# A log-mel spectrogram: eighty bands, a hundred frames a second. Powers of ten, no more than eight below the loudest,
-# so that neither the level nor the silence matters. Whisper pads every clip to half a minute; we do not, and gain time.
+# Whisper gets a log-mel spectrogram of eighty bands and a hundred frames a second. Levels more than eighty decibels
+# below the loudest are raised to that limit, and all are shifted and scaled by fixed amounts. Whisper pads every clip
+# to half a minute; we do not, which saves time.
 
 # %%
 y, rate_hz = audio.load(index.speech[0], rate_hz=encoder.RATE_HZ)
 mel = encoder.log_mel(y)
 print(f"{len(y) / rate_hz:.1f} s of sound, {mel.shape[0]} frames of {mel.shape[1]} bands")
 
-# %% [markdown]
-# ## The encoder, in the open
+# %% [markdown] tags=["slide"]
+# ## The encoder in Keras
 #
-# Two convolutions look at neighbouring frames, and the second halves their number. Sines and cosines say where in time
-# a state is. Then come the blocks: in each, every state looks at all the others (attention), and is then changed on its
-# own (a small network). Both only add to what was there.
+# Two convolutions combine neighbouring frames, and the second halves their number. The result is a *state* for each
+# moment: a row of numbers. Sines and cosines are added, which encode the position in time. Then come the blocks. In
+# each block every state first takes information from all others (attention), and then passes through a small network of
+# its own; the results of both are added to the state.
 
 # %%
 print(inspect.getsource(encoder.WhisperEncoder.call))
 
 # %% [markdown]
-# Attention is a weighted mean. Each state asks a question `q`; the keys `k` say whom it concerns; what is taken over is
-# the values `v`. Six heads ask at the same time.
+# Attention is a weighted mean. From each state the network computes a query `q`, a key `k` and a value `v`. The better
+# the query of one state matches the key of another one, the larger is the weight of that one's value. Six such *heads*
+# work in parallel.
 
 # %%
 print(inspect.getsource(encoder.WhisperEncoder.attention))
 
 # %% [markdown]
-# Where the parameters are:
+# How many parameters each part has:
 
 # %%
 shapes = weights.shapes(LAYERS, width=weights.width(ENCODER), blocks=4)
@@ -109,16 +112,18 @@ for part in ("conv1", "conv2", *(f"layers.{n}" for n in range(max(LAYERS)))):
     print(f"{part:10} {count:9,}")
 
 # %% [markdown]
-# A clip goes in, a state of 384 numbers comes out for every fiftieth of a second, and that for each layer.
+# For a clip the encoder gives a state of 384 numbers for every fiftieth of a second and for each layer. Here the states
+# of four layers stand side by side:
 
 # %%
 print(encoder.states(y, ENCODER, LAYERS).shape)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Frozen states as features
 #
-# To have one row a clip we keep the mean and the deviation over time of each column. An encoder is a kind of features
-# like MFCC: cached by clip, so that every recipe, split and map works on it.
+# The encoder stays as it is (frozen). To get one row for each clip we keep the mean and the standard deviation over
+# time of each column. States are features like MFCC: they are kept in the cache, and every recipe and split can use
+# them.
 
 # %%
 states = serlib.extract(index, serlib.FeatureSpec(encoder=ENCODER, layers=LAYERS, summary=("mean", "std")))
@@ -127,23 +132,25 @@ for layer in LAYERS:
     values[layer] = states.values[:, [name.startswith(f"states_{layer}_") for name in states.names]]
     print(f"layer {layer}: {values[layer].shape[0]} clips, {values[layer].shape[1]} columns")
 
-# %% [markdown]
-# ## Which layer?
+# %% [markdown] tags=["slide"]
+# ## Which layer knows most about emotions?
 #
-# The last layers of a recogniser know words, the first ones sound. Which one knows emotions must not be decided on the
-# test role. So the new voice is set aside, and each layer is judged within the training role, on words that the probe
-# has not heard.
+# The last layers of a speech recogniser are closest to words, the first ones to sound. Which layer is best for emotions
+# must not be chosen on the test set. So the new voice is set aside, and each layer is judged within the training set,
+# by cross-validation, on words that the probe was not trained on.
 
 # %%
 possible = splits.possible(index, ["speaker", "random"], seed=SEED)  # not every corpus names its speakers
 table = next(iter(possible.values()))
-train, test = (table.role != "test").to_numpy(), (table.role == "test").to_numpy()
+train = (table.role != "test").to_numpy()
+test = ~train
 probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=300))
 print("training:", ", ".join(sorted(set(who_speaks(table[train])))), "| test:", ", ".join(set(who_speaks(table[test]))))
 
 # %% [markdown]
-# The folds leave out words; what is printed is the recall of the emotions, averaged. Where layers are equally good, as
-# on the synthesiser's tidy voices, the middle one is taken; on RAVDESS's actors it knew most.
+# Each fold leaves out some of the words. The figure is the mean recall of the emotions (UAR). If several layers are
+# equally good, as on the synthetic voices of the sample corpus, we take the middle one, which was best on the actors of
+# RAVDESS.
 
 # %% tags=["nbval-ignore-output"]
 inner = {}
@@ -158,24 +165,26 @@ for layer, value in values.items():
 best = max(LAYERS, key=lambda layer: (round(inner[layer], 2), -abs(layer - MIDDLE)))
 assert CORPUS != "sample" or inner[best] > 2 / index.label.nunique(), "a layer should know more than chance"
 
-# %% [markdown]
-# ## A new voice
+# %% [markdown] tags=["slide"]
+# ## Test on a new voice
 #
-# Now the test role is looked at, once: the chosen layer against the functionals of notebook 07, by the same probe.
+# Now the test set is used, once: the chosen layer is compared with the functionals of notebook 07, with the same kind
+# of probe.
 
 # %% tags=["nbval-ignore-output"]
-by_hand = serlib.extract(index, "functionals").values
-for name, value in {f"layer {best} of {ENCODER}": values[best], "functionals": by_hand}.items():
+functionals = serlib.extract(index, "functionals").values
+for name, value in {f"layer {best} of {ENCODER}": values[best], "functionals": functionals}.items():
     answers = probe.fit(value[train], table.label[train]).predict(value[test])
     uar = balanced_accuracy_score(table.label[test], answers)
     print(f"{name:24} {uar:.0%} of the emotions of {'a new voice' if 'speaker' in possible else 'new clips'}")
     assert CORPUS != "sample" or uar > 1 / index.label.nunique()
 
-# %% [markdown]
-# ## The map
+# %% [markdown] tags=["slide"]
+# ## A map of the states
 #
-# What lies near to what? The same states, once coloured by emotion with a marker for each voice. Where the voices form
-# islands, the layer knows who speaks better than how; a probe has to look past that.
+# Which clips are close to each other? The states of the chosen layer, projected on their two principal components; the
+# colour is the emotion, the shape the voice. If the voices form islands, the layer separates voices more strongly than
+# emotions, and the probe must find the directions in which the emotions differ.
 
 # %%
 points = features.projection.map_points(values[best], method="pca")
@@ -183,17 +192,18 @@ title = plots.honest(f"States of layer {best}", CORPUS)
 axes = features.projection.AXES["pca"]
 plots.show(plots.embedding(points, table.label, speakers=who_speaks(table), title=title, axes=axes))
 
-# %% [markdown]
-# ## Fine-tuning
+# %% [markdown] tags=["slide"]
+# ## Fine-tuning, and the released model
 #
-# A probe takes the states as they are. Fine-tuning lets the blocks themselves learn, slowly: a tenth of the probe's
-# learning rate, few hundred steps, every clip changed each time (other vocal tracts, other microphones, noise). That is
-# work for a GPU, and it moves the blocks towards the training's kind of speech: voices like those gain, other corpora
-# may lose.
+# A probe uses the states as they are. In fine-tuning the blocks themselves are trained, with small steps: a tenth of
+# the probe's learning rate, a few hundred steps, and each clip changed each time (other vocal tracts, other
+# microphones, noise). That needs a GPU. It adapts the blocks to the kind of speech in the training set: voices like
+# those are recognised better, while other corpora may be recognised worse.
 #
-# The model that comes with serlib is not tuned. It is this notebook's probe on three layers, trained on the people of
-# RAVDESS and nEMO, and it hears every clip at one level, since how loud a recording is says more of the microphone than
-# of the speaker; `bench/released.py` makes it again in minutes. On the corpus here, which it has never heard:
+# The model that comes with serlib is not fine-tuned. It is the probe of this notebook on three layers, trained on the
+# people of RAVDESS and nEMO. It brings every clip to the same level, since the loudness of a recording says more about
+# the microphone than about the speaker. `bench/released.py` trains it again in minutes. On the corpus of this notebook,
+# which it was not trained on:
 
 # %% tags=["trained"]
 recognizer = serlib.Recognizer(RELEASED, threshold=0)
@@ -203,35 +213,39 @@ right = np.mean(np.array(answers) == some.label.to_numpy())
 print(f"{right:.0%} of {len(some)} clips; chance is {1 / some.label.nunique():.0%}")
 assert recognizer.run.info["corpora"] == ["ravdess", "nemo"]
 
-# %% [markdown]
-# ## The same on people
+# %% [markdown] tags=["slide"]
+# ## Measured on people
 #
-# The sample is a synthesiser. This is what the recipes reach on new voices of real corpora, from `bench/accuracy.py`:
+# The sample corpus is synthetic. This is what the recipes reach on new voices of real corpora (UAR in per cent, from
+# `bench/accuracy.py`):
 
 # %%
-print(on_people(["lstm-256", "functionals", "committee", "whisper-linear"], splits=("speaker",)).to_string(index=False))
+on_people(["lstm-256", "functionals", "committee", "whisper-linear"], splits=("speaker",)).set_index("recipe")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What it costs
 #
-# Time for a clip of two seconds, features and all, and what must be kept on disk:
+# The time to compute the features of a clip of two seconds, and the size of the released model on disk:
 
 # %% tags=["nbval-ignore-output"]
-sound = 0.1 * np.random.default_rng(SEED).standard_normal(2 * encoder.RATE_HZ).astype(np.float32)
+y = 0.1 * np.random.default_rng(SEED).standard_normal(2 * encoder.RATE_HZ).astype(np.float32)
 for name in ("whisper-states", "whisper-frames", "functionals"):
     spec = serlib.SPECS[name]
-    features.extract_clip(sound, encoder.RATE_HZ, spec)
-    began = time.perf_counter()
-    features.extract_clip(sound, encoder.RATE_HZ, spec)
-    print(f"{name:14} {1000 * (time.perf_counter() - began):4.0f} ms")
+    features.extract_clip(y, encoder.RATE_HZ, spec)  # the first call also loads the weights
+    start = time.perf_counter()
+    features.extract_clip(y, encoder.RATE_HZ, spec)
+    print(f"{name:14} {1000 * (time.perf_counter() - start):4.0f} ms")
 print(f"{sum(path.stat().st_size for path in RELEASED.iterdir()) / 1e6:.1f} MB come with serlib")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
-# 1. Convolutions shorten, positions tell the time, attention exchanges, a small network changes; each block adds.
-# 2. The layer is chosen within the training role; the middle ones know most, so the blocks above need not be computed.
-# 3. The same linear probe on other features shows what the features are worth, and only a new voice shows it.
-# 4. Fine-tuning moves the blocks a little; it helps where the test resembles the training, and the frozen states are
-#    kept for where it does not.
-# 5. Some megabytes and some tens of milliseconds a clip; nothing has to be sent anywhere.
+# 1. Convolutions combine and shorten the frames, positions encode time, attention exchanges information between states,
+#    a small network changes each state; each block adds to the states.
+# 2. The layer is chosen within the training set. On people the middle layers know most about emotions, so the blocks
+#    above need not be computed.
+# 3. The same linear probe on different features compares these features, and the test on a new voice is the one that
+#    counts.
+# 4. Fine-tuning changes the blocks a little. It helps if the test resembles the training; otherwise frozen states may
+#    be better.
+# 5. The model needs a few megabytes and some tens of milliseconds for a clip; nothing has to be sent anywhere.

@@ -13,22 +13,22 @@
 # %% [markdown] tags=["slide"]
 # # 10 Limits
 #
-# What a recogniser of emotions cannot know, whom it mishears, what the law forbids, and how one says all that on a
-# page.
+# What an emotion recogniser cannot know, whom it recognises badly, what the law forbids, and how a [model
+# card](../teaching/glossary.md#model-card) says all that on one page.
 #
 # **Running time**: a quarter of a minute on the sample corpus, a minute or two on RAVDESS. **Data**: TESS where it is
-# present, otherwise the sample corpus; `SERLIB_CORPUS=ravdess` shows the section on gender at its best.
+# present, otherwise the sample corpus; for the section on gender, RAVDESS is best (`SERLIB_CORPUS=ravdess`).
 #
 # After this notebook you can
 #
-# 1. say what the labels of a corpus mean, and why most alarms are false where an emotion is rare;
-# 2. measure whether one group of speakers is misheard more than another, with an interval;
-# 3. say which uses of emotion recognition the EU AI Act forbids, and which it calls high risk;
+# 1. say what the labels of a corpus mean, and why most alarms are false if an emotion is rare;
+# 2. measure whether one group of speakers is recognised worse than another, with an interval;
+# 3. say which uses of emotion recognition the EU AI Act forbids, and which it classifies as high-risk;
 # 4. record a class with its consent;
 # 5. read and write a [model card](../teaching/glossary.md#model-card).
 
 # %% [markdown]
-# scikit-learn trains a simple model here, so that nothing has to be waited for; `serlib` brings the clips and judges.
+# scikit-learn trains a simple model, which takes seconds; `serlib` has the clips and judges the answers.
 
 # %%
 import numpy as np
@@ -47,7 +47,7 @@ from serlib import plots
 # %%
 CORPUS = serlib.default()  # sample, tess, ravdess, ...
 FEATURES = "mfcc40-mean"  # any of serlib.SPECS that gives one row a clip
-FOLDS = 6  # groups of speakers that are left out in turn; fewer where there are fewer speakers
+FOLDS = 6  # groups of speakers that are left out in turn; fewer if there are fewer speakers
 RECALL = 0.8  # the share of angry callers that the imagined model of the first section finds
 FALSE_ALARMS = 0.1  # the share of the other callers for which it raises an alarm
 
@@ -62,36 +62,39 @@ print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nu
 # %% [markdown] tags=["slide"]
 # ## Acted and lived emotion
 #
-# In all corpora of this course actors say a given sentence in a given emotion. So a label says what the actor *was
-# asked to show*. What anybody felt was not measured, and faces and voices show feelings less reliably than one would
-# think (Barrett et al. 2019). Acted emotions are also clearer than those of life, and all of them occur equally often:
+# In TESS and RAVDESS, actors say a given sentence in a given emotion. So a label says what the actor *was asked to
+# express*. Nobody measured what anybody felt, and faces and voices show feelings less reliably than most people think
+# (Barrett et al. 2019). Acted emotions are also clearer than spontaneous ones, and all of them occur about equally
+# often:
 
 # %%
-print(index.label.value_counts(normalize=True, sort=False).rename_axis(None).round(2).to_string())
+index.label.value_counts(normalize=True, sort=False).round(2).to_frame("share of the clips")
 
 # %% [markdown]
-# In life most speech is neutral. Imagine a model that finds most angry callers and raises an alarm for few of the
-# others. Before you run the cell: if one caller in fifty is angry, how many of its alarms are right?
+# In daily life most speech is neutral. Imagine a model that finds most angry callers and raises an alarm for few of the
+# others. Before you read the output: if one caller in fifty is angry, how many of its alarms are right?
 
 
 # %%
 def right_alarms(prevalence):
     right = RECALL * prevalence
-    return right / (right + FALSE_ALARMS * (1 - prevalence))
+    wrong = FALSE_ALARMS * (1 - prevalence)
+    return right / (right + wrong)
 
 
 for share in (0.5, 0.1, 0.02):
     print(f"{share:4.0%} of the callers are angry: {right_alarms(share):.0%} of the alarms are right")
 
 # %% [markdown]
-# The model is the same in all three lines. A figure that was measured on a balanced corpus says little about a
-# telephone line; ask for the *[prevalence](../teaching/glossary.md#prevalence)*, how frequent the emotion is there,
-# before you believe an alarm.
-#
-# ## Who is misheard
+# The model is the same in all three lines. Before you believe an alarm, ask for the
+# *[prevalence](../teaching/glossary.md#prevalence)*: how frequent the emotion is where the model is used. A figure that
+# was measured on a balanced corpus does not say.
+
+# %% [markdown] tags=["slide"]
+# ## Groups of speakers: who is recognised worse?
 #
 # A mean over all speakers can hide a group that is recognised badly. We train a simple model, leave speakers out in
-# turn so that every answer is about an unknown voice, and judge each group by itself.
+# turn so that every answer is about a new voice, and judge each group by itself.
 
 # %%
 x = serlib.extract(index, FEATURES).values
@@ -106,7 +109,8 @@ print(
 )
 
 # %% [markdown]
-# In RAVDESS actors with an odd number are men, those with an even number women. Elsewhere we compare single voices.
+# In RAVDESS actors with an odd number are men, those with an even number women. In other corpora we compare single
+# voices.
 
 
 # %%
@@ -129,8 +133,8 @@ for name, report in reports.items():
     print(f"{name}: UAR {report.uar:.0%} [{low:.0%}, {high:.0%}], resampled by {report.resampled_by}")
 
 # %% [markdown] tags=["slide"]
-# The same as a picture. Two groups whose intervals overlap may still differ, and two that do not overlap may be two
-# groups of other speakers: with a dozen people in each, the luck of who was recorded is large.
+# The same as a picture. Be careful with conclusions: groups whose intervals overlap may still differ, and a difference
+# may come from the few people who were recorded rather than from the group.
 
 # %%
 plots.show(plots.splits_compared(reports, metric="uar", title="Each group by itself", by="Group"))
@@ -141,8 +145,8 @@ plots.show(plots.splits_compared(reports, metric="uar", title="Each group by its
 # %%
 if len(reports) > 1:
     first, second = list(reports)[:2]
-    apart = (reports[first].per_class.recall - reports[second].per_class.recall).dropna()
-    worst = apart.abs().idxmax()
+    difference = (reports[first].per_class.recall - reports[second].per_class.recall).dropna()
+    worst = difference.abs().idxmax()
     print(
         f"{worst}: recall {reports[first].per_class.recall[worst]:.0%} in {first}, "
         f"{reports[second].per_class.recall[worst]:.0%} in {second}"
@@ -158,43 +162,50 @@ if CORPUS == "sample":
 # In the European Union the AI Act ([Regulation 2024/1689](https://eur-lex.europa.eu/eli/reg/2024/1689/oj)) applies to
 # systems that infer emotions from voices or faces (Article 3, number 39). This is a reading aid and no legal advice:
 #
-# | use | what it says | where | | --- | --- | --- | | on people at work, applicants included, or in education |
-# forbidden, but for medical or safety reasons | Article 5 (1) f | | elsewhere, for instance on customers | high risk:
-# documentation, oversight, registration | Annex III, 1 c | | anywhere it is allowed | those who are exposed to it must
-# be told | Article 50 (3) | | developed solely for scientific research | outside of the regulation | Article 2 (6) |
+# | use | what the act says | where |
+# | --- | --- | --- |
+# | at work (applicants included) and in education | forbidden, except for medical or safety reasons | Article 5 (1) f |
+# | elsewhere, for instance on customers | high-risk: documentation, oversight, registration | Annex III, 1 c |
+# | wherever it is allowed | the people exposed to it must be informed | Article 50 (3) |
+# | developed solely for scientific research | outside the regulation | Article 2 (6) |
 #
-# So a project that watches how attentive pupils are, or how friendly employees sound, is not a question of accuracy: it
-# is forbidden. Consent does not change that. Other countries have other laws; ask before you record.
-#
+# So it is forbidden to watch by their emotions how attentive pupils are, or how friendly employees sound, however
+# accurate the model may be. Consent does not change that. Other countries have other laws; ask before you record.
+
+# %% [markdown] tags=["slide"]
 # ## Recording a class
 #
-# A voice is personal data (in Europe, under the General Data Protection Regulation). Before the first take
+# A recorded voice is personal data (in Europe, under the General Data Protection Regulation). Before the first take
 #
-# - say what the recordings are for, who will hear them, where they are kept and on which day they are deleted;
-# - ask each person in writing, and the parents of those who are under age;
-# - make no difference, in marks or otherwise, for those who say no: they work with the sample corpus;
-# - write pseudonyms into the file names, and keep the list of names elsewhere;
+# - say what the recordings are for, who will hear them, where they are kept and on which day they will be deleted;
+# - get the written consent of each person, and of the parents of minors;
+# - treat those who say no exactly like the others, in marks and otherwise: they work with the sample corpus.
+#
+# And afterwards
+#
+# - use pseudonyms in file names, and keep the list of names in another place;
 # - keep the recordings on machines of the school, out of git and out of cloud notebooks;
-# - delete them when you said you would, and say that you did.
+# - delete them on the day that you named, and confirm that you did.
 #
-# The index makes the last steps easy, since it knows which files there are:
+# The index lists all recordings, so that pseudonyms can be assigned in one line:
 
 # %%
-mine = index.assign(pseudonym=pd.factorize(index.speaker)[0] + 1)
-mine = mine.groupby("pseudonym").agg(clips=("speech", "size"), seconds=("duration_s", "sum"))
-print(mine.head(3).round().astype(int).to_string())
+recordings = index.assign(pseudonym=pd.factorize(index.speaker)[0] + 1)
+recordings = recordings.groupby("pseudonym").agg(clips=("speech", "size"), seconds=("duration_s", "sum"))
+recordings.head(3).round().astype(int)
 
 # %% [markdown] tags=["slide"]
 # ## A model card
 #
-# A model card (Mitchell et al. 2019) says on one page what a model was trained on, how it was measured, and what it is
-# not for. Reading one, look for four things: whose voices, which split, the interval, and what is forbidden. Writing
-# one, read every figure from the report, so that none can be wrong.
+# A model card (Mitchell et al. 2019) says on one page what a model was trained on, how it was tested, and what it must
+# not be used for. When you read one, look for four things: whose voices, which split, the interval, and what is
+# forbidden. When you write one, let code copy every figure from the report, so that none is mistyped. A full one is the
+# [card of the model that comes with serlib](../serlib/pretrained/README.md).
 
 # %%
 everybody = serlib.score(index, answers, labels)
 low, high = everybody.ci95["uar"]
-limits = {"sample": "no human voice at all", "folder": "whoever is in these recordings, and nobody else"}
+limits = {"sample": "no human voice at all", "folder": "only the people in these recordings"}
 card = {
     "model": f"logistic regression on {FEATURES}",
     "data": f"{serlib.CORPORA[CORPUS].title}, {len(index)} clips",
@@ -204,18 +215,22 @@ card = {
     "not for": "judging people; at work and in education it is forbidden",
     "limits": limits.get(CORPUS, "acted emotions, recorded in a quiet room"),
 }
-for name, text in card.items():
-    print(f"{name:16} {text}")
 assert np.isfinite(everybody.uar)
+pd.options.display.max_colwidth = 100
+pd.Series(card, name="model card").to_frame()
 
 # %% [markdown]
 # Would you use a model with this card? For what?
-#
+
+# %% [markdown] tags=["slide"]
 # ## What you have learned
 #
-# 1. A label says what an actor was asked to show. Where an emotion is rare, most alarms are false even of a good model.
-# 2. Each group is judged by itself, with an interval over its speakers; a mean over all hides who is misheard.
-# 3. The AI Act forbids emotion recognition at work and in education, but for medical and safety reasons; elsewhere it
-#    is high risk, and people must be told.
-# 4. Consent comes first: what for, who listens, until when, and no harm to those who say no.
-# 5. A card names voices, split, interval and what the model is not for, with figures read from the report.
+# 1. A label says what an actor was asked to express. If an emotion is rare, most alarms are false, even of a good
+#    model.
+# 2. Each group is judged by itself, with an interval over its speakers; a mean over all hides who is recognised worse.
+# 3. The AI Act forbids emotion recognition at work and in education, except for medical and safety reasons; elsewhere
+#    it is high-risk, and people must be informed.
+# 4. Consent comes first: what the recordings are for, who listens, until when, and no disadvantage for those who say
+#    no.
+# 5. A model card names voices, split, interval and what the model must not be used for, with figures copied from the
+#    report.

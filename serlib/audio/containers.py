@@ -82,7 +82,7 @@ _CONTAINERS = {
 # libsndfile's log, where a chunk promises more bytes than the file has: "data : 60000 (should be 956)". Of W64 it
 # compares the whole ("riff", in small letters), of RF64 the number of samples.
 _CUT_SHORT = re.compile(
-    r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(?P<promised>\d+) \(should be (?P<held>\d+)\)"
+    r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(?P<promised>\d+) \(should be (?P<present>\d+)\)"
     r"|Calculated frame count (?P<frames>\d+) does not match value from 'ds64' chunk of (?P<all_frames>\d+)",
     re.MULTILINE,
 )
@@ -115,6 +115,12 @@ def file_digest(file):
         digest.update(block)
     file.seek(0)
     return digest.hexdigest()
+
+
+def path_digest(path):
+    """`file_digest` of the file at a path."""
+    with opened(path) as file:
+        return file_digest(file)
 
 
 def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=None):
@@ -158,15 +164,15 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
             length = sound.frames - start if length is None else min(length, sound.frames - start)
         if (length or 0) > MOST_SAMPLES:
             raise SerlibError(too_long(name, rate_hz))
-        held = 0
+        count = 0
         for frames in sound.read(start, length):
-            held += len(frames)
-            if held > MOST_SAMPLES:
+            count += len(frames)
+            if count > MOST_SAMPLES:
                 raise SerlibError(too_long(name, rate_hz))
             yield _one_channel(frames, name, channel), rate_hz
-        sound.check_length(held, start, length)
+        sound.check_length(count, start, length)
         if duration_s is None:
-            _check_rest(file, (start + held) / rate_hz, notes)
+            _check_rest(file, (start + count) / rate_hz, notes)
 
 
 def _decoder(file, name, notes, *, whole):
@@ -243,11 +249,11 @@ class _Sound:
                 f"{HIGHEST_HZ}; its header is damaged: download it or record it again"
             )
 
-    def _missing_s(self, held_s, promised_s):
+    def _missing_s(self, present_s, promised_s):
         """Seconds of sound that are promised and not there; SerlibError where they are more than a little."""
-        if promised_s - held_s > max(SLACK_S, 0.01 * promised_s):
-            raise SerlibError(_cut_short(self.name, f"only {held_s / promised_s:.0%} of the sound is there"))
-        return promised_s - held_s
+        if promised_s - present_s > max(SLACK_S, 0.01 * promised_s):
+            raise SerlibError(_cut_short(self.name, f"only {present_s / promised_s:.0%} of the sound is there"))
+        return promised_s - present_s
 
 
 class _Sndfile(_Sound):
@@ -268,11 +274,11 @@ class _Sndfile(_Sound):
     def check(self, notes):
         super().check(notes)
         for line in _CUT_SHORT.finditer(self._sound.extra_info):
-            held = int(line["held"] or line["frames"])
+            present = int(line["present"] or line["frames"])
             promised = int(line["promised"] or line["all_frames"])
             if self._sound.format in ("W64", "RF64") or not _placeholder(promised):
-                held_s = self.frames / self.rate_hz
-                missing_s = self._missing_s(held_s, held_s * promised / max(held, 1))
+                present_s = self.frames / self.rate_hz
+                missing_s = self._missing_s(present_s, present_s * promised / max(present, 1))
                 if missing_s > 0:
                     notes.append(f"ends {1000 * missing_s:.3g} ms before its header says; used as it is")
 
@@ -280,26 +286,26 @@ class _Sndfile(_Sound):
         import soundfile
 
         step = max(1, _BLOCK // self.channels)
-        held = 0
+        count = 0
         length = _UNKNOWN if length is None else length
         try:
             while start > 0:  # a damaged file may be read through, but not from the middle
                 start -= len(self._sound.read(min(step, start), dtype="float32")) or start
-            while held < length or not held:
-                wanted = min(step, length - held)
-                frames = self._sound.read(wanted, dtype="float32", always_2d=True)
-                held += len(frames)
+            while count < length or not count:
+                size = min(step, length - count)
+                frames = self._sound.read(size, dtype="float32", always_2d=True)
+                count += len(frames)
                 yield frames
                 if len(frames) < step:
                     break
         except (soundfile.LibsndfileError, RuntimeError):
-            where = f"after {held / self.rate_hz:.1f} s" if held else "from its beginning"
+            where = f"after {count / self.rate_hz:.1f} s" if count else "from its beginning"
             raise SerlibError(f"{shown(self.name)} is damaged {where}; download or copy it again") from None
 
-    def check_length(self, held, start, length):
+    def check_length(self, count, start, length):
         # MP3 and Ogg promise a length too, give or take their padding.
-        if self.frames is not None and held < 0.99 * length - 2304:
-            raise SerlibError(_cut_short(self.name, f"only {held / length:.0%} of the sound is there"))
+        if self.frames is not None and count < 0.99 * length - 2304:
+            raise SerlibError(_cut_short(self.name, f"only {count / length:.0%} of the sound is there"))
 
 
 def _libsndfile(file, name):
@@ -366,9 +372,9 @@ class _Ffmpeg(_Sound):
     def read(self, start, length):
         import av
 
-        packets = damaged = held = 0
+        packets = damaged = count = 0
         demuxed = self._container.demux(self._stream)
-        while length is None or held < length:
+        while length is None or count < length:
             try:
                 packet = next(demuxed)
             except StopIteration:
@@ -377,7 +383,7 @@ class _Ffmpeg(_Sound):
                 break
             except IndexError:  # PyAV's, for a stream that the header does not name
                 raise SerlibError(
-                    f"{shown(self.name)} is damaged {held / self.rate_hz:.1f} s from its beginning; copy it again, or "
+                    f"{shown(self.name)} is damaged {count / self.rate_hz:.1f} s from its beginning; copy it again, or "
                     "save it as WAV with the program that made it"
                 ) from None
             packets += 1
@@ -391,16 +397,16 @@ class _Ffmpeg(_Sound):
                     raise SerlibError(f"{shown(self.name)} changes its sampling rate on the way; save it as WAV")
                 frames = piece[start:]
                 start = max(0, start - len(piece))
-                frames = frames if length is None else frames[: length - held]
-                held += len(frames)
+                frames = frames if length is None else frames[: length - count]
+                count += len(frames)
                 if len(frames):
                     yield frames
-        if damaged > max(1, 0.01 * packets) or (damaged and not held and not start):
+        if damaged > max(1, 0.01 * packets) or (damaged and not count and not start):
             raise SerlibError(
                 f"{shown(self.name)} is damaged: {damaged} of {packets} packets of its codec ({self._codec}) cannot "
                 "be decoded; copy it again, or save it as WAV with the program that made it"
             )
-        if not held:
+        if not count:
             yield np.zeros((0, self.channels), np.float32)
 
     def counted_s(self):
@@ -415,10 +421,10 @@ class _Ffmpeg(_Sound):
             pass
         return float(lasts * self._stream.time_base)
 
-    def check_length(self, held, start, length):
+    def check_length(self, count, start, length):
         promised_s = self.declared_s()
         if promised_s is not None and length is None:
-            self._missing_s((start + held) / self.rate_hz, promised_s)
+            self._missing_s((start + count) / self.rate_hz, promised_s)
 
     def declared_s(self):
         """Seconds of sound that the header promises; None where it promises none."""

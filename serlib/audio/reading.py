@@ -70,11 +70,11 @@ def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None, channel=None, not
     """
     odd = [] if notes is None else notes
     with opened(path) as file:
-        found = _decode(file, path, rate_hz, offset_s=offset_s, duration_s=duration_s, channel=channel, notes=odd)
+        sound = _decode(file, path, rate_hz, offset_s=offset_s, duration_s=duration_s, channel=channel, notes=odd)
     if notes is None:
         for note in odd:
             warnings.warn(f"{shown(path)} {note}", stacklevel=2)
-    return found
+    return sound
 
 
 def decode(data, *, name="the recording", rate_hz=None, **part):

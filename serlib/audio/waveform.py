@@ -48,7 +48,7 @@ def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
 
     Taught in notebooks/02_eda.
     """
-    is_loud, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    is_loud, hop = _loud_frames(y, rate_hz, top_db, frame_s, hop_s)
     frames = np.flatnonzero(is_loud)
     return y[frames[0] * hop : (frames[-1] + 1) * hop] if len(frames) else y
 
@@ -74,7 +74,7 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
 
     Taught in notebooks/02_eda.
     """
-    is_loud, hop = _heard(y, rate_hz, top_db, frame_s, hop_s)
+    is_loud, hop = _loud_frames(y, rate_hz, top_db, frame_s, hop_s)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], is_loud, [0]])))
     intervals = np.minimum(edges.reshape(-1, 2) * hop, len(y)).astype(np.int64)
     intervals = intervals[intervals[:, 0] < intervals[:, 1]]  # the last frame may be centred on the very end
@@ -84,7 +84,7 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
     return np.column_stack([intervals[np.r_[True, apart], 0], intervals[np.r_[apart, True], 1]])
 
 
-def _heard(y, rate_hz, top_db, frame_s, hop_s):
+def _loud_frames(y, rate_hz, top_db, frame_s, hop_s):
     """Which frames are louder than the loudest one less top_db, and the hop in samples."""
     frame = max(2, round(frame_s * rate_hz))
     hop = max(1, round(hop_s * rate_hz))

@@ -106,7 +106,7 @@ def _by_level(root, paths, rejected, notes, label_level):
     if inner:
         notes.append(f"{', '.join(map(one_line, inner))}: read like the folders beside it, which have the same names")
     plan = levels.plan(parts, root=printable(root), label_level=label_level)
-    given = {path[plan.part - 1] for path in parts if len(path) > plan.part > 0}
+    words = {path[plan.part - 1] for path in parts if len(path) > plan.part > 0}
     emotions = any(is_emotion(_folder(names, plan.label)) for names in parts)
     clips = []
     for path, names in zip(paths, parts, strict=True):
@@ -119,9 +119,9 @@ def _by_level(root, paths, rejected, notes, label_level):
             rejected.append(rejection(path, f"lies in no folder that names its label ({levels.ordinal(plan.label)})"))
             continue
         speaker = _folder(names, plan.speaker)
-        part = levels.role(_folder(names, plan.part), given)
+        part = levels.role(_folder(names, plan.part), words)
         extra = {"part": part} if part else {}
-        clips.append((path, Clip(label, _known(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
+        clips.append((path, Clip(label, _or_unknown(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
     notes += _understood(plan, clips)
     return clips
 
@@ -130,7 +130,7 @@ def _folder(names, level):
     return names[level - 1] if 0 < level < len(names) else ""
 
 
-def _known(value):
+def _or_unknown(value):
     return UNKNOWN if missing(value) else value
 
 
@@ -168,7 +168,7 @@ def _by_pattern(root, paths, rejected, notes, pattern):
         extra = {name: value for name, value in names.items() if name not in levels.FIELDS}
         if "part" in extra:
             extra["part"] = levels.role(extra["part"], parts) or extra["part"]
-        speaker, text = (_known(names.get(name, "")) for name in ("speaker", "text"))
+        speaker, text = (_or_unknown(names.get(name, "")) for name in ("speaker", "text"))
         name = path.relative_to(root).as_posix()
         clips.append((path, Clip(normal_label(names["label"]), speaker, text, name, extra=extra)))
     for name in regex.groupindex:

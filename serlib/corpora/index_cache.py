@@ -38,24 +38,24 @@ def facts(paths, place, *, desc="", show=None):
     """
     file = data_dir() / "index" / f"{_name(place)}.parquet"
     now_ns = time.time_ns()
-    kept = _load(file)
+    stored = _load(file)
     stamps = [_stamp(path) for path in paths]
-    is_kept = [kept.get(str(path), (None,))[:3] == stamp for path, stamp in zip(paths, stamps, strict=True)]
-    others = [path for path, known in zip(paths, is_kept, strict=True) if not known]
+    unchanged = [stored.get(str(path), (None,))[:3] == stamp for path, stamp in zip(paths, stamps, strict=True)]
+    others = [path for path, is_unchanged in zip(paths, unchanged, strict=True) if not is_unchanged]
     answers = read_all(others, desc=desc, show=show)
     keep = {}
-    for path, stamp, known in zip(paths, stamps, is_kept, strict=True):
+    for path, stamp, is_unchanged in zip(paths, stamps, unchanged, strict=True):
         name = str(path)
-        if known:
-            keep[name] = kept[name]
-            *_, digest, duration_s, rate_hz, notes = kept[name]
+        if is_unchanged:
+            keep[name] = stored[name]
+            *_, digest, duration_s, rate_hz, notes = stored[name]
             yield digest, duration_s, rate_hz, None, notes.splitlines()
             continue
         digest, duration_s, rate_hz, fault, notes = next(answers)
         if stamp and not fault and max(stamp[1:]) < now_ns - TICK_NS:
             keep[name] = (*stamp, digest, duration_s, rate_hz, "\n".join(notes))
         yield digest, duration_s, rate_hz, fault, notes
-    if keep != kept:
+    if keep != stored:
         with contextlib.suppress(OSError, SerlibError):  # nothing can be written there: the next index reads again
             _save(file, keep)
 

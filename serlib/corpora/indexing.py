@@ -98,12 +98,12 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     places = [find(name) if place is None else Path(place) for name, place in zip(names, folders, strict=True)]
     rows = []
     attrs = {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
-    seen = {"bytes": {}, "names": {}}
+    earlier = {"bytes": {}, "names": {}}
     labels = Labels(reading)
     for name, place in zip(names, places, strict=True):
-        clips = labels.wanted(_clips(entry(name), place, attrs, reading))
+        clips = labels.apply(_clips(entry(name), place, attrs, reading))
         facts = list(index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show))
-        rows += _rows(entry(name), clips, facts, attrs, seen, keep=duplicates == "keep")
+        rows += _rows(entry(name), clips, facts, attrs, earlier, keep=duplicates == "keep")
     if names.count("folder") > 1:
         _one_name_a_person(rows, attrs["notes"])
     labels.check()
@@ -137,17 +137,17 @@ class Labels:
     def __init__(self, reading):
         self.new = {normal_label(old): new for new, olds in reading.labels.items() for old in _listed(olds)}
         self.drop = {normal_label(label) for label in _listed(reading.drop)}
-        self.there = set()
-        self.seen = set()
+        self.original = set()
+        self.names = set()
         self.dropped = {}
 
-    def wanted(self, clips):
+    def apply(self, clips):
         """The (path, clip) that stay, with their new labels."""
         stay = []
         for path, clip in clips:
             label = self.new.get(clip.label, clip.label)
-            self.there.add(clip.label)
-            self.seen |= {clip.label, label}
+            self.original.add(clip.label)
+            self.names |= {clip.label, label}
             if {clip.label, label} & self.drop:
                 self.dropped[label] = self.dropped.get(label, 0) + 1
             else:
@@ -156,9 +156,9 @@ class Labels:
 
     def check(self):
         """Raise a SerlibError where a label was named that no clip has."""
-        unknown = natsorted((set(self.new) | self.drop) - self.seen)
+        unknown = natsorted((set(self.new) | self.drop) - self.names)
         if unknown:
-            there = ", ".join(ordered_labels(self.there)) or "none"
+            there = ", ".join(ordered_labels(self.original)) or "none"
             raise SerlibError(f"No clip has the label '{unknown[0]}'; the labels are {there}")
 
 
@@ -218,7 +218,7 @@ def _clips(corpus, place, attrs, reading):
     return sorted(clips, key=lambda pair: _order(*pair, names))
 
 
-def _rows(corpus, clips, facts, attrs, seen, *, keep):
+def _rows(corpus, clips, facts, attrs, earlier, *, keep):
     """Rows of one corpus; what was odd goes into attrs."""
     rejected = attrs["rejected"]
     listed = set(corpus.names()) if corpus.names else set()
@@ -232,7 +232,7 @@ def _rows(corpus, clips, facts, attrs, seen, *, keep):
         if fault:
             rejected.append(rejection(path, fault))
             continue
-        verdict, remark = _compare(corpus, path, clip, digest, seen, listed)
+        verdict, remark = _compare(corpus, path, clip, digest, earlier, listed)
         attrs["duplicates"] += verdict == "copy"
         if verdict == "wrong" and not keep:
             rejected.append(rejection(path, remark))
@@ -266,9 +266,9 @@ def _other_formats(clips, facts):
     return doubles
 
 
-def _compare(corpus, path, clip, digest, seen, listed):
+def _compare(corpus, path, clip, digest, earlier, listed):
     """What a clip is beside those before it: new, copy or wrong, and a remark on it."""
-    first, other = seen["bytes"].setdefault(digest, (path, clip))
+    first, other = earlier["bytes"].setdefault(digest, (path, clip))
     if first is not path:
         if (clip.label, clip.speaker, clip.text) != (other.label, other.speaker, other.text):
             says = f"{other.speaker} {other.label} {other.text}"
@@ -279,9 +279,9 @@ def _compare(corpus, path, clip, digest, seen, listed):
                 f"({clip.speaker} {clip.label} {clip.text}) is the same recording as {printable(first)} ({says}); "
                 "delete one of them"
             )
-        if (corpus.name, clip.name) in seen["names"] or not {clip.name, other.name} <= listed:
+        if (corpus.name, clip.name) in earlier["names"] or not {clip.name, other.name} <= listed:
             return "copy", ""
-    second = seen["names"].setdefault((corpus.name, clip.name), path)
+    second = earlier["names"].setdefault((corpus.name, clip.name), path)
     if second is not path and not corpus.scan:  # own recordings in two folders may well have the same names
         return "wrong", f"is another recording of {printable(second)}; delete one of them"
     if first is not path:
@@ -343,13 +343,13 @@ def none_usable(place, rejected):
     return f"No recording in {printable(place)} can be used ({one} rejected): {first['file']} {first['reason']}"
 
 
-def _missing(corpus, found):
+def _missing(corpus, present):
     """Names of the clips that a corpus should have and that are not there; one line where they are many."""
     if corpus.names:
-        missing = [name for name in corpus.names() if name not in found]
+        missing = [name for name in corpus.names() if name not in present]
         if len(missing) < MISSING_NAMED:
             return missing
         return [f"{len(missing)} of {corpus.clips} clips of {corpus.name}"]
-    if corpus.clips and len(found) < corpus.clips:
-        return [f"{corpus.clips - len(found)} of {corpus.clips} clips of {corpus.name}"]
+    if corpus.clips and len(present) < corpus.clips:
+        return [f"{corpus.clips - len(present)} of {corpus.clips} clips of {corpus.name}"]
     return []

@@ -109,11 +109,11 @@ def read(tables, rejected, notes, *, columns):
     clips = []
     labelled = False
     for sheet in sheets:
-        chosen = _columns(sheet, columns)
-        if not {"speech", "label"} <= set(chosen):
+        headings = _columns(sheet, columns)
+        if not {"speech", "label"} <= set(headings):
             continue
         labelled = True
-        clips += _clips(sheet, chosen, rejected, notes)
+        clips += _clips(sheet, headings, rejected, notes)
     return clips if labelled else None
 
 
@@ -149,24 +149,23 @@ def refusal(table):
     return f"{printable(table)} has the columns {one_line(has)}; expected speech,label[,speaker,text]{hint}"
 
 
-def _columns(sheet, wanted):
+def _columns(sheet, columns):
     """Column of the index -> heading of the table."""
     names = {spelling(name).replace(" ", "_"): name for name in reversed(sheet.heading)}
-    chosen = {}
-    for column, known in HEADINGS.items():
-        if column in wanted:
-            if wanted[column] not in sheet.heading:
-                raise SerlibError(
-                    f"{printable(sheet.table)} has no column '{wanted[column]}'; choose from {', '.join(sheet.heading)}"
-                )
-            chosen[column] = wanted[column]
+    headings = {}
+    for column, aliases in HEADINGS.items():
+        if column in columns:
+            if columns[column] not in sheet.heading:
+                choices = ", ".join(sheet.heading)
+                raise SerlibError(f"{printable(sheet.table)} has no column '{columns[column]}'; choose from {choices}")
+            headings[column] = columns[column]
             continue
-        present = [names[name] for name in known.split() if name in names]
+        present = [names[name] for name in aliases.split() if name in names]
         if len(present) > 1 and column in ("label", "speaker"):
             present = _not_the_same(sheet, column, present)
         if present:
-            chosen[column] = present[0]
-    return chosen
+            headings[column] = present[0]
+    return headings
 
 
 def _not_the_same(sheet, column, present):
@@ -183,18 +182,18 @@ def _not_the_same(sheet, column, present):
     return [name for name, code in zip(present, codes, strict=True) if not code] or present
 
 
-def _clips(sheet, chosen, rejected, notes):
+def _clips(sheet, headings, rejected, notes):
     table = sheet.table
-    extras = [name for name in sheet.heading if name not in chosen.values() and name]
-    parts = {row.get(chosen.get("part"), "") for _, row in sheet.lines}
+    extras = [name for name in sheet.heading if name not in headings.values() and name]
+    parts = {row.get(headings.get("part"), "") for _, row in sheet.lines}
     clips = []
     cut = {row.get(chosen["speech"], "") for _, row in sheet.lines if _is_segment(row)}
     moved = 0
     if not sheet.lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
     for line, row in sheet.lines:
-        speech = row.get(chosen["speech"], "")
-        label = row.get(chosen["label"], "")
+        speech = row.get(headings["speech"], "")
+        label = row.get(headings["label"], "")
         if not speech:
             rejected.append(rejection(table, f"names no file in line {line}; fill it in"))
             continue
@@ -211,9 +210,9 @@ def _clips(sheet, chosen, rejected, notes):
             continue
         moved += path != _direct(speech, table)
         extra = {spelling(name).replace(" ", "_"): row.get(name, "") for name in extras}
-        part = row.get(chosen.get("part"), "")
+        part = row.get(headings.get("part"), "")
         extra["part"] = (role(part, parts) or part) if part else sheet.part
-        speaker, text = (row.get(chosen.get(column), "") for column in ("speaker", "text"))
+        speaker, text = (row.get(headings.get(column), "") for column in ("speaker", "text"))
         clips.append(
             (
                 path,
@@ -227,8 +226,8 @@ def _clips(sheet, chosen, rejected, notes):
                 ),
             )
         )
-    said = ", ".join(f"{column} from {one_line(name)}" for column, name in chosen.items())
-    notes.append(f"{table.name}: {said}")
+    sources = ", ".join(f"{column} from {one_line(name)}" for column, name in headings.items())
+    notes.append(f"{table.name}: {sources}")
     if moved:
         notes.append(
             f"{moved} paths of {table.name} lead nowhere; the files were found below {printable(table.parent)}"
@@ -291,18 +290,18 @@ def _sheet(path, *, part=""):
 
 def _from_csv(path, content):
     first = next((line for line in content.split("\n") if line.strip() and not line.startswith("#")), "")
-    told = re.fullmatch(r"sep=(.)", first.strip(), re.IGNORECASE)  # what Excel writes
-    second = content.partition("sep=")[2].partition("\n")[2] if told else ""
-    separator = told[1] if told else max(",;\t|", key=first.count)
+    declared = re.fullmatch(r"sep=(.)", first.strip(), re.IGNORECASE)  # what Excel writes
+    second = content.partition("sep=")[2].partition("\n")[2] if declared else ""
+    separator = declared[1] if declared else max(",;\t|", key=first.count)
     reader = csv.reader(
-        io.StringIO(second if told else content, newline=""), delimiter=separator, skipinitialspace=True
+        io.StringIO(second if declared else content, newline=""), delimiter=separator, skipinitialspace=True
     )
     rows = []
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             if any(cells) and not cells[0].startswith("#"):
-                rows.append((reader.line_num + bool(told), cells))
+                rows.append((reader.line_num + bool(declared), cells))
     except csv.Error as error:
         raise SerlibError(f"{printable(path)} is no CSV in line {reader.line_num} ({error}); save it again") from None
     sheet = Rows(path, rows[0][1] if rows else [])
@@ -385,9 +384,9 @@ def _joined(sheets):
             continue
         heading += [name for name in sheet.heading if name not in heading]
         for _, row in sheet.lines:
-            known = rows.setdefault(row.get("file", ""), {"part": ""})
-            known.update({name: value for name, value in row.items() if value})
-            known["part"] = known["part"] or sheet.part
+            cells = rows.setdefault(row.get("file", ""), {"part": ""})
+            cells.update({name: value for name, value in row.items() if value})
+            cells["part"] = cells["part"] or sheet.part
     joined = Rows(sheets[0].table.with_name("db.yaml"), [*heading, *(["part"] if "part" not in heading else [])])
     joined.lines = list(enumerate(rows.values(), 1))
     return [joined]

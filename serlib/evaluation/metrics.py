@@ -62,31 +62,6 @@ def checked(truth, probabilities, labels, *, reserved=()):
     return probabilities
 
 
-def wilson(right, n, *, z=1.96):
-    """Interval of a share, by Wilson's score (1927); it holds for few trials and for shares of 0 and 1.
-
-    Parameters
-    ----------
-    right, n : int
-        Right trials, of how many (at least one). They are taken for independent.
-    z : float
-        Standard errors on either side: 1.96 for 95 %.
-
-    Returns
-    -------
-    low, high : float
-
-    Examples
-    --------
-    >>> low, high = wilson(12, 20)
-    >>> round(low, 2), round(high, 2)
-    (0.39, 0.78)
-    """
-    middle = (right + z**2 / 2) / (n + z**2)
-    half = z / (n + z**2) * np.sqrt(right * (n - right) / n + z**2 / 4)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def unit(speakers, texts):
     """What the bootstrap draws.
 

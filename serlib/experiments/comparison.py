@@ -190,7 +190,7 @@ def _entry(system, experiments, seeds, *, matched):
     if len(by_seed) > 1:
         report = pooled([run for parts in answers.values() for run in parts], split, normalise=normalise)
     name = system.name + (MATCHED if matched else "")
-    return _Entry(system, name, split, report, by_seed, [run.judged() for run in experiments])
+    return _Entry(system, name, split, report, by_seed, [run.cost() for run in experiments])
 
 
 def _neighbours(better, worse):

@@ -93,15 +93,15 @@ class Experiment:
         """Whether it is trained and judged. Raises SerlibError where another training stands in its place."""
         if not isinstance(self.system, Peer):
             is_trained = finished(self.system, self.table, out=self.out, seed=self.seed, epochs=self.epochs)
-            return is_trained and self.judged() is not None
-        judged = self.judged()
-        return judged is not None and judged["clips"] == content(self.table)
+            return is_trained and self.cost() is not None
+        cost = self.cost()
+        return cost is not None and cost["clips"] == content(self.table)
 
     def answers(self):
         """The clips of the test set with a column of probabilities for each label."""
         return pd.read_csv(self.out / ANSWERS, dtype=dict.fromkeys(CLIP, str), keep_default_na=False)
 
-    def judged(self):
+    def cost(self):
         """What the run cost: epochs, parameters, train_s and ms_a_clip, as far as is known; None before it is done."""
         try:
             return json.loads((self.out / JUDGED).read_text(encoding="utf-8"))
@@ -214,12 +214,12 @@ def _in_its_share(experiment, threads):
 def _carry_out(experiment, jobs, show):
     """Train and judge one run, and keep what it answered and cost."""
     answer = _peer if isinstance(experiment.system, Peer) else _recipe
-    answers, judged = answer(experiment, jobs, show)
+    answers, cost = answer(experiment, jobs, show)
     labels = ordered_labels(experiment.table.label)
     with atomic_path(experiment.out / ANSWERS) as path:
         answers[[*CLIP, *labels]].to_csv(path, index=False, float_format="%.9g")
     with atomic_path(experiment.out / JUDGED) as path:  # last: it says that the answers are whole
-        path.write_text(json.dumps(judged), encoding="utf-8")
+        path.write_text(json.dumps(cost), encoding="utf-8")
 
 
 def _recipe(experiment, jobs, show):

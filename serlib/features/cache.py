@@ -20,14 +20,13 @@ import itertools
 import json
 import os
 import shutil
-import sys
 import zlib
 from concurrent import futures
 from pathlib import Path
 
 import numpy as np
 
-from serlib.utils import SerlibError, disk_fault, progress, shown
+from serlib.utils import SerlibError, alone, disk_fault, progress
 
 #: Rows that a worker computes at once. Small enough that a kill costs less than a second.
 CHUNK = 32
@@ -86,7 +85,7 @@ class Store:
     def at_work(self):
         """Nobody else on this machine writes rows of this kind meanwhile; on leaving, a whole store gets its name."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(self.folder.parent):
+        with alone(self.folder.parent / "lock"):  # on a disk that knows no locks several write, which costs time only
             if self.load():  # another process has finished it meanwhile
                 self.missing = np.zeros(len(self.keys), bool)
                 yield
@@ -235,20 +234,20 @@ def _compute(function, tasks, stores, *, jobs, show, desc):
     missing = [(k, store) for k, store in enumerate(stores) if store.missing.any()]
     todo = []
     for n, task in enumerate(tasks):
-        wanted = tuple(k for k, store in missing if store.missing[n])
-        if wanted:
-            todo.append((n, task, wanted))
+        lacking = tuple(k for k, store in missing if store.missing[n])
+        if lacking:
+            todo.append((n, task, lacking))
     if not todo:
         return []
     faults = {}
     with progress(total=len(tasks), desc=desc, show=show) as bar:
         bar.update(len(tasks) - len(todo))
         for answers in _answers(functools.partial(_chunk, function), todo, jobs):
-            for n, wanted, answer in answers:
+            for n, lacking, answer in answers:
                 if isinstance(answer, str):
                     faults[n] = answer
                     continue
-                for k, (values, length) in zip(wanted, answer, strict=True):
+                for k, (values, length) in zip(lacking, answer, strict=True):
                     stores[k].write(n, values, length)
             for _, store in missing:
                 store.flush()
@@ -286,9 +285,9 @@ def _of_threads(work, todo, jobs):
     try:
         waiting = {pool.submit(work, chunk) for chunk in itertools.islice(chunks, 2 * jobs)}
         while waiting:  # a few chunks ahead of what is written, so that memory does not grow
-            done, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
-            waiting |= {pool.submit(work, chunk) for chunk in itertools.islice(chunks, len(done))}
-            for future in done:
+            finished, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
+            waiting |= {pool.submit(work, chunk) for chunk in itertools.islice(chunks, len(finished))}
+            for future in finished:
                 yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
@@ -307,27 +306,6 @@ def _chunk(function, chunk):
         except SerlibError as error:
             answers.append((n, which, str(error)))
     return answers
-
-
-@contextlib.contextmanager
-def _alone(folder):
-    """One process at a time; on disks that know no locks several, which costs time only. A lock goes with its
-    process."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        print(f"waiting for another process that writes {shown(folder)}", file=sys.stderr)
-        lock.acquire()
-    except (NotImplementedError, OSError):  # a disk that knows no locks
-        lock = None
-    try:
-        yield
-    finally:
-        if lock:
-            lock.release()
 
 
 def _head(shape):

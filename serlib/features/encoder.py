@@ -1,9 +1,9 @@
 """Whisper's encoder, in the open: it has heard 680,000 hours of speech, and its states know much of voices.
 
-`log_mel` computes what it hears, `WhisperEncoder` is the network, `load` gives it its weights. It turns every 20 ms of
-sound into a vector. Speech recognition needs the last states; emotions are in the middle ones, so that the blocks above
-need not be computed (A. Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision",
-arXiv:2212.04356).
+`serlib.features.whisper.log_mel` computes what it hears, `WhisperEncoder` is the network, `load` gives it its weights.
+It turns every 20 ms of sound into a vector. Speech recognition needs the last states; emotions are in the middle ones,
+so that the blocks above need not be computed (A. Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak
+Supervision", arXiv:2212.04356).
 
 Taught in notebooks/08_transfer.
 """
@@ -16,65 +16,12 @@ import numpy as np
 from keras import ops
 
 from serlib.features import weights
+from serlib.features.whisper import MELS, POSITIONS, RATE_HZ, log_mel, positions  # noqa: F401  what notebook 08 asks for
 
-#: Whisper's front end: samples a second, samples a frame, samples between frames, mel bands.
-RATE_HZ = 16000
-FRAME = 400
-HOP = 160
-MELS = 80
-#: It was trained on 30 s, so it knows this many places in time.
-POSITIONS = 1500
 #: Columns of an attention head, in every Whisper.
 HEAD = 64
 #: One encoder is made once, also where several threads ask for it.
 _LOCK = threading.Lock()
-
-
-@functools.lru_cache(maxsize=1)
-def mel_bands():
-    """Whisper's mel filters [shape=(80, bins)]."""
-    import librosa
-
-    return librosa.filters.mel(sr=RATE_HZ, n_fft=FRAME, n_mels=MELS)
-
-
-def log_mel(y, *, peak=None):
-    """What Whisper hears of a clip, without its padding to 30 s.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform at 16 kHz, full scale 1.0.
-    peak : float, optional
-        The clip is made louder or softer until its loudest value is this one; Whisper leaves the level as it is.
-
-    Returns
-    -------
-    np.ndarray [shape=(n // 160, 80)], float32, at least one frame
-        Powers of ten of the power in each mel band, at most 8 below the loudest, brought to about -1 to 1.
-
-    Examples
-    --------
-    >>> log_mel(np.zeros(16000, np.float32)).shape
-    (100, 80)
-
-    Taught in notebooks/08_transfer.
-    """
-    import librosa
-
-    spectrum = librosa.stft(np.asarray(y, np.float32), n_fft=FRAME, hop_length=HOP, pad_mode="reflect")
-    power = np.abs(spectrum[:, : max(spectrum.shape[1] - 1, 1)]) ** 2
-    levels = np.log10(np.maximum(mel_bands() @ power, 1e-10))
-    levels = np.maximum(levels, levels.max() - 8.0)
-    frames = ((levels + 4.0) / 4.0).T.astype(np.float32)
-    return frames if peak is None else frames + np.float32(peak - frames.max())
-
-
-def positions(n, width):
-    """Sines and cosines that tell n places in time apart, from fast to slow ones [shape=(n, width)], float32."""
-    rates = np.exp(-np.log(10000.0) / (width // 2 - 1) * np.arange(width // 2))
-    angles = np.arange(n)[:, np.newaxis] * rates
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1, dtype=np.float32)
 
 
 def gelu(x):

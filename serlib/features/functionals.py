@@ -56,11 +56,12 @@ def _shape(rows, voiced):
     """Of the distribution; `crossings` is how often the mean is crossed, a frame."""
     around = rows - rows.mean(axis=0)
     z_scores = around / (rows.std(axis=0) + TINY)
+    squares = np.square(z_scores)  # numpy takes ten times as long for a power of 3 or 4
     steps = max(len(rows) - 1, 1)
     return {
         "range": np.ptp(rows, axis=0),
-        "skew": (z_scores**3).mean(axis=0),
-        "kurtosis": np.minimum((z_scores**4).mean(axis=0), KURTOSIS_LIMIT),
+        "skew": (squares * z_scores).mean(axis=0),
+        "kurtosis": np.minimum(np.square(squares).mean(axis=0), KURTOSIS_LIMIT),
         "crossings": np.count_nonzero(np.diff(np.sign(around), axis=0), axis=0) / steps,
     }
 

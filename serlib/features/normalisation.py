@@ -83,7 +83,7 @@ class Rows:
         frames = self.frames if frames is None else frames
         return Rows(self.values, self.positions[positions], frames=frames, who=self.who, voices=self.voices)
 
-    def held(self):
+    def in_memory(self):
         """In memory where they are not what the file holds and fit into a block; otherwise as they are.
 
         What is mapped is as quick to read as memory of one's own, and processes that train at the same time share it.
@@ -133,10 +133,10 @@ def clips_of(names):
     >>> clips_of(np.array(["b", "a", "b"]))
     {'b': array([0, 2]), 'a': array([1])}
     """
-    codes, found = pd.factorize(names)
+    codes, unique_names = pd.factorize(names)
     order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(found)))
-    return dict(zip(found.tolist(), np.split(order, ends[:-1]), strict=True)) if len(found) else {}
+    ends = np.cumsum(np.bincount(codes, minlength=len(unique_names)))
+    return dict(zip(unique_names.tolist(), np.split(order, ends[:-1]), strict=True)) if len(unique_names) else {}
 
 
 #: Bytes of features whose statistics are taken at once: the sums need twice as much again.

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from serlib import audio
-from serlib.audio import file_digest
-from serlib.features import cache, functionals, pitch, spectral, weights
+from serlib.features import cache, functionals, pitch, spectral, weights, whisper
 from serlib.features.functionals import FUNCTIONALS, OF_THE_VOICE
 from serlib.utils import SerlibError, clip_table, data_dir, import_tensorflow, shown
 
@@ -22,7 +21,7 @@ FEATURES_VERSION = 1
 LIBROSA_KINDS = ("mfcc", "delta", "delta2", "chroma", "logmel", "contrast", "tonnetz", "rms", "zcr", "f0")
 
 #: What can be computed from each frame; pitch and voiced by `serlib.features.pitch.frames`, whisper (what Whisper
-#: hears) and states (what its encoder makes of it) by `serlib.features.encoder`.
+#: hears) by `serlib.features.whisper` and states (what its encoder makes of it) by `serlib.features.encoder`.
 KINDS = (*LIBROSA_KINDS, "pitch", "voiced", "whisper", "states")
 
 #: Whisper's own frames, for the kind `whisper`; a state stands for two of them.
@@ -62,7 +61,7 @@ class FeatureSpec:
     layers : tuple of int
         The layers of the encoder whose states are taken, side by side.
     peak : float, optional
-        Whisper and its encoder hear every clip at one level: its loudest mel band has this value (`encoder.log_mel`).
+        Whisper and its encoder hear every clip at one level: its loudest mel band has this value (`whisper.log_mel`).
         None: as it was recorded.
 
     Examples
@@ -351,7 +350,7 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
     specs = [_by_name(spec) for spec in specs]
     files = [os.fspath(file) for file in index["speech"]]
-    digests = list(index["digest"]) if "digest" in index else [_digest(file) for file in files]
+    digests = list(index["digest"]) if "digest" in index else [audio.path_digest(file) for file in files]
     root = Path(out_dir or data_dir() / "features")
     stores = {}
     for spec in specs:
@@ -376,11 +375,6 @@ def _by_name(spec):
     if spec not in SPECS:
         raise SerlibError(f"There are no features '{spec}'; choose one of {', '.join(SPECS)}")
     return SPECS[spec]
-
-
-def _digest(file):
-    with audio.opened(file) as opened:
-        return file_digest(opened)
 
 
 def _rows(file, digest, numbers, *, specs):
@@ -444,12 +438,12 @@ def _compute(y, rate_hz, spec, *, name="The clip"):
 
 
 def _whisper_columns(y, spec):
+    if not spec.encoder:
+        return {"whisper": whisper.log_mel(y, peak=spec.peak)}
     import_tensorflow()  # in silence, before Keras does
     from serlib.features import encoder
 
-    if spec.encoder:
-        return {"states": encoder.states(y, spec.encoder, spec.layers, peak=spec.peak)}
-    return {"whisper": encoder.log_mel(y, peak=spec.peak)}
+    return {"states": encoder.states(y, spec.encoder, spec.layers, peak=spec.peak)}
 
 
 def frames_of(spec):

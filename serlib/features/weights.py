@@ -219,12 +219,12 @@ def _from_keras_hub(folder):
             blocks = sum(name.startswith("whisper_encoder") for name in layers)
             for n in range(blocks):
                 block = "whisper_encoder" if n == 0 else f"whisper_encoder_{n}"
-                parts |= {f"{block}/{theirs}": f"layers.{n}.{ours}" for theirs, ours in _KERAS_HUB.items()}
-            for theirs, ours in parts.items():
-                arrays = layers[f"{theirs}/vars"]
+                parts |= {f"{block}/{hub_name}": f"layers.{n}.{name}" for hub_name, name in _KERAS_HUB.items()}
+            for hub_name, name in parts.items():
+                arrays = layers[f"{hub_name}/vars"]
                 for number, end in enumerate(("weight", "bias")[: len(arrays)]):
                     array = np.asarray(arrays[str(number)], np.float32)
-                    values[f"{ours}.{end}"] = _flat(array, ours, end)
+                    values[f"{name}.{end}"] = _flat(array, name, end)
     except (OSError, KeyError) as error:
         raise SerlibError(f"{shown(file)} holds no Whisper of KerasHub ({error}); download it again.") from error
     return values

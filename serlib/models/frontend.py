@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from serlib.features import encoder, spectral
+from serlib.features import encoder, spectral, whisper
 from serlib.features.spec import names
 
 #: What the layer computes of each frame. A pitch tracker, which compares candidates over the whole clip, it is not.
@@ -51,13 +51,13 @@ class Frontend(keras.layers.Layer):
         if self.spec.trim_db is not None:
             y = trim(y, rate_hz=self.spec.rate_hz, top_db=self.spec.trim_db)
         if self.encoder:
-            rows = self.encoder(whisper_log_mel(y, peak=self.spec.peak)[:, : 2 * encoder.POSITIONS])
+            rows = self.encoder(whisper_log_mel(y, peak=self.spec.peak)[:, : 2 * whisper.POSITIONS])
         elif self.spec.kinds == ("whisper",):
             rows = whisper_log_mel(y, peak=self.spec.peak)
         else:
             rows = mel_kinds(y, self.spec)
         if self.spec.summary:
-            return ops.concatenate([SUMMARIES[name](rows, axis=1) for name in self.spec.summary], axis=-1)
+            return summarised(rows, self.spec)
         if self.spec.frames:
             rows = ops.pad(rows, ((0, 0), (0, self.spec.frames), (0, 0)))[:, : self.spec.frames]
         return rows
@@ -66,6 +66,13 @@ class Frontend(keras.layers.Layer):
         """(clips, frames, d), with a summary (clips, d)."""
         columns = len(names(self.spec))
         return (input_shape[0], columns) if self.spec.summary else (input_shape[0], self.spec.frames, columns)
+
+
+def summarised(rows, spec):
+    """The summary of a specification, from the frames of clips [shape=(1, frames, d)]; without one they stay."""
+    if not spec.summary:
+        return rows
+    return ops.concatenate([SUMMARIES[name](rows, axis=1) for name in spec.summary], axis=-1)
 
 
 def part(y, spec):
@@ -133,9 +140,9 @@ def delta(rows, order):
 
 
 def whisper_log_mel(y, *, peak=None):
-    """`serlib.features.encoder.log_mel` [shape=(1, frames, 80)], from [shape=(1, n)], n > 200."""
-    power = power_spectrogram(y, frame=encoder.FRAME, hop=encoder.HOP, pad_mode="reflect")
+    """`serlib.features.whisper.log_mel` [shape=(1, frames, 80)], from [shape=(1, n)], n > 200."""
+    power = power_spectrogram(y, frame=whisper.FRAME, hop=whisper.HOP, pad_mode="reflect")
     power = power[:, : ops.maximum(ops.shape(power)[1] - 1, 1)]
-    levels = ops.log10(ops.maximum(ops.matmul(power, encoder.mel_bands().T), 1e-10))
+    levels = ops.log10(ops.maximum(ops.matmul(power, whisper.mel_bands().T), 1e-10))
     frames = (ops.maximum(levels, ops.max(levels) - 8.0) + 4.0) / 4.0
     return frames if peak is None else frames + (peak - ops.max(frames))

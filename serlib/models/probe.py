@@ -13,6 +13,7 @@ from serlib.features import normalisation
 from serlib.features.spec import names as column_names
 from serlib.models.blocks import stack
 from serlib.models.recipe import Recipe
+from serlib.utils import SerlibError
 
 #: Steps of the solver; some dozens suffice where C is small.
 MOST_STEPS = 2000
@@ -34,6 +35,11 @@ class Probe(Recipe):
     normalise: str = "training"
     epochs: int = 1
     c: float
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.augment:
+            raise SerlibError(f"{self.name} learns from the clips as they are; leave out its augmentation.")
 
     def layers(self):
         """Columns of the features that each layer of the encoder has; of other features all are one layer.

@@ -26,7 +26,7 @@ from serlib.plots.steps import (
     features,
     filters,
     framing,
-    mfcc_bench,
+    mfcc_steps,
     spectrum,
     windowing,
 )
@@ -56,7 +56,7 @@ __all__ = [
     "gates",
     "honest",
     "mfcc",
-    "mfcc_bench",
+    "mfcc_steps",
     "occlusion",
     "one_word",
     "per_speaker",

@@ -1,23 +1,22 @@
 """Figures that compare: recipes under every split, and the emotions of two voices."""
 
-import matplotlib
 import numpy as np
 from matplotlib.patches import Rectangle
 
 from serlib.experiments.comparison import MARK, MARKED, starred
-from serlib.plots.style import FAINT, SECOND, canvas, described, drawn, honest, ink, listed, name_cells
+from serlib.plots.style import FAINT, INK, canvas, described, honest, ink, listed, name_cells, ramp, with_style
 from serlib.utils import SerlibError
 
 #: One shape a split, so that the figure can be read without its colours.
 SHAPES = "osD^vPX<>"
 
 #: What authors reported: a stroke that a point does not hide.
-REPORTED = {"color": SECOND, "markersize": 19, "markeredgewidth": 3, "zorder": 1}
+REPORTED = {"color": INK, "markersize": 19, "markeredgewidth": 3, "zorder": 1}
 
 METRICS = {"accuracy": "Accuracy", "uar": "UAR"}
 
 
-@drawn
+@with_style
 def recipes_compared(table, *, metric="accuracy", title="The same recipes, other questions", ax=None):
     """Every recipe under every split with its 95 % interval, and what its authors reported.
 
@@ -47,9 +46,8 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     rows = table.set_index(["recipe", "split"])
     is_marked = starred(table.drop_duplicates("recipe").set_index("recipe"))
     ax, out = canvas(ax, size=(11, 2.3 + (0.24 + 0.14 * len(splits)) * len(order)))
-    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.82, len(splits)))
     step = 0.72 / len(splits)
-    for n, (split, shade) in enumerate(zip(splits, shades, strict=True)):
+    for n, (split, shade) in enumerate(zip(splits, ramp(len(splits)), strict=True)):
         entries = [(y, rows.loc[(name, split)]) for y, name in enumerate(order) if (name, split) in rows.index]
         y = np.array([y for y, _ in entries]) + 0.36 - step * (n + 0.5)
         value, low, high = (
@@ -93,7 +91,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     return described(out, text)
 
 
-@drawn
+@with_style
 def similarity(cosines, *, one, other, corpora=(), title="How alike are two voices?", ax=None):
     """Cosines between the emotions of two voices: red is alike, blue is opposite; a frame marks each row's largest.
 

@@ -2,22 +2,23 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from serlib.plots.style import (
     FAINT,
     INK,
+    MARKERS,
     ROLE_COLOURS,
     canvas,
     colour,
     described,
-    drawn,
     honest,
     listed,
     panels,
     tint,
+    with_style,
 )
 from serlib.utils import ROLES, ordered_labels
 
@@ -29,7 +30,7 @@ HATCHES = ("", "//", "..", "xx")
 SHARES = (1.0, 0.55, 0.8, 0.35)
 
 
-@drawn
+@with_style
 def counts(index, *, title="Clips per emotion and speaker", ax=None):
     """Clips per emotion, stacked by speaker.
 
@@ -53,7 +54,7 @@ def counts(index, *, title="Clips per emotion and speaker", ax=None):
         share, hatch = (SHARES[i], HATCHES[i]) if few else (1.0, "")
         faces = [tint(colour(label), share) for label in table.index]
         bars = ax.bar(
-            table.index, table[speaker], bottom=bottom, color=faces, edgecolor="white", linewidth=1, hatch=hatch
+            table.index, table[speaker], bottom=bottom, color=faces, edgecolor=INK, linewidth=0.7, hatch=hatch
         )
         if few:
             box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
@@ -116,7 +117,7 @@ def _medians(table, value, labels, unit):
     return listed((label, f"{middle[label]:.{2 if unit == 's' else 0}f} {unit}") for label in labels)
 
 
-@drawn
+@with_style
 def durations(index, *, title="Duration per emotion", ax=None):
     """Duration of the clips per emotion: box from quartile to quartile, whiskers from 5 to 95 %.
 
@@ -137,7 +138,7 @@ def durations(index, *, title="Duration per emotion", ax=None):
     return described(out, f"Box plot of clip durations; medians: {_medians(index, 'duration_s', labels, 's')}.")
 
 
-@drawn
+@with_style
 def pitch_and_loudness(table, *, title="Pitch and loudness per emotion"):
     """How high and how loud each emotion is spoken: box from quartile to quartile, whiskers from 5 to 95 %.
 
@@ -170,7 +171,7 @@ def pitch_and_loudness(table, *, title="Pitch and loudness per emotion"):
     )
 
 
-@drawn
+@with_style
 def roles(table, *, title=None, ax=None):
     """Which clip works for what: a picture of a split.
 
@@ -225,7 +226,8 @@ def roles(table, *, title=None, ax=None):
         xlabel=f"{len(texts)} texts, " + ("one a column" if wide == 1 else f"up to {wide} takes of each"),
         ylabel=f"Speakers, {len(labels)} emotions each",
     )
-    handles = [Patch(facecolor=ROLE_COLOURS[role]) for role in ROLES if n[role]]
+    ax.spines[:].set_visible(True)  # the outline of what is pale
+    handles = [Patch(facecolor=ROLE_COLOURS[role], edgecolor=INK) for role in ROLES if n[role]]
     ax.legend(handles, [f"{role} ({n[role]})" for role in ROLES if n[role]], loc="upper left", bbox_to_anchor=(1, 1))
     overlap = {
         name: len(set(table.loc[table["role"] == "test", name]) & set(table.loc[table["role"] == "train", name]))
@@ -238,7 +240,7 @@ def roles(table, *, title=None, ax=None):
     )
 
 
-@drawn
+@with_style
 def embedding(points, labels, *, speakers=None, title="Clips in two dimensions", axes=("Axis 1", "Axis 2"), ax=None):
     """Clips as points of a plane, coloured by emotion, few speakers told apart by their marker.
 
@@ -260,25 +262,24 @@ def embedding(points, labels, *, speakers=None, title="Clips in two dimensions",
     labels = np.asarray(labels).astype(str)
     speakers = np.full(len(labels), "") if speakers is None else np.asarray(speakers).astype(str)
     names = sorted(set(speakers))
-    markers = "o^sDvP"
-    few = 1 < len(names) <= len(markers)
+    few = 1 < len(names) <= len(MARKERS)
     ax, out = canvas(ax, size=(9, 6.5))
     for label in ordered_labels(labels):
         for i, name in enumerate(names if few else [None]):
             of = (labels == label) & ((speakers == name) | (name is None))
             ax.scatter(
                 *points[of].T,
-                color=colour(label),
-                marker=markers[i],
+                color=to_rgba(colour(label), 0.8),
+                marker=MARKERS[i],
                 s=42,
-                alpha=0.75,
-                edgecolor="white",
+                edgecolor=INK,
                 linewidth=0.6,
             )
     entries = [("o", colour(label), label) for label in ordered_labels(labels)]
     if few:
-        entries += [(marker, INK, name) for marker, name in zip(markers, names, strict=False)]
-    handles = [Line2D([], [], marker=m, linestyle="", color=c, markersize=9, label=name) for m, c, name in entries]
+        entries += [(marker, INK, name) for marker, name in zip(MARKERS, names, strict=False)]
+    look = {"linestyle": "", "markersize": 9, "markeredgecolor": INK}
+    handles = [Line2D([], [], marker=marker, color=shade, label=name, **look) for marker, shade, name in entries]
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
     ax.set(title=title, xlabel=axes[0], ylabel=axes[1])
     return described(

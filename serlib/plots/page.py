@@ -65,7 +65,7 @@ TEXTS = {"File", "Emotion", "Speaker", "Text", "True", "Answered", "Split", "Bet
 TEXTS |= {"split", "recipe", "corpus"}
 
 
-def write(report, folder, *, history=None, title=None, n_errors=20):
+def write(report, folder, *, history=None, title=None):
     """Write a report for people and for programs.
 
     Parameters
@@ -78,8 +78,6 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
         Training history, for its curves.
     title : str, optional
         Heading of the page.
-    n_errors : int
-        How many of the surest mistakes to list.
 
     Returns
     -------
@@ -109,7 +107,7 @@ def write(report, folder, *, history=None, title=None, n_errors=20):
         drawn=DRAWN[report.resampled_by],
         reading=READINGS.get("published" if report.protocol == "published" else _kind(report.split), UNKNOWN),
         present=int((report.per_class["support"] > 0).sum()),
-        sections=_sections(report, images, n_errors),
+        sections=_sections(report, images),
     )
     _put(folder / "report.html", page)
     return folder / "report.html"
@@ -231,9 +229,9 @@ def _figures(report, history):
     return figures
 
 
-def _sections(report, pictures, n_errors):
+def _sections(report, pictures):
     """What stands on the page, top to bottom: title, figures, table."""
-    surest = errors(report, n_errors)
+    surest = errors(report)
     surest["speech"] = _file_names(surest["speech"], report)
     wrong = int((report.predictions["label"] != report.predictions["predicted"]).sum())
 

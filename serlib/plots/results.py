@@ -18,13 +18,14 @@ from serlib.plots.style import (
     canvas,
     colour,
     described,
-    drawn,
     heading,
     honest,
     ink,
     listed,
     name_cells,
     panels,
+    ramp,
+    with_style,
 )
 from serlib.utils import SerlibError
 
@@ -32,7 +33,7 @@ from serlib.utils import SerlibError
 FEW = 10
 
 
-@drawn
+@with_style
 def confusion(report, *, title="Confusion matrix", ax=None):
     """What was said against what was meant: per cent of each row, the number of clips below.
 
@@ -67,7 +68,7 @@ def confusion(report, *, title="Confusion matrix", ax=None):
     return described(out, f"Confusion matrix of {report.n_test} clips; right: {recall}{worst}.")
 
 
-@drawn
+@with_style
 def recall_bars(report, *, title="Recall per emotion", ax=None):
     """Recall of each emotion with its 95 % interval.
 
@@ -89,6 +90,7 @@ def recall_bars(report, *, title="Recall per emotion", ax=None):
         table.index,
         table["recall"],
         color=[colour(label) for label in table.index],
+        edgecolor=INK,
         yerr=[low, high],
         capsize=6,
         error_kw={"ecolor": INK, "linewidth": 2},
@@ -115,7 +117,7 @@ def _chance(ax, report):
     ax.annotate("guessing", (1, chance), (4, 0), **place)
 
 
-@drawn
+@with_style
 def per_speaker(report, *, title="Accuracy and UAR per speaker", ax=None):
     """Accuracy (bar) and UAR (diamond) of each speaker, best on top.
 
@@ -158,7 +160,7 @@ def _speakers(report, table):
     return table
 
 
-@drawn
+@with_style
 def speaker_recall(report, *, title="Recall per speaker and emotion", ax=None):
     """Who is understood in which emotion: a heat map.
 
@@ -194,7 +196,7 @@ def speaker_recall(report, *, title="Recall per speaker and emotion", ax=None):
     )
 
 
-@drawn
+@with_style
 def reliability(report, *, title="Is the model as sure as it should be?"):
     """Accuracy against confidence in bins, and below how many clips each bin holds.
 
@@ -218,7 +220,7 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     figure, ((top,), (bottom,)) = panels(2, size=(10, 6.4), sharex=True, height_ratios=(3, 1))
     few = table["n"] < FEW
     shades = [to_rgba(MAIN, 0.3 if pale else 1) for pale in few]
-    top.bar(middle, 100 * table["accuracy"], width, color=shades, edgecolor="white")
+    top.bar(middle, 100 * table["accuracy"], width, color=shades, edgecolor=MAIN)
     top.bar(0, 0, color=MAIN, label=f"accuracy{f' (pale: under {FEW} clips)' if few.any() else ''}")
     gap = 100 * (table["confidence"] - table["accuracy"])
     top.bar(
@@ -245,7 +247,7 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     )
 
 
-@drawn
+@with_style
 def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model may abstain", ax=None):
     """Accuracy of the answers against the share of clips that are answered.
 
@@ -293,7 +295,7 @@ def _by_split(reports):
     return by_split
 
 
-@drawn
+@with_style
 def splits_compared(results, *, metric="accuracy", title="The same recipe under different splits", by="Split", ax=None):
     """One bar a split, with its 95 % interval: what an accuracy is worth depends on who is in the test.
 
@@ -326,11 +328,10 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
         notes = ["* " + note.replace(": ", ":\n") for note in sorted({r.note for r in by_name.values()} - {""})]
     ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(table)), 5))
     value, low, high = (100 * table[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
-    shades = matplotlib.colormaps["viridis"](np.linspace(0.2, 0.8, len(table)))
     ax.bar(
         table["name"],
         value,
-        color=shades,
+        color=ramp(len(table)),
         width=0.65,
         yerr=[(value - low).clip(0), (high - value).clip(0)],
         capsize=9,
@@ -357,7 +358,7 @@ AGAINST = "#5aa0ff"
 OPACITY = 0.75
 
 
-@drawn
+@with_style
 def occlusion(y, rate_hz, result, *, answer="the answer", title="What drove the answer"):
     """What an answer loses when a piece of the clip is occluded, over the clip's spectrogram.
 
@@ -402,7 +403,7 @@ def occlusion(y, rate_hz, result, *, answer="the answer", title="What drove the 
 
     widths = np.diff(result.edges_s)
     heights = np.diff(librosa.hz_to_mel(result.edges_hz))
-    look = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
+    look = {"align": "edge", "edgecolor": INK, "linewidth": 0.8}
     shades = [FOR if value > 0 else AGAINST for value in result.windows]
     over_time.bar(result.edges_s[:-1], 100 * result.windows, widths, color=shades, **look)
     shades = [FOR if value > 0 else AGAINST for value in result.bands]
@@ -413,7 +414,8 @@ def occlusion(y, rate_hz, result, *, answer="the answer", title="What drove the 
     over_time.set_title("one window, all frequencies", fontsize=12, fontweight="normal")
     over_hz.set_xlabel("Loss (points)")
     over_hz.set_title("one band, all along", fontsize=12, fontweight="normal")
-    handles = [Patch(color=FOR, label="spoke for it"), Patch(color=AGAINST, label="spoke against it")]
+    words = {FOR: "spoke for it", AGAINST: "spoke against it"}
+    handles = [Patch(facecolor=shade, edgecolor=INK, label=text) for shade, text in words.items()]
     figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.99, 0.93))
     heading(figure, title)
     when, where = (int(values.argmax()) for values in (result.windows, result.bands))

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from serlib.plots.style import MAIN, canvas, colour, described, drawn, heading, panels
+from serlib.plots.style import MAIN, canvas, described, heading, line_colour, panels, with_style
 from serlib.utils import ordered_labels
 
 #: Frequencies that are named on a mel axis, in Hz.
 MEL_TICKS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
-@drawn
+@with_style
 def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     """Amplitude over time.
 
@@ -29,7 +29,7 @@ def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     """
     ax, out = canvas(ax, size=(10, 3.2))
     y = np.asarray(y)
-    ax.plot(np.arange(len(y)) / rate_hz, y, color=colour(label) if label else MAIN, linewidth=0.7)
+    ax.plot(np.arange(len(y)) / rate_hz, y, color=line_colour(label) if label else MAIN, linewidth=0.7)
     top = max(float(abs(y).max(initial=0)), 1e-3)
     ax.set(title=title, xlabel="Time (s)", ylabel="Amplitude", xlim=(0, len(y) / rate_hz), ylim=(-1.1 * top, 1.1 * top))
     return described(
@@ -61,7 +61,7 @@ def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, n_mels=128, f
     return image, fmax_hz
 
 
-@drawn
+@with_style
 def spectrogram(
     y,
     rate_hz,
@@ -73,7 +73,6 @@ def spectrogram(
     fmax_hz=None,
     range_db=80.0,
     title=None,
-    colour_bar=True,
     ax=None,
 ):
     """Energy over time and frequency, in dB below the loudest point.
@@ -103,8 +102,7 @@ def spectrogram(
     ax, out = canvas(ax, size=(10, 4))
     options = {"mel": mel, "frame": frame, "hop": hop, "n_mels": n_mels, "fmax_hz": fmax_hz, "range_db": range_db}
     image, top_hz = _spectrogram(ax, y, rate_hz, **options)
-    if colour_bar:
-        ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
+    ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
     title = title or ("Mel spectrogram" if mel else "Spectrogram")
     ax.set(title=title, xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)" if mel else "Frequency (Hz)")
     return described(
@@ -114,7 +112,7 @@ def spectrogram(
     )
 
 
-@drawn
+@with_style
 def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform and mel spectrogram"):
     """One clip: the waveform above its mel spectrogram, on one time axis.
 
@@ -147,7 +145,7 @@ def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform
     return described(figure, f"{title}: {top.alt} Below it the mel spectrogram, 0 to {top_hz:.0f} Hz.")
 
 
-@drawn
+@with_style
 def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch and loudness"):
     """The pitch contour on the spectrogram, the loudness contour below.
 
@@ -183,7 +181,8 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
     line.set_label("pitch f0")
     top.legend(loc="upper right", labelcolor="white", facecolor="black", frameon=True, framealpha=0.6)
     top.set(title=title, ylabel="Frequency (Hz, mel scale)")
-    bottom.plot(np.arange(len(loudness_db)) * hop_s, loudness_db, color=colour(label) if label else MAIN)
+    shade = line_colour(label) if label else MAIN
+    bottom.plot(np.arange(len(loudness_db)) * hop_s, loudness_db, color=shade)
     bottom.set(xlabel="Time (s)", ylabel="Loudness (dB)", xlim=(0, len(y) / rate_hz))
     bottom.grid(axis="y")
     voiced_hz = voiced[np.isfinite(voiced)]
@@ -197,7 +196,7 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
     )
 
 
-@drawn
+@with_style
 def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
     """The same word in each emotion, one row each: waveform and mel spectrogram on common axes.
 
@@ -219,7 +218,7 @@ def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
     figure.get_layout_engine().set(h_pad=0.04)
     for label, (left, right) in zip(labels, grid, strict=True):
         y, rate_hz = clips[label]
-        left.plot(np.arange(len(y)) / rate_hz, y, color=colour(label), linewidth=0.6)
+        left.plot(np.arange(len(y)) / rate_hz, y, color=line_colour(label), linewidth=0.6)
         left.set(ylim=(-1.05 * peak, 1.05 * peak), xlim=(0, max(seconds.values())))
         left.set_ylabel(label, rotation=0, ha="right", va="center", fontweight="bold")
         image, _ = _spectrogram(right, y, rate_hz, fmax_hz=fmax_hz)
@@ -250,7 +249,7 @@ def _hz(mel):
     return f"{librosa.mel_to_hz(mel):.0f}"
 
 
-@drawn
+@with_style
 def mfcc(values, *, hop_s=None, first=0, title="MFCC over time", ax=None):
     """MFCC, or any other coefficients, as a heat map over time.
 

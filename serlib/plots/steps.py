@@ -4,17 +4,10 @@ import numpy as np
 
 from serlib.features import spectral
 from serlib.features.spec import names
-from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, drawn, heading, panels
+from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, heading, panels, ramp, with_style
 
 
-#: Colours that tell a handful of curves apart, light to dark (viridis without its palest end).
-def _ramp(n):
-    import matplotlib
-
-    return matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n))
-
-
-@drawn
+@with_style
 def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlapping frames", ax=None):
     """A stretch of the wave with the frames that cover it.
 
@@ -44,7 +37,7 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlap
     ms = 1000 / rate_hz
     top = max(float(abs(part).max(initial=0)), 1e-3)
     ax.plot((start + np.arange(len(part))) * ms, part, color=INK, linewidth=0.8)
-    for i, shade in enumerate(_ramp(n)):
+    for i, shade in enumerate(ramp(n)):
         left = (start + i * hop) * ms
         base = -top * (1.25 + 0.18 * i)
         ax.plot([left, left + frame * ms], [base, base], color=shade, linewidth=6, solid_capstyle="butt")
@@ -63,7 +56,7 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlap
     )
 
 
-@drawn
+@with_style
 def windowing(samples, window, rate_hz, *, title="A window fades each frame in and out"):
     """One frame, the window, and their product.
 
@@ -101,7 +94,7 @@ def windowing(samples, window, rate_hz, *, title="A window fades each frame in a
     )
 
 
-@drawn
+@with_style
 def spectrum(level_db, rate_hz, *, title="The spectrum of one frame", fmax_hz=None, ax=None):
     """Power over frequency for one frame.
 
@@ -132,7 +125,7 @@ def spectrum(level_db, rate_hz, *, title="The spectrum of one frame", fmax_hz=No
     )
 
 
-@drawn
+@with_style
 def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter bank", ax=None):
     """Triangular filters: narrow where the ear is fine, wide where it is coarse.
 
@@ -154,7 +147,7 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     weights = np.asarray(weights)
     hz = np.linspace(0, rate_hz / 2, weights.shape[1])
     numbers = range(0, len(weights), every)
-    for i, shade in zip(numbers, _ramp(len(numbers)), strict=True):
+    for i, shade in zip(numbers, ramp(len(numbers)), strict=True):
         ax.plot(hz, weights[i], color=shade, linewidth=1.5)
     ax.set(
         title=title,
@@ -171,7 +164,7 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     )
 
 
-@drawn
+@with_style
 def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     """Level in each mel band, with smoother versions of it where given.
 
@@ -193,7 +186,7 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     x = np.arange(len(mel_db))
     low = float(min(mel_db.min(), *(np.min(v) for v in also.values()))) if also else float(mel_db.min())
     floor = low - 0.05 * (np.ptp(mel_db) or 1)
-    ax.bar(x, mel_db - floor, 1, floor, color="#bcd2e8", edgecolor="white", linewidth=0.4, label="all bands")
+    ax.bar(x, mel_db - floor, 1, floor, color="#d3e2f0", edgecolor=FAINT, linewidth=0.5, label="all bands")
     for (name, values), shade in zip(also.items(), (SECOND, INK, "#46a75b", "#793b96"), strict=False):
         ax.plot(x, values, color=shade, label=name, linewidth=2.5)
     ax.set(title=title, xlabel="Mel band (low to high frequency)", ylabel="Level (dB)", ylim=(floor, None))
@@ -209,7 +202,7 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     )
 
 
-@drawn
+@with_style
 def cosines(basis, *, n=6, title="The cosines that a mel spectrum is compared with"):
     """The first rows of the discrete cosine transform.
 
@@ -248,7 +241,7 @@ def cosines(basis, *, n=6, title="The cosines that a mel spectrum is compared wi
     )
 
 
-@drawn
+@with_style
 def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame", ax=None):
     """A row of coefficients as stems.
 
@@ -283,8 +276,8 @@ def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame",
     )
 
 
-@drawn
-def mfcc_bench(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"):
+@with_style
+def mfcc_steps(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"):
     """Spectrogram, mel bands and MFCC of a clip, one below the other on one time axis.
 
     Parameters
@@ -347,7 +340,7 @@ LOOKS = {
 }
 
 
-@drawn
+@with_style
 def features(rows, spec, *, title="Features over time"):
     """Every kind of feature of one clip, a row each, on one time axis.
 
@@ -407,7 +400,7 @@ def _heat(ax, values, hop_s, kind, colours):
         ax.set_yticks([0.5, 2.5, 4.5], ["fifth", "minor", "major"])
 
 
-@drawn
+@with_style
 def augmented(rows, *, hop_s, title="What feature augmentation makes of a clip"):
     """A log-mel spectrogram as it is and as each feature augmentation leaves it, all to one scale.
 

@@ -8,7 +8,8 @@ import html
 import io
 
 import matplotlib
-from matplotlib.colors import to_rgb
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -28,14 +29,23 @@ COLOURS = {
     "boredom": "#4a3020",
 }
 
-#: Role -> colour: pale for what the model learns from, strong for what it is judged by.
-ROLE_COLOURS = {"train": "#bcd2e8", "validation": "#f2c14e", "test": "#a4133c"}
+#: Role -> colour: pale for what the model learns from, strong for what it is judged by. Any two differ in contrast.
+ROLE_COLOURS = {"train": "#d3e2f0", "validation": "#b8680a", "test": "#4f0b26"}
+
+#: Shapes of the speakers' points, in the order of their names, where there are few (serlib.widgets.maps has the same).
+MARKERS = "o^sDvP"
 
 #: Lines and bars that stand for no emotion.
 MAIN = "#1f5f99"
 SECOND = "#c8553d"
 INK = "#222222"
 FAINT = "#8a8a8a"
+
+#: Least contrast with the page of what is drawn (WCAG 2.2, success criterion 1.4.11). Some emotions' colours have less
+#: on white: their bars and points have an outline in `INK`, their lines are darker (`line_colour`).
+CONTRAST = 3.0
+#: Ends of the colour map for things in an order: its lighter part has too little contrast.
+RAMP = ("plasma", 0.0, 0.6)
 
 #: Dots per inch, and colours of a picture.
 DPI = 100
@@ -83,15 +93,15 @@ class Picture(Figure):
         show(self)
 
 
-def drawn(function):
+def with_style(function):
     """Let a plotting function work under `STYLE`, whatever the caller's own settings are."""
 
     @functools.wraps(function)
-    def styled(*args, **options):
+    def drawing(*args, **options):
         with matplotlib.rc_context(STYLE):
             return function(*args, **options)
 
-    return styled
+    return drawing
 
 
 def _page(size):
@@ -228,15 +238,54 @@ def colour(label):
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 
+def luminance(value):
+    """Relative luminance of a colour (WCAG 2.2): 0 is black, 1 is white."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(value)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one, other="white"):
+    """Contrast ratio of two colours (WCAG 2.2), from 1 to 21.
+
+    Examples
+    --------
+    >>> contrast("black")
+    21.0
+    """
+    darker, lighter = sorted([luminance(one), luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def line_colour(label):
+    """The colour of an emotion for lines on white, which have no outline: darkened where its contrast is too small.
+
+    Examples
+    --------
+    >>> line_colour("sad") == colour("sad")
+    True
+    >>> contrast(colour("happy")) < CONTRAST < contrast(line_colour("happy"))
+    True
+    """
+    value = colour(label)
+    while contrast(value) < CONTRAST:
+        value = to_hex([0.98 * part for part in to_rgb(value)])
+    return value
+
+
+def ramp(n):
+    """n colours for things in an order, from dark to light, each with enough contrast on white [shape=(n, 4)]."""
+    name, first, last = RAMP
+    return matplotlib.colormaps[name](np.linspace(first, last, n))
+
+
 def tint(value, share):
     """A colour mixed with white: share 1 is the colour itself."""
     return tuple(1 - share * (1 - part) for part in to_rgb(value))
 
 
 def ink(background):
-    """Black or white, whichever reads better on a colour (relative luminance of WCAG 2)."""
-    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(background)]
-    return INK if 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] > 0.25 else "white"
+    """Black or white, whichever reads better on a colour."""
+    return INK if luminance(background) > 0.25 else "white"
 
 
 def name_cells(ax, image, rows, columns, *, label, rotation=0):

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, drawn, listed, panels
+from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, listed, panels, with_style
 
 
-@drawn
+@with_style
 def curves(history, *, best="val_loss", validation="validation", title="Training curves"):
     """Loss and accuracy by epoch, on the training and the validation set, the best epoch marked.
 
@@ -52,13 +52,13 @@ def curves(history, *, best="val_loss", validation="validation", title="Training
 #: Position, name and colour of what a step of an LSTM computes.
 _GATES = (
     (2.0, "forget\nsigmoid", MAIN),
-    (3.6, "take in\nsigmoid", MAIN),
+    (3.6, "input\nsigmoid", MAIN),
     (5.2, "candidate\ntanh", SECOND),
-    (6.8, "give out\nsigmoid", MAIN),
+    (6.8, "output\nsigmoid", MAIN),
 )
 
 
-@drawn
+@with_style
 def gates(*, title="One step of an LSTM", ax=None):
     """One step of an LSTM: three gates and a candidate for the new state.
 
@@ -83,9 +83,9 @@ def gates(*, title="One step of an LSTM", ax=None):
         ax.text(x, y, text, ha="center", va="center", fontsize=13, bbox={"boxstyle": "circle", "fc": shade, "ec": INK})
 
     top, middle, bottom = 4.2, 2.2, 0.6
-    line((0.2, top), (8.8, top))
+    line((0.2, top), (9.7, top))
     ax.annotate("state c before", (0.2, top), (0, 9), textcoords="offset points")
-    ax.annotate("state c now", (8.8, top), (0, 9), textcoords="offset points", ha="right")
+    ax.annotate("state c now", (9.7, top), (0, 9), textcoords="offset points", ha="right")
     ax.plot([0.2, 6.8], [bottom, bottom], color=INK, linewidth=1.6)
     ax.annotate("output h before, and the input x of this step", (0.2, bottom), (0, -17), textcoords="offset points")
     for x, name, shade in _GATES:
@@ -98,18 +98,18 @@ def gates(*, title="One step of an LSTM", ax=None):
     node(4.4, 3.15, "×")
     line((4.4, 3.4), (4.4, top - 0.25))
     node(4.4, top, "+")
-    line((7.8, top), (7.8, middle + 0.3))
-    ax.annotate("tanh", (7.8, 3.2), (8, 0), textcoords="offset points", color=INK)
-    line((6.8 + 0.65, middle), (7.8 - 0.28, middle))
-    node(7.8, middle, "×")
-    line((7.8 + 0.28, middle), (8.8, middle))
-    ax.annotate("output h now", (8.8, middle), (0, -20), textcoords="offset points", ha="right")
-    ax.set(title=title, xlim=(0, 9.2), ylim=(-0.1, 5))
+    line((8.4, top), (8.4, middle + 0.3))
+    ax.annotate("tanh", (8.4, 3.2), (8, 0), textcoords="offset points", color=INK)
+    line((6.8 + 0.5, middle), (8.4 - 0.22, middle))
+    node(8.4, middle, "×")
+    line((8.4 + 0.22, middle), (9.7, middle))
+    ax.annotate("output h now", (9.7, middle), (0, -24), textcoords="offset points", ha="right")
+    ax.set(title=title, xlim=(0, 10.1), ylim=(-0.1, 5))
     ax.set_axis_off()
     ax.axhline(-0.05, color=FAINT, linewidth=0)
     return described(
         out,
         "Diagram of an LSTM: the state runs through, is multiplied by the forget gate, and gets the candidate times "
-        "the take-in gate added; the output is the give-out gate times the tanh of the state. All four see the input "
-        "and the output before.",
+        "the input gate added; the output is the output gate times the tanh of the state. All four see the input and "
+        "the output before.",
     )

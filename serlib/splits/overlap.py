@@ -95,7 +95,7 @@ def refuse_seen(split, protocol, table):
     """
     roles = ROLES if protocol == "published" else ("train", "validation")
     digests = set(split.digest[split.role.isin(roles)])
-    is_seen = (table.digest if "digest" in table else table.speech.map(_digest)).isin(digests)
+    is_seen = (table.digest if "digest" in table else table.speech.map(audio.path_digest)).isin(digests)
     if is_seen.any():
         first = shown(table.speech[is_seen].iloc[0])
         raise SerlibError(
@@ -103,11 +103,6 @@ def refuse_seen(split, protocol, table):
             "clips that the run was trained or validated on; give others, or no index for its own test set, "
             "or ask for it with --allow-seen (in Python allow_seen=True)"
         )
-
-
-def _digest(path):
-    with audio.opened(path) as file:
-        return audio.file_digest(file)
 
 
 def _near_identical(table, *, show):

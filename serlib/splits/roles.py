@@ -401,8 +401,8 @@ def _group_test(index, by, part, *, rng):
         raise _one_group(index, by, names[0])
     if part.test is not None:
         test = _names(part.test)
-        known = set(names)
-        strangers = [name for name in test if name not in known]
+        all_names = set(names)
+        strangers = [name for name in test if name not in all_names]
         if strangers:
             raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
     elif part.fold is not None:
@@ -449,8 +449,8 @@ def _validation(candidates, group, *, rng, share, seed):
     ways = []
     for name in names:
         rows = np.flatnonzero(corpora == name)
-        drawn, way = _validation_of_one(candidates.iloc[rows], group, rng=rng, share=share, seed=seed)
-        positions.append(rows[drawn])
+        positions_of_one, way = _validation_of_one(candidates.iloc[rows], group, rng=rng, share=share, seed=seed)
+        positions.append(rows[positions_of_one])
         ways.append(f"{name}: {way}")
     return np.concatenate(positions), ", ".join(ways)
 

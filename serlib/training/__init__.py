@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["calibration", "exporting", "novelty", "run", "schedule", "state"],
+    submodules=["calibration", "exporting", "graph", "novelty", "run", "schedule", "state"],
     submod_attrs={
         "exporting": ["Exported", "export"],
         "fitting": ["NotFinite", "fit"],

@@ -112,7 +112,7 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
     batch = None if to == "onnx" and takes == "features" else 1
     input_shape = (batch, *model.input_shape[1:])
     with atomic_path(out) as partial:
-        _convert(model, partial, to, keras.InputSpec(shape=input_shape, dtype="float32", name=takes))
+        convert(model, partial, to, keras.InputSpec(shape=input_shape, dtype="float32", name=takes))
         _add_metadata(partial, to, metadata(run, takes, input_shape))
         expected = np.concatenate([run.probabilities(x) for x in features])
         difference = float(abs(_ask(partial, to, inputs) - expected).max())
@@ -187,7 +187,23 @@ def _calibrated(run):
     return keras.Model(run.model.input, keras.ops.softmax(logits / run.temperature, axis=-1))
 
 
-def _convert(model, path, to, signature):
+def convert(model, path, to, signature):
+    """Write a Keras model as it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+    path : Path
+    to : str
+        Of `TARGETS`.
+    signature : keras.InputSpec
+        What goes in.
+
+    Raises
+    ------
+    SerlibError
+        The packages for it are missing.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of Keras about numpy

@@ -17,7 +17,6 @@ from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
 from serlib.models.probe import Probe, shares
-from serlib.models.recipe import Committee
 from serlib.splits import rows
 from serlib.training import novelty
 from serlib.training.run import read_info
@@ -124,22 +123,26 @@ def fit(
             return load_finished(training, resume=resume)
         if was_begun:
             check_begun(training, resume=resume)
-        if isinstance(training.recipe, Committee):
-            return _fit_members(training, epochs=epochs, after_epoch=after_epoch, jobs=jobs, show=show)
-        if isinstance(training.recipe, Probe):
-            return _solve(training, after_epoch=after_epoch, jobs=jobs, show=show)
-        return _fit(training, after_epoch=after_epoch, jobs=jobs, show=show)
+        members = getattr(training.recipe, "members", ())
+        specs = {training.recipe.features, *(member.features for member in members)}
+        # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
+        extract_together(training.table, {*specs, novelty.SPEC}, jobs=jobs, show=show)
+        examples = _examples(training, jobs=jobs, show=show)
+        if members:
+            result = _fit_members(training, examples, epochs=epochs, after_epoch=after_epoch, jobs=jobs, show=show)
+        elif isinstance(training.recipe, Probe):
+            result = _solve(training, examples, after_epoch=after_epoch)
+        else:
+            result = _fit(training, examples, after_epoch=after_epoch, show=show)
+        domain = novelty.learn(training.table, jobs=jobs, show=show)
+        return finish(training, result, examples, domain)
 
 
-def _fit(training, *, after_epoch, jobs, show):
+def _fit(training, examples, *, after_epoch, show):
     """Train one model, epoch by epoch, from where the folder stands."""
     recipe = training.recipe
     seed = training.seed
     epochs = training.epochs
-    # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
-    extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
-    examples = _examples(training, jobs=jobs, show=show)
-
     import_tensorflow()
     import keras
 
@@ -173,8 +176,7 @@ def _fit(training, *, after_epoch, jobs, show):
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
         bar.update()
     bar.close()
-    domain = novelty.learn(training.table, jobs=jobs, show=show)
-    return finish(training, outcome(training, history), (examples.val_x, examples.val_y), domain)
+    return outcome(training, history)
 
 
 def _untrained(training, examples):
@@ -186,11 +188,9 @@ def _untrained(training, examples):
     return training.recipe.model(len(training.labels), shape=shape, examples=(x, *examples.copies))
 
 
-def _fit_members(training, *, epochs, after_epoch, jobs, show):
+def _fit_members(training, examples, *, epochs, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
     write_plan(training)
-    specs = {training.recipe.features, novelty.SPEC, *(member.features for member in training.recipe.members)}
-    extract_together(training.table, specs, jobs=jobs, show=show)
     members = []
     for member in training.recipe.members:
         run = fit(
@@ -209,40 +209,26 @@ def _fit_members(training, *, epochs, after_epoch, jobs, show):
     history["epoch"] = range(1, len(history) + 1)
     with atomic_path(training.folder / "history.csv") as path:
         history.to_csv(path, index=False)
-    examples = _examples(training, jobs=jobs, show=show)
-    batch_size = training.recipe.batch_size
     model = training.recipe.join([run.model for run in members])
-    model.make_test_function()
-    metrics = _pass(model, model.test_function, batch_size, _pieces(examples.x, examples.y, batch_size))
-    metrics |= _validate(model, batch_size, examples)
-    domain = novelty.learn(training.table, jobs=jobs, show=show)
-    joined = Outcome(model, len(history), metrics, history.seconds.sum())
-    return finish(training, joined, (examples.val_x, examples.val_y), domain)
+    metrics = _metrics(model, training.recipe.batch_size, examples)
+    return Outcome(model, len(history), metrics, history.seconds.sum())
 
 
-def _solve(training, *, after_epoch, jobs, show):
+def _solve(training, examples, *, after_epoch):
     """Train a probe, which has one answer: no epochs, and the seed decides the split alone."""
     recipe = training.recipe
-    if recipe.augment:
-        raise SerlibError(f"{recipe.name} learns from the clips as they are; leave out its augmentation.")
     write_plan(training)
-    extract_together(training.table, {recipe.features, novelty.SPEC}, jobs=jobs, show=show)
-    examples = _examples(training, jobs=jobs, show=show)
     import_tensorflow()
-    began = time.perf_counter()
-    x = examples.x[:]
-    model = recipe.solve(x, examples.y, shares(rows(training.table, "train")))
-    seconds = round(time.perf_counter() - began, 3)
-    model.make_test_function()
-    metrics = _pass(model, model.test_function, recipe.batch_size, _pieces(x, examples.y, recipe.batch_size))
-    metrics |= _validate(model, recipe.batch_size, examples)
+    start_s = time.perf_counter()
+    model = recipe.solve(examples.x[:], examples.y, shares(rows(training.table, "train")))
+    seconds = round(time.perf_counter() - start_s, 3)
+    metrics = _metrics(model, recipe.batch_size, examples)
     history = [{"epoch": 1, **metrics, "seconds": seconds}]
     with atomic_path(training.folder / "history.csv") as path:
         pd.DataFrame(history).to_csv(path, index=False)
     if after_epoch:
         after_epoch(history)
-    learned = novelty.learn(training.table, jobs=jobs, show=show)
-    return finish(training, Outcome(model, 1, metrics, seconds), (examples.val_x, examples.val_y), learned)
+    return Outcome(model, 1, metrics, seconds)
 
 
 def finished(recipe, table, *, out, seed=0, epochs=None):
@@ -314,6 +300,13 @@ def _pieces(x, y, batch_size):
         yield x[part], y[part], None
 
 
+def _metrics(model, batch_size, examples):
+    """Loss and accuracy of a finished model on both sets."""
+    model.make_test_function()
+    pieces = _pieces(examples.x, examples.y, batch_size)
+    return {**_pass(model, model.test_function, batch_size, pieces), **_validate(model, batch_size, examples)}
+
+
 def _validate(model, batch_size, examples):
     """Loss and accuracy on the validation set, as `val_loss` and `val_accuracy`."""
     result = _pass(model, model.test_function, batch_size, _pieces(examples.val_x, examples.val_y, batch_size))
@@ -353,10 +346,10 @@ def _examples(training, *, jobs, show):
         longest = max(part.shape[1] for part in (x, *copies))
         x, *copies = [part.select(slice(None), frames=longest) for part in (x, *copies)]
     return Examples(
-        x=x.held(),
+        x=x.in_memory(),
         y=_one_hot(table.label[train], training.labels),
-        copies=tuple(copy.held() for copy in copies),
-        val_x=values.select(validation).held(),
+        copies=tuple(copy.in_memory() for copy in copies),
+        val_x=values.select(validation).in_memory(),
         val_y=_one_hot(table.label[validation], training.labels),
         columns=column_names(recipe.features),
     )

@@ -6,6 +6,8 @@
     split.csv      each clip with its role
     history.csv    one row an epoch
 
+and, once it has answered, graph.zip (`training.graph`), which may be deleted at any time.
+
 Nothing is pickled. The probes are three synthetic sounds with the probabilities that the model gave them on the day
 it was trained: features, weights and the order of the labels are checked together when the run is loaded.
 """
@@ -46,14 +48,15 @@ PROBE_TOLERANCE = 0.01
 
 #: Environment variables by which a user decides how the numbers of a training are computed.
 ARITHMETIC = (
-    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
-    *(
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "OPENBLAS_CORETYPE",
-        "NPY_DISABLE_CPU_FEATURES",
-        "CUDA_VISIBLE_DEVICES",
-    ),
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "NPY_DISABLE_CPU_FEATURES",
+    "CUDA_VISIBLE_DEVICES",
 )
 
 #: What may have been chosen on the test set: nothing, or all.
@@ -125,13 +128,12 @@ def processor():
 
 
 @dataclass(frozen=True)
-class Run:
-    """A trained model with all that is needed to use and to judge it.
+class Record:
+    """What the folder of a run says of it; the model stays in its file.
 
     Attributes
     ----------
     folder : Path
-    model : keras.Model
     info : dict
         run.json.
     split : pd.DataFrame
@@ -141,10 +143,24 @@ class Run:
     """
 
     folder: Path
-    model: object
     info: dict
     split: pd.DataFrame
     history: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder):
+        """Read the record of a run; whether it fits its model is asked by who has one.
+
+        Raises
+        ------
+        SerlibError
+            If the folder is no finished run, or is of another format.
+        """
+        folder = Path(folder)
+        info = read_info(folder)
+        split = _read_table(folder / "split.csv", SPLIT_COLUMNS)
+        split.attrs = {"split": info["split"]}
+        return Record(folder, info, split, _read_table(folder / "history.csv", HISTORY_COLUMNS))
 
     @property
     def labels(self):
@@ -191,6 +207,20 @@ class Run:
         """What the training clips are like, of `serlib.training.novelty`; None in runs from before it was kept."""
         return self.info.get("domain")
 
+
+@dataclass(frozen=True)
+class Run(Record):
+    """A trained model with all that is needed to use and to judge it.
+
+    Attributes
+    ----------
+    folder, info, split, history
+        Of its `Record`.
+    model : keras.Model
+    """
+
+    model: object
+
     def probabilities(self, values, *, batch_size=256, calibrated=True):
         """The model's answers.
 
@@ -223,15 +253,11 @@ class Run:
         SerlibError
             If the folder is no finished run, is of another format, or the answers differ.
         """
-        folder = Path(folder)
-        info = read_info(folder)
-        split = _read_table(folder / "split.csv", SPLIT_COLUMNS)
-        split.attrs = {"split": info["split"]}
-        history = _read_table(folder / "history.csv", HISTORY_COLUMNS)
-        run = cls(folder, load_model(folder / "model.keras"), info, split, history)
+        record = Record.read(folder)
+        model = load_model(record.folder / "model.keras")
+        run = cls(record.folder, record.info, record.split, record.history, model)
         check_probes(run)
-        for name in [*(set(split.role) - set(ROLES)), *(set(split.label) - set(run.labels))]:
-            raise SerlibError(f"{shown(folder)}/split.csv says '{name}', which run.json does not; train the run again.")
+        check_split(run)
         return run
 
 
@@ -376,6 +402,15 @@ def probe(model, spec, labels):
     return {name: dict(zip(labels, np.asarray(row)[0].tolist(), strict=True)) for name, row in answers.items()}
 
 
+def check_split(run):
+    """Refuse a record whose split.csv has roles or labels that its run.json does not know."""
+    unknown = [*(set(run.split.role) - set(ROLES)), *(set(run.split.label) - set(run.labels))]
+    if unknown:
+        raise SerlibError(
+            f"{shown(run.folder)}/split.csv says '{unknown[0]}', which run.json does not; train the run again."
+        )
+
+
 def check_probes(run):
     """Refuse a run whose model answers its probes otherwise than when it was trained."""
     if run.model.output_shape[-1] != len(run.labels):
@@ -390,6 +425,22 @@ def check_probes(run):
             f"{shown(run.folder)} has a model that cannot take in the features of its run.json; "
             "the files do not belong together, train the run again."
         ) from error
+    check_answers(run, answers)
+
+
+def check_answers(run, answers):
+    """Refuse answers to the probes that are not those of the day of training.
+
+    Parameters
+    ----------
+    run : Record
+    answers : dict of name -> dict of label -> probability
+        From `probe`.
+
+    Raises
+    ------
+    SerlibError
+    """
     for name, now in answers.items():
         then = run.info["probes"][name]
         gap = np.max([abs(p - then.get(label, np.inf)) for label, p in now.items()])  # of NaN it is NaN

@@ -251,16 +251,16 @@ def outcome(training, history):
     return Outcome(model, epoch, history[epoch - 1], sum(row["seconds"] for row in history))
 
 
-def finish(training, outcome, validation, domain):
+def finish(training, outcome, examples, domain):
     """Make the run folder whole and give it its name.
 
     Parameters
     ----------
     training : Training
     outcome : Outcome
-    validation : tuple of np.ndarray
-        Features and one-hot labels of the validation set.
-    learned : dict
+    examples : serlib.training.schedule.Examples
+        Whose validation set decides temperature and threshold.
+    domain : dict
         From `serlib.training.novelty.learn`.
 
     Returns
@@ -288,7 +288,7 @@ def finish(training, outcome, validation, domain):
             **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
         },
         "machine": machine(),
-        "calibration": _calibrated(training, outcome.model, validation),
+        "calibration": _calibrated(training, outcome.model, examples),
         "probes": probe(outcome.model, recipe.features, training.labels),
         "domain": domain,
     }
@@ -299,15 +299,15 @@ def finish(training, outcome, validation, domain):
     return Run.load(training.out)
 
 
-def _calibrated(training, model, validation):
+def _calibrated(training, model, examples):
     """Temperature and threshold from the validation set; none under the published protocol, where it is the test
     role."""
     if training.table.attrs["split"]["protocol"] == "published":
         return dict(calibration.UNCHANGED)
-    x, y = validation
+    x = examples.val_x
     size = training.recipe.batch_size
     answers = [model(x[first : first + size], training=False) for first in range(0, len(x), size)]
-    return calibration.fit(y.argmax(axis=1), np.concatenate(answers))
+    return calibration.fit(examples.val_y.argmax(axis=1), np.concatenate(answers))
 
 
 def _tidy(out):

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "grids": ["Grid", "grid", "grid_view"],
         "listening": ["Listener", "Live", "live", "save_take", "speech"],
         "maps": ["ClipMap", "clip_map"],
-        "mfcc": ["Bench", "mfcc_bench", "workings"],
+        "mfcc": ["MfccExplorer", "mfcc_explorer", "workings"],
         "oscilloscope": ["Scope", "common", "scope", "scopes"],
         "playing": ["PLAYER_HZ", "common_gain", "encoded", "find_clip", "player", "players"],
     },

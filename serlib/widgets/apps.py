@@ -61,15 +61,15 @@ def learned(run):
     str
         Plain sentences.
     """
-    known = run.split[run.split.role == "train"]
+    training_clips = run.split[run.split.role == "train"]
     names = run.info["corpora"]
-    voices = len(set(who_speaks(known)))
-    known_as = [corpora.CORPORA[name].title if name in corpora.CORPORA else name for name in names]
+    voices = len(set(who_speaks(training_clips)))
+    titles = [corpora.CORPORA[name].title if name in corpora.CORPORA else name for name in names]
     synthetic = all(name in corpora.CORPORA and corpora.CORPORA[name].synthetic for name in names)
     who = f"{voices} {'synthetic ' * synthetic}voice{'s' * (voices > 1)}"
-    who = "voices that are not named" if UNKNOWN in set(known.speaker) else who
+    who = "voices that are not named" if UNKNOWN in set(training_clips.speaker) else who
     return (
-        f"It has learned from {len(known)} recordings of {who}: {', '.join(known_as)}. "
+        f"It has learned from {len(training_clips)} recordings of {who}: {', '.join(titles)}. "
         + ("It has never heard a human being. " if synthetic else "")
         + "What it says of a voice that was not among them is a guess, and emotions acted in a studio are not those of "
         "life: do not judge anybody by its answers."

@@ -91,16 +91,16 @@ def view(
     own = max(float(abs(y).max()), 1e-3)
     levels_db = mel_levels(y, rate_hz, fmax_hz=fmax_hz)
     sound, mime = encoded(y, rate_hz, gain=gain)
-    lines, said = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
-    heard = [] if timeline is None else stretches(timeline, duration_s)
+    lines, words = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
+    answers = [] if timeline is None else stretches(timeline, duration_s)
     intended = [] if meant is None else coloured(meant)
-    for name, pieces in (("what was meant", intended), ("what was heard", heard)):
+    for name, pieces in (("what was meant", intended), ("what was heard", answers)):
         if pieces:
             listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
-            said += f" Under the waveform, {name}: {listed}."
+            words += f" Under the waveform, {name}: {listed}."
     return {
         "title": title,
-        "colour": plots.colour(label) if label else MAIN,
+        "colour": plots.style.line_colour(label) if label else MAIN,
         "duration_s": duration_s,
         "span_s": span_s,
         "time_ticks": _time_ticks(span_s),
@@ -111,13 +111,13 @@ def view(
         "db_ticks": [(1 + db / spectral.RANGE_DB, f"{db}".replace("-", "−")) for db in range(-80, 1, 20)],
         "palette": [_hex(colour) for colour in _palette()[::32]] + [_hex(_palette()[-1])],
         "lines": lines,
-        "stretches": heard,
+        "stretches": answers,
         "meant": intended,
         "overlay_colours": [{"name": name, "colour": _hex(colour)} for name, colour in DROVE.items()],
         "sound": sound,
         "mime": mime,
         "alt": f"{title}: waveform and mel spectrogram, {duration_s:.2f} s, 0 to {fmax_hz:.0f} Hz, loudest at "
-        f"{abs(y).argmax() / rate_hz:.2f} s.{said}",
+        f"{abs(y).argmax() / rate_hz:.2f} s.{words}",
     }
 
 
@@ -201,7 +201,7 @@ def coloured(table):
             "start_s": float(row.start_s),
             "end_s": float(row.end_s),
             "label": row.label,
-            "colour": FAINT if row.label == UNSURE else plots.colour(row.label),
+            "colour": FAINT if row.label == UNSURE else plots.style.line_colour(row.label),
         }
         for row in table.itertuples()
     ]

@@ -19,6 +19,8 @@ from serlib.widgets.pictures import Pictured, Static
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
+#: CSS of a bar, since some emotions' colours have little contrast with the page.
+OUTLINE = "box-shadow: inset 0 0 0 1px var(--jp-ui-font-color1, CanvasText)"
 #: Seconds that a clip rests in the list before it is asked what drove its answer (which takes a second).
 REST_S = 0.3
 
@@ -195,8 +197,8 @@ class Gallery(Pictured, ipywidgets.VBox):
 
     def _list(self, _=None):
         """List the clips of the chosen cell and show the first, or the one that was shown if it is still there."""
-        meant, answer = (self._report.labels[k] for k in self.matrix.chosen)
-        clips = confused(self._report, meant, answer, threshold=self.threshold.value, surest_first=self.order.value)
+        label, answer = (self._report.labels[k] for k in self.matrix.chosen)
+        clips = confused(self._report, label, answer, threshold=self.threshold.value, surest_first=self.order.value)
         options = [(f"{row.confidence:.0%}  {row.speaker}: {row.text}", i) for i, row in clips.iterrows()]
         if list(self.clips.options) != options:
             self.clips.options = options
@@ -287,7 +289,7 @@ def bars(clip, labels):
     rows = ""
     for label in labels:
         says = [word for word, of in (("meant", clip.label), ("heard", clip.predicted)) if of == label]
-        bar = f"width: {round(200 * clip[label])}px; min-width: 1px; height: 14px; background: {plots.colour(label)}"
+        bar = f"width: {round(200 * clip[label])}px; height: 14px; background: {plots.colour(label)}; {OUTLINE}"
         rows += (
             f'<tr><th scope="row" style="text-align: right; padding-right: 6px">{escape(label)}</th>'
             f'<td style="width: 205px"><div style="{bar}"></div></td>'

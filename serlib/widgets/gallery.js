@@ -1,4 +1,7 @@
-// The drawing side of gallery.py: a confusion matrix whose cells are buttons. Arrow keys go from cell to cell.
+// The drawing side of galleries.py: a confusion matrix whose cells are buttons. Arrow keys go from cell to cell.
+
+// How much of its shade, in per cent, a cell has that holds its whole row: the figure in it must stay readable.
+const DEEPEST = 65;
 
 function make(tag, className, parent, { text, ...attributes } = {}) {
   const node = document.createElement(tag);
@@ -41,8 +44,7 @@ function render({ model, el }) {
         const cell = make("button", row === column ? "right" : "wrong", make("td", "", line), {
           type: "button", "aria-label": said, title: said, "data-row": row, "data-column": column,
         });
-        cell.style.setProperty("--share", `${Math.round(100 * share)}%`);
-        cell.classList.toggle("strong", share > 0.55);
+        cell.style.setProperty("--share", `${Math.round(DEEPEST * share)}%`);
         cell.disabled = !n;
         make("span", "n", cell, { text: n || "·" });
       });

@@ -11,7 +11,7 @@ import traitlets
 from PIL import Image
 
 from serlib import audio, plots
-from serlib.plots.style import described, drawn, heading, panels
+from serlib.plots.style import described, heading, panels, with_style
 from serlib.utils import SerlibError, ordered_labels
 from serlib.widgets.drawing import thumbnail
 from serlib.widgets.oscilloscope import common
@@ -45,15 +45,15 @@ def grid_view(index, text, *, speakers=None):
         Nobody says this text.
     """
     speakers = list(speakers if speakers is not None else index.speaker.unique())
-    said = index[(index.text == text) & index.speaker.isin(speakers)]
-    if said.empty:
+    of_text = index[(index.text == text) & index.speaker.isin(speakers)]
+    if of_text.empty:
         raise SerlibError(
             f"None of {', '.join(speakers)} says '{text}'; choose one of {', '.join(index.text.unique())}"
         )
-    labels = ordered_labels(said.label.unique())
-    there = set(zip(said.speaker, said.label, strict=True))
+    labels = ordered_labels(of_text.label.unique())
+    there = set(zip(of_text.speaker, of_text.label, strict=True))
     clips = {
-        (s, k): find_clip(said, speaker=s, label=k, text=text) for s in speakers for k in labels if (s, k) in there
+        (s, k): find_clip(of_text, speaker=s, label=k, text=text) for s in speakers for k in labels if (s, k) in there
     }
     sounds = {key: audio.load(clip.speech) for key, clip in clips.items()}
     shared = common(list(sounds.values()))
@@ -77,7 +77,7 @@ def grid_view(index, text, *, speakers=None):
         "reading": f"Time to the right, up to {shared['span_s']:.1f} s; frequency upwards (mel)",
         "speakers": speakers,
         "labels": labels,
-        "colours": [plots.colour(label) for label in labels],
+        "colours": [plots.style.line_colour(label) for label in labels],
         "span_s": shared["span_s"],
         "cells": [[cell(speaker, label) for speaker in speakers] for label in labels],
     }
@@ -107,7 +107,7 @@ class Grid(Pictured, anywidget.AnyWidget):
         return Static(f"Grid: {self.shown['title']}", [still(self.shown)], [], page=table(self.shown))
 
 
-@drawn
+@with_style
 def still(shown):
     """What a grid shows, as a figure.
 
@@ -135,8 +135,8 @@ def still(shown):
         places[row, 0].set_ylabel(label, rotation=0, ha="right", va="center")
     heading(figure, shown["title"])
     who = " and ".join(shown["speakers"])
-    said = f"Small mel spectrograms of '{shown['title']}', said by {who} as {', '.join(shown['labels'])}"
-    return described(figure, f"{said}; time to the right, up to {shown['span_s']:.1f} s.")
+    alt = f"Small mel spectrograms of '{shown['title']}', said by {who} as {', '.join(shown['labels'])}"
+    return described(figure, f"{alt}; time to the right, up to {shown['span_s']:.1f} s.")
 
 
 def table(shown):

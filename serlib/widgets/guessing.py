@@ -4,9 +4,9 @@ from html import escape
 
 import ipywidgets
 import numpy as np
+from scipy.stats import binomtest
 
 from serlib import audio, plots
-from serlib.evaluation.metrics import wilson
 from serlib.utils import ordered_labels
 from serlib.widgets.oscilloscope import Scope, common
 from serlib.widgets.pictures import Pictured, Static
@@ -33,7 +33,7 @@ def scored(right, guesses, labels):
     """
     if not guesses:
         return f"no guess yet; chance is {1 / labels:.0%}".replace("%", " %")
-    low, high = wilson(right, guesses)
+    low, high = binomtest(right, guesses).proportion_ci(method="wilson")
     text = f"{right} of {guesses} right, 95% interval {low:.0%} to {high:.0%}; chance is {1 / labels:.0%}"
     return text.replace("%", " %")
 

@@ -76,9 +76,9 @@ class Listener:
         if not answer or self._asked < self.every_s * rate_hz:
             return None
         self._asked = 0
-        return self._ask(speech(self.heard(self.window_s), rate_hz))
+        return self._ask(speech(self.samples(self.window_s), rate_hz))
 
-    def heard(self, last_s=None):
+    def samples(self, last_s=None):
         """The take so far, or its last seconds [shape=(n,)]."""
         y = np.concatenate(self._chunks) if self._chunks else np.zeros(0, np.float32)
         return y if last_s is None else y[-round(last_s * self.rate_hz) :]
@@ -93,7 +93,7 @@ class Listener:
         answer : serlib.recognizer.Answer, or None
             What the model makes of it.
         """
-        y = speech(self.heard(), self.rate_hz) if self._chunks else self.heard()
+        y = speech(self.samples(), self.rate_hz) if self._chunks else self.samples()
         return y, self._ask(y)
 
     def _ask(self, y):
@@ -160,11 +160,11 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
     try:
         here.mkdir(parents=True, exist_ok=True)
         # Where a table begins it names what lies there already, for it is all that is read from then on.
-        written = table.read_bytes() if table.exists() else b""
-        if not written:
+        existing = table.read_bytes() if table.exists() else b""
+        if not existing:
             table.unlink(missing_ok=True)  # an empty one names nothing
-        rows = [] if written else [COLUMNS, *_listed(folder)]
-        if written and tables.heading(written) != COLUMNS:
+        rows = [] if existing else [COLUMNS, *_listed(folder)]
+        if existing and tables.heading(existing) != COLUMNS:
             raise SerlibError(f"{shown(table)} has other columns than {','.join(COLUMNS)}; save takes elsewhere")
         number = 1
         while (path := here / f"{speaker}_{label}_{number:03d}.wav").exists():
@@ -172,7 +172,7 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
         path.write_bytes(sound.getvalue())
         rows.append([path.relative_to(folder).as_posix(), label, speaker, text.strip()])
         with table.open("a", newline="", encoding="utf-8") as file:
-            file.write("\n" * (written[-1:] not in (b"", b"\n")))  # an editor may have left the last line open
+            file.write("\n" * (existing[-1:] not in (b"", b"\n")))  # an editor may have left the last line open
             csv.writer(file).writerows(rows)
     except OSError as error:
         raise disk_fault(error, folder) from error
@@ -183,8 +183,10 @@ def _listed(folder):
     """The recordings of a folder as rows of its table."""
     top = folder.absolute()
     for path, clip in own.scan(folder, [], [], Reading()):
-        said = ("" if each == UNKNOWN else each for each in (clip.speaker, clip.text))
-        yield [path.relative_to(top).as_posix() if path.is_relative_to(top) else path, clip.label, *said]
+        name = path.relative_to(top).as_posix() if path.is_relative_to(top) else path
+        speaker = "" if clip.speaker == UNKNOWN else clip.speaker
+        text = "" if clip.text == UNKNOWN else clip.text
+        yield [name, clip.label, speaker, text]
 
 
 class Microphone(anywidget.AnyWidget):
@@ -218,47 +220,47 @@ class Microphone(anywidget.AnyWidget):
         self._file = b""
         self.on_msg(self._receive)
 
-    def _receive(self, _, said, buffers):
+    def _receive(self, _, message, buffers):
         """What the page sends: start, pieces of sound, stop; pieces of a file."""
-        if said["kind"] == "start":
+        if message["kind"] == "start":
             self._listener.start()
             self._quickest = np.inf
             self.answer = {}
-        elif said["kind"] == "sound":
+        elif message["kind"] == "sound":
             chunk = np.frombuffer(buffers[0], np.int16) / np.float32(32768)
-            way_s = time.monotonic() - said["stamp"] / 1000  # two clocks: only its growth means something
+            way_s = time.monotonic() - message["stamp"] / 1000  # two clocks: only its growth means something
             self._quickest = min(self._quickest, way_s)
             behind = way_s - self._quickest > 2 * EVERY_S  # the model is slower than the speech: leave answers out
-            if found := self._listener.hear(chunk, said["rate_hz"], answer=not behind):
-                self._tell(found, said["stamp"])
-        elif said["kind"] == "stop":
-            y, found = self._listener.finish()
-            if found:
-                self._tell(found, said["stamp"], final=True)
-            self._on_take("Take", y, self._listener.rate_hz, found)
-        elif said["kind"] == "file":
+            if answer := self._listener.hear(chunk, message["rate_hz"], answer=not behind):
+                self._tell(answer, message["stamp"])
+        elif message["kind"] == "stop":
+            y, answer = self._listener.finish()
+            if answer:
+                self._tell(answer, message["stamp"], final=True)
+            self._on_take("Take", y, self._listener.rate_hz, answer)
+        elif message["kind"] == "file":
             self._file += bytes(buffers[0])
-            if said["last"]:
+            if message["last"]:
                 data = self._file
                 self._file = b""
-                self._opened(said["name"], data)
+                self._opened(message["name"], data)
 
     def _opened(self, name, data):
         recognizer = self._listener.recognizer
         notes = []
         try:
             y, rate_hz = audio.decode(data, name=name, notes=notes)
-            found = recognizer.predict(y, rate_hz=rate_hz)
+            answer = recognizer.predict(y, rate_hz=rate_hz)
         except SerlibError as error:
             return self._on_take(name, np.zeros(0, np.float32), None, str(error).replace("The array", name))
-        self._tell(found, None, final=True)
-        self._on_take(name, y, rate_hz, dataclasses.replace(found, note="; ".join(notes)))
+        self._tell(answer, None, final=True)
+        self._on_take(name, y, rate_hz, dataclasses.replace(answer, note="; ".join(notes)))
 
-    def _tell(self, found, stamp, *, final=False):
-        bars = [(label, share, plots.colour(label)) for label, share in found.probabilities.items()]
+    def _tell(self, answer, stamp, *, final=False):
+        bars = [(label, share, plots.colour(label)) for label, share in answer.probabilities.items()]
         self.answer = {
-            "label": found.label,
-            "confidence": found.confidence,
+            "label": answer.label,
+            "confidence": answer.confidence,
             "bars": bars,
             "final": final,
             "stamp": stamp,
@@ -281,7 +283,7 @@ class Live(ipywidgets.VBox):
     def __init__(self, recognizer, folder):
         self._recognizer = recognizer
         self._folder = folder
-        self._kept = []
+        self._recordings = []
         self.microphone = Microphone(Listener(recognizer), self._take)
         self.scope = Scope()
         self.takes = ipywidgets.Dropdown(description="Take:")
@@ -297,24 +299,24 @@ class Live(ipywidgets.VBox):
         self._replay.layout.display = "none"
         super().__init__([self.microphone, self.says, self._replay])
 
-    def _take(self, name, y, rate_hz, found):
-        """A take or a file has come in; `found` is its Answer, None, or a sentence that says what is wrong."""
+    def _take(self, name, y, rate_hz, answer):
+        """A take or a file has come in; `answer` is its Answer, None, or a sentence that says what is wrong."""
         self.says.value = ""
         if not len(y):
-            self.says.value = escape(found or "Nothing was heard: is the right microphone chosen, and is it on?")
+            self.says.value = escape(answer or "Nothing was heard: is the right microphone chosen, and is it on?")
             return
-        if found and found.reason:
-            self.says.value = escape(f"{found.label}: {found.reason}. ")
-        if found and found.note:
-            self.says.value += escape(f"{name} {found.note}.")
-        name = f"{len(self._kept) + 1} {name}"
-        told = f"{found.label}, {found.confidence:.0%}" if found else "no answer"
-        self._kept.append((y, rate_hz, f"{name}: {told}"))
-        self.takes.options = [title for *_, title in self._kept]
-        self.takes.index = len(self._kept) - 1
+        if answer and answer.reason:
+            self.says.value = escape(f"{answer.label}: {answer.reason}. ")
+        if answer and answer.note:
+            self.says.value += escape(f"{name} {answer.note}.")
+        name = f"{len(self._recordings) + 1} {name}"
+        words = f"{answer.label}, {answer.confidence:.0%}" if answer else "no answer"
+        self._recordings.append((y, rate_hz, f"{name}: {words}"))
+        self.takes.options = [title for *_, title in self._recordings]
+        self.takes.index = len(self._recordings) - 1
 
     def _show(self, _):
-        y, rate_hz, title = self._kept[self.takes.index]
+        y, rate_hz, title = self._recordings[self.takes.index]
         window_s = self.microphone._listener.window_s
         long = len(y) / rate_hz > 1.5 * window_s
         timeline = self._recognizer.timeline(y, rate_hz=rate_hz) if long else None
@@ -323,7 +325,7 @@ class Live(ipywidgets.VBox):
         self._replay.layout.display = None
 
     def _save(self, _):
-        y, rate_hz, _ = self._kept[self.takes.index]
+        y, rate_hz, _ = self._recordings[self.takes.index]
         options = {"label": self.label.value, "speaker": self.speaker.value, "text": self.text.value}
         try:
             path = save_take(y, rate_hz, **options, folder=self._folder)

@@ -43,11 +43,11 @@ def groups(index, points):
     points = np.asarray(points, dtype=float)
     if points.shape != (len(index), 2):
         raise SerlibError(f"points have the shape {points.shape}, expected {(len(index), 2)}: one point a clip")
-    symbols, found = symbols_of(index), []
+    symbols, traces = symbols_of(index), []
     for label in ordered_labels(index.label):
         rows = np.flatnonzero(index.label.astype(str) == label)
         clips = [index.iloc[row] for row in rows]
-        found.append(
+        traces.append(
             {
                 "label": label,
                 "colour": plots.colour(label),
@@ -61,7 +61,11 @@ def groups(index, points):
                 ],
             }
         )
-    return found
+    return traces
+
+
+#: Around each point, since some emotions' colours have little contrast on white.
+OUTLINE = {"width": 1, "color": INK}
 
 
 def symbols_of(index):
@@ -120,8 +124,8 @@ class ClipMap(Pictured, ipywidgets.VBox):
         """What it leaves on a page without a kernel: see `Pictured.static`."""
         clip = self.scope.static()
         speakers = self._index.speaker if symbols_of(self._index) else None
-        drawn = plots.embedding(self._places, self._index.label, speakers=speakers, **self._look)
-        return Static(f"Map: {self._look['title']}", [drawn], clip.players)
+        figure = plots.embedding(self._places, self._index.label, speakers=speakers, **self._look)
+        return Static(f"Map: {self._look['title']}", [figure], clip.players)
 
     def _load(self, _=None):
         clip = self._index.iloc[self.points.chosen]
@@ -183,13 +187,18 @@ def drawing_of(index, points, axes, title):
             "hoverinfo": "text",
             "legendgroup": group["label"],
             "showlegend": False,
-            "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "opacity": 0.8},
+            "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "line": OUTLINE},
         }
         for group in traces
     ]
     nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
     legend = [  # entries of their own, since a group's would show the symbol of its first clip
-        {**nowhere, "name": escape(name), "legendgroup": name, "marker": {"symbol": symbol, "color": shade, "size": 10}}
+        {
+            **nowhere,
+            "name": escape(name),
+            "legendgroup": name,
+            "marker": {"symbol": symbol, "color": shade, "size": 10, "line": OUTLINE},
+        }
         for name, symbol, shade in (
             *((group["label"], SYMBOLS[0], group["colour"]) for group in traces),
             *((speaker, symbol, INK) for speaker, symbol in symbols_of(index).items()),

@@ -1,4 +1,4 @@
-"""The MFCC bench: turn the settings, see what becomes of a clip, hear what is left of it (`mfcc_bench`)."""
+"""The MFCC explorer: turn the settings, see what becomes of a clip, hear what is left of it (`mfcc_explorer`)."""
 
 import base64
 import dataclasses
@@ -64,7 +64,7 @@ def workings(y, spec):
         }
 
 
-def told(steps, spec):
+def in_words(steps, spec):
     """What is kept and what is lost, in a sentence or three.
 
     Parameters
@@ -90,8 +90,8 @@ def told(steps, spec):
     return f"{text}."
 
 
-class Bench(Pictured, ipywidgets.VBox):
-    """The widget that `mfcc_bench` makes.
+class MfccExplorer(Pictured, ipywidgets.VBox):
+    """The widget that `mfcc_explorer` makes.
 
     Attributes
     ----------
@@ -136,11 +136,11 @@ class Bench(Pictured, ipywidgets.VBox):
 
     def static(self):
         """What it leaves on a page without a kernel: see `Pictured.static`."""
-        drawn = plots.mfcc_bench(
+        figure = plots.mfcc_steps(
             self._steps["levels_db"], self._steps["bands_db"], self._steps["mfcc"], self.spec, title=self._title
         )
         sounds = {"A: the clip": (self._y, self._rate_hz), "B: its copy": (self._steps["copy"], self._rate_hz)}
-        return Static("MFCC bench", [drawn], [players(sounds).data])
+        return Static("MFCC explorer", [figure], [players(sounds).data])
 
     @property
     def spec(self):
@@ -163,13 +163,13 @@ class Bench(Pictured, ipywidgets.VBox):
         steps = workings(self._y, spec)
         self._steps = steps
         self.picture.value = page(steps, spec)
-        self.says.value = escape(told(steps, spec))
+        self.says.value = escape(in_words(steps, spec))
         options = {"label": self._label, **common([(self._y, self._rate_hz), (steps["copy"], self._rate_hz)])}
         self.original.load(self._y, self._rate_hz, title=f"A: {self._title}", **options)
         self.scope.load(steps["copy"], self._rate_hz, title=f"B: from {spec.n_mfcc} MFCC", **options)
 
 
-def mfcc_bench(y, rate_hz, *, spec=None, title="The clip", label=None):
+def mfcc_explorer(y, rate_hz, *, spec=None, title="The clip", label=None):
     """Sliders for frame, hop, mel bands and coefficients; what they make of a clip, and how it sounds from its MFCC.
 
     Parameters
@@ -185,8 +185,8 @@ def mfcc_bench(y, rate_hz, *, spec=None, title="The clip", label=None):
 
     Returns
     -------
-    Bench
-        A widget. `workings` and `serlib.plots.mfcc_bench` do the same without one.
+    MfccExplorer
+        A widget. `workings` and `serlib.plots.mfcc_steps` do the same without one.
 
     Notes
     -----
@@ -198,26 +198,26 @@ def mfcc_bench(y, rate_hz, *, spec=None, title="The clip", label=None):
     """
     if fault := audio.fault(y, rate_hz):
         raise SerlibError(f"The clip {fault}; choose another one")
-    return Bench(np.asarray(y, dtype=np.float32), rate_hz, spec or FeatureSpec(), title, label)
+    return MfccExplorer(np.asarray(y, dtype=np.float32), rate_hz, spec or FeatureSpec(), title, label)
 
 
 # --- the picture: matplotlib takes a second for it, and a slider cannot wait ---------------------------------------
 
 STYLE = """<style>
-.serlib-bench { display: grid; grid-template-columns: 78px minmax(0, 1fr) 86px; row-gap: 12px; max-width: 1000px;
+.serlib-mfcc { display: grid; grid-template-columns: 78px minmax(0, 1fr) 86px; row-gap: 12px; max-width: 1000px;
   color: var(--jp-ui-font-color1, CanvasText); font: 12px/1.2 var(--jp-ui-font-family, system-ui, sans-serif); }
-.serlib-bench div { position: relative; }
-.serlib-bench img { width: 100%; height: 150px; display: block; margin: 0; image-rendering: pixelated; }
-.serlib-bench .mels img { height: 130px; } .serlib-bench .cepstrum img { height: 110px; }
-.serlib-bench i { position: absolute; font-style: normal; white-space: nowrap; }
-.serlib-bench .axis i { right: 6px; transform: translateY(50%); }
-.serlib-bench .axis i.name { right: 50px; bottom: 50%; transform: translate(50%, 50%) rotate(-90deg); }
-.serlib-bench .bar::before { content: ""; position: absolute; inset: 0 auto 0 10px; width: 12px;
+.serlib-mfcc div { position: relative; }
+.serlib-mfcc img { width: 100%; height: 150px; display: block; margin: 0; image-rendering: pixelated; }
+.serlib-mfcc .mels img { height: 130px; } .serlib-mfcc .cepstrum img { height: 110px; }
+.serlib-mfcc i { position: absolute; font-style: normal; white-space: nowrap; }
+.serlib-mfcc .axis i { right: 6px; transform: translateY(50%); }
+.serlib-mfcc .axis i.name { right: 50px; bottom: 50%; transform: translate(50%, 50%) rotate(-90deg); }
+.serlib-mfcc .bar::before { content: ""; position: absolute; inset: 0 auto 0 10px; width: 12px;
   background: linear-gradient(to top, var(--palette)); }
-.serlib-bench .bar i { left: 28px; transform: translateY(50%); }
-.serlib-bench .bar i.name { left: 76px; bottom: 50%; transform: translate(-50%, 50%) rotate(-90deg); }
-.serlib-bench .time { height: 28px; margin-top: -10px; } .serlib-bench .time i { top: 0; transform: translateX(-50%); }
-.serlib-bench .time i.name { top: 14px; left: 50%; }
+.serlib-mfcc .bar i { left: 28px; transform: translateY(50%); }
+.serlib-mfcc .bar i.name { left: 76px; bottom: 50%; transform: translate(-50%, 50%) rotate(-90deg); }
+.serlib-mfcc .time { height: 28px; margin-top: -10px; } .serlib-mfcc .time i { top: 0; transform: translateX(-50%); }
+.serlib-mfcc .time i.name { top: 14px; left: 50%; }
 </style>"""
 
 
@@ -265,7 +265,7 @@ def page(steps, spec):
     ticks = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
     times = "".join(f'<i style="left: {100 * at:.1f}%">{text}</i>' for at, text in ticks)
     time = f'<div></div><div class="time">{times}<i class="name">Time (s)</i></div><div></div>'
-    return f'{STYLE}<div class="serlib-bench">{"".join(panels)}{time}</div>'
+    return f'{STYLE}<div class="serlib-mfcc">{"".join(panels)}{time}</div>'
 
 
 def _panel(kind, name, ticks, png, scale, alt):

@@ -11,7 +11,7 @@ import traitlets
 
 from serlib import audio, plots
 from serlib.features import pitch
-from serlib.plots.style import drawn, ink
+from serlib.plots.style import ink, with_style
 from serlib.widgets.drawing import coloured, overlay_image, overlay_pixels, stretches, view
 from serlib.widgets.pictures import Pictured, Static
 from serlib.widgets.playing import common_gain, player
@@ -164,7 +164,7 @@ def scopes(clips, *, title, **options):
     return [scope(*clip, label=label, title=f"{label}, {title}", **shared) for label, clip in clips.items()]
 
 
-@drawn
+@with_style
 def still(y, rate_hz, *, overlay=None, timeline=None, meant=None, **options):
     """What a scope shows, as a figure.
 

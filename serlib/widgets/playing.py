@@ -142,11 +142,11 @@ def find_clip(index, *, speaker, label, text):
 
     Taught in notebooks/02_eda.
     """
-    said = index[(index.speaker == speaker) & (index.text == text)]
-    found = said[said.label == label]
-    if len(found):
-        return found.iloc[0]
-    instead = ", ".join(said.label.unique())
+    of_text = index[(index.speaker == speaker) & (index.text == text)]
+    matches = of_text[of_text.label == label]
+    if len(matches):
+        return matches.iloc[0]
+    instead = ", ".join(of_text.label.unique())
     raise SerlibError(
         f"There is no clip in which {speaker} says '{text}' as {label}; "
         + (f"there is {instead}" if instead else f"choose one of {', '.join(sorted(index.speaker.unique()))}")

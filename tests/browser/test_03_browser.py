@@ -1,4 +1,4 @@
-"""Notebook 03 in a real browser: it runs, and a slider of the bench changes what is seen and heard."""
+"""Notebook 03 in a real browser: it runs, and a slider of the explorer changes what is seen and heard."""
 
 import re
 
@@ -15,7 +15,7 @@ def mfcc(module_lab):
     """Notebook 03, executed."""
     notebook = module_lab.open("03_mfcc")
     notebook.run()
-    notebook.page.locator(".serlib-bench").scroll_into_view_if_needed()
+    notebook.page.locator(".serlib-mfcc").scroll_into_view_if_needed()
     return notebook
 
 
@@ -30,7 +30,7 @@ def words(notebook):
 
 def state(notebook):
     """What is seen and heard: three pictures, the words below, the sound."""
-    pictures = notebook.page.locator(".serlib-bench img")
+    pictures = notebook.page.locator(".serlib-mfcc img")
     sound = notebook.page.get_by_role("group", name="MFCC").evaluate(SOUND)
     return [*(pictures.nth(k).get_attribute("src") for k in range(3)), words(notebook).inner_text(), sound]
 
@@ -68,10 +68,10 @@ def test_the_copy_plays(mfcc):
 
 
 def test_both_themes_and_a_narrow_window(mfcc):
-    bench = mfcc.page.locator(".jp-OutputArea-output", has=mfcc.page.locator(".serlib-bench")).last
+    explorer = mfcc.page.locator(".jp-OutputArea-output", has=mfcc.page.locator(".serlib-mfcc")).last
     for theme in ("dark", "light"):
         mfcc.theme(theme)
-        mfcc.picture(f"03-bench-{theme}", bench)
+        mfcc.picture(f"03-explorer-{theme}", explorer)
     mfcc.page.set_viewport_size({"width": 700, "height": 900})
-    mfcc.picture("03-bench-narrow", bench)
+    mfcc.picture("03-explorer-narrow", explorer)
     mfcc.page.set_viewport_size({"width": 1280, "height": 1000})

@@ -114,9 +114,9 @@ def test_a_threshold_trades_answers_for_accuracy(judged, gallery):
 def test_a_click_on_the_map_plays_its_clip(judged):
     judged.page.locator(".serlib-map").scroll_into_view_if_needed()
     row = click_point(judged, "sad")
-    judged.until("clips.points.chosen", str(row))
-    judged.until("clips.scope.position_s > 0.1 or clips.scope.playing")
-    clip = f"unheard.split.iloc[{row}]"
+    judged.until("clip_map.points.chosen", str(row))
+    judged.until("clip_map.scope.position_s > 0.1 or clip_map.scope.playing")
+    clip = f"clips.iloc[{row}]"
     speaker, text = kernel(judged, f"tuple({clip}[['speaker', 'text']])")
     scope = judged.page.get_by_role("group", name=f"{speaker}: {text}, sad").last
     scope.wait_for()

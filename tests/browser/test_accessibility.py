@@ -22,7 +22,7 @@ report = serlib.evaluate(run, show=False)""",
     "guessing = widgets.explorer(index, hide='label', seed=0)\nguessing",
     "gallery = widgets.gallery(report, run)\ngallery",
     "clips = widgets.clip_map(index, [[i % 7, i] for i in range(len(index))])\nclips",
-    "bench = widgets.mfcc_bench(*audio.load(index.speech[0]))\nbench",
+    "explorer = widgets.mfcc_explorer(*audio.load(index.speech[0]))\nexplorer",
 ]
 
 
@@ -35,7 +35,9 @@ def opened(module_lab):
     return notebook
 
 
-@pytest.mark.parametrize("number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map", "bench"])
+@pytest.mark.parametrize(
+    "number", range(1, len(CELLS)), ids=["grid", "scope", "guessing", "gallery", "map", "explorer"]
+)
 def test_axe_finds_nothing_serious(opened, number):
     opened.page.evaluate("(n) => document.querySelectorAll('.jp-CodeCell')[n].id = `cell${n}`", number)
     assert not serious(opened.page, f"#cell{number} .jp-OutputArea")
@@ -134,8 +136,8 @@ def test_the_keyboard_plays_a_clip_of_the_map(opened):
 
 
 def test_the_keys_a_and_b_change_between_the_clip_and_its_copy(opened):
-    bench = opened.cell(6)
-    original, copy = (bench.get_by_role("group", name=name) for name in ("A: ", "B: from 40 MFCC"))
+    explorer = opened.cell(6)
+    original, copy = (explorer.get_by_role("group", name=name) for name in ("A: ", "B: from 40 MFCC"))
     boxes = [scope.bounding_box() for scope in (original, copy)]
     assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]  # side by side
     original.get_by_role("button", name="Play").focus()
@@ -150,4 +152,4 @@ def test_the_keys_a_and_b_change_between_the_clip_and_its_copy(opened):
             stopped_s = copy.locator("audio").evaluate("(audio) => audio.currentTime")
     assert original.locator("audio").evaluate("(audio) => audio.currentTime") >= stopped_s  # it went on, not back
     opened.page.evaluate("document.querySelectorAll('audio').forEach((audio) => audio.pause())")
-    opened.picture("bench", bench)
+    opened.picture("explorer", explorer)

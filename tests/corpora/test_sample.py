@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import librosa
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import soundfile
 
 from serlib.corpora import sample
-from serlib.corpora.sample import synthesis
+from serlib.corpora.sample import making, synthesis
 from serlib.corpora.tess import WORDS
 from serlib.utils import SerlibError
 
@@ -233,3 +234,13 @@ def test_level_is_the_rms_of_the_spoken_part():
     spoken = synthesis.level(y, level_db=-20)[22016:]
     assert 10 * np.log10(np.mean(spoken**2)) == pytest.approx(-20, abs=0.05)
     assert np.abs(synthesis.level(y, level_db=10)).max() == pytest.approx(0.97)
+
+
+def test_of_two_that_make_it_at_once_the_second_waits_and_takes_it(tmp_path, monkeypatch):
+    calls = []
+    make = making._make
+    monkeypatch.setattr(making, "_make", lambda *args, **options: calls.append(args) or make(*args, **options))
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(sample.make, tmp_path / "sample", words=1, jobs=1, show=False) for _ in range(2)]
+    assert [future.result() for future in futures] == [tmp_path / "sample"] * 2
+    assert len(calls) == 1 and [path.name for path in tmp_path.iterdir()] == ["sample"]

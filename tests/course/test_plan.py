@@ -4,12 +4,14 @@ import ast
 import re
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 
 import serlib
 from notebooks import build, exercises, terms
 from serlib import teach
+from serlib.experiments.people import RESULTS
 
 TEACHING = build.CHECKOUT / "teaching"
 PLAN = (TEACHING / "plan.md").read_text(encoding="utf-8")
@@ -82,6 +84,14 @@ def test_every_goal_is_practised(source):
     assert not {*asked, *practised} - set(numbered), "a question or an exercise names a goal that there is not"
     left_out = [goal for count, goal in numbered.items() if count not in {*asked, *practised}]
     assert not left_out, "give these goals an exercise or a question of the quiz"
+
+
+def test_the_fall_that_teachers_name_was_measured():
+    figures = pd.read_csv(RESULTS).query("corpus == 'tess' and recipe == 'lstm-256'").set_index("split").accuracy
+    known, new = f"{figures['random']:.0f}", f"{figures['speaker']:.0f}"
+    notes = (TEACHING / "instructors.md").read_text(encoding="utf-8")
+    assert re.findall(r"why (\d+) became (\d+) on a new voice", PLAN) == [(known, new)]
+    assert re.findall(r"(\d+) of 100 clips of TESS falls to (\d+)", notes) == [(known, new)]
 
 
 # --- cheat sheet ---------------------------------------------------------------------------------------------------

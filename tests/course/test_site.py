@@ -10,12 +10,12 @@ import re
 import shutil
 import subprocess
 import threading
-import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from notebooks import build
+from serlib.plots import style
 
 ROOT = build.CHECKOUT
 PYTHON = ROOT / ".venv" / "site" / "bin" / "python"
@@ -101,16 +101,24 @@ def test_built_without_a_network_and_without_a_warning(built):
     assert sum(path.stat().st_size for path in HTML.rglob("*") if path.is_file()) < 30_000_000
 
 
-@pytest.mark.parametrize("name", ["notebooks/02_eda", "notebooks/03_mfcc", "notebooks/05_evaluate"])
-def test_every_player_plays(page, address, name):
-    page.goto(f"{address}/{name}.html")
-    players = page.locator("audio")
-    assert players.count() >= 3
-    for number in range(players.count()):
-        player = players.nth(number)
-        player.evaluate("(audio) => { audio.muted = true; return audio.play(); }")
-        player.page.wait_for_function("(audio) => audio.currentTime > 0.05", arg=player.element_handle())
-        player.evaluate("(audio) => audio.pause()")
+def test_every_player_of_the_site_plays(page, address):
+    with_sound = [path for path in sorted(HTML.rglob("*.html")) if "<audio" in path.read_text(encoding="utf-8")]
+    assert {"02_eda", "03_mfcc", "05_evaluate", "07_generalize", "09_live"} <= {path.stem for path in with_sound}
+    together = """async () => {
+        const advances = async (audio) => {
+            audio.muted = true;
+            await audio.play();
+            const end = performance.now() + 20000;
+            while (audio.currentTime < 0.05 && performance.now() < end) await new Promise((go) => setTimeout(go, 20));
+            audio.pause();
+            return audio.currentTime >= 0.05;
+        };
+        return Promise.all([...document.querySelectorAll("audio")].map(advances));
+    }"""
+    for path in with_sound:
+        page.goto(f"{address}/{path.relative_to(HTML).as_posix()}")
+        played = page.evaluate(together)
+        assert len(played) == path.read_text(encoding="utf-8").count("<audio") and all(played), (path.name, played)
 
 
 @pytest.mark.parametrize("words", ["UAR", "leakage"])
@@ -120,16 +128,20 @@ def test_search(page, address, words):
     assert page.locator("#search-results li").count() >= 2
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_sideways_scroll_on_a_phone(page, address, name):
+def test_no_sideways_scroll_on_a_phone(page, address):
     page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(f"{address}/{name}")
-    time.sleep(0.2)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    wide = []
+    for path in sorted(HTML.rglob("*.html")):
+        page.goto(f"{address}/{path.relative_to(HTML).as_posix()}")
+        if page.evaluate("document.scrollingElement.scrollWidth") > 390:
+            wide.append(path.name)
+    assert not wide
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(page, address, name):
+def test_axe_finds_nothing_serious(page, address, name, scheme):
+    page.emulate_media(color_scheme=scheme)
     page.goto(f"{address}/{name}")
     found = Axe().run(page).response["violations"]
     serious = [
@@ -154,11 +166,27 @@ def test_a_quiz_explains_and_a_solution_folds(page, address):
     assert page.get_by_text("def hann(n)").first.is_visible()
 
 
-def test_dark_mode(page, address):
-    page.emulate_media(color_scheme="dark")
-    page.goto(f"{address}/index.html")
-    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert max(int(value) for value in re.findall(r"\d+", colour)[:3]) < 80
+def rgb(page, selector, name):
+    """A colour that Chromium has computed for an element, each part from 0 to 1."""
+    value = page.locator(selector).first.evaluate("(element, name) => getComputedStyle(element)[name]", name)
+    parts = [float(part) for part in re.findall(r"[\d.]+", value)]
+    assert len(parts) == 3 or parts[3] == 1, f"{name} of {selector} is {value}, not opaque"
+    return tuple(part / 255 for part in parts[:3])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_drawn_stands_out_in_both_schemes(page, address, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{address}/quiz/04.html")
+    ground = rgb(page, "body", "backgroundColor")
+    assert (max(ground) < 0.3) == (scheme == "dark")
+    for kind in ("right", "wrong"):
+        page.locator(f"details.answer.{kind} summary").first.click()
+        for side in ("borderLeftColor", "borderTopColor"):
+            assert style.contrast(rgb(page, f"details.answer.{kind}", side), ground) >= style.CONTRAST
+    page.goto(f"{address}/notebooks/02_eda.html")
+    if scheme == "dark":  # the figures are made for white
+        assert rgb(page, "div.cell_output img", "backgroundColor") == (1, 1, 1)
 
 
 def test_the_reference_holds_every_public_function():

@@ -16,8 +16,7 @@ PYTHON = ROOT / ".venv" / "site" / "bin" / "python"
 SLIDES = ROOT / "build" / "slides"
 REVEAL = ROOT / ".venv" / "slides" / "node_modules" / "reveal.js" / "package.json"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-#: The lessons of teaching/plan.md walk through these.
-NOTEBOOKS = ["01_download", "02_eda", "03_mfcc", "04_lstm_train", "05_evaluate", "09_live", "10_limits"]
+NOTEBOOKS = [source.stem for source in build.sources()]
 
 pytestmark = [
     pytest.mark.browser,
@@ -53,10 +52,9 @@ def test_the_tagged_cells_are_slides(built):
     for source in build.sources():
         tagged = [cell for cell in build.convert(source).cells if "slide" in cell.metadata.get("tags", [])]
         path = built / f"{source.stem}.html"
-        assert path.exists() == bool(tagged) == (source.stem in NOTEBOOKS)
-        if tagged:
-            assert path.read_text(encoding="utf-8").count("<section>") == len(tagged)
-            assert all(cell.cell_type == "markdown" for cell in tagged)
+        assert len(tagged) >= 8, f"{source.stem} has hardly any slides"
+        assert path.read_text(encoding="utf-8").count("<section>") == len(tagged)
+        assert all(cell.cell_type == "markdown" for cell in tagged)
 
 
 def test_no_code_and_nothing_folded_is_shown(built):

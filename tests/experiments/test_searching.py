@@ -36,7 +36,7 @@ def record(table, seed=0, metric="val_accuracy", **found):
             raise KeyboardInterrupt
         out.mkdir(parents=True, exist_ok=True)
         info = {"metrics": {"val_accuracy": score, "val_loss": -score}}
-        return Run(out, None, info, known, pd.DataFrame())
+        return Run(out, info, known, pd.DataFrame(), None)
 
     return fit, found
 

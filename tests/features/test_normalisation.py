@@ -65,12 +65,12 @@ def test_rows_are_read_as_they_are_asked_for(rng, tmp_path):
 
 def test_what_is_computed_and_fits_into_memory_is_held_there(rng, monkeypatch):
     values = rng.normal(size=(4, 3)).astype(np.float32)
-    assert isinstance(normalisation.Rows(values).held(), normalisation.Rows)  # what is mapped is shared
+    assert isinstance(normalisation.Rows(values).in_memory(), normalisation.Rows)  # what is mapped is shared
     table = table_of(["a", "b"] * 2)
     rows = normalisation.Rows(values, who=normalisation.who_speaks(table), voices=normalisation.voices(values, table))
-    assert isinstance(rows.held(), np.ndarray)
+    assert isinstance(rows.in_memory(), np.ndarray)
     monkeypatch.setattr(normalisation, "BLOCK_BYTES", 47)
-    assert rows.held() is rows
+    assert rows.in_memory() is rows
     assert normalisation.parts(rows, multiple=2) == [slice(0, 2), slice(2, 4)]
 
 

@@ -104,6 +104,16 @@ def test_any_length_equals_librosa(n):
     assert_equals_librosa(y, FeatureSpec(rate_hz=16000, frame=512, hop=128, n_mels=40, n_mfcc=20))
 
 
+@SHORT
+@pytest.mark.parametrize(
+    "mel", [(22050, 2048, 128, 0.0, None), (8000, 256, 32, 0.0, None), (44100, 1024, 40, 50.0, 8e3)]
+)
+def test_mel_filters_are_librosas_to_the_last_bit(mel):
+    rate_hz, frame, n_mels, fmin_hz, fmax_hz = mel
+    expected = librosa.filters.mel(sr=rate_hz, n_fft=frame, n_mels=n_mels, fmin=fmin_hz, fmax=fmax_hz)
+    np.testing.assert_array_equal(spectral.mel_filters(*mel).toarray(), expected)
+
+
 def test_frames_too_short_for_contrast_serve_for_what_does_not_need_it(rng):
     y, short = rng.standard_normal(4000), {"rate_hz": 22050, "frame": 32, "hop": 16, "n_mels": 4, "n_mfcc": 3}
     assert extract_clip(y, 22050, FeatureSpec(kinds=("rms", "zcr"), **short)).shape[1] == 2

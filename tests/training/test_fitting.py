@@ -1,11 +1,8 @@
 """Training: seeds, roles, augmentation, resuming after a kill."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,44 +236,6 @@ def test_a_model_of_frames_takes_clips_of_any_length(frames_recipe, tone_table, 
     assert run.model.input_shape == (None, None, 16)
     long = np.random.default_rng(0).normal(size=(2, 700, 16)).astype(np.float32)
     assert run.probabilities(long).shape == (2, 7)
-
-
-@pytest.mark.slow
-def test_killed_training_resumes(tone_corpus, home, tmp_path):
-    """SIGKILL, as the machine does when memory runs out: what stands is used, nothing half-written is."""
-    folder = tone_corpus(tmp_path / "tones", words=6)
-    command = [
-        sys.executable,
-        "-m",
-        "serlib",
-        "train",
-        "lstm-123",
-        "tess",
-        str(folder),
-        "--out",
-        str(tmp_path / "run"),
-        "--split",
-        "random",
-        "--epochs",
-        "40",
-        "--json",
-    ]
-    environment = {**os.environ, "SERLIB_HOME": str(home), "SERLIB_PROGRESS": "0"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    history = tmp_path / "run.partial" / "history.csv"
-    deadline = time.monotonic() + 90
-    while not history.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "run").exists()
-    seen = pd.read_csv(history)
-    assert 1 <= len(seen) < 40
-    done = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["n_test"] > 0
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "run" / "history.csv")[: len(seen)], seen)
 
 
 def test_finished_run_is_not_overwritten_by_accident(tiny_recipe, tone_table, tmp_path):

@@ -36,7 +36,8 @@ def test_a_run_comes_back_as_it_was(tiny_run):
 def test_the_folder_holds_four_files_and_no_pickle(tiny_run):
     import zipfile
 
-    assert sorted(path.name for path in tiny_run.folder.iterdir()) == sorted(runs.FILES)
+    names = {path.name for path in tiny_run.folder.iterdir()} - {"graph.zip"}  # the first recognizer makes it
+    assert names == set(runs.FILES)
     with zipfile.ZipFile(tiny_run.folder / "model.keras") as archive:
         assert {name.rsplit(".", 1)[-1] for name in archive.namelist()} <= {"json", "h5"}
 

@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests import tiny
+
 
 class Forks:
     """The process, seen from a test.
@@ -58,30 +60,6 @@ class Forks:
         self._process.wait()
 
 
-def recipe():
-    """A recipe that trains in a moment, with a layer that draws random numbers."""
-    import keras
-
-    from serlib.features import SPECS
-    from serlib.models.recipes import Recipe
-
-    def build(x, n_labels):
-        x = keras.layers.Dropout(0.1)(keras.layers.Dense(16, activation="relu")(x))
-        return keras.layers.Dense(n_labels, activation="softmax")(x)
-
-    return Recipe(
-        name="tiny",
-        title="one dense layer",
-        source="tests",
-        features=SPECS["mfcc40-mean"],
-        build=build,
-        normalise="training",
-        learning_rate=0.01,
-        batch_size=16,
-        keep="best",
-    )
-
-
 def note(log, what):
     """Add a line to a file at once: what has been done is known however the process ends."""
     with open(log, "ab", 0) as file:
@@ -116,7 +94,7 @@ def train(folder, out, log, epochs):
 
     table = splits.split(corpora.index("tess", folder), "random", seed=0)
     saved = {"after_epoch": lambda history: note(log, len(history))}
-    training.fit(recipe(), table, out=out, epochs=epochs, resume=True, jobs=2, **saved)
+    training.fit(tiny.recipe(keep="best"), table, out=out, epochs=epochs, resume=True, jobs=2, **saved)
 
 
 def judge(folder, root, reports):
@@ -127,7 +105,7 @@ def judge(folder, root, reports):
     from serlib.training.run import Run
 
     options = {"splits": ("random",), "seeds": (0, 1), "epochs": 2, "jobs": 1}
-    found = comparison.compare(corpora.index("tess", folder), [recipe()], root=root, **options)
+    found = comparison.compare(corpora.index("tess", folder), [tiny.recipe(keep="best")], root=root, **options)
     page.write_comparison(found, Path(reports) / "comparison")
     run = Run.load(min(Path(root).iterdir()))
     page.write(evaluation.evaluate(run, resamples=20, jobs=2), Path(reports) / "run", history=run.history)

@@ -1,6 +1,8 @@
 """serlib.widgets.apps: the model that the live page takes, and what the page says of it."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -54,3 +56,9 @@ def test_the_page(live_run):
     shown.threshold.value = 0.9
     assert recognizer.threshold == 0.9
     assert "pleasant surprise" in shown.children[-1].value and "tiny-whole" in shown.children[-1].value
+
+
+def test_the_released_model_needs_no_tensorflow(home):
+    code = "import sys; from serlib import widgets; widgets.app(); print(sys.modules.keys() & {'tensorflow', 'keras'})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

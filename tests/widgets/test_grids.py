@@ -17,7 +17,7 @@ def test_every_cell_is_its_clip(tone_index):
     shown = widgets.grid_view(tone_index, "bar")
     assert shown["speakers"] == ["OAF", "YAF"]
     assert shown["labels"] == ["angry", "disgust", "fear", "happy", "neutral", "ps", "sad"]
-    assert shown["colours"] == [plots.colour(label) for label in shown["labels"]]
+    assert shown["colours"] == [plots.style.line_colour(label) for label in shown["labels"]]
     for label, row in zip(shown["labels"], shown["cells"], strict=True):
         for speaker, cell in zip(shown["speakers"], row, strict=True):
             clip = widgets.find_clip(tone_index, speaker=speaker, label=label, text="bar")

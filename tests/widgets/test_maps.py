@@ -57,7 +57,7 @@ def test_a_click_shows_and_plays_the_clip(tone_index, points):
     clip = tone_index.iloc[row]
     shown.points.set_trait("chosen", row)
     assert shown.scope.clip["title"] == f"{clip.speaker}: {clip.text}, {clip.label}"
-    assert shown.scope.clip["colour"] == plots.colour(clip.label)
+    assert shown.scope.clip["colour"] == plots.style.line_colour(clip.label)
     assert not shown.scope.playing
     shown.points.set_trait("clicks", 1)
     assert shown.scope.playing and shown.scope.position_s == 0

@@ -13,8 +13,8 @@ from PIL import Image
 
 from serlib.features import FeatureSpec
 from serlib.utils import SerlibError
-from serlib.widgets import mfcc_bench, workings
-from serlib.widgets.mfcc import page, told
+from serlib.widgets import mfcc_explorer, workings
+from serlib.widgets.mfcc import in_words, page
 
 RATE_HZ = 16000
 SPEC = FeatureSpec(rate_hz=RATE_HZ, frame=1024, hop=256, n_mels=64, n_mfcc=20)
@@ -45,12 +45,12 @@ def test_workings_are_librosas(y):
 
 
 def test_it_says_what_is_lost(y):
-    text = told(workings(y, SPEC), SPEC)
+    text = in_words(workings(y, SPEC), SPEC)
     assert "64 ms, one every 16 ms" in text and re.search(r"is \d+\.\d dB from the clip's; its pitch is right in", text)
     narrow = dataclasses.replace(SPEC, frame=256, hop=64, n_mels=128)
-    assert re.search(r"\d+ of the 128 bands are so narrow", told(workings(y, narrow), narrow))
+    assert re.search(r"\d+ of the 128 bands are so narrow", in_words(workings(y, narrow), narrow))
     silent = {**workings(y, SPEC), "pitch_kept": float("nan")}
-    assert "pitch" not in told(silent, SPEC)
+    assert "pitch" not in in_words(silent, SPEC)
 
 
 def test_the_page_shows_the_three_stages(y):
@@ -67,36 +67,36 @@ def test_the_page_shows_the_three_stages(y):
 
 
 def test_a_slider_changes_picture_words_and_sound(y):
-    bench = mfcc_bench(y, RATE_HZ, spec=SPEC, title="A voice")
-    assert bench.spec == SPEC
+    explorer = mfcc_explorer(y, RATE_HZ, spec=SPEC, title="A voice")
+    assert explorer.spec == SPEC
     for name, value in (("n_mfcc", 5), ("n_mels", 40), ("frame", 512), ("part", 2)):
-        before = {bench.picture.value, bench.says.value, bench.scope.clip["sound"]}
-        bench.sliders[name].value = value
-        assert not before & {bench.picture.value, bench.says.value, bench.scope.clip["sound"]}
-    assert bench.spec == dataclasses.replace(SPEC, n_mfcc=5, n_mels=40, frame=512, hop=256)
-    assert [scope.clip["title"] for scope in (bench.original, bench.scope)] == ["A: A voice", "B: from 5 MFCC"]
+        before = {explorer.picture.value, explorer.says.value, explorer.scope.clip["sound"]}
+        explorer.sliders[name].value = value
+        assert not before & {explorer.picture.value, explorer.says.value, explorer.scope.clip["sound"]}
+    assert explorer.spec == dataclasses.replace(SPEC, n_mfcc=5, n_mels=40, frame=512, hop=256)
+    assert [scope.clip["title"] for scope in (explorer.original, explorer.scope)] == ["A: A voice", "B: from 5 MFCC"]
 
 
 def test_the_clip_and_its_copy_are_heard_against_each_other(y):
-    bench = mfcc_bench(y, RATE_HZ, spec=SPEC)
-    assert bench.original.pair == bench.scope.pair != mfcc_bench(y, RATE_HZ, spec=SPEC).scope.pair
-    assert (bench.original.letter, bench.scope.letter) == ("A", "B")
-    assert bench.original.clip["peak"] == bench.scope.clip["peak"]
-    assert bench.original.clip["sound"] != bench.scope.clip["sound"]
-    heard, rate_hz = soundfile.read(io.BytesIO(bench.scope.clip["sound"]))
+    explorer = mfcc_explorer(y, RATE_HZ, spec=SPEC)
+    assert explorer.original.pair == explorer.scope.pair != mfcc_explorer(y, RATE_HZ, spec=SPEC).scope.pair
+    assert (explorer.original.letter, explorer.scope.letter) == ("A", "B")
+    assert explorer.original.clip["peak"] == explorer.scope.clip["peak"]
+    assert explorer.original.clip["sound"] != explorer.scope.clip["sound"]
+    heard, rate_hz = soundfile.read(io.BytesIO(explorer.scope.clip["sound"]))
     assert len(heard) / rate_hz == pytest.approx(len(y) / RATE_HZ, abs=0.1)
 
 
 def test_there_are_no_more_coefficients_than_bands(y):
-    bench = mfcc_bench(y, RATE_HZ, spec=SPEC)
-    bench.sliders["n_mels"].value = 10
-    assert bench.sliders["n_mfcc"].value == bench.sliders["n_mfcc"].max == 10
-    assert bench.spec.n_mfcc == 10
-    bench.sliders["n_mels"].value = 128
-    assert bench.sliders["n_mfcc"].max == 128
+    explorer = mfcc_explorer(y, RATE_HZ, spec=SPEC)
+    explorer.sliders["n_mels"].value = 10
+    assert explorer.sliders["n_mfcc"].value == explorer.sliders["n_mfcc"].max == 10
+    assert explorer.spec.n_mfcc == 10
+    explorer.sliders["n_mels"].value = 128
+    assert explorer.sliders["n_mfcc"].max == 128
 
 
 def test_it_begins_where_it_is_told_or_as_usual(y):
-    assert mfcc_bench(y, RATE_HZ).spec == FeatureSpec(rate_hz=RATE_HZ)
+    assert mfcc_explorer(y, RATE_HZ).spec == FeatureSpec(rate_hz=RATE_HZ)
     with pytest.raises(SerlibError, match="silent"):
-        mfcc_bench(np.zeros(RATE_HZ), RATE_HZ)
+        mfcc_explorer(np.zeros(RATE_HZ), RATE_HZ)

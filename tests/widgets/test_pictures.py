@@ -18,7 +18,7 @@ WIDGETS = {
     "listening test": lambda index, report, run: widgets.explorer(index, hide="label", seed=0),
     "map": lambda index, report, run: widgets.clip_map(index, np.eye(len(index), 2)),
     "gallery": lambda index, report, run: widgets.gallery(report, run, index=index),
-    "bench": lambda index, report, run: widgets.mfcc_bench(np.sin(np.arange(8000) / 9), 16000),
+    "mfcc": lambda index, report, run: widgets.mfcc_explorer(np.sin(np.arange(8000) / 9), 16000),
 }
 
 
@@ -35,7 +35,7 @@ def test_it_leaves_a_picture_and_its_sounds(name, tone_table, report, tiny_run):
     assert picture.width >= 400 and len(picture.convert("RGB").getcolors(1 << 16)) > 8
     assert len(metadata["image/png"]["alt"].split()) >= 4
     assert re.search(r'<img alt="[^"]{20,}" [^>]*src="data:image/png;base64,', data["text/html"])
-    assert data["text/html"].count("<audio") >= (2 if name in ("grid", "two clips", "bench") else 1)
+    assert data["text/html"].count("<audio") >= (2 if name in ("grid", "two clips", "mfcc") else 1)
     assert re.fullmatch(r"\[[\w ,.:()']+\]", data["text/plain"])  # no random id: nbval compares it
 
 

@@ -32,7 +32,7 @@ from joblib import Parallel, delayed
 from serlib.corpora.corpus import Clip, Corpus
 from serlib.corpora.sample import synthesis
 from serlib.corpora.tess import EMOTIONS, WORDS
-from serlib.utils import SerlibError, atomic_path, data_dir, progress, shown
+from serlib.utils import SerlibError, alone, atomic_path, data_dir, progress, remove, shown
 
 #: Goes up whenever the same seed gives other bytes, so that a corpus of an older recipe is made again.
 RECIPE = 2
@@ -227,6 +227,17 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
     if _complete(to, clips, words=words, seed=seed):
         return to
     _refuse_foreign(to)
+    lock = to.with_name(f".{to.name}.lock")
+    with alone(lock):
+        try:
+            if not _complete(to, clips, words=words, seed=seed):  # as it is where another process made it meanwhile
+                _make(to, clips, words=words, seed=seed, jobs=jobs, show=show)
+        finally:
+            remove(lock)
+    return to
+
+
+def _make(to, clips, *, words, seed, jobs, show):
     batches = [clips[i : i + _BATCH] for i in range(0, len(clips), _BATCH)]
     with atomic_path(to) as partial, tempfile.TemporaryDirectory(prefix="serlib-") as english:
         synthesis.english(Path(english) / "en")
@@ -242,7 +253,6 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
         (partial / "README.txt").write_text(_README.format(words=words, clips=len(clips), seed=seed), encoding="utf-8")
         stamp = {"words": words, "seed": seed, "recipe": RECIPE, "espeak": synthesis.version()}
         (partial / "sample.json").write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
-    return to
 
 
 def _write(folder, english, name, clips, seed):
