@@ -187,7 +187,7 @@ def _clips(sheet, headings, rejected, notes):
     extras = [name for name in sheet.heading if name not in headings.values() and name]
     parts = {row.get(headings.get("part"), "") for _, row in sheet.lines}
     clips = []
-    cut = {row.get(chosen["speech"], "") for _, row in sheet.lines if _is_segment(row)}
+    cut = {row.get(headings["speech"], "") for _, row in sheet.lines if _is_segment(row)}
     moved = 0
     if not sheet.lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
