@@ -373,8 +373,8 @@ def test_lines_of_json_with_sounds_as_objects(tmp_path):
         "/data/upload/1/0a2b3c4d-{}",
         "/data/local-files/?d=rec/{}",
         "/data/local-files/?d=project%2Frec%2F{}",
-        "file:///C:/Users/anna/My%20data/rec/{}",
-        "C:\\Users\\anna\\rec\\{}",
+        "file:///D:/My%20data/rec/{}",
+        "D:\\My data\\rec\\{}",
         "'rec/{}'",
     ],
 )
