@@ -236,6 +236,8 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
         attrs["duplicates"] += verdict == "copy"
         if verdict == "wrong" and not keep:
             rejected.append(rejection(path, remark))
+            if earlier["bytes"][digest][0] is path:  # what is not in the table has no copies
+                del earlier["bytes"][digest]
         if verdict != "new" and not keep:
             continue
         if remark:
