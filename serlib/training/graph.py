@@ -1,4 +1,4 @@
-"""A run as a graph for ONNX Runtime: an answer in half the time, and without the seconds that TensorFlow takes to load.
+"""A run as a graph for ONNX Runtime: an answer a little quicker, and without the seconds that TensorFlow takes to load.
 
     graph.zip      beside model.keras: graph.onnx, the steps of the model without its large weights, and graph.json,
                    which model it was made from and where the weights are
