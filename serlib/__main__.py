@@ -324,12 +324,13 @@ def predict(
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
     from serlib.recognizer import Recognizer, sound_files, write_answers
-    from serlib.training.run import FILES, RELEASED
+    from serlib.training.run import RELEASED
 
     if (timeline and out) or ((scheduler or channels != "average") and not out):
         raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
     run = RELEASED
-    is_run = any((file[0] / name).is_file() for name in FILES)
+    # A folder of recordings may well hold a split.csv or a history.csv of its own.
+    is_run = any((file[0] / name).is_file() for name in ("run.json", "model.keras"))
     if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
         run, *file = file
     if not file:

@@ -205,7 +205,7 @@ class Recognizer:
             subject = shown(name) if name else "The array"
             raise SerlibError(f"{subject} holds no samples; record or choose another file.")
         rows = []
-        window_s = window_s or self.window_s
+        window_s = self.window_s if window_s is None else window_s
         hop_s = min(1.0, window_s / 2) if hop_s is None else hop_s
         starts_s, pieces = audio.windows(y, rate_hz=rate_hz, window_s=window_s, hop_s=hop_s)
         for start_s, piece in zip(starts_s, pieces, strict=True):

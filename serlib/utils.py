@@ -194,6 +194,19 @@ def ordered_labels(labels):
 #: text is refused, rather than made up.
 UNKNOWN = "unknown"
 
+
+
+def is_unknown(name):
+    """Whether a name of a speaker or a text, with its corpus before it or without, stands for what nobody knows.
+
+    Examples
+    --------
+    >>> is_unknown("unknown"), is_unknown("tess/unknown"), is_unknown("tess/OAF")
+    (True, True, False)
+    """
+    return name.rpartition("/")[2] in ("", UNKNOWN)
+
+
 #: What stands in a cell where nobody knows, in lower case.
 MISSING = ("", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unk")
 

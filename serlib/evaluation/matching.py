@@ -7,7 +7,7 @@ speaker who is tested, though no labels: every table that shows such a figure sa
 import numpy as np
 
 from serlib.features.normalisation import clips_of
-from serlib.utils import UNKNOWN, SerlibError
+from serlib.utils import SerlibError, is_unknown
 
 #: No answer is more certain than this that a label is wrong.
 LEAST = 1e-6
@@ -61,7 +61,7 @@ def match(probabilities, speakers, shares):
     speakers = np.asarray(speakers).astype(str)
     matched = np.array(probabilities, dtype=np.float64)
     for name, clips in clips_of(speakers).items():
-        if name.rpartition("/")[2] == UNKNOWN:
+        if is_unknown(name):
             raise SerlibError("It is not known who speaks, so no answers can be matched by speaker; name the speakers.")
         answers = probabilities[clips]
         if len(answers) >= len(shares):

@@ -9,7 +9,7 @@ from natsort import natsorted
 from sklearn import metrics
 
 from serlib.features.normalisation import clips_of
-from serlib.utils import SerlibError
+from serlib.utils import SerlibError, is_unknown
 
 #: Fewer groups than this make an interval that is far too narrow (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
 #: 90(3), find even a dozen clusters few), so the bootstrap then goes on to the next finer unit and says so.
@@ -68,13 +68,13 @@ def unit(speakers, texts):
     Returns
     -------
     what : str
-        `speaker`, `text` or `clip`, the coarsest of which there are at least `MIN_GROUPS`.
+        `speaker`, `text` or `clip`, the coarsest of which at least `MIN_GROUPS` are known.
     groups : np.ndarray [shape=(n,)], int, or None
-        The group of each clip; None where each clip is its own.
+        The group of each clip, what is unknown in one; None where each clip is its own.
     """
     for name, names in (("speaker", speakers), ("text", texts)):
         codes, names_of_groups = pd.factorize(names)
-        if len(names_of_groups) >= MIN_GROUPS:
+        if sum(not is_unknown(group) for group in names_of_groups) >= MIN_GROUPS:
             return name, codes
     return "clip", None
 

@@ -200,7 +200,7 @@ def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
     jobs : int, optional
         Workers; default: all cores, or all workers of the backend that `joblib.parallel_config` chose.
     show : bool, optional
-        Progress bar, as in `serlib.base.progress`.
+        Progress bar, as in `serlib.utils.progress`.
     desc : str
         Its title.
 

@@ -93,13 +93,20 @@ class FeatureSpec:
         if self.encoder is not None:
             for field, value in {**WHISPER, "hop": 2 * WHISPER["hop"], "kinds": ("states",)}.items():
                 object.__setattr__(self, field, value)
+        for field in ("rate_hz", "frame", "hop", "n_mfcc", "n_mels", "frames"):
+            value = getattr(self, field)
+            if value is None or isinstance(value, int):
+                continue
+            if not float(value).is_integer():
+                raise SerlibError(f"The feature specification cannot be used: {field} is {value}, no whole number.")
+            object.__setattr__(self, field, int(value))  # NumPy's numbers are none for JSON
         casts = (("kinds", tuple), ("summary", tuple), ("layers", tuple), ("fmin_hz", float), ("offset_s", float))
         for field, cast in casts:
             object.__setattr__(self, field, cast(getattr(self, field)))
         for field in ("fmax_hz", "duration_s", "trim_db", "peak"):
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, float(getattr(self, field)))
-        top_hz = self.fmax_hz or self.rate_hz / 2
+        top_hz = self.rate_hz / 2 if self.fmax_hz is None else self.fmax_hz
         statistics = ", ".join(FUNCTIONALS)
         settings = {field: getattr(self, field) for field in WHISPER}
         for is_wrong, expected in (

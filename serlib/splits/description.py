@@ -2,8 +2,9 @@
 
 from natsort import natsorted
 
+from serlib.features.normalisation import who_speaks
 from serlib.splits.roles import group_keys
-from serlib.utils import ROLES, UNKNOWN
+from serlib.utils import ROLES, UNKNOWN, is_unknown
 
 
 def held_out(table):
@@ -86,11 +87,11 @@ def _voices_in_training(test, training, kind):
     """Whether the voices of the test are in the training, where the split does not exclude it."""
     if kind in ("speaker", "speaker+text"):
         return []
-    names = set(group_keys(test, "speaker"))
-    known_names = {name for name in names if name.rpartition("/")[2] != UNKNOWN}
+    names = set(who_speaks(test))
+    known_names = {name for name in names if not is_unknown(name)}
     if not known_names:
         return ["who speaks is unknown: the test's voices may all be in the training"]
-    shared_names = known_names & set(group_keys(training, "speaker"))
+    shared_names = known_names & set(who_speaks(training))
     if shared_names:
         return [f"{len(shared_names)} of the {len(known_names)} test speakers are in the training, too"]
     return ["no test speaker is in the training" + (", as far as they are known" if known_names < names else "")]

@@ -8,8 +8,9 @@ from scipy.signal import correlate
 from sklearn.neighbors import NearestNeighbors
 
 from serlib import audio
+from serlib.features.normalisation import who_speaks
 from serlib.features.spec import FeatureSpec, extract
-from serlib.splits.roles import among, group_keys
+from serlib.splits.roles import among
 from serlib.utils import ROLES, SerlibError, shown
 
 #: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further:
@@ -33,7 +34,7 @@ def audit(table, *, near=False, show=None):
     ----------
     table : pd.DataFrame
         From `split`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`, and `digest` to
-        count identical clips.
+        count identical clips. Clips of unknown speakers count as one speaker: it may be in both roles.
     near : bool
         Also compare the sound, to find copies with another level, length or file format (reads every clip; the
         features are cached).
@@ -61,7 +62,7 @@ def audit(table, *, near=False, show=None):
         first_rows = table[table.role == first]
         second_rows = table[table.role == second]
         keys = {
-            "speakers": (group_keys(first_rows, "speaker"), group_keys(second_rows, "speaker")),
+            "speakers": (who_speaks(first_rows), who_speaks(second_rows)),
             "texts": (first_rows.text, second_rows.text),
         }
         if "digest" in table:
@@ -111,13 +112,20 @@ def _near_identical(table, *, show):
     values = np.array(extract(table, SOUND, show=show).values)
     values -= values.mean(axis=1, keepdims=True)  # whatever its level
     near = NearestNeighbors(radius=NEAR_DB * np.sqrt(32)).fit(values).radius_neighbors(values, return_distance=False)
-    role, speech, digest = (table[name].to_numpy() for name in ("role", "speech", "digest"))
+    role = table.role.to_numpy()
+    speech = table.speech.to_numpy()
+    digest = table.digest.to_numpy() if "digest" in table else None
+
+    def _same_recording(i, j):
+        same_bytes = digest is not None and digest[i] == digest[j]
+        return same_bytes or _same_sound(speech[i], speech[j])
+
     order = {name: i for i, name in enumerate(ROLES)}
     pairs = [
         (role[i], role[j], i, j)
         for i in range(len(table))
         for j in near[i]
-        if order[role[i]] < order[role[j]] and (digest[i] == digest[j] or _same_sound(speech[i], speech[j]))
+        if order[role[i]] < order[role[j]] and _same_recording(i, j)
     ]
     return pd.DataFrame(pairs, columns=["role_a", "role_b", "a", "b"])
 

@@ -11,7 +11,7 @@ import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table
+from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, is_unknown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -122,7 +122,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     if group == "speaker" and test is None and fold is None:
         fold = 0
     if fold is not None:
-        folds = folds or default_folds(index, kind)
+        folds = default_folds(index, kind) if folds is None else folds
+        if folds < 1:
+            raise SerlibError(f"There are no {folds} folds; choose two or more.")
         if not 0 <= fold < folds:
             raise SerlibError(f"There is no fold {fold} among {folds}; choose one from 0 to {folds - 1}.")
     rng = np.random.default_rng(seed)
@@ -230,7 +232,10 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Taught in notebooks/05_evaluate.
     """
-    n = n or default_folds(index, kind)
+    index = clip_table(index)
+    n = default_folds(index, kind) if n is None else n
+    if n < 1:
+        raise SerlibError(f"There are no {n} folds; choose two or more.")
     return [split(index, kind, seed=seed, fold=fold, folds=n, **options) for fold in range(n)]
 
 
@@ -244,7 +249,7 @@ def default_folds(index, kind):
 def speakers(index):
     """The names of the known speakers, in natural order; `unknown` alone where nobody is known."""
     names = set(group_keys(index, "speaker"))
-    return natsorted({name for name in names if name.rpartition("/")[2] != UNKNOWN} or names)
+    return natsorted({name for name in names if not is_unknown(name)} or names)
 
 
 def possible(index, kinds=SPLIT_KINDS, *, seed=0):
@@ -295,7 +300,10 @@ def rows(table, role):
 
 
 def group_keys(index, by):
-    """What must not be in two roles; the same speaker number in two corpora is two people."""
+    """What must not be in two roles; the same speaker number in two corpora is two people.
+
+    The keys are those of this table: parts of a table are compared by `serlib.features.normalisation.who_speaks`.
+    """
     if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
     return index[by].to_numpy()
@@ -315,11 +323,11 @@ def _with_known_groups(index, kind):
             raise SerlibError(_no_column(index, column))
     left_out = {}
     for column in columns:
-        is_unknown = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
-        is_unknown |= index[column].isna()
-        if is_unknown.any() and not is_unknown.all():
-            left_out[column] = int(is_unknown.sum())
-            index = index[~is_unknown]
+        has_no_group = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
+        has_no_group |= index[column].isna()
+        if has_no_group.any() and not has_no_group.all():
+            left_out[column] = int(has_no_group.sum())
+            index = index[~has_no_group]
     return index, left_out
 
 
@@ -400,11 +408,11 @@ def _group_test(index, by, part, *, rng):
     if len(names) < 2:
         raise _one_group(index, by, names[0])
     if part.test is not None:
-        test = _names(part.test)
-        all_names = set(names)
-        strangers = [name for name in test if name not in all_names]
+        by_name = {str(name): name for name in names}  # a column may hold numbers
+        strangers = [name for name in _names(part.test) if name not in by_name]
         if strangers:
             raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
+        test = [by_name[name] for name in _names(part.test)]
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:
@@ -427,7 +435,7 @@ def _fold_names(names, by, part, rng):
 def _one_group(index, by, name):
     """The error for an index of one speaker, text or corpus."""
     mend = f"add clips with another {by}"
-    if name.rpartition("/")[2] == UNKNOWN:
+    if is_unknown(str(name)):
         mend = f"fill the column {by}"
         if by == "speaker":
             mend += ", put the clips of each in a folder of their own"

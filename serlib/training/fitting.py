@@ -33,6 +33,7 @@ from serlib.training.state import (
     refuse_other,
     save_state,
     throw_away,
+    with_files,
     write_plan,
 )
 from serlib.utils import SerlibError, atomic_path, clip_table, import_tensorflow, progress
@@ -102,7 +103,7 @@ def fit(
 
     Taught in notebooks/04_lstm_train.
     """
-    table = clip_table(table, needs=("speech", "label", "role"))
+    table = with_files(clip_table(table, needs=("speech", "label", "role")))
     training = Training(
         recipe=recipes.get(recipe),
         table=table.reset_index(drop=True),  # rows of the features are found by number
@@ -165,7 +166,7 @@ def _fit(training, examples, *, after_epoch, show):
         _reseed(model, rng)
         row = {"epoch": epoch, **_pass(model, model.train_function, recipe.batch_size, draw(recipe, examples, rng))}
         row |= _validate(model, recipe.batch_size, examples)
-        if not np.isfinite(row["loss"]):
+        if not np.isfinite([row["loss"], row["val_loss"]]).all():
             raise NotFinite(f"The loss of {recipe.name} is not finite in epoch {epoch}; lower the learning rate.")
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["seconds"] = round(time.perf_counter() - start_s, 3)
@@ -258,7 +259,7 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
     out = Path(out)
     if not out.exists():
         return False
-    training = Training(recipe, table, seed, recipe.epochs if epochs is None else epochs, out)
+    training = Training(recipe, with_files(table), seed, recipe.epochs if epochs is None else epochs, out)
     refuse_other(training, read_info(out), out)
     return True
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from serlib import audio
 from serlib.models.recipe import Recipe, in_single_precision
 from serlib.splits import rows
 from serlib.training import calibration
@@ -102,6 +103,30 @@ class Outcome:
     epoch: int
     metrics: dict
     seconds: float
+
+
+def with_files(table):
+    """A table that says what its files hold; where `digest` or `duration_s` is missing, the files are read.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From `serlib.split`.
+
+    Returns
+    -------
+    pd.DataFrame
+        With the columns `digest`, `duration_s` and `rate_hz`; the table itself where nothing is missing.
+    """
+    if {"digest", "duration_s"} <= set(table.columns):
+        return table
+    facts = []
+    for path in table.speech:
+        with audio.opened(path) as file:
+            duration_s, rate_hz, _, _ = audio.survey(file, path)
+        facts.append((audio.path_digest(path), duration_s, rate_hz))
+    read = pd.DataFrame(facts, columns=["digest", "duration_s", "rate_hz"], index=table.index)
+    return table.assign(**{name: read[name] for name in read if name not in table})
 
 
 def content(table):

@@ -600,6 +600,16 @@ def test_a_second_recording_under_the_name_of_a_clip_is_rejected(tmp_path):
     assert len(corpora.index("tess", data, duplicates="keep")) == 2
 
 
+def test_a_clip_is_no_copy_of_a_recording_that_was_rejected(tmp_path):
+    data = tree(tmp_path, ["x/03a01Fa.wav"])
+    for name in ("y/03a01Fa.wav", "z/03a01Fb.wav"):
+        (data / name).parent.mkdir()
+        (data / name).write_bytes(wav("another"))
+    table = corpora.index("emodb", data)
+    assert stems(table) == ["03a01Fa", "03a01Fb"] and table.attrs["duplicates"] == 0
+    assert "another recording of" in reasons(table)["03a01Fa.wav"]
+
+
 def test_two_clips_that_the_corpus_lists_stay_though_their_bytes_agree(tmp_path):
     # Actor 7 of RAVDESS: both repetitions of one sentence are the same file.
     data = tree(tmp_path, ["x/03-01-03-01-02-01-07.wav"])

@@ -18,6 +18,15 @@ def test_unit_takes_the_coarsest_that_there_are_five_of():
     np.testing.assert_array_equal(metrics.unit(many, few)[1], np.tile(np.arange(5), 4))
 
 
+def test_unit_does_not_count_who_is_unknown():
+    speakers = np.array(["a", "b", "c", "d", "unknown"] * 4, dtype=object)
+    texts = np.array([""] * 20, dtype=object)
+    assert metrics.unit(speakers, texts) == ("clip", None)
+    assert metrics.unit("tess/" + speakers, texts) == ("clip", None)
+    five = np.array([*"abcde", "unknown"] * 4, dtype=object)
+    np.testing.assert_array_equal(metrics.unit(five, texts)[1], np.tile(np.arange(6), 4))
+
+
 def test_clip_interval_equals_scipy(rng):
     right = rng.random(300) < 0.7
     true, guess = np.zeros(300, int), np.where(right, 0, 1)

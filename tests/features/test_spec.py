@@ -227,6 +227,7 @@ def test_a_specification_survives_json(name):
 def test_the_hash_is_the_same_on_every_machine():
     assert FeatureSpec(kinds=["mfcc"], offset_s=1, duration_s=3).hash == FeatureSpec(offset_s=1.0, duration_s=3.0).hash
     assert SPECS["mfcc40-mean"].hash == "ed1bdd5717d02d4c"
+    assert FeatureSpec(rate_hz=22050.0, n_mfcc=np.int64(40), frames=np.float64(9)).hash == FeatureSpec(frames=9).hash
 
 
 @pytest.mark.parametrize(
@@ -241,6 +242,8 @@ def test_the_hash_is_the_same_on_every_machine():
         {"n_mfcc": 129},
         {"fmin_hz": 12000},
         {"fmax_hz": 12000},
+        {"fmax_hz": 0},
+        {"rate_hz": 22050.5},
         {"duration_s": 0},
         {"offset_s": -1},
         {"frames": 0},

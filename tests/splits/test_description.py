@@ -1,5 +1,6 @@
 """The sentences beside a figure: whom it was measured on, and whether the training heard those voices."""
 
+import pandas as pd
 from test_roles import table_of
 
 from serlib.splits import against, held_out, split
@@ -27,3 +28,12 @@ def test_another_corpus_says_whether_its_voices_were_heard():
     assert against(table, stranger) == ["tested on 6 clips of ravdess of the speaker s0", trained]
     assert against(table, table_of(1, 2))[2] == "1 of the 1 test speakers are in the training, too"
     assert against(table, table_of(1, 2).assign(speaker="s2"))[2] == "no test speaker is in the training"
+
+
+def test_one_corpus_for_the_test_and_two_for_the_training():
+    """The test set alone would call its speakers s0; in the table of two corpora they are tess/s0 and ravdess/s0."""
+    index = pd.concat([table_of(2, 20), table_of(2, 20, corpus="ravdess")], ignore_index=True)
+    table = split(index, "corpus", test="ravdess")
+    assert held_out(table)[1] == "no test speaker is in the training"
+    table = split(index, "text").query("role == 'train' or corpus == 'tess'")
+    assert held_out(table)[1] == "2 of the 2 test speakers are in the training, too"

@@ -21,6 +21,15 @@ def test_audit_counts_what_roles_share():
     assert random.loc[("train and test", "speakers"), ["shared", "of", "clips"]].tolist() == [2, 2, 12]
 
 
+def test_audit_of_two_corpora_tells_their_speakers_apart():
+    index = pd.concat([table_of(2, 10), table_of(2, 10, corpus="ravdess")], ignore_index=True)
+    result = audit(split(index, "corpus", test="ravdess")).set_index(["roles", "what"])
+    assert result.loc[("train and test", "speakers"), "shared"] == 0
+    one_tested = split(index, "text").query("role != 'test' or corpus == 'tess'")
+    result = audit(one_tested).set_index(["roles", "what"])
+    assert result.loc[("train and test", "speakers"), "shared"] == 2
+
+
 def test_audit_finds_copies_by_bytes():
     table = split(table_of(2, 10), "speaker")
     table.loc[table.speaker == "s0", "digest"] = table.digest[table.speaker == "s1"].to_numpy()  # one copies the other
@@ -60,6 +69,8 @@ def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
     )
     result = audit(index, near=True).set_index("what")
     assert result.loc["identical clips", "clips"] == 0
+    assert result.loc["near-identical clips", "clips"] == 1
+    result = audit(index.drop(columns="digest"), near=True).set_index("what")
     assert result.loc["near-identical clips", "clips"] == 1
 
 

@@ -226,6 +226,16 @@ def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
     assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
 
 
+def test_folds_take_the_tables_that_split_takes():
+    clips = pd.DataFrame({"path": [f"{n}.wav" for n in range(36)], "emotion": ["a", "b"] * 18})
+    clips["Speaker"] = np.repeat([1, 2, 3], 12)
+    assert len(folds(clips)) == 3
+    with pytest.raises(SerlibError, match="no 0 folds"):
+        folds(clips, n=0)
+    with pytest.raises(SerlibError, match="no 0 folds"):
+        split(clips, fold=0, folds=0)
+
+
 def test_two_spellings_are_one_person_in_a_dataframe(recwarn):
     clips = [f"{n}.wav" for n in range(36)]
     names = np.repeat(["Anna", "anna", "bob"], 12)
@@ -294,6 +304,12 @@ def test_any_column_can_be_held_out():
     assert "tested on 8 clips of the site car; trained on" in held_out(table)[0]
     tables = folds(own_clips(site=list("abcd") * 6), "column:site", n=4)
     assert sorted(set(table.site[table.role == "test"]).pop() for table in tables) == list("abcd")
+    table = split(own_clips(rate_hz=[8000, 16000, 44100] * 8), "column:rate_hz", test=["16000"])
+    assert set(table.rate_hz[table.role == "test"]) == {16000}
+    with pytest.raises(SerlibError, match="All 24 clips have the rate_hz '16000'"):
+        split(own_clips(rate_hz=16000), "column:rate_hz")
+    with pytest.raises(SerlibError, match="no rate_hz '7'; choose from 8000, 16000"):
+        split(own_clips(rate_hz=[8000, 16000] * 12), "column:rate_hz", test=["7"])
     with pytest.raises(SerlibError, match="no column 'room'; choose one of"):
         split(own_clips(), "column:room")
     with pytest.raises(SerlibError, match="no kind of split"):

@@ -277,6 +277,14 @@ def test_the_order_of_the_rows_is_not_their_number(tiny_recipe, tone_table, tmp_
     assert fewer.info["counts"]["train"] < run.info["counts"]["train"]
 
 
+def test_a_table_without_digests_is_the_same_training(tiny_recipe, tone_index, tmp_path):
+    table = split(tone_index[["speech", "label"]].rename(columns={"speech": "path", "label": "emotion"}))
+    run = fitting.fit(tiny_recipe, table, out=tmp_path / "run", epochs=1)
+    facts = ["speech", "digest", "duration_s"]
+    pd.testing.assert_frame_equal(run.split[facts], tone_index[facts])
+    assert fitting.finished(tiny_recipe, table, out=tmp_path / "run", epochs=1)
+
+
 def test_a_table_that_forgot_its_split_is_refused_before_it_is_trained(tiny_recipe, tone_table, tmp_path):
     merged = tone_table.merge(pd.DataFrame({"speaker": ["OAF", "YAF"], "age": [26, 64]}))
     with pytest.raises(SerlibError, match=r"does not say how it was split .* make it with serlib.split last"):
@@ -319,9 +327,12 @@ def test_best_weights_are_kept_where_the_recipe_asks(tiny_recipe, tone_table, tm
     assert run.info["metrics"]["val_loss"] == pytest.approx(run.history.val_loss.min(), abs=1e-5)
 
 
-def test_a_loss_that_is_not_finite_is_said(tiny_recipe, tone_table, tmp_path):
+def test_a_loss_that_is_not_finite_is_said(tiny_recipe, tone_table, tmp_path, monkeypatch):
     with pytest.raises(SerlibError, match="not finite in epoch"):
         fitting.fit(replace(tiny_recipe, learning_rate=1e38), tone_table, out=tmp_path / "run", epochs=5)
+    monkeypatch.setattr(fitting, "_validate", lambda *_: {"val_loss": np.nan, "val_accuracy": 0.1})
+    with pytest.raises(SerlibError, match="not finite in epoch 1"):  # argmin would take it for the best
+        fitting.fit(replace(tiny_recipe, keep="best"), tone_table, out=tmp_path / "best", epochs=2)
     with pytest.raises(SerlibError, match="at least one epoch"):
         fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=0)
 
