@@ -77,8 +77,8 @@ def audit(table, *, near=False, show=None):
     return pd.DataFrame(rows, columns=["roles", "what", "shared", "of", "clips"])
 
 
-def refuse_seen(split, protocol, table):
-    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for.
+def seen(split, protocol, table):
+    """Which clips a run was trained or validated on.
 
     Parameters
     ----------
@@ -89,14 +89,29 @@ def refuse_seen(split, protocol, table):
     table : pd.DataFrame
         The clips to score; without the column `digest` their files are read.
 
+    Returns
+    -------
+    pd.Series of bool
+    """
+    roles = ROLES if protocol == "published" else ("train", "validation")
+    digests = set(split.digest[split.role.isin(roles)])
+    return (table.digest if "digest" in table else table.speech.map(audio.path_digest)).isin(digests)
+
+
+def refuse_seen(split, protocol, table):
+    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for.
+
+    Parameters
+    ----------
+    split, protocol, table
+        As for `seen`.
+
     Raises
     ------
     SerlibError
         The run has seen some of them; a file cannot be read.
     """
-    roles = ROLES if protocol == "published" else ("train", "validation")
-    digests = set(split.digest[split.role.isin(roles)])
-    is_seen = (table.digest if "digest" in table else table.speech.map(audio.path_digest)).isin(digests)
+    is_seen = seen(split, protocol, table)
     if is_seen.any():
         first = shown(table.speech[is_seen].iloc[0])
         raise SerlibError(
