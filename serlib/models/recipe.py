@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import numbers
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -204,6 +205,18 @@ class Recipe:
                 raise SerlibError(
                     f"The recipe {self.name} has {what} '{getattr(self, what)}'; choose one of {', '.join(choices)}."
                 )
+        for what in ("epochs", "batch_size", "patience"):
+            value = getattr(self, what)
+            if value is None and what == "patience":
+                continue
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise SerlibError(f"The recipe {self.name} has {what} {value}; choose a whole number from 1.")
+        if not self.learning_rate >= 0:
+            raise SerlibError(f"The recipe {self.name} has learning_rate {self.learning_rate}; choose one from 0.")
+        if not 0 <= self.label_smoothing <= 1:
+            raise SerlibError(
+                f"The recipe {self.name} has label_smoothing {self.label_smoothing}; choose one from 0 to 1."
+            )
         if self.normalise == "utterance" and self.features.summary:
             raise SerlibError(
                 f"The recipe {self.name} cannot normalise each clip by its own frames: its features have none; "
