@@ -46,6 +46,7 @@ def audit(table, *, near=False, show=None):
 
     Examples
     --------
+    >>> from serlib.splits import split
     >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(10)]
     >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
     >>> overlap = audit(split(index, "speaker", test=["b"])).set_index(["roles", "what"])
