@@ -199,6 +199,10 @@ def printable(path):
     return one_line(Path(os.path.relpath(path, top) if inside else path).as_posix())
 
 
+#: Suffixes of what may hold recordings and is not looked into.
+ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz")
+
+
 def rejection(path, reason):
     """One entry of `index.attrs["rejected"]`."""
     return {"file": printable(path), "reason": reason}
@@ -216,7 +220,7 @@ def _is_dir(entry):
         return False
 
 
-def walk(root, rejected, *, limit=None):
+def walk(root, rejected, *, limit=None, archives=None):
     """Find the sound files below a folder, whatever the order in which the file system lists them.
 
     Links to folders are followed once; hidden folders and `__MACOSX` are passed over.
@@ -228,6 +232,8 @@ def walk(root, rejected, *, limit=None):
         Gets {"file", "reason"} for each folder that cannot be entered.
     limit : int, optional
         Give up after so many entries (a quick look into a large folder).
+    archives : list, optional
+        Gets the path of each file with a suffix of ARCHIVES.
 
     Yields
     ------
@@ -265,6 +271,8 @@ def walk(root, rejected, *, limit=None):
                 below.append(entry)
             elif is_audio(entry.name):
                 yield Path(entry.path)
+            elif archives is not None and entry.name.lower().endswith(ARCHIVES):
+                archives.append(Path(entry.path))
         folders += [Path(entry.path) for entry in reversed(below) if not entry.is_symlink()]
         links += [Path(entry.path) for entry in reversed(below) if entry.is_symlink()]
 

@@ -48,6 +48,8 @@ def scan(root, rejected, notes, reading):
             raise SerlibError(tables.refusal(root))
         return one_spelling(clips, notes)
     if not os.path.isdir(root):
+        if os.path.isfile(root) and root.suffix.lower() in tables.SPREADSHEETS:
+            raise SerlibError(f"{printable(root)} is a spreadsheet; save it as CSV, and name that")
         if os.path.isfile(root) and (zipfile.is_zipfile(root) or tarfile.is_tarfile(root)):
             raise SerlibError(f"{printable(root)} is an archive; unpack it first, and name the folder")
         what = "is no folder and no table" if os.path.exists(root) else "does not exist"
@@ -57,7 +59,8 @@ def scan(root, rejected, notes, reading):
         clips = tables.read(lists, rejected, notes, columns=reading.columns)
         if clips is not None:
             return one_spelling(clips, notes)
-    paths = list(walk(root, rejected))
+    archives = []
+    paths = list(walk(root, rejected, archives=archives))
     if lists and not paths:
         raise SerlibError(tables.refusal(lists[0]))
     try:
@@ -66,13 +69,26 @@ def scan(root, rejected, notes, reading):
     except SerlibError as error:
         if lists:
             raise SerlibError(tables.refusal(lists[0])) from error
-        others = sorted(path for path in root.glob("*") if path.suffix.lower() in (".csv", ".tsv"))
-        if others and not reading.pattern:
-            raise SerlibError(f"{error}; or name its table: {printable(others[0])}") from error
+        hint = "" if reading.pattern else _table_hint(root)
+        if hint:
+            raise SerlibError(f"{error}; {hint}") from error
         raise
+    if archives:
+        files = [path.relative_to(root).as_posix() for path in archives]
+        notes.append(f"not unpacked, so not used: {levels.shortened(files)}")
     if lists:
         notes.append(f"{lists[0].name} names no labels; the folders do")
     return one_spelling(clips, notes)
+
+
+def _table_hint(root):
+    """Which tables lie in a folder and may name the labels."""
+    lists = sorted(path.name for path in root.glob("*") if path.suffix.lower() in (".csv", ".tsv"))
+    if lists:
+        others = f" (or {', '.join(map(one_line, lists[1:4]))})" if len(lists) > 1 else ""
+        return f"or name its table: {printable(root / lists[0])}{others}"
+    sheets = sorted(path.name for path in root.glob("*") if path.suffix.lower() in tables.SPREADSHEETS)
+    return f"or save {one_line(sheets[0])} as CSV, and name that" if sheets else ""
 
 
 def parse(path):

@@ -12,7 +12,7 @@ from serlib.corpora import index_cache
 from serlib.corpora.corpus import Reading, natural, printable, rejection, walk, without_copy_mark
 from serlib.corpora.registry import entry, find, misfit, refuse_known
 from serlib.corpora.words import normal_label
-from serlib.utils import SerlibError, one_line, ordered_labels
+from serlib.utils import SerlibError, one_line, one_name, ordered_labels, same_person
 
 #: Columns of the index and their types.
 COLUMNS = {
@@ -104,6 +104,8 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
         clips = labels.apply(_clips(entry(name), place, attrs, reading))
         facts = list(index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show))
         rows += _rows(entry(name), clips, facts, attrs, earlier, keep=duplicates == "keep")
+    if names.count("folder") > 1:
+        _one_name_a_person(rows, attrs["notes"])
     labels.check()
     attrs["dropped"] = labels.dropped
     attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in labels.dropped.items()]
@@ -112,6 +114,15 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     table = table.astype({**COLUMNS, **extras})
     table.attrs = attrs
     return table
+
+
+def _one_name_a_person(rows, notes):
+    """Anna of one folder of own recordings and anna of another are one person, as within a folder."""
+    own = [row for row in rows if row["corpus"] == "folder"]
+    new = one_name(row["speaker"] for row in own)
+    notes += same_person(new)
+    for row in own:
+        row["speaker"] = new.get(row["speaker"], row["speaker"])
 
 
 class Labels:

@@ -53,7 +53,8 @@ _PERSON = re.compile(
     r"|sprecherin|locuteur|hablante) ?\w*\d\w*"
 )
 _NUMBER = re.compile(r"\d+|[^\W\d_]{1,3} ?\d{1,5}[a-z]?")
-_DATE = re.compile(r"(19|20)\d\d( ?\d\d){0,2}")
+# 2024, 2024-05-03, and what recorders call a meeting: "2024-05-03 10.00.05 Anna's Zoom Meeting", whoever speaks there.
+_DATE = re.compile(r"(19|20)\d\d( ?\d\d){0,2}|(19|20)\d\d([ .]?)\d\d\4\d\d\b.*")
 
 #: Names of the columns that a pattern fills by itself; any other name in braces becomes a column of its own.
 FIELDS = ("label", "speaker", "text")
@@ -238,7 +239,7 @@ def _label_level(tree, paths, root):
         candidates = candidates[-1:]
     if len(candidates) == 1:
         return candidates[0].number
-    open_levels = [level for level in tree if level.kind == "open" and (len(level.values) > 1 or len(tree) == 1)]
+    open_levels = [level for level in tree if level.kind == "open" and len(level.values) > 1]
     hint = _name_hint(paths)
     if not candidates and len(open_levels) == 1 and not hint:
         return open_levels[0].number
@@ -332,7 +333,7 @@ def _token_pattern(tokens, felt):
             pattern += token
         elif i == felt:
             pattern += "{label}"
-        elif not named and not (token.isdigit() and i > felt):
+        elif not named and not (token.isdigit() and i > felt) and spelling(token) not in PARTS | CONDITIONS:
             pattern += "{speaker}"
             named = True
         else:

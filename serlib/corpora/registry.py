@@ -8,7 +8,7 @@ from pathlib import Path
 from natsort import natsorted
 
 from serlib.corpora import folder, published, sample, tables
-from serlib.corpora.corpus import printable, walk
+from serlib.corpora.corpus import ARCHIVES, printable, walk
 from serlib.utils import SerlibError, data_dir, home, one_line
 
 #: Name -> Corpus; own recordings last.
@@ -142,7 +142,7 @@ def misfit(corpus, place, files=None):
         return f"{where} cannot be opened; mend its permissions"
     files = list(walk(place, [])) if files is None else files
     if not files:
-        archives = natsorted(p.name for p in place.iterdir() if p.suffix.lower() in (".zip", ".gz", ".tar", ".rar"))
+        archives = natsorted(p.name for p in place.iterdir() if p.suffix.lower() in ARCHIVES)
         holds = f"holds no sound file{f', but the archive {one_line(archives[0])}' if archives else ''}"
         return f"{where} {holds}; {'unpack it there' if archives else _mend(corpus)}"
     if reasons := [(file, reason) for file in files if (reason := corpus.refuse(file))]:

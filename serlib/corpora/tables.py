@@ -14,14 +14,21 @@ from natsort import natsorted
 
 from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, printable, rejection
 from serlib.corpora.levels import role
-from serlib.corpora.words import normal_label, spelling
+from serlib.corpora.words import is_emotion, normal_label, spelling
 from serlib.utils import FORMULA, HEADINGS, UNKNOWN, SerlibError, atomic_path, data_dir, missing, one_line
 
 #: Tables that are looked for in a folder (and in its folders, one a part of the data set), in this order.
 TABLES = ("index.csv", "metadata.csv", "metadata.jsonl")
 
-_START = ("start", "start_s", "begin")
-_END = ("end", "end_s", "stop")
+#: What is no table for us, though people keep tables in it.
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+
+# Headings for where a part of a file begins and ends; `offset` is a beginning beside `duration` alone.
+_START = ("start", "start_s", "start_sec", "start_time", "begin", "begin_time", "onset", "xmin", "tmin")
+_END = ("end", "end_s", "end_sec", "end_time", "stop", "stop_time", "offset", "xmax", "tmax")
+# Label Studio puts eight digits before the name of an upload, and a query before that of a file on its disk.
+_UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
+_SEPARATORS = re.compile(r"[/\\]+|\?d=")
 _ZERO = re.compile(r"(0 days ?)?[0:.]*|nat|nan|none", re.IGNORECASE)
 
 
@@ -67,7 +74,7 @@ def find(root):
 
 def is_table(path):
     """Whether a file is a table that `read` understands, by its suffix."""
-    return path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl", ".parquet")
+    return path.suffix.lower() in (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 
 
 def read(tables, rejected, notes, *, columns):
@@ -129,11 +136,16 @@ def refusal(table):
     """The sentence for a table without the columns that are needed."""
     sheet = _sheet(table)
     has = ", ".join(sheet.heading) or "none"
+    chosen = _columns(sheet, {})
+    others = [one_line(name) for name in sheet.heading if name not in chosen.values()]
     hint = ""
-    if any(cell.lower().endswith(AUDIO_SUFFIXES) for cell in sheet.heading):
+    if any(cell.lower().endswith(AUDIO_SUFFIXES) or re.fullmatch(r"[\d:.,]+", cell) for cell in sheet.heading):
         hint = "; its first line must name the columns"
-    elif len(sheet.heading) > 1:
-        hint = f"; say which they are, such as --columns speech={one_line(sheet.heading[0])} --columns label=..."
+    elif others:
+        lacking = [column for column in ("speech", "label") if column not in chosen]
+        hint = "; say which they are, such as " + " ".join(
+            f"--columns {column}={name}" for column, name in zip(lacking, [others[0], "..."], strict=False)
+        )
     return f"{printable(table)} has the columns {one_line(has)}; expected speech,label[,speaker,text]{hint}"
 
 
@@ -175,6 +187,7 @@ def _clips(sheet, headings, rejected, notes):
     extras = [name for name in sheet.heading if name not in headings.values() and name]
     parts = {row.get(headings.get("part"), "") for _, row in sheet.lines}
     clips = []
+    cut = {row.get(headings["speech"], "") for _, row in sheet.lines if _is_segment(row)}
     moved = 0
     if not sheet.lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
@@ -187,7 +200,10 @@ def _clips(sheet, headings, rejected, notes):
         path, fault = _locate(speech, table)
         if not fault and missing(label):
             fault = f"has no label in line {line} of {table.name}; fill it in"
-        if not fault and _is_segment(row):
+        felt = [word.strip() for word in re.split(r"[,;|/&+]", label) if is_emotion(word)]
+        if not fault and len(felt) > 1:
+            fault = f"has {len(felt)} labels in line {line} of {table.name} ({one_line(label)}); choose one"
+        if not fault and speech in cut:
             fault = f"is cut by start and end in line {line} of {table.name}; cut it into files of its own"
         if fault:
             rejected.append(rejection(path, fault))
@@ -220,9 +236,11 @@ def _clips(sheet, headings, rejected, notes):
 
 
 def _is_segment(row):
-    cells = {spelling(name): value for name, value in row.items() if name}
-    start = next((cells[name] for name in _START if name in cells), "")
-    return any(name in cells for name in _END) and not _ZERO.fullmatch(start)
+    cells = {spelling(name).replace(" ", "_"): value for name, value in row.items() if name}
+    start = next((cells[name] for name in _START if name in cells), None)
+    if start is None and "duration" in cells:
+        return not _ZERO.fullmatch(cells.get("offset", ""))
+    return any(name in cells for name in (*_END, "duration")) and not _ZERO.fullmatch(start or "")
 
 
 def _direct(speech, table):
@@ -246,10 +264,12 @@ def _locate(speech, table):
     if os.path.lexists(direct):
         return direct, "" if inside else outside
     # A table of another computer or working folder: the longest end of the path that is there.
-    pieces = [piece for piece in re.split(r"[/\\]+", speech) if piece not in ("", ".", "..")]
+    address = urlsplit(speech).path if speech.lower().startswith("file:") else speech
+    pieces = [piece for piece in _SEPARATORS.split(unquote(address)) if piece not in ("", ".", "..")]
     for i in range(len(pieces)):
         end = folder.joinpath(*pieces[i:])
         names = [end, *(end.with_name(end.name + suffix) for suffix in AUDIO_SUFFIXES if not end.suffix)]
+        names += [end.with_name(_UPLOAD.sub("", end.name))] if _UPLOAD.match(end.name) else []
         for path in names:
             if os.path.lexists(path):
                 return path, ""
@@ -263,7 +283,7 @@ def _sheet(path, *, part=""):
         content = _decoded(path.read_bytes())
     except OSError as error:
         raise SerlibError(f"{printable(path)} cannot be read ({error.strerror}); mend its permissions") from None
-    sheet = _from_json(path, content) if path.suffix == ".jsonl" else _from_csv(path, content)
+    sheet = _from_json(path, content) if path.suffix.lower() in (".json", ".jsonl") else _from_csv(path, content)
     sheet.part = part
     return sheet
 
@@ -292,9 +312,14 @@ def _from_csv(path, content):
 
 def _from_json(path, content):
     sheet = Rows(path, [])
-    for line, text in enumerate(content.splitlines(), 1):
-        if not text.strip():
-            continue
+    rows = [(line, text) for line, text in enumerate(content.splitlines(), 1) if text.strip()]
+    try:
+        whole = json.loads(content)
+    except ValueError:
+        whole = None
+    if isinstance(whole, list):  # one list of objects rather than an object a line
+        rows = [(number, json.dumps(row)) for number, row in enumerate(whole, 1)]
+    for line, text in rows:
         try:
             row = {str(name): _plain(value) for name, value in json.loads(text).items()}
         except (ValueError, AttributeError):
@@ -368,7 +393,9 @@ def _joined(sheets):
 
 
 def _unquoted(cell):
-    """Without the ' that keeps a spreadsheet from running a text (`serlib.utils.for_spreadsheets`)."""
+    """Without a pair of ' around it, or the one that keeps a spreadsheet from running a text (`for_spreadsheets`)."""
+    if len(cell) > 1 and cell[0] == cell[-1] == "'":
+        return cell[1:-1]
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 

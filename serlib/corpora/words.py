@@ -82,8 +82,8 @@ def normal_label(word):
     --------
     >>> normal_label(" Pleasant_Surprise"), normal_label("ANG"), normal_label("Wütend"), normal_label("Excited")
     ('ps', 'angry', 'angry', 'excited')
-    >>> normal_label("02 - happy"), normal_label("sad2"), normal_label("take 2")
-    ('happy', 'sad', 'take 2')
+    >>> normal_label("02 - happy"), normal_label("sad2"), normal_label("Happy 😀"), normal_label("take 2")
+    ('happy', 'sad', 'happy', 'take 2')
     """
     text = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", word)).strip().lower()
     return SYNONYMS.get(spelling(text)) or SYNONYMS.get(_without_number(text), text)
@@ -101,6 +101,6 @@ def is_emotion(word):
 
 
 def _without_number(word):
-    """The spelling of a word that is numbered, before or behind, as folders often are; of any other, nothing."""
+    """The spelling of a word without a number before or behind it, and without signs, as folders often have them."""
     match = re.fullmatch(r"(?:\d{1,2}[ .)]+)?(\D+?)(?: ?\d{1,2})?", spelling(word))
-    return match[1].strip(" .") if match else ""
+    return re.sub(r"^\W+|\W+$", "", match[1]) if match else ""

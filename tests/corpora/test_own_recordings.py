@@ -362,3 +362,136 @@ def test_an_archive_is_to_be_unpacked(tmp_path):
 def test_lines_of_json_with_sounds_as_objects(tmp_path):
     lines = [json.dumps({"audio": {"path": name, "bytes": None}, "emotion": "joy"}) for name in NAMES[:2]]
     assert own(tmp_path, NAMES[:2], "\n".join(lines), name="clips.jsonl").label.tolist() == ["happy", "happy"]
+
+
+# ---------------------------------------------------------------------------------------- what tools of others write
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/upload/1/0a2b3c4d-{}",
+        "/data/local-files/?d=rec/{}",
+        "/data/local-files/?d=project%2Frec%2F{}",
+        "file:///D:/My%20data/rec/{}",
+        "D:\\My data\\rec\\{}",
+        "'rec/{}'",
+    ],
+)
+def test_paths_that_label_studio_and_browsers_write(tmp_path, path):
+    labels = ("sad", "happy", "sad", "angry")
+    rows = [f"{path.format(name)},{label}" for name, label in zip(NAMES, labels, strict=True)]
+    folder = "" if "upload" in path else "rec/"
+    table = own(tmp_path, [folder + name for name in NAMES], "\n".join(["audio,emotion", *rows]))
+    assert tuple(table.label) == labels and not table.attrs["rejected"]
+
+
+def test_a_list_of_json_objects(tmp_path):
+    """As Label Studio exports it (JSON-MIN)."""
+    rows = [{"audio": name, "emotion": label} for name, label in (("0.wav", "sad"), ("1.wav", "joy"))]
+    assert own(tmp_path, NAMES[:2], json.dumps(rows, indent=2), name="export.json").label.tolist() == ["sad", "happy"]
+    for text in ('{"a": 1', "[1, 2]"):
+        with pytest.raises(SerlibError, match=r"export.json holds no JSON object in line 1"):
+            own(tmp_path, NAMES[:2], text, name="export.json")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file,start,end,emotion\n0.wav,0.0,0.1,angry\n0.wav,0.1,0.2,sad\n1.wav,0,,sad\n",
+        "file,Start Time,End Time,emotion\n0.wav,0,0.1,angry\n0.wav,0.1,0.2,angry\n1.wav,,,sad\n",
+        "audio_filepath,offset,duration,label\n0.wav,0,0.1,angry\n0.wav,0.1,0.1,sad\n1.wav,0,9,sad\n",
+        "file,onset,offset,label\n0.wav,0,0.1,angry\n0.wav,0.1,0.1,sad\n1.wav,0,9,sad\n",
+        "file,xmin,xmax,label\n0.wav,0,0.1,angry\n0.wav,0.1,0.1,sad\n1.wav,0,9,sad\n",
+    ],
+)
+def test_the_first_part_of_a_cut_recording_is_not_the_whole(tmp_path, table):
+    """ELAN, Praat, NeMo: a row a part, the first of which begins at 0."""
+    index = own(tmp_path, NAMES[:2], table)
+    assert index.label.tolist() == ["sad"] and len(index.attrs["rejected"]) == 2
+    assert "cut it into files of its own" in reasons(index)["0.wav"]
+
+
+def test_two_emotions_in_one_cell_are_no_label(tmp_path):
+    index = own(tmp_path, NAMES, 'file,label\n0.wav,"angry,sad"\n1.wav,happy|sad\n2.wav,sad\n3.wav,happy/free\n')
+    assert index.label.tolist() == ["sad", "happy/free"]
+    assert reasons(index)["0.wav"] == "has 2 labels in line 2 of t.csv (angry,sad); choose one"
+
+
+def test_label_tracks_and_spreadsheets_are_no_tables(tmp_path):
+    tree(tmp_path, NAMES)
+    (tmp_path / "0.txt").write_text("0.000000\t0.150000\tangry\n0.150000\t0.300000\tsad\n")
+    with pytest.raises(SerlibError, match="its first line must name the columns"):
+        corpora.index("folder", tmp_path / "0.txt")
+    (tmp_path / "labels.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(SerlibError, match=r"labels\.xlsx is a spreadsheet; save it as CSV"):
+        corpora.index("folder", tmp_path / "labels.xlsx")
+    with pytest.raises(SerlibError, match=r"or save labels\.xlsx as CSV, and name that"):
+        corpora.index("folder", tmp_path)
+
+
+def test_of_several_tables_all_are_named(tmp_path):
+    tree(tmp_path, NAMES)
+    for name in ("test.csv", "train.csv"):
+        (tmp_path / name).write_text("file,label\n0.wav,sad\n")
+    with pytest.raises(SerlibError, match=r"or name its table: .*test\.csv \(or train\.csv\)"):
+        corpora.index("folder", tmp_path)
+
+
+def test_only_the_column_that_is_lacking_is_asked_for(tmp_path):
+    """Excel in Germany: semicolons, decimal commas, Windows's own encoding and paths."""
+    tree(tmp_path, NAMES[:2])
+    rows = ["Datei;Emotion;Dauer", "C:\\Jörg\\0.wav;Wut;0,3", "C:\\Jörg\\1.wav;Freude;0,4"]
+    (tmp_path / "t.csv").write_bytes("\r\n".join(rows).encode("cp1252"))
+    with pytest.raises(SerlibError, match=r"such as --columns speech=Datei$"):
+        corpora.index("folder", tmp_path / "t.csv")
+    table = corpora.index("folder", tmp_path / "t.csv", columns={"speech": "Datei"})
+    assert table.label.tolist() == ["angry", "happy"] and table.dauer.tolist() == ["0,3", "0,4"]
+
+
+# ------------------------------------------------------------------------------------------ folders as people have them
+
+
+@pytest.mark.parametrize(
+    "meeting", ["2024-05-03 10.00.05 Anna's Zoom Meeting", "20240503_interview_anna", "2024.05.03 take"]
+)
+def test_meetings_are_no_speakers(tmp_path, meeting):
+    """A figure on held-out meetings would be called one on held-out people."""
+    other = meeting.replace("05", "06")
+    names = [f"{label}/{name}/{label[0]}{name[5]}.wav" for label in ("angry", "sad") for name in (meeting, other)]
+    table = own(tmp_path, names)
+    assert set(table.speaker) == {"unknown"} and set(table.label) == {"angry", "sad"}
+
+
+def test_one_folder_that_names_no_emotion_is_no_label(tmp_path):
+    with pytest.raises(SerlibError, match=r"names a label \(1st folder: rec\)"):
+        own(tmp_path, [f"rec/{name}" for name in NAMES])
+
+
+def test_degrees_are_no_speakers(tmp_path):
+    names = [f"{label}_{degree}/{label}{degree}.wav" for label in ("happy", "sad") for degree in ("low", "high")]
+    with pytest.raises(SerlibError, match=r'say --pattern "\{label\}_\*/\*"'):
+        own(tmp_path, names)
+    table = corpora.index("folder", tmp_path, pattern="{label}_*/*")
+    assert set(table.label) == {"happy", "sad"} and set(table.speaker) == {"unknown"}
+
+
+def test_signs_around_an_emotion(tmp_path):
+    table = own(tmp_path, ["ANGRY /1.wav", "Happy \N{GRINNING FACE}/2.wav", "(sad)/3.wav", "fear!/4.wav"])
+    assert set(table.label) == {"angry", "happy", "sad", "fear"}
+
+
+def test_archives_beside_recordings_are_not_passed_over_in_silence(tmp_path):
+    tree(tmp_path, ["happy/1.wav", "sad/2.wav"])
+    (tmp_path / "happy" / "more.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "fear.7z").write_bytes(b"7z")
+    table = corpora.index("folder", tmp_path)
+    assert "not unpacked, so not used: fear.7z, happy/more.zip" in table.attrs["notes"]
+
+
+def test_one_person_in_two_folders(tmp_path):
+    one = tree(tmp_path / "one", ["anna/angry/1.wav", "anna/sad/2.wav", "bob/sad/3.wav", "bob/angry/4.wav"])
+    two = tree(tmp_path / "two", ["Anna/angry/5.wav", "Cy/sad/6.wav"])
+    table = corpora.index(["folder", "folder"], [one, two])
+    assert table.speaker.value_counts().to_dict() == {"anna": 3, "bob": 2, "Cy": 1}
+    assert "anna and Anna are one speaker, called anna" in table.attrs["notes"]
