@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import numbers
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from serlib.augment import Copies
 from serlib.augment.frames import FeatureAugmentation, FrequencyWarp, Level, Transpose, lengths
@@ -207,6 +209,18 @@ class Recipe:
                 raise SerlibError(
                     f"The recipe {self.name} has {what} '{getattr(self, what)}'; choose one of {', '.join(choices)}."
                 )
+        for what in ("epochs", "batch_size", "patience"):
+            value = getattr(self, what)
+            if value is None and what == "patience":
+                continue
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise SerlibError(f"The recipe {self.name} has {what} {value}; choose a whole number from 1.")
+        if not self.learning_rate >= 0:
+            raise SerlibError(f"The recipe {self.name} has learning_rate {self.learning_rate}; choose one from 0.")
+        if not 0 <= self.label_smoothing <= 1:
+            raise SerlibError(
+                f"The recipe {self.name} has label_smoothing {self.label_smoothing}; choose one from 0 to 1."
+            )
         if self.normalise == "utterance" and self.features.summary:
             raise SerlibError(
                 f"The recipe {self.name} cannot normalise each clip by its own frames: its features have none; "
@@ -300,7 +314,8 @@ class Committee(Recipe):
     """Recipes that are trained one after the other on the same clips and answer together.
 
     What comes out is one model: frames in, the softmax of the weighted mean of the members' log-probabilities out.
-    Settings of the training are those of the members; here `epochs` is the sum of theirs.
+    Settings of the training are those of the members; here `epochs` is the sum of theirs. Another number is shared out
+    among the members in proportion to their own.
 
     Attributes
     ----------
@@ -326,6 +341,26 @@ class Committee(Recipe):
         """Everything as JSON can hold it."""
         fields = super().to_dict()
         return {**fields, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
+
+    def epochs_of_members(self, epochs):
+        """The epochs of a training, shared out among the members in proportion to their own.
+
+        Parameters
+        ----------
+        epochs : int
+
+        Returns
+        -------
+        list of int, which add up to `epochs`
+        """
+        ends = [0]
+        for member in self.members:
+            ends.append(ends[-1] + member.epochs)
+        ends = [round(end * epochs / ends[-1]) for end in ends]
+        parts = [end - start for start, end in pairwise(ends)]
+        if min(parts) < 1:
+            raise SerlibError(f"{epochs} epochs are too few for the {len(parts)} members of {self.name}; take more.")
+        return parts
 
     def model(self, n_labels, *, shape, examples=None):
         """Build the members' models, untrained, and join them; parameters as for `Recipe.model`."""

@@ -64,7 +64,7 @@ def fit(
         `serlib.augment.Copies`, which are made once for all seeds. It is set for the whole process
         (`keras.utils.set_random_seed`).
     epochs : int, optional
-        Instead of the recipe's.
+        Instead of the recipe's. Members of a committee share them.
     resume : bool
         Go on from the last finished epoch of an interrupted training; a finished run with the same settings is
         loaded and returned.
@@ -132,7 +132,7 @@ def fit(
         extract_together(training.table, {*specs, novelty.SPEC}, jobs=jobs, show=show)
         examples = _examples(training, jobs=jobs, show=show)
         if members:
-            result = _fit_members(training, examples, epochs=epochs, after_epoch=after_epoch, jobs=jobs, show=show)
+            result = _fit_members(training, examples, after_epoch=after_epoch, jobs=jobs, show=show)
         elif isinstance(training.recipe, Probe):
             result = _solve(training, examples, after_epoch=after_epoch)
         else:
@@ -197,11 +197,12 @@ def _untrained(training, examples):
     return training.recipe.model(len(training.labels), shape=shape, examples=(x, *examples.copies))
 
 
-def _fit_members(training, examples, *, epochs, after_epoch, jobs, show):
+def _fit_members(training, examples, *, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
+    epochs_of_members = training.recipe.epochs_of_members(training.epochs)
     write_plan(training)
     members = []
-    for member in training.recipe.members:
+    for member, epochs in zip(training.recipe.members, epochs_of_members, strict=True):
         run = fit(
             member,
             training.table,

@@ -280,6 +280,10 @@ def test_evaluate_another_corpus_leaves_out_what_the_model_does_not_know(run):
     assert report.left_out == {"calm": 2, "boredom": 1}
     assert (report.split, report.protocol, report.corpora) == ("corpus", "held-out", ["ravdess"])
     assert report.labels == LABELS  # it may still answer every one
+    allowed = evaluation.evaluate(run, other, allow_seen=True)  # but nothing of it was seen
+    assert (allowed.split, allowed.protocol) == ("corpus", "held-out")
+    copy = other.assign(digest=run.split.digest.iloc[0])
+    assert evaluation.evaluate(run, copy, allow_seen=True).split is None
     assert len(report.confusion) == 4
 
 

@@ -269,6 +269,11 @@ def test_other_features_for_a_recipe(rng):
         ({"keep": "both"}, "keep 'both'; choose one of last, best"),
         ({"normalise": "utterance"}, "its features have none"),
         ({"weight_decay": 0.1}, "weight_decay without adamw"),
+        ({"patience": 0}, "patience 0; choose a whole number from 1"),
+        ({"batch_size": 0}, "batch_size 0; choose a whole number from 1"),
+        ({"epochs": 2.5}, "epochs 2.5; choose a whole number from 1"),
+        ({"learning_rate": -0.1}, "learning_rate -0.1; choose one from 0"),
+        ({"label_smoothing": 1.5}, "label_smoothing 1.5; choose one from 0"),
         (
             {"normalise": "speaker", "augment": (Level((-3, 3)),)},
             "normalised by speaker before its frames are augmented",
