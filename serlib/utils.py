@@ -226,6 +226,10 @@ CLUSTER_S = 10
 ABANDONED_S = 3600
 
 
+#: What messages call a sound that has no file.
+NAMELESS = ("The clip", "The recording")
+
+
 class SerlibError(Exception):
     """Something that the user can mend: the message is one plain sentence that names the file and the mend."""
 
@@ -258,6 +262,8 @@ def data_dir():
 
 def shown(path):
     """A path as a page that others will read may show it: relative to `home()` where it lies inside, POSIX slashes."""
+    if path in NAMELESS:
+        return path
     path = Path(path)
     with contextlib.suppress(ValueError, OSError, RuntimeError):  # elsewhere; a zero byte or a circle of links in it
         path = path.resolve().relative_to(home().resolve())
