@@ -53,7 +53,8 @@ QUESTIONS = (
     (
         "A new voice of TESS, with more corpora to learn from",
         "Each speaker of TESS left out in turn; the other one trains together with RAVDESS's 24 actors, and with "
-        "nEMO's nine (Polish; there calm counts as neutral).",
+        "nEMO's nine (Polish; there calm counts as neutral). The matched rows of `committee`, `functionals` and "
+        "`compare-svm` are older: there the shares were those of all training clips together.",
         {"and RAVDESS": ("tess+ravdess", LEFT_OUT), "and RAVDESS and nEMO": ("tess+ravdess+nemo", LEFT_OUT)},
     ),
     (
@@ -71,8 +72,9 @@ voices. Behind it stands the emotion that is recognised worst, with its recall.
 
 \\{MARKED}.
 `NAME{MATCHED}` are the answers of the recipe NAME with an offset for each label and test speaker, such that the
-emotions have the shares that they have in training; nothing is trained for it. It takes for granted that a speaker's
-clips hold the emotions in such shares, as they do here.
+emotions have the shares that they have in the training clips of the same corpus, or equal ones in a corpus that did not
+train; nothing is trained for it. It takes for granted that a speaker's clips hold the emotions in such shares, as they
+do here.
 
 The settings of this project's own recipes (`functionals`, `conv-gru`, `committee`, `whisper-linear`) were chosen on
 RAVDESS's actors 05 to 24, in folds of their own: no model is tested on an actor that it was trained on, but RAVDESS's
