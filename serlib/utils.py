@@ -195,7 +195,6 @@ def ordered_labels(labels):
 UNKNOWN = "unknown"
 
 
-
 def is_unknown(name):
     """Whether a name of a speaker or a text, with its corpus before it or without, stands for what nobody knows.
 

@@ -39,7 +39,7 @@ if "google.colab" in sys.modules:
     CHECKOUT = "/content/serlib"
     sys.path.insert(0, CHECKOUT)
     # %cd {CHECKOUT}
-    # %pip install -q av espeakng-loader optuna
+    # %pip install -q av espeakng-loader onnxruntime optuna
 
 # %% [markdown]
 # We need `serlib.download` for the download, and `serlib.corpora` for what is known about each corpus.

@@ -205,7 +205,7 @@ plots.show(plots.embedding(points, table.label, speakers=who_speaks(table), titl
 # every clip to the same level, since the loudness of a recording says more about the microphone than about the speaker.
 # How far have its weights moved from Whisper's?
 
-# %%
+# %% tags=["trained"]
 whisper, _, _ = weights.find("whisper-tiny", LAYERS)
 tuned = Run.load(RELEASED).model.get_layer("encoder").values()
 for part in ("conv1", "conv2", *(f"layers.{n}" for n in range(max(LAYERS)))):

@@ -70,8 +70,20 @@ def test_a_saved_model_answers_as_before(small, tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     x = reference.frames()[np.newaxis]
     before, after = (keras.ops.convert_to_numpy(one(x)) for one in (model, again))
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def test_a_tuned_encoder_is_saved_as_steps_from_its_source(tmp_path, rng):
+    tuned = encoder.load("whisper-tiny", [1], source="whisper-tiny")
+    tuned.set({name: value + rng.normal(0, 1e-3, value.shape) for name, value in tuned.values().items()})
+    inputs = keras.Input((None, encoder.MELS))
+    model = keras.Model(inputs, tuned(inputs))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    x = reference.frames()[np.newaxis]
+    before, after = (keras.ops.convert_to_numpy(one(x)) for one in (model, again))
     assert np.abs(after - before).mean() < 0.02 * np.abs(before).mean()  # one byte a weight
-    four_bytes = 4 * sum(int(np.prod(variable.shape)) for variable in small.w.values())
+    four_bytes = 4 * sum(int(np.prod(variable.shape)) for variable in tuned.w.values())
     assert (tmp_path / "model.keras").stat().st_size < four_bytes / 2
 
 
