@@ -23,7 +23,7 @@ SHORT = {
     "04": f"{SETTINGS}; PLAIN_EPOCHS = 2",
     "05": f"{SETTINGS}; LISTEN = 1",
     "06": "SHARE, TRIALS, JOBS = 0.02, 1, 1; LEFT_OUT = {*serlib.RECIPES} - {'lstm-256', 'functionals'}",
-    "07": "EPOCHS, JOBS = 1, 1",
+    "07": "EPOCHS, JOBS = 2, 1",
     "09": SETTINGS,
 }
 

@@ -121,6 +121,6 @@ class Tuned(Recipe):
         from serlib.models import layers
 
         inputs = keras.Input((None, WHISPER["n_mels"]), name="features")
-        head = keras.Model(head.inputs, head.outputs, name="probe")  # not compiled: it has no optimiser of its own
+        head = keras.Model(head.input, head.output, name="probe")  # not compiled: it has no optimiser of its own
         answer = head(layers.StatisticsPooling(name="pooling")(encoder(inputs)))
         return keras.Model(inputs, answer, name=self.name.replace("-", "_"))
