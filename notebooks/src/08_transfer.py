@@ -231,7 +231,8 @@ assert recognizer.run.info["corpora"] == ["ravdess", "nemo"]
 # `bench/accuracy.py`):
 
 # %%
-on_people(["lstm-256", "functionals", "committee", "whisper-linear"], splits=("speaker",)).set_index("recipe")
+recipes = ["lstm-256", "functionals", "committee", "whisper-linear", "whisper-base-linear"]
+on_people(recipes, splits=("speaker",)).set_index("recipe")
 
 # %% [markdown] tags=["slide"]
 # ## What it costs
