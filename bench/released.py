@@ -174,6 +174,10 @@ def train(args):
     }
     (args.to / "run.json").write_text(json.dumps(info, indent=1), encoding="utf-8")
     graph.write(runs.Run.load(args.to))
+    frozen_found, _ = answers(PROBE, np.asarray(extract(table, PROBE.features).values), table, ~held_out, held_out)
+    print("the probe of the frozen states, for comparison:")
+    print(json.dumps(new_speakers(frozen_found, labels, table[held_out]), indent=1))
+    print("the tuned encoder:")
     print(json.dumps(info["new_speakers"], indent=1))
 
 
