@@ -4,23 +4,21 @@ It is what one measures first with an encoder (G. Alain & Y. Bengio 2016, "Under
 linear classifier probes", arXiv:1610.01644). It has one answer, which scikit-learn finds without epochs or seeds.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from serlib.features import normalisation
 from serlib.features.spec import names as column_names
-from serlib.models.blocks import stack
-from serlib.models.recipe import Recipe
-from serlib.utils import SerlibError
+from serlib.models.recipe import BaseRecipe
 
 #: Steps of the solver; some dozens suffice where C is small.
 MOST_STEPS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe(Recipe):
+class Probe(BaseRecipe):
     """A logistic regression on the z-scores of each layer's states; the answer is the mean of their log-probabilities.
 
     Every corpus counts the same in the training, and within it every label.
@@ -31,15 +29,10 @@ class Probe(Recipe):
         Strength, in scikit-learn's terms: the smaller, the smaller the weights stay.
     """
 
-    build: Callable = field(default=stack(), compare=False)
-    normalise: str = "training"
-    epochs: int = 1
-    c: float
+    normalise: ClassVar[str] = "training"
+    epochs: ClassVar[int] = 1
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.augment:
-            raise SerlibError(f"{self.name} learns from the clips as they are; leave out its augmentation.")
+    c: float
 
     def layers(self):
         """Columns of the features that each layer of the encoder has; of other features all are one layer.

@@ -9,7 +9,7 @@ from serlib.augment import Copies, FrequencyWarp, Level, Mixup, SpecAugment, Tim
 from serlib.features.spec import SPECS, frames_of
 from serlib.models.blocks import convolutions, dense, layer, recurrent, stack
 from serlib.models.probe import Probe
-from serlib.models.recipe import Committee, Recipe
+from serlib.models.recipe import BaseRecipe, Committee, Recipe
 from serlib.models.tuning import Tuned
 from serlib.utils import SerlibError
 
@@ -19,7 +19,7 @@ def get(recipe, *, features=None, precision=None):
 
     Parameters
     ----------
-    recipe : str or Recipe
+    recipe : str or BaseRecipe
     features : str, optional
         Name in `serlib.SPECS` of features to take instead of the recipe's own.
     precision : str, optional
@@ -27,26 +27,31 @@ def get(recipe, *, features=None, precision=None):
 
     Returns
     -------
-    Recipe
+    BaseRecipe
 
     Raises
     ------
     SerlibError
-        If there is none of that name (the message lists those that there are), or its model cannot take the features.
+        If there is none of that name (the message lists those that there are), or its model cannot take the features
+        or the precision.
     """
-    if not isinstance(recipe, Recipe):
+    if not isinstance(recipe, BaseRecipe):
         if recipe not in RECIPES:
             raise SerlibError(f"There is no recipe '{recipe}'; choose one of {', '.join(RECIPES)}.")
         recipe = RECIPES[recipe]
     if precision is not None:
         if isinstance(recipe, Committee):
             recipe = replace(recipe, members=tuple(get(member, precision=precision) for member in recipe.members))
-        else:
+        elif isinstance(recipe, Recipe):
             recipe = replace(recipe, precision=precision)
+        elif precision != "float32":
+            raise SerlibError(f"The recipe {recipe.name} is computed in float32; ask for no other precision.")
     if features is None:
         return recipe
     if isinstance(recipe, Committee):
         raise SerlibError(f"The recipe {recipe.name} takes the features of its members, no others.")
+    if isinstance(recipe, Tuned):
+        raise SerlibError(f"The recipe {recipe.name} takes the features of its encoder, no others.")
     expected = recipe.features
     fitting = []
     for name, spec in SPECS.items():
@@ -128,7 +133,6 @@ _COMMITTEE = Committee(
     features=_CONV_GRU.features,
     members=(_FUNCTIONALS, _CONV_GRU),
     shares=(0.7, 0.3),
-    epochs=_FUNCTIONALS.epochs + _CONV_GRU.epochs,
     batch_size=32,
     split="speaker",
 )

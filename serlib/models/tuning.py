@@ -6,20 +6,18 @@ out-of-distribution", arXiv:2202.10054); the weights end between the frozen and 
 "Robust fine-tuning of zero-shot models", arXiv:2109.01903); and the heads are solved once more, on the states of these.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from serlib.augment.frames import lengths
 from serlib.features.spec import WHISPER
-from serlib.models.blocks import stack
 from serlib.models.probe import Probe
-from serlib.models.recipe import Recipe
+from serlib.models.recipe import GradientRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned(Recipe):
+class Tuned(GradientRecipe):
     """An encoder and a probe on its states, trained together; Whisper's log-mel goes in.
 
     Attributes
@@ -30,7 +28,6 @@ class Tuned(Recipe):
         Share of the change of the encoder's weights that is kept: 0 is the frozen encoder, 1 the tuned one.
     """
 
-    build: Callable = field(default=stack(), compare=False)
     probe: Probe
     kept: float = 0.5
 

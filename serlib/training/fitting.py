@@ -52,7 +52,7 @@ def fit(
 
     Parameters
     ----------
-    recipe : str or Recipe
+    recipe : str or BaseRecipe
         By name in `serlib.RECIPES`, or itself.
     table : pd.DataFrame
         From `serlib.split`. Only the roles train and validation are looked at (under the published protocol the
@@ -246,7 +246,7 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
 
     Parameters
     ----------
-    recipe : str or Recipe
+    recipe : str or BaseRecipe
     table : pd.DataFrame
         From `serlib.split`.
     out : str or Path

@@ -70,9 +70,11 @@ def test_it_trains_like_any_recipe_and_its_seed_changes_nothing(run, probe, tone
     np.testing.assert_array_equal(run.probabilities(values), again.probabilities(values))
 
 
-def test_what_a_probe_cannot_do_is_said(probe, tone_table, session_home):
-    with pytest.raises(SerlibError, match="probe learns from the clips as they are; leave out its augmentation"):
-        noisy = replace(probe, augment=(Copies(1, (Noise(),)),))
-        training.fit(noisy, tone_table, out=session_home / "checkpoints" / "noisy", show=False)
+def test_what_a_probe_cannot_do_is_said(probe):
+    with pytest.raises(TypeError, match="augment"):  # it learns from the clips as they are
+        replace(probe, augment=(Copies(1, (Noise(),)),))
+    with pytest.raises(SerlibError, match="whisper-linear is computed in float32"):
+        get("whisper-linear", precision="mixed_bfloat16")
+    assert get("whisper-linear", precision="float32") == get("whisper-linear")
     with pytest.raises(SerlibError, match="neither learning rate nor batches"):
         usual_space(probe)

@@ -12,11 +12,11 @@ import pytest
 
 from serlib import augment
 from serlib.features import FeatureSpec, extract, normalisation
-from serlib.models import dense, layer, stack
+from serlib.models import RECIPES, dense, layer, stack
 from serlib.splits import rows, split
 from serlib.training import fitting
-from serlib.training.run import FILES
-from serlib.training.state import Training
+from serlib.training.run import FILES, RELEASED
+from serlib.training.state import Training, refuse_other
 from serlib.utils import SerlibError
 
 #: Short frames of few columns, quick to compute and to learn from.
@@ -125,6 +125,26 @@ def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_ta
     with pytest.raises(SerlibError, match="has other recipe"):
         other = stack(layer("StatisticsPooling"))
         fitting.fit(replace(recipe, build=other), tone_table, out=tmp_path / "cut", epochs=4, resume=True)
+
+
+def test_runs_of_earlier_versions_are_found_again(tone_table, tmp_path):
+    """They list settings that a tuned encoder, a probe or a committee does not have, all at their defaults."""
+    released = json.loads((RELEASED / "run.json").read_text(encoding="utf-8"))["recipe"]
+    committee = RECIPES["committee"].to_dict()
+    unused = {"loss": "categorical_crossentropy", "learning_rate": 0.001, "patience": None, "build": [], "augment": []}
+    earlier = {"whisper-tuned": released, "whisper-linear": released["probe"], "committee": {**committee, **unused}}
+    assert "loss" in released["probe"] and released["build"] == []
+    for name, recipe in earlier.items():
+        training = Training(RECIPES[name], tone_table, seed=0, epochs=3, out=tmp_path)
+        plan = json.loads(json.dumps({**training.plan, "recipe": recipe}))
+        refuse_other(training, plan, tmp_path)
+        plan["recipe"]["learning_rate"] = 0.02
+        with pytest.raises(SerlibError, match="has other recipe"):
+            refuse_other(training, plan, tmp_path)
+    plan["recipe"] = json.loads(json.dumps(released))
+    plan["recipe"]["probe"]["c"] = 0.5
+    with pytest.raises(SerlibError, match="has other recipe"):
+        refuse_other(Training(RECIPES["whisper-tuned"], tone_table, seed=0, epochs=3, out=tmp_path), plan, tmp_path)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
