@@ -34,61 +34,64 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a c
 Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do the work.")]
 
 
-def own_recordings(command):
-    """Give a command the options of `serlib.corpora.Reading`; it gets them together, as `reading`.
-
-    Parameters
-    ----------
-    command : callable with an argument `reading`
-
-    Returns
-    -------
-    callable
-    """
-    text = {
-        "pattern": (str, 'Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
-        "label_level": (int, "Own recordings: the level of folders that names the labels, from 1."),
-        "columns": (list[str], "Own recordings: which heading of a table is meant, such as label=emotion."),
-        "labels": (list[str], "Labels that become one, such as happy=joy,excited; may be repeated."),
-        "drop": (list[str], "Labels to leave out; may be repeated."),
+def reading_options(
+    *,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help='Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
+    ] = None,
+    label_level: Annotated[
+        int | None, typer.Option(help="Own recordings: the level of folders that names the labels, from 1.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(help="Own recordings: which heading of a table is meant, such as label=emotion."),
+    ] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option(help="Labels that become one, such as happy=joy,excited; may be repeated.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Labels to leave out; may be repeated.")] = None,
+    songs: Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")] = False,
+):
+    """How a corpus is read, in the form that `serlib.index` takes: the options of every command over clips."""
+    reading = {
+        "pattern": pattern,
+        "label_level": label_level,
+        "columns": _pairs("--columns", columns, example="label=emotion"),
+        "labels": _pairs("--labels", labels, example="happy=joy,excited"),
+        "drop": tuple(word for text in drop or () for word in text.split(",")),
+        "songs": songs,
     }
-    options = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[kind | None, typer.Option(help=help)],
-        )
-        for name, (kind, help) in text.items()
-    ]
-    songs = Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")]
-    options.append(inspect.Parameter("songs", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=songs))
-    parameters = inspect.signature(command).parameters.values()
-    arguments = [parameter for parameter in parameters if parameter.name != "reading"]
+    return {name: value for name, value in reading.items() if value}
+
+
+def _pairs(option, texts, *, example):
+    """`NAME=VALUE` several times, as a dict."""
+    pairs = {}
+    for text in texts or ():
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise SerlibError(f"{option} is {' '.join(texts)}; write it like {option} {example}")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def own_recordings(command):
+    """Give a command the `reading_options`; what they say comes as its argument `reading`.
+
+    typer takes the options of a command from its signature, and has no other way to give several commands the same.
+    """
+    options = inspect.signature(reading_options).parameters
+    signature = inspect.signature(command)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "reading"]
 
     @functools.wraps(command)
     def run(**values):
-        reading = {option.name: values.pop(option.name) for option in options}
-        return command(**values, reading=_reading(reading))
+        reading = reading_options(**{name: values.pop(name) for name in options})
+        return command(**values, reading=reading)
 
-    run.__signature__ = inspect.Signature([*arguments, *options])
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*arguments, *options)}
+    run.__signature__ = signature.replace(parameters=[*own, *options.values()])
     return run
-
-
-def _reading(options):
-    """What the options say, in the form that `serlib.index` takes."""
-    reading = {name: options[name] for name in ("pattern", "label_level", "songs") if options[name]}
-    for name in ("columns", "labels"):
-        pairs = [text.partition("=") for text in options[name] or []]
-        if any(not (left and equal and right) for left, equal, right in pairs):
-            example = "label=emotion" if name == "columns" else "happy=joy,excited"
-            raise SerlibError(f"--{name} is {' '.join(options[name])}; write it like --{name} {example}")
-        if pairs:
-            reading[name] = {left.strip(): right.strip() for left, _, right in pairs}
-    if options["drop"]:
-        reading["drop"] = tuple(word for text in options["drop"] for word in text.split(","))
-    return reading
 
 
 def main():
