@@ -261,7 +261,7 @@ class Recognizer:
             train = self.run.split[self.run.split.role == "train"]
             truth = train.label if train.corpus.nunique() == 1 else self.labels  # of several corpora: equal shares
             answers = [self._probabilities(*clip) for clip in clips]
-            self._offsets = matching.offsets(answers, matching.shares(truth, self.labels))
+            self._offsets = matching.offsets(answers, matching.label_shares(truth, self.labels))
 
     def _probabilities(self, y, rate_hz):
         x = example(y, rate_hz, self._model.spec)

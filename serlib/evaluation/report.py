@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
-from serlib.splits import group_keys, refuse_seen, rows, seen
+from serlib.splits import clips_of_role, group_keys, refuse_seen, seen
 from serlib.training import calibration
 from serlib.utils import SerlibError, clip_table
 
@@ -262,7 +262,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     answers = run.probabilities(values.select(is_heard), calibrated=False)
     calibrated = calibration.tempered(answers, run.temperature)
     if match:
-        calibrated = matching.match_corpora(calibrated, clips, run.labels, rows(run.split, "train"))
+        calibrated = matching.match_corpora(calibrated, clips, run.labels, clips_of_role(run.split, "train"))
 
     clips = clips.assign(speaker=group_keys(clips, "speaker"))
     conditions = _conditions(run, clips, is_scored, is_own=is_own, match=match)

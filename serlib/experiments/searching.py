@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from serlib.models.probe import Probe
+from serlib.models.probe import LinearProbe
 from serlib.models.recipe import Committee, Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
@@ -66,7 +66,7 @@ def usual_space(recipe):
         names = " or ".join(member.name for member in recipe.members)
         raise SerlibError(f"{recipe.name} is a committee and learns as its members do; search {names}.")
 
-    if isinstance(recipe, Probe):
+    if isinstance(recipe, LinearProbe):
         raise SerlibError(f"{recipe.name} has neither learning rate nor batches; compare values of its C instead.")
 
     def space(trial):

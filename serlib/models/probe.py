@@ -18,7 +18,7 @@ MOST_STEPS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe(BaseRecipe):
+class LinearProbe(BaseRecipe):
     """A logistic regression on the z-scores of each layer's states; the answer is the mean of their log-probabilities.
 
     Every corpus counts the same in the training, and within it every label.
@@ -83,7 +83,7 @@ class Probe(BaseRecipe):
         y : np.ndarray [shape=(clips, labels)]
             Its labels, one-hot; each occurs.
         weights : np.ndarray [shape=(clips,)]
-            What each clip counts, from `shares`.
+            What each clip counts, from `clip_weights`.
 
         Returns
         -------
@@ -127,7 +127,7 @@ def regression(x, y, weights, *, c):
     return [kernel.astype(np.float32), bias.astype(np.float32)]
 
 
-def shares(table):
+def clip_weights(table):
     """What each clip counts: every corpus the same, and within it every label, 1 on average.
 
     Parameters
@@ -142,7 +142,7 @@ def shares(table):
     Examples
     --------
     >>> import pandas as pd
-    >>> shares(pd.DataFrame({"corpus": ["a", "a", "a", "b"], "label": ["sad", "sad", "happy", "sad"]})).tolist()
+    >>> clip_weights(pd.DataFrame({"corpus": ["a", "a", "a", "b"], "label": ["sad", "sad", "happy", "sad"]})).tolist()
     [0.5, 0.5, 1.0, 2.0]
     """
     size = table.groupby(["corpus", "label"])["label"].transform("size")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from serlib.augment import Copies, FrequencyWarp, Level, Mixup, SpecAugment, TimeWarp, Transpose
 from serlib.features.spec import SPECS, frames_of
 from serlib.models.blocks import convolutions, dense, layer, recurrent, stack
-from serlib.models.probe import Probe
+from serlib.models.probe import LinearProbe
 from serlib.models.recipe import BaseRecipe, Committee, Recipe
 from serlib.models.tuning import Tuned
 from serlib.utils import SerlibError
@@ -138,7 +138,7 @@ _COMMITTEE = Committee(
 )
 
 # C was chosen on speakers 5 to 24 of RAVDESS, in five folds of four: the best UAR; from 1e-2 to 1e-1 it hardly matters.
-_WHISPER_LINEAR = Probe(
+_WHISPER_LINEAR = LinearProbe(
     name="whisper-linear",
     title="Ours: states of a frozen Whisper, a logistic regression a layer",
     source="this project; states of Whisper tiny's first three blocks (Radford et al. 2022), which stay as they are",

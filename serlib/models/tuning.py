@@ -12,7 +12,7 @@ import numpy as np
 
 from serlib.augment.frames import lengths
 from serlib.features.spec import WHISPER
-from serlib.models.probe import Probe
+from serlib.models.probe import LinearProbe
 from serlib.models.recipe import GradientRecipe
 
 
@@ -22,13 +22,13 @@ class Tuned(GradientRecipe):
 
     Attributes
     ----------
-    probe : Probe
+    probe : LinearProbe
         Its features name the encoder and the layers, with mean and deviation over time.
     kept : float
         Share of the change of the encoder's weights that is kept: 0 is the frozen encoder, 1 the tuned one.
     """
 
-    probe: Probe
+    probe: LinearProbe
     kept: float = 0.5
 
     def to_dict(self):
@@ -59,12 +59,12 @@ class Tuned(GradientRecipe):
 
         Parameters
         ----------
-        x : np.ndarray or Rows [shape=(clips, frames, 80)]
+        x : np.ndarray or LazyFeatures [shape=(clips, frames, 80)]
             The training set.
         y : np.ndarray [shape=(clips, labels)]
             Its labels, one-hot.
         weights : np.ndarray [shape=(clips,)]
-            What each clip counts, from `serlib.models.probe.shares`.
+            What each clip counts, from `serlib.models.probe.clip_weights`.
 
         Returns
         -------

@@ -19,9 +19,9 @@ import pandas as pd
 
 from serlib import audio
 from serlib.models.recipe import BaseRecipe, Recipe, in_single_precision
-from serlib.splits import rows
+from serlib.splits import clips_of_role
 from serlib.training import calibration
-from serlib.training.run import FORMAT, Run, load_model, machine, probe, read_info
+from serlib.training.run import FORMAT, Run, load_model, machine, probe_answers, read_info
 from serlib.training.schedule import best_epoch
 from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, ordered_labels, remove, shown
 
@@ -329,7 +329,7 @@ def finish(training, outcome, examples, domain):
         "features": recipe.features.to_dict(),
         "corpora": list(dict.fromkeys(table.corpus)),
         "split": table.attrs["split"],
-        "counts": {role: len(rows(table, role)) for role in ROLES},
+        "counts": {role: len(clips_of_role(table, role)) for role in ROLES},
         "parameters": outcome.model.count_params(),
         "kept_epoch": outcome.epoch,
         "seconds": round(outcome.seconds, 1),
@@ -340,7 +340,7 @@ def finish(training, outcome, examples, domain):
         },
         "machine": machine(),
         "calibration": _calibrated(training, outcome.model, examples),
-        "probes": probe(outcome.model, recipe.features, training.labels),
+        "probes": probe_answers(outcome.model, recipe.features, training.labels),
         "domain": domain,
     }
     with atomic_path(folder / "run.json") as path:

@@ -13,7 +13,7 @@ import pytest
 from serlib import augment
 from serlib.features import FeatureSpec, extract, normalisation
 from serlib.models import RECIPES, dense, layer, stack
-from serlib.splits import rows, split
+from serlib.splits import clips_of_role, split
 from serlib.training import fitting
 from serlib.training.run import FILES, RELEASED
 from serlib.training.state import Training, refuse_other
@@ -164,7 +164,7 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
     values, _ = normalisation.inputs(table, FRAMES, "training")
     (x, y), (val_x, val_y) = (
         (values[part.index], np.eye(7, dtype=np.float32)[[labels.index(label) for label in part.label]])
-        for part in (rows(table, "train"), rows(table, "validation"))
+        for part in (clips_of_role(table, "train"), clips_of_role(table, "validation"))
     )
     keras.utils.set_random_seed(0)
     model = recipe.model(7, shape=(None, x.shape[2]), examples=x)
@@ -235,7 +235,7 @@ def test_changed_copies_are_those_of_the_training_role(frames_recipe, tone_table
     examples = fitting._examples(training, jobs=1, show=False)
     x, y, copies, val_x, val_y = (getattr(examples, name) for name in ("x", "y", "copies", "val_x", "val_y"))
     assert isinstance(x, np.ndarray)  # normalised once, not in each epoch
-    train, validation = rows(tone_table, "train"), rows(tone_table, "validation")
+    train, validation = clips_of_role(tone_table, "train"), clips_of_role(tone_table, "validation")
     assert len(x) == len(y) == len(train) and len(val_x) == len(val_y) == len(validation)
     assert [labels[i] for i in y.argmax(axis=1)] == train.label.tolist()
     raw = extract(tone_table, FRAMES, show=False)
