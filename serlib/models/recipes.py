@@ -40,27 +40,37 @@ def get(recipe, *, features=None, precision=None):
             raise SerlibError(f"There is no recipe '{recipe}'; choose one of {', '.join(RECIPES)}.")
         recipe = RECIPES[recipe]
     if precision is not None:
-        if isinstance(recipe, Committee):
-            recipe = replace(recipe, members=tuple(get(member, precision=precision) for member in recipe.members))
-        elif isinstance(recipe, Recipe):
-            recipe = replace(recipe, precision=precision)
-        elif precision != "float32":
-            raise SerlibError(f"The recipe {recipe.name} is computed in float32; ask for no other precision.")
-    if features is None:
-        return recipe
+        recipe = _with_precision(recipe, precision)
+    if features is not None:
+        recipe = _with_features(recipe, features)
+    return recipe
+
+
+def _with_precision(recipe, precision):
+    """A recipe that computes with another precision."""
     if isinstance(recipe, Committee):
-        raise SerlibError(f"The recipe {recipe.name} takes the features of its members, no others.")
-    if isinstance(recipe, Tuned):
-        raise SerlibError(f"The recipe {recipe.name} takes the features of its encoder, no others.")
+        return replace(recipe, members=tuple(_with_precision(member, precision) for member in recipe.members))
+    if isinstance(recipe, Recipe):
+        return replace(recipe, precision=precision)
+    if precision != "float32":
+        raise SerlibError(f"The recipe {recipe.name} is computed in float32; ask for no other precision.")
+    return recipe
+
+
+def _with_features(recipe, name):
+    """A recipe that takes other features, given by their name: of the same kind, frames or a summary."""
+    own = {Committee: "members", Tuned: "encoder"}
+    if type(recipe) in own:
+        raise SerlibError(f"The recipe {recipe.name} takes the features of its {own[type(recipe)]}, no others.")
     expected = recipe.features
     fitting = []
-    for name, spec in SPECS.items():
+    for other, spec in SPECS.items():
         if bool(spec.summary) == bool(expected.summary) and (spec.frames is not None or expected.frames is None):
-            fitting.append(name)
-    if features not in fitting:
-        flaw = "does not fit" if features in SPECS else "is not known"
-        raise SerlibError(f"The features '{features}' of {recipe.name}: {flaw}; choose one of {', '.join(fitting)}.")
-    return replace(recipe, features=SPECS[features])
+            fitting.append(other)
+    if name not in fitting:
+        flaw = "does not fit" if name in SPECS else "is not known"
+        raise SerlibError(f"The features '{name}' of {recipe.name}: {flaw}; choose one of {', '.join(fitting)}.")
+    return replace(recipe, features=SPECS[name])
 
 
 #: The 40 mean MFCC are read as a sequence of 40 steps with one value each.
