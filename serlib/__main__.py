@@ -326,43 +326,61 @@ def predict(
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
-    from serlib.recognizer import Recognizer, sound_files, write_answers
-    from serlib.training.run import RELEASED
+    from serlib.recognizer import Recognizer, write_answers
 
     if (timeline and out) or ((scheduler or channels != "average") and not out):
         raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
-    run = RELEASED
-    # A folder of recordings may well hold a split.csv or a history.csv of its own.
-    is_run = any((file[0] / name).is_file() for name in ("run.json", "model.keras"))
-    if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
-        run, *file = file
-    if not file:
-        raise typer.BadParameter("name the files to listen to after the run")
+    run, files = _run_and_files(file)
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
     if out:
         with cluster(scheduler):
-            counts = write_answers(recognizer, file, out, channels=channels)
+            counts = write_answers(recognizer, files, out, channels=channels)
         line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
         _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
-        raise typer.Exit(1 if counts["failed"] else 0)
-    file = sound_files(file)
-    answers, failed = recognizer.predict_many(file)
+        failed = counts["failed"]
+    else:
+        windows = {"window_s": window_s, "hop_s": hop_s} if timeline else None
+        failed = _answer(recognizer, files, windows, as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _run_and_files(words):
+    """`[RUN] FILE ...`: the run, which is the released one where none is named, and the files."""
+    from serlib.training.run import RELEASED
+
+    run = RELEASED
+    first, *rest = words
+    # A folder of recordings may well hold a split.csv or a history.csv of its own.
+    is_run = any((first / name).is_file() for name in ("run.json", "model.keras"))
+    if is_run or (rest and not first.exists() and not first.suffix):  # a name that was meant as a run
+        run, words = first, rest
+    if not words:
+        raise typer.BadParameter("name the files to listen to after the run")
+    return run, words
+
+
+def _answer(recognizer, files, windows, as_json):
+    """Print an answer a file, with one a window behind it where `windows` says how; returns what failed."""
+    from serlib.recognizer import sound_files
+
+    files = sound_files(files)
+    answers, failed = recognizer.predict_many(files)
     rows = [answer.to_dict() for answer in answers]
     lines = []
     for row in rows:
         remarks = "; ".join(filter(None, [row["reason"], row["note"]]))
         lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {remarks}".rstrip())
-        if timeline:
-            row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
-            lines += [
-                "  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**w) for w in row["timeline"]
-            ]
+        if windows is None:
+            continue
+        row["timeline"] = recognizer.timeline(row["file"], **windows).to_dict("records")
+        for window in row["timeline"]:
+            lines.append("  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**window))
     for fault in failed:
         print(f"serlib: {one_line(fault['reason'])}", file=sys.stderr)
-    result = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}
+    result = {**(rows[0] if len(files) == 1 and rows else {}), "predictions": rows, "failed": failed}
     _tell(result, as_json, *lines)
-    if failed:
-        raise typer.Exit(1)
+    return failed
 
 
 @app.command()
