@@ -18,6 +18,7 @@ from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
 from serlib.models.probe import LinearProbe, clip_weights
+from serlib.models.recipe import Committee
 from serlib.models.tuning import Tuned
 from serlib.splits import clips_of_role
 from serlib.training import novelty
@@ -126,12 +127,10 @@ def fit(
             return load_finished(training, resume=resume)
         if was_begun:
             check_begun(training, resume=resume)
-        members = getattr(training.recipe, "members", ())
-        specs = {training.recipe.features, *(member.features for member in members)}
         # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
-        extract_together(training.table, {*specs, novelty.SPEC}, jobs=jobs, show=show)
+        extract_together(training.table, {*_specs(training.recipe), novelty.SPEC}, jobs=jobs, show=show)
         examples = _examples(training, jobs=jobs, show=show)
-        if members:
+        if isinstance(training.recipe, Committee):
             result = _fit_members(training, examples, after_epoch=after_epoch, jobs=jobs, show=show)
         elif isinstance(training.recipe, LinearProbe):
             result = _solve(training, examples, after_epoch=after_epoch)
@@ -139,6 +138,12 @@ def fit(
             result = _fit(training, examples, after_epoch=after_epoch, show=show)
         domain = novelty.learn(training.table, jobs=jobs, show=show)
         return finish(training, result, examples, domain)
+
+
+def _specs(recipe):
+    """The features that a recipe and its members take."""
+    members = recipe.members if isinstance(recipe, Committee) else ()
+    return {recipe.features, *(member.features for member in members)}
 
 
 def _fit(training, examples, *, after_epoch, show):
