@@ -15,7 +15,7 @@ TWO    := -n 2 --dist loadfile
 # Two commands side by side; what the first one says is shown when both have ended.
 BESIDE  = mkdir -p build; $(1) > build/beside.log 2>&1 & first=$$!; trap "kill $$first" INT TERM; \
   $(2); second=$$?; wait $$first; first=$$?; cat build/beside.log; exit $$((first + second))
-# Notebooks in one home: what one has made the next one finds, and so do those in the browser.
+# Notebooks in one home: what one has made the next one finds.
 SHARED := $(CURDIR)/build/notebooks-home
 INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(NBVAL)
 # make test leaves these markers out, make test-all runs them as well.
@@ -63,7 +63,7 @@ test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their c
 
 test-all: test .venv/site/installed  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
 	$(call BESIDE,$(INONE) $(call NB,07 08),$(INONE) $(call NB,06 09 10))
-	SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) $(TWO) tests/browser --durations=10 --durations-min=5
+	$(PYTEST) tests/browser --durations=10 --durations-min=5
 	$(PYTEST) $(TWO) tests --durations=10 --durations-min=5 -m "($(LONG)) and not browser$(REAL)"
 
 test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them

@@ -28,7 +28,7 @@ from serlib.experiments.comparison import compare, readable
 from serlib.experiments.people import RESULTS
 from serlib.features import SPECS, extract
 from serlib.features.normalisation import who_speaks
-from serlib.models.recipes import RECIPES
+from serlib.models.recipes import ON_REQUEST, RECIPES
 from serlib.training.run import named
 from serlib.utils import home
 
@@ -162,7 +162,7 @@ def main():
             continue
         merged = {"labels": MERGED[names]} if names in MERGED else {}
         index = corpora.index(list(names), [folders[name] for name in names], **merged)
-        systems = [RECIPES[name] for name in args.recipes or RECIPES]
+        systems = [RECIPES[name] for name in args.recipes or RECIPES if args.recipes or name not in ON_REQUEST]
         systems += [] if args.recipes else peer.peers(index)
         seeds = {system.name: range(1 if system.name in SEED_0 else args.seeds) for system in systems}
         for split in splits:  # one after the other, so that the page grows while the rest is trained

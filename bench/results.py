@@ -53,7 +53,8 @@ QUESTIONS = (
     (
         "A new voice of TESS, with more corpora to learn from",
         "Each speaker of TESS left out in turn; the other one trains together with RAVDESS's 24 actors, and with "
-        "nEMO's nine (Polish; there calm counts as neutral).",
+        "nEMO's nine (Polish; there calm counts as neutral). The matched rows of `committee`, `functionals` and "
+        "`compare-svm` are older: there the shares were those of all training clips together.",
         {"and RAVDESS": ("tess+ravdess", LEFT_OUT), "and RAVDESS and nEMO": ("tess+ravdess+nemo", LEFT_OUT)},
     ),
     (
@@ -71,17 +72,18 @@ voices. Behind it stands the emotion that is recognised worst, with its recall.
 
 \\{MARKED}.
 `NAME{MATCHED}` are the answers of the recipe NAME with an offset for each label and test speaker, such that the
-emotions have the shares that they have in training; nothing is trained for it. It takes for granted that a speaker's
-clips hold the emotions in such shares, as they do here.
+emotions have the shares that they have in the training clips of the same corpus, or equal ones in a corpus that did not
+train; nothing is trained for it. It takes for granted that a speaker's clips hold the emotions in such shares, as they
+do here.
 
-The settings of this project's own recipes (`functionals`, `conv-gru`, `committee`, `whisper-linear`) were chosen on
+The settings of this project's own recipes (`functionals`, `conv-gru`, `committee`, `whisper-*`) were chosen on
 RAVDESS's actors 05 to 24, in folds of their own: no model is tested on an actor that it was trained on, but RAVDESS's
 figures may be somewhat too high, since the settings suit these actors. Actors 01 to 04 had no say, and nor had TESS,
 but for one thing: a first pair of shares of the committee's members was given up after TESS had been seen to lose by
-it. `whisper-linear` stands on an encoder that OpenAI trained on 680,000 hours of speech from the internet, of which no
-list exists. The peer's one setting (openSMILE and an SVM) is the usual one for so many columns, and is not tuned.
-Recipes that a table does not list have not been measured there. The model that comes with serlib has a
-[card of its own](serlib/pretrained/README.md)."""
+it. `whisper-linear` and `whisper-base-linear` stand on encoders that OpenAI trained on 680,000 hours of speech from the
+internet, of which no list exists. The peer's one setting (openSMILE and an SVM) is the usual one for so many columns,
+and is not tuned. Recipes that a table does not list have not been measured there. The model that comes with serlib has
+a [card of its own](serlib/pretrained/README.md)."""
 
 APPENDIX = """\
 A seed governs split, first weights, order and dropout (of `whisper-linear` the split alone); the warped copies of the

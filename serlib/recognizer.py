@@ -3,7 +3,9 @@
 import csv
 import functools
 import hashlib
+import io
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -256,8 +258,10 @@ class Recognizer:
             rows = np.stack(rows) if spec.summary else np.concatenate(rows)[np.newaxis]
             self._voice = normalisation.statistics(rows)
         elif clips:
-            shares = matching.shares(self.run.split.label[self.run.split.role == "train"], self.labels)
-            self._offsets = matching.offsets([self._probabilities(*clip) for clip in clips], shares)
+            train = self.run.split[self.run.split.role == "train"]
+            truth = train.label if train.corpus.nunique() == 1 else self.labels  # of several corpora: equal shares
+            answers = [self._probabilities(*clip) for clip in clips]
+            self._offsets = matching.offsets(answers, matching.shares(truth, self.labels))
 
     def _probabilities(self, y, rate_hz):
         x = example(y, rate_hz, self._model.spec)
@@ -461,10 +465,13 @@ def _rows_there(out, heading, model):
     """Rows of a table that an earlier call began: those with an answer, of this model."""
     if not out.exists() or not out.stat().st_size:
         return []
-    with out.open(newline="", encoding="utf-8") as file:
-        lines = list(csv.reader(file))
+    whole_lines, _, _ = out.read_bytes().rpartition(b"\n")  # a killed process leaves half a line
+    try:
+        lines = list(csv.reader(io.StringIO(whole_lines.decode(), newline="")))
+    except (UnicodeDecodeError, csv.Error):
+        lines = []
     rows = [dict(zip(heading, line, strict=True)) for line in lines[1:] if len(line) == len(heading)]
-    if lines[0] != heading or any(row["model"] != model for row in rows):
+    if lines[:1] != [heading] or any(row["model"] != model for row in rows):
         raise SerlibError(f"{shown(out)} holds answers of another model or of other settings; name another file")
     return [row for row in rows if not row["error"]]
 
@@ -472,7 +479,8 @@ def _rows_there(out, heading, model):
 def _fingerprint(recognizer):
     """What decides the answers, in eight digits: the model's bytes, the threshold, what is known of the speaker."""
     digest = hashlib.blake2b((recognizer.run.folder / "model.keras").read_bytes(), digest_size=4)
-    digest.update(repr((recognizer.threshold, recognizer._voice, recognizer._offsets)).encode())
+    with np.printoptions(threshold=sys.maxsize):  # repr leaves out the middle of what has over 1000 columns
+        digest.update(repr((recognizer.threshold, recognizer._voice, recognizer._offsets)).encode())
     return digest.hexdigest()
 
 

@@ -195,7 +195,6 @@ def ordered_labels(labels):
 UNKNOWN = "unknown"
 
 
-
 def is_unknown(name):
     """Whether a name of a speaker or a text, with its corpus before it or without, stands for what nobody knows.
 
@@ -224,6 +223,10 @@ CLUSTER_S = 10
 
 #: Seconds after which an unfinished file is nobody's: its process was killed.
 ABANDONED_S = 3600
+
+
+#: What messages call a sound that has no file.
+NAMELESS = ("The clip", "The recording")
 
 
 class SerlibError(Exception):
@@ -258,6 +261,8 @@ def data_dir():
 
 def shown(path):
     """A path as a page that others will read may show it: relative to `home()` where it lies inside, POSIX slashes."""
+    if path in NAMELESS:
+        return path
     path = Path(path)
     with contextlib.suppress(ValueError, OSError, RuntimeError):  # elsewhere; a zero byte or a circle of links in it
         path = path.resolve().relative_to(home().resolve())

@@ -156,6 +156,7 @@ def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     sf.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
     code, out, _ = call("predict", clip, "--json")  # the model that comes with the package
     assert code == 0 and set(json.loads(out)["probabilities"]) == set(LABELS) - {"calm", "boredom"}
+    (folder / "split.csv").write_text("clip,part\n")  # no run for that
     code, out, _ = call("predict", folder, "--json")
     assert code == 0 and len(json.loads(out)["predictions"]) == 84
 

@@ -1,6 +1,7 @@
 """What holds for every notebook: built from its source, executed, readable without a kernel, and in the same shape."""
 
 import ast
+import base64
 import html
 import itertools
 import re
@@ -121,6 +122,9 @@ def test_every_picture_is_there_as_png(source, notebook):
                 assert "image/png" in data, f"a picture of this cell is HTML only:\n{cell.source}"
             if data.get("text/plain") == build.WIDGET_TEXT:
                 assert "image/png" in data, f"no picture stands in the place of this cell's widget:\n{cell.source}"
+            if "picture" in cell.metadata:
+                taken = base64.b64encode((build.PHOTOGRAPHS / cell.metadata["picture"]).read_bytes()).decode()
+                assert data["image/png"] == taken, f"another picture has been taken since: {MEND}"
 
 
 @by_notebook

@@ -13,7 +13,7 @@ import soundfile as sf
 from serlib import audio
 from serlib.evaluation import evaluate
 from serlib.features import extract
-from serlib.recognizer import UNSURE, Recognizer, write_answers
+from serlib.recognizer import UNSURE, Recognizer, _fingerprint, write_answers
 from serlib.splits import rows
 from serlib.utils import SerlibError
 
@@ -261,6 +261,10 @@ def test_a_table_of_answers_has_a_row_a_file_and_goes_on_where_it_stopped(recogn
     assert [Path(path).name for path in asked] == ["b.wav", "c.wav"]
     assert [row["error"] for row in table(out)] == ["", "", ""]
     assert write_answers(recognizer, calls, out)["kept"] == 3
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-4])  # within the last cell
+    assert write_answers(recognizer, calls, out) == {"answered": 1, "failed": 0, "kept": 2}
+    assert out.read_bytes() == whole
 
 
 def test_channels_of_a_call_are_rows_of_their_own(recognizer, calls, tmp_path):
@@ -280,4 +284,17 @@ def test_a_table_of_another_model_is_left_alone(recognizer, tiny_run, calls, tmp
     out.with_name("mine.csv").write_text("my,own\n1,2\n")
     with pytest.raises(SerlibError, match="name another file"):
         write_answers(recognizer, calls, out.with_name("mine.csv"))
+    recording = out.with_name("clip.wav")
+    recording.write_bytes((calls / "b.wav").read_bytes() + b"\xff\n")
+    with pytest.raises(SerlibError, match="name another file"):
+        write_answers(recognizer, calls, recording)
     assert out.read_bytes() == before and out.with_name("mine.csv").read_text() == "my,own\n1,2\n"
+
+
+def test_another_voice_of_many_columns_is_another_model(tiny_run):
+    """NumPy prints the first and the last three numbers of an array of more than 1000."""
+    recognizer = Recognizer(tiny_run)
+    recognizer._voice = (np.zeros(2000, np.float32), np.ones(2000, np.float32))
+    before = _fingerprint(recognizer)
+    recognizer._voice[0][1000] = 1
+    assert _fingerprint(recognizer) != before

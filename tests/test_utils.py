@@ -87,6 +87,13 @@ def test_home_and_data(monkeypatch, tmp_path):
     assert (utils.home() / "pyproject.toml").is_file()
 
 
+def test_a_sound_without_a_file_is_not_called_by_the_folder(home, monkeypatch):
+    (home / "notebooks").mkdir()
+    monkeypatch.chdir(home / "notebooks")
+    assert utils.shown("a.wav") == "notebooks/a.wav"
+    assert [utils.shown(name) for name in utils.NAMELESS] == ["The clip", "The recording"]
+
+
 def test_a_lock_keeps_others_out_and_goes_with_its_process(tmp_path):
     lock = tmp_path / "lock"
     hold = (

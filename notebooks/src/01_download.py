@@ -39,7 +39,7 @@ if "google.colab" in sys.modules:
     CHECKOUT = "/content/serlib"
     sys.path.insert(0, CHECKOUT)
     # %cd {CHECKOUT}
-    # %pip install -q av espeakng-loader optuna
+    # %pip install -q av espeakng-loader onnxruntime optuna
 
 # %% [markdown]
 # We need `serlib.download` for the download, and `serlib.corpora` for what is known about each corpus.
@@ -257,8 +257,9 @@ assert scores["with copies"] > scores["without"] + 0.2
 
 # %% [markdown]
 # On the archive with copies, a model that cannot hear looks good. An [accuracy](../teaching/glossary.md#accuracy) that
-# was measured like this says more about the copies than about the model. The index leaves copies out, and the
-# [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else training and test may share.
+# was measured like this says more about the copies than about the model. What a test shares with the clips that a model
+# was trained on, and should not, is called [leakage](../teaching/glossary.md#leakage). The index leaves copies out, and
+# the [audit](../teaching/glossary.md#audit) of notebook 04 looks for what else training and test may share.
 
 # %% [markdown] tags=["slide"]
 # ## What you have learned

@@ -364,7 +364,7 @@ for speaker in (first, second):
 print(f"guessing: {1 / len(emotions):.0%}")
 
 if CORPUS == "sample":
-    print("The sample's two voices are made by the same rules, so little is lost. On TESS most of it is: try it there.")
+    print("In these five numbers the sample's two voices are alike, so little is lost. On TESS most of it is: try it.")
 
 # %% [markdown]
 # For a known voice five numbers are enough to be right far more often than by guessing. For a new voice they need not

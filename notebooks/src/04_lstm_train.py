@@ -228,8 +228,10 @@ model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=
 validation = (x["validation"], y["validation"])
 options = {"validation_data": validation, "epochs": PLAIN_EPOCHS, "batch_size": 64, "callbacks": callbacks}
 plain = model.fit(x["train"], y["train"], verbose=0, **options).history
-print(f"{len(plain['loss'])} epochs, validation accuracy {max(plain['val_accuracy']):.0%}, kept in {checkpoint.name}")
-assert CORPUS != "sample" or max(plain["val_accuracy"]) > 1 / len(order), "no better than guessing"
+best = plain["val_loss"].index(min(plain["val_loss"]))
+print(f"{len(plain['loss'])} epochs; kept: epoch {best + 1}, the lowest validation loss, in {checkpoint.name}")
+print(f"validation accuracy at that epoch: {plain['val_accuracy'][best]:.0%}")
+assert CORPUS != "sample" or plain["val_accuracy"][best] > 1 / len(order), "no better than guessing"
 
 # %% [markdown] tags=["slide"]
 # ## Overfitting
@@ -283,7 +285,8 @@ assert CORPUS != "sample" or metrics["val_accuracy"] > 0.5, "hardly better than 
 # some points, though data, seed and versions are the same. Processors add up in different orders, which changes the
 # last digit of a sum. Each step of the training starts from the weights of the step before, so that after a thousand
 # steps the weights are quite different. No setting removes this between two processors. To see how large the effect is,
-# let your processor compute as an older one would, in a folder of its own,
+# let your processor compute as an older one would, in a folder of its own (in a Linux terminal, in the folder of the
+# project),
 #
 #     SERLIB_HOME=elsewhere ONEDNN_MAX_CPU_ISA=SSE41 make run NOTEBOOKS="04 05"
 #
@@ -292,9 +295,10 @@ assert CORPUS != "sample" or metrics["val_accuracy"] > 0.5, "hardly better than 
 
 # %% [markdown] tags=["slide"]
 # While both losses fall, the model learns; where only the training loss goes on falling, it overfits. The dotted line
-# marks the epoch whose weights are kept. The validation set chose it, not the test set; tutorials often keep the last
-# epoch, or let the test set choose. At first the training figures can be worse than those of validation: they are taken
-# during the epoch and with dropout, those of validation after the epoch and without dropout.
+# marks the epoch whose weights are kept, the one of the lowest validation loss. The validation set chose it, not the
+# test set; tutorials often keep the last epoch, or let the test set choose. At first the training figures can be worse
+# than those of validation: they are taken during the epoch and with dropout, those of validation after the epoch and
+# without dropout.
 
 # %%
 plots.show(plots.curves(run.history, title=plots.honest("Training curves", CORPUS)))

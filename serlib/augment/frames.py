@@ -264,9 +264,9 @@ def logmel_columns(names):
 
     Returns
     -------
-    slice. Empty where there is no log-mel.
+    slice. Empty where there is no log-mel, neither serlib's nor Whisper's.
     """
-    columns = [i for i, name in enumerate(names) if name.startswith("logmel_")]
+    columns = [i for i, name in enumerate(names) if name.startswith(("logmel_", "whisper_"))]
     return slice(columns[0], columns[-1] + 1) if columns else slice(0, 0)
 
 

@@ -1,7 +1,7 @@
-"""Per-speaker matching: a speaker's answers get the emotions in the shares that they had in training.
+"""Per-speaker matching: a speaker's answers get the emotions in the shares in which the speaker's corpus has them.
 
 It takes away how often a model hears which emotion in this voice, whatever is said. It needs recordings of the very
-speaker who is tested, though no labels: every table that shows such a figure says so.
+speaker who is tested, though no labels, and how the corpus was planned: every table that shows such a figure says so.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ SMALLEST_STEP = 1e-4
 
 
 def match(probabilities, speakers, shares):
-    """Give each speaker's answers the emotions in the shares that they had in training, label by label [1]_.
+    """Give each speaker's answers the emotions in known shares, label by label [1]_.
 
     A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label gets an
     offset for each speaker, such that the mean probability of the label over the speaker's clips is its share.
@@ -32,7 +32,7 @@ def match(probabilities, speakers, shares):
         The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
         always sad would come out as everything. Answers to a speaker of fewer clips than labels stay as they are.
     shares : np.ndarray [shape=(labels,)]
-        From `shares`.
+        From `shares`, adding up to 1.
 
     Returns
     -------
@@ -69,21 +69,62 @@ def match(probabilities, speakers, shares):
     return matched
 
 
+def match_corpora(probabilities, clips, labels, train):
+    """Match the answers to each speaker to the shares of the speaker's corpus.
+
+    Parameters
+    ----------
+    probabilities : np.ndarray [shape=(clips, labels)]
+    clips : pd.DataFrame
+        Those that were answered, with `label`, `speaker` and `corpus`. What is the label of which clip is not looked
+        at, only which labels a corpus has.
+    labels : sequence of str
+        In the order of the columns.
+    train : pd.DataFrame
+        The training set, with `label` and `corpus`.
+
+    Returns
+    -------
+    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
+
+    Raises
+    ------
+    SerlibError
+        It is not known who speaks.
+    """
+    matched = np.array(probabilities, dtype=np.float64)
+    for corpus, rows in clips_of(clips["corpus"]).items():
+        prior = shares(train["label"][train["corpus"] == corpus], labels)
+        if prior is None:
+            prior = shares(clips["label"].iloc[rows].drop_duplicates(), labels)
+        matched[rows] = match(matched[rows], clips["speaker"].iloc[rows], prior)
+    return matched
+
+
 def shares(truth, labels):
     """How often each label occurs.
 
     Parameters
     ----------
     truth : sequence of str
-        The labels of the training set.
+        Labels of clips. For a corpus that a model has learned from, those of its training clips; of another one its
+        labels, each once: corpora of acted emotions are mostly planned with as many clips of each.
     labels : sequence of str
 
     Returns
     -------
-    np.ndarray [shape=(len(labels),)], adding up to 1; a label that does not occur has a tiny share.
+    np.ndarray [shape=(len(labels),)], adding up to 1; a label that does not occur has a tiny share. None if none does.
+
+    Examples
+    --------
+    >>> shares(["sad", "happy", "sad", "sad"], ["happy", "sad"]).tolist()
+    [0.25, 0.75]
     """
     truth = np.asarray(truth)
-    counts = np.maximum([np.count_nonzero(truth == label) for label in labels], LEAST)
+    counts = np.array([np.count_nonzero(truth == label) for label in labels])
+    if not counts.any():
+        return None
+    counts = np.maximum(counts, LEAST)
     return counts / counts.sum()
 
 

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
-from serlib.splits import group_keys, refuse_seen
+from serlib.splits import group_keys, refuse_seen, seen
 from serlib.training import calibration
 from serlib.utils import SerlibError, clip_table
 
@@ -222,9 +222,9 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
     match : bool
-        Match the answers to all clips of each speaker, whatever their label, to the shares of training
-        (`serlib.evaluation.matching.match`); the report says so. With another corpus this takes for granted that it
-        holds the labels of the training, in about these shares.
+        Match the answers to all clips of each speaker, whatever their label, to the shares of the labels in the
+        training clips of the same corpus, or to equal shares of the labels that another corpus has
+        (`serlib.evaluation.matching.match_corpora`); the report says so.
     resamples, seed : int
         Of the bootstrap, see `score`.
     jobs : int, optional
@@ -265,17 +265,19 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     calibrated = calibration.tempered(answers, run.temperature)
     speakers = group_keys(clips[has_answer], "speaker")
     if match:
-        shares = matching.shares(run.split.label[run.split.role == "train"], run.labels)
-        calibrated = matching.match(calibrated, speakers, shares)
+        train = run.split[run.split["role"] == "train"]
+        calibrated = matching.match_corpora(calibrated, clips[has_answer], run.labels, train)
 
-    is_scored = is_scored[has_answer]
-    conditions = _conditions(run, clips, is_own=is_own, new=not allow_seen, match=match)
-    test_clips = clips[has_answer].assign(speaker=speakers)[is_scored]
-    report = score(test_clips, calibrated[is_scored], run.labels, conditions=conditions, resamples=resamples, seed=seed)
+    is_new = is_own or not (allow_seen and seen(run.split, run.protocol, clips[is_scored]).any())
+    conditions = _conditions(run, clips, is_own=is_own, new=is_new, match=match)
+    answer_is_scored = is_scored[has_answer]
+    test_clips = clips[has_answer].assign(speaker=speakers)[answer_is_scored]
+    answers_scored = calibrated[answer_is_scored]
+    report = score(test_clips, answers_scored, run.labels, conditions=conditions, resamples=resamples, seed=seed)
     if match or not run.is_calibrated:
         return report
     right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
-    ece_before, _ = calibration.reliability(answers[is_scored].max(axis=1), right)
+    ece_before, _ = calibration.reliability(answers[answer_is_scored].max(axis=1), right)
     return dataclasses.replace(report, ece_before=ece_before)
 
 

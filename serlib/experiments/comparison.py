@@ -88,7 +88,8 @@ def compare(
         Instead of each recipe's.
     match : bool
         Where voices are new and have names, a second row for each recipe (`NAME+matched`): the same answers, matched
-        to the shares of training over all clips of each test speaker (`serlib.evaluation.matching.match`).
+        over all clips of each test speaker to the shares of the speaker's corpus
+        (`serlib.evaluation.matching.match_corpora`).
     root : str or Path, optional
         Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
         interrupted one goes on from its last epoch.
@@ -203,12 +204,11 @@ def _neighbours(better, worse):
 
 
 def _matched(experiment):
-    """The answers of a run, matched over all clips of each speaker to the shares of training."""
+    """The answers of a run, matched over all clips of each speaker to the shares of the speaker's corpus."""
     answers = experiment.answers()
     table = experiment.table
     labels = [column for column in answers.columns if column not in trials.CLIP]
-    shares = matching.shares(table.label[table.role == "train"], labels)
-    matched = matching.match(answers[labels].to_numpy(), group_keys(answers, "speaker"), shares)
+    matched = matching.match_corpora(answers[labels].to_numpy(), answers, labels, table[table.role == "train"])
     return answers.assign(**dict(zip(labels, matched.T, strict=True)))
 
 

@@ -43,7 +43,8 @@ class WhisperEncoder(keras.layers.Layer):
     width, blocks : int
         384 and 4 for tiny, 512 and 6 for base, 768 and 12 for small.
     source : str, optional
-        The encoder of `serlib.features.weights` that this one was tuned from: a saved model holds what was changed.
+        The encoder of `serlib.features.weights` that this one was tuned from. A saved model then holds one byte a
+        weight, how many steps it is away from its source; without a source the weights as they are.
     """
 
     def __init__(self, layers, *, width=384, blocks=4, source=None, **options):
@@ -124,21 +125,28 @@ class WhisperEncoder(keras.layers.Layer):
         for name, variable in self.w.items():
             variable.assign(values[name])
 
+    def values(self):
+        """The weights by name [dict of str -> np.ndarray]."""
+        return {name: ops.convert_to_numpy(variable) for name, variable in self.w.items()}
+
     def save_own_variables(self, store):
-        """One byte a weight (`weights.pack`), or how many steps it is away from its source."""
-        values = {name: ops.convert_to_numpy(variable) for name, variable in self.w.items()}
-        source = weights.find(self.source, self.layers)[0] if self.source else None
-        for name, array in weights.pack(values, source).items():
+        """The weights by name, or the steps away from the source (`weights.pack`)."""
+        values = self.values()
+        if self.source:
+            values = weights.pack(values, weights.find(self.source, self.layers)[0])
+        for name, array in values.items():
             store[name] = array
 
     def load_own_variables(self, store):
         """The weights as numbers again."""
-        source = weights.find(self.source, self.layers)[0] if self.source else None
-        names = store.keys()
-        self.set(weights.unpack({name: np.asarray(store[name]) for name in names}, source))
+        names = store.keys()  # a store is no dict
+        values = {name: np.asarray(store[name]) for name in names}
+        if self.source:
+            values = weights.unpack(values, weights.find(self.source, self.layers)[0])
+        self.set(values)
 
 
-def load(name, layers, **options):
+def load(name, layers, /, **options):
     """The encoder with the weights of a name of `weights.ENCODERS` (or of a file).
 
     Parameters
@@ -159,7 +167,7 @@ def load(name, layers, **options):
     Taught in notebooks/08_transfer.
     """
     values, width, blocks = weights.find(name, layers)
-    encoder = WhisperEncoder(layers, width=width, blocks=blocks, source=name, **options)
+    encoder = WhisperEncoder(layers, width=width, blocks=blocks, **options)
     encoder.build((None, None, MELS))
     encoder.built = True
     encoder.set(values)

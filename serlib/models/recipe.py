@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import numbers
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from serlib.augment import Copies
 from serlib.augment.frames import FeatureAugmentation, FrequencyWarp, Level, Transpose, lengths
@@ -138,6 +140,8 @@ class Recipe:
     plateau : tuple (factor, patience), optional
         Multiply the learning rate by `factor` after `patience` epochs without a lower validation loss.
     epochs, batch_size : int
+    epoch_clips : int, optional
+        So many clips are drawn in an epoch, at most; default: as many as there are.
     keep : str
         `last`: the weights of the last epoch; `best`: those of the epoch with the lowest validation loss.
     patience : int, optional
@@ -145,7 +149,7 @@ class Recipe:
     class_weight : bool
         Weigh each clip by the inverse frequency of its label.
     balanced : bool
-        Draw every label equally often in each epoch, instead of every clip once.
+        Draw every label of every corpus equally often in each epoch, instead of every clip once.
     precision : str
         Of `PRECISIONS`.
     split : str
@@ -181,6 +185,7 @@ class Recipe:
     plateau: tuple | None = None
     epochs: int = 50
     batch_size: int = 64
+    epoch_clips: int | None = None
     keep: str = "last"
     patience: int | None = None
     class_weight: bool = False
@@ -204,6 +209,18 @@ class Recipe:
                 raise SerlibError(
                     f"The recipe {self.name} has {what} '{getattr(self, what)}'; choose one of {', '.join(choices)}."
                 )
+        for what in ("epochs", "batch_size", "patience"):
+            value = getattr(self, what)
+            if value is None and what == "patience":
+                continue
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise SerlibError(f"The recipe {self.name} has {what} {value}; choose a whole number from 1.")
+        if not self.learning_rate >= 0:
+            raise SerlibError(f"The recipe {self.name} has learning_rate {self.learning_rate}; choose one from 0.")
+        if not 0 <= self.label_smoothing <= 1:
+            raise SerlibError(
+                f"The recipe {self.name} has label_smoothing {self.label_smoothing}; choose one from 0 to 1."
+            )
         if self.normalise == "utterance" and self.features.summary:
             raise SerlibError(
                 f"The recipe {self.name} cannot normalise each clip by its own frames: its features have none; "
@@ -227,6 +244,8 @@ class Recipe:
         settings = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
         if self.precision == "float32":  # what was trained before there was a choice keeps its name
             del settings["precision"]
+        if self.epoch_clips is None:
+            del settings["epoch_clips"]
         return {
             **settings,
             "plateau": list(self.plateau) if self.plateau else None,
@@ -273,7 +292,12 @@ class Recipe:
                 x = self.build(x, n_labels)
             if x.dtype != "float32":
                 x = keras.layers.Activation("linear", dtype="float32", name="single_precision")(x)
-        model = keras.Model(inputs, x, name=self.name.replace("-", "_"))
+        return self.compiled(keras.Model(inputs, x, name=self.name.replace("-", "_")))
+
+    def compiled(self, model):
+        """The model, ready to be trained with the recipe's loss and optimiser."""
+        import keras
+
         options = {"learning_rate": self.learning_rate, "clipnorm": self.clipnorm}
         if self.weight_decay is not None:
             options["weight_decay"] = self.weight_decay
@@ -290,7 +314,8 @@ class Committee(Recipe):
     """Recipes that are trained one after the other on the same clips and answer together.
 
     What comes out is one model: frames in, the softmax of the weighted mean of the members' log-probabilities out.
-    Settings of the training are those of the members; here `epochs` is the sum of theirs.
+    Settings of the training are those of the members; here `epochs` is the sum of theirs. Another number is shared out
+    among the members in proportion to their own.
 
     Attributes
     ----------
@@ -316,6 +341,26 @@ class Committee(Recipe):
         """Everything as JSON can hold it."""
         fields = super().to_dict()
         return {**fields, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
+
+    def epochs_of_members(self, epochs):
+        """The epochs of a training, shared out among the members in proportion to their own.
+
+        Parameters
+        ----------
+        epochs : int
+
+        Returns
+        -------
+        list of int, which add up to `epochs`
+        """
+        ends = [0]
+        for member in self.members:
+            ends.append(ends[-1] + member.epochs)
+        ends = [round(end * epochs / ends[-1]) for end in ends]
+        parts = [end - start for start, end in pairwise(ends)]
+        if min(parts) < 1:
+            raise SerlibError(f"{epochs} epochs are too few for the {len(parts)} members of {self.name}; take more.")
+        return parts
 
     def model(self, n_labels, *, shape, examples=None):
         """Build the members' models, untrained, and join them; parameters as for `Recipe.model`."""

@@ -10,6 +10,7 @@ from serlib.features.spec import SPECS, frames_of
 from serlib.models.blocks import convolutions, dense, layer, recurrent, stack
 from serlib.models.probe import Probe
 from serlib.models.recipe import Committee, Recipe
+from serlib.models.tuning import Tuned
 from serlib.utils import SerlibError
 
 
@@ -142,6 +143,39 @@ _WHISPER_LINEAR = Probe(
     split="speaker",
 )
 
+_WHISPER_BASE_LINEAR = replace(
+    _WHISPER_LINEAR,
+    name="whisper-base-linear",
+    title="The same on Whisper base, which is downloaded",
+    source="this project; states of Whisper base's six blocks (Radford et al. 2022), which stay as they are",
+    features=replace(_WHISPER_LINEAR.features, encoder="whisper-base", layers=(1, 2, 3, 4, 5, 6)),
+)
+
+# Learning rate, stretches, masks and half of the way are usual ones, not searched for; bench/released.py train prints
+# what the recipe gains on six speakers. Three hundred steps, however large the corpus.
+_WHISPER_TUNED = Tuned(
+    name="whisper-tuned",
+    title="Ours: Whisper's blocks tuned, half of the way",
+    source="this project; Whisper tiny's first three blocks (Radford et al. 2022) learn on from the probe of their "
+    "frozen states, and half of what they changed is kept (Wortsman et al. 2022)",
+    features=replace(SPECS["whisper-frames"], peak=_WHISPER_LINEAR.features.peak),
+    probe=_WHISPER_LINEAR,
+    augment=(FrequencyWarp((0.88, 1.12), fmax_hz=8000), TimeWarp((0.88, 1.12)), SpecAugment()),
+    label_smoothing=0.1,
+    optimizer="adamw",
+    weight_decay=0.01,
+    learning_rate=1e-4,
+    schedule="cosine",
+    epochs=15,
+    batch_size=32,
+    epoch_clips=640,
+    balanced=True,
+    split="speaker",
+)
+
+#: Recipes that a comparison leaves out unless they are named: they take a download, or many minutes a training.
+ON_REQUEST = ("whisper-base-linear", "whisper-tuned")
+
 #: Name -> Recipe: the published systems, then hybrids of them, then the project's own.
 RECIPES = {
     recipe.name: recipe
@@ -223,6 +257,8 @@ RECIPES = {
         _CONV_GRU,
         _COMMITTEE,
         _WHISPER_LINEAR,
+        _WHISPER_BASE_LINEAR,
+        _WHISPER_TUNED,
         replace(_FUNCTIONALS, name="functionals-speaker", title="Ours, z-scored by speaker", normalise="speaker"),
     )
 }

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "description": ["against", "held_out"],
-        "overlap": ["audit", "refuse_seen"],
+        "overlap": ["audit", "refuse_seen", "seen"],
         "roles": ["SPLIT_KINDS", "default_folds", "folds", "group_keys", "possible", "rows", "speakers", "split"],
     },
 )

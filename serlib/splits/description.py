@@ -22,6 +22,7 @@ def held_out(table):
     Examples
     --------
     >>> import pandas as pd
+    >>> from serlib.splits import split
     >>> clips = {"label": ["happy", "sad"] * 9, "speaker": ["ann"] * 6 + ["bob"] * 6 + ["cy"] * 6, "text": "unknown"}
     >>> clips = pd.DataFrame({**clips, "speech": "a.wav", "corpus": "folder"})
     >>> table = split(clips, "speaker", test=["ann"])

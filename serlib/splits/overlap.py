@@ -46,6 +46,7 @@ def audit(table, *, near=False, show=None):
 
     Examples
     --------
+    >>> from serlib.splits import split
     >>> rows = [(label, who, str(word)) for who in "ab" for label in ("happy", "sad") for word in range(10)]
     >>> index = pd.DataFrame(rows, columns=["label", "speaker", "text"]).assign(speech="1.wav", corpus="mine")
     >>> overlap = audit(split(index, "speaker", test=["b"])).set_index(["roles", "what"])
@@ -77,8 +78,8 @@ def audit(table, *, near=False, show=None):
     return pd.DataFrame(rows, columns=["roles", "what", "shared", "of", "clips"])
 
 
-def refuse_seen(split, protocol, table):
-    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for.
+def seen(split, protocol, table):
+    """Which clips a run was trained or validated on.
 
     Parameters
     ----------
@@ -89,14 +90,29 @@ def refuse_seen(split, protocol, table):
     table : pd.DataFrame
         The clips to score; without the column `digest` their files are read.
 
+    Returns
+    -------
+    pd.Series of bool
+    """
+    roles = ROLES if protocol == "published" else ("train", "validation")
+    digests = set(split.digest[split.role.isin(roles)])
+    return (table.digest if "digest" in table else table.speech.map(audio.path_digest)).isin(digests)
+
+
+def refuse_seen(split, protocol, table):
+    """Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for.
+
+    Parameters
+    ----------
+    split, protocol, table
+        As for `seen`.
+
     Raises
     ------
     SerlibError
         The run has seen some of them; a file cannot be read.
     """
-    roles = ROLES if protocol == "published" else ("train", "validation")
-    digests = set(split.digest[split.role.isin(roles)])
-    is_seen = (table.digest if "digest" in table else table.speech.map(audio.path_digest)).isin(digests)
+    is_seen = seen(split, protocol, table)
     if is_seen.any():
         first = shown(table.speech[is_seen].iloc[0])
         raise SerlibError(

@@ -55,13 +55,13 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
-        - `text`: no word or sentence in two roles.
+        - `text`: no word or sentence of the test set in another role.
         - `speaker`: no speaker of the test set in another role. (Here and by text, where one recording goes by two
           names, its copies outside of the test set are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
-        - `column:NAME`: no value of that column (a site, a microphone) in two roles.
+        - `column:NAME`: no value of that column (a site, a microphone) of the test set in another role.
 
         Clips whose speaker, text or column is not known can be on both sides of such a split unseen: they are left
         out and counted in `.attrs["split"]["left_out"]`.
@@ -95,7 +95,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Notes
     -----
     The validation set stands in for the test set while training, so it is drawn as the test set is: by text, by
-    speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead. Where
+    speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead, and with
+    too few texts (RAVDESS by text: one remains for training) clips at random; `.attrs["split"]["validation"]` says
+    which. The accuracy on such a validation set is too high for new voices or texts; that on the test set is not. Where
     speakers of several corpora train together, each corpus gives its share.
 
     Examples

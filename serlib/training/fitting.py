@@ -5,6 +5,7 @@ The loop over the epochs stands here in the open; what changes from one to the n
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
 from serlib.models.probe import Probe, shares
+from serlib.models.tuning import Tuned
 from serlib.splits import rows
 from serlib.training import novelty
 from serlib.training.run import read_info
@@ -62,7 +64,7 @@ def fit(
         `serlib.augment.Copies`, which are made once for all seeds. It is set for the whole process
         (`keras.utils.set_random_seed`).
     epochs : int, optional
-        Instead of the recipe's.
+        Instead of the recipe's. Members of a committee share them.
     resume : bool
         Go on from the last finished epoch of an interrupted training; a finished run with the same settings is
         loaded and returned.
@@ -130,7 +132,7 @@ def fit(
         extract_together(training.table, {*specs, novelty.SPEC}, jobs=jobs, show=show)
         examples = _examples(training, jobs=jobs, show=show)
         if members:
-            result = _fit_members(training, examples, epochs=epochs, after_epoch=after_epoch, jobs=jobs, show=show)
+            result = _fit_members(training, examples, after_epoch=after_epoch, jobs=jobs, show=show)
         elif isinstance(training.recipe, Probe):
             result = _solve(training, examples, after_epoch=after_epoch)
         else:
@@ -177,11 +179,17 @@ def _fit(training, examples, *, after_epoch, show):
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
         bar.update()
     bar.close()
-    return outcome(training, history)
+    kept = outcome(training, history)
+    if isinstance(recipe, Tuned):
+        model = recipe.settle(kept.model, examples.x, examples.y, shares(rows(training.table, "train")))
+        kept = replace(kept, model=model, metrics=_metrics(model, recipe.batch_size, examples))
+    return kept
 
 
 def _untrained(training, examples):
     """The recipe's model with its first weights; it takes any number of frames where the features have no length."""
+    if isinstance(training.recipe, Tuned):
+        return training.recipe.start(examples.x, examples.y, shares(rows(training.table, "train")))
     x = examples.x
     shape = x.shape[1:]
     if x.ndim == 3 and training.recipe.features.frames is None:
@@ -189,11 +197,12 @@ def _untrained(training, examples):
     return training.recipe.model(len(training.labels), shape=shape, examples=(x, *examples.copies))
 
 
-def _fit_members(training, examples, *, epochs, after_epoch, jobs, show):
+def _fit_members(training, examples, *, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
+    epochs_of_members = training.recipe.epochs_of_members(training.epochs)
     write_plan(training)
     members = []
-    for member in training.recipe.members:
+    for member, epochs in zip(training.recipe.members, epochs_of_members, strict=True):
         run = fit(
             member,
             training.table,
@@ -353,6 +362,7 @@ def _examples(training, *, jobs, show):
         val_x=values.select(validation).in_memory(),
         val_y=_one_hot(table.label[validation], training.labels),
         columns=column_names(recipe.features),
+        groups=table.loc[train, ["corpus", "label"]].groupby(["corpus", "label"]).ngroup().to_numpy(),
     )
 
 

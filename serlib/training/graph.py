@@ -32,7 +32,7 @@ FORMAT = 1
 #: No weight is larger than this, in bytes: a file that says so would fill the memory.
 MOST_BYTES = 2**30
 #: A constant of the graph that has at least this many numbers is left out where it is a weight of the run.
-LARGE = 4096
+LARGE = 256
 
 
 class Graph:

@@ -102,6 +102,8 @@ class Examples:
         Features and labels of the validation set.
     columns : list of str
         Names of the features' columns.
+    groups : np.ndarray of int [shape=(clips,)], optional
+        Clips of one label and one corpus have the same number. Default: those of one label.
     """
 
     x: np.ndarray
@@ -110,6 +112,7 @@ class Examples:
     val_x: np.ndarray = None
     val_y: np.ndarray = None
     columns: list = ()
+    groups: np.ndarray = None
 
 
 def draw(recipe, examples, rng):
@@ -119,7 +122,7 @@ def draw(recipe, examples, rng):
     ----------
     recipe : Recipe
     examples : Examples
-        Each clip is heard once, as it is or as one of its copies.
+        Each clip is heard once, as it is or as one of its copies; of a balanced recipe, each group equally often.
     rng : np.random.Generator
         Of this epoch.
 
@@ -132,10 +135,13 @@ def draw(recipe, examples, rng):
         What each clip counts in the loss.
     """
     weight_of_label = class_weights(examples.y)
-    order = balanced(examples.y, rng) if recipe.balanced else rng.permutation(len(examples.x))
+    groups = examples.y.argmax(axis=1) if examples.groups is None else examples.groups
+    order = balanced(groups, rng) if recipe.balanced else rng.permutation(len(examples.x))
+    order = order[: recipe.epoch_clips]
     for part in normalisation.parts(examples.x, multiple=recipe.batch_size):
-        x, y = _changed(recipe, examples, order[part], rng)
-        yield x, y, y @ weight_of_label if recipe.class_weight else None
+        if part.start < len(order):
+            x, y = _changed(recipe, examples, order[part], rng)
+            yield x, y, y @ weight_of_label if recipe.class_weight else None
 
 
 def _changed(recipe, examples, clips, rng):
@@ -173,13 +179,13 @@ def class_weights(y):
     return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0).astype(np.float32)
 
 
-def balanced(y, rng):
-    """Draw every label equally often, and within a label every clip equally often, give or take one.
+def balanced(group, rng):
+    """Draw every group equally often, and within a group every clip equally often, give or take one.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(clips, labels)]
-        One-hot.
+    group : np.ndarray [shape=(clips,)]
+        Which group a clip belongs to, such as its label.
     rng : np.random.Generator
 
     Returns
@@ -187,10 +193,9 @@ def balanced(y, rng):
     np.ndarray [shape=(clips,)], int
         Positions, as many as there are clips, in random order.
     """
-    label = y.argmax(axis=1)
-    groups = [np.flatnonzero(label == one) for one in rng.permutation(np.unique(label))]
+    groups = [np.flatnonzero(group == one) for one in rng.permutation(np.unique(group))]
     positions = []
-    for share, group in zip(np.array_split(np.arange(len(y)), len(groups)), groups, strict=True):
-        rounds = -(-len(share) // len(group))
-        positions.append(np.concatenate([rng.permutation(group) for _ in range(rounds)])[: len(share)])
+    for share, clips in zip(np.array_split(np.arange(len(group)), len(groups)), groups, strict=True):
+        rounds = -(-len(share) // len(clips))
+        positions.append(np.concatenate([rng.permutation(clips) for _ in range(rounds)])[: len(share)])
     return rng.permutation(np.concatenate(positions))

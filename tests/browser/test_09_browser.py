@@ -27,7 +27,7 @@ def opened(module_lab, tmp_path_factory):
 
 def test_it_answers_as_predict_does(opened, server):
     notebook, fed = opened
-    surest = "max(asked.speech, key=lambda path: recognizer.predict(path).confidence)"
+    surest = "max(test_clips.speech, key=lambda path: recognizer.predict(path).confidence)"
     path = Path(notebook.evaluate(f"str({surest})").strip("'"))
     y, rate_hz = audio.load(server.folder / path)
     room = 1e-4 * np.random.default_rng(0).standard_normal(5 * rate_hz)

@@ -1,13 +1,14 @@
-"""serlib.evaluation.matching: the shares of training, speaker by speaker, and nothing where too little is known."""
+"""serlib.evaluation.matching: known shares, speaker by speaker, and nothing where too little is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from serlib.evaluation import matching
 from serlib.utils import SerlibError
 
 
-def test_each_speaker_s_answers_get_the_shares_of_training(rng):
+def test_each_speaker_s_answers_get_the_shares(rng):
     p = rng.dirichlet([1, 2, 3], size=60)
     p[20:, 0] *= 0.001  # the second voice hardly ever sounds like the first label
     p /= p.sum(axis=1, keepdims=True)
@@ -41,3 +42,18 @@ def test_too_few_clips_say_nothing_of_a_speaker():
     np.testing.assert_array_equal(matching.match(p, ["a", "a"], [0.4, 0.3, 0.3]), p)
     with pytest.raises(SerlibError, match="not known who speaks"):
         matching.match(p, ["folder/unknown"] * 2, [0.4, 0.3, 0.3])
+
+
+def test_shares_are_those_of_the_speaker_s_own_corpus_or_equal_ones_of_its_labels(rng):
+    labels = ["x", "y", "z"]
+    train = pd.DataFrame({"corpus": "known", "label": ["x"] * 6 + ["y"] * 2 + ["z"] * 2})
+    train = pd.concat([train, pd.DataFrame({"corpus": "second", "label": ["z"] * 90})])
+    clips = pd.DataFrame({"corpus": np.repeat(["known", "new"], 30), "speaker": np.repeat(["a", "a", "b"], 20)})
+    clips["label"] = ["x", "y", "z"] * 10 + ["x", "y"] * 14 + ["calm"] * 2  # a new corpus without z
+    result = matching.match_corpora(rng.dirichlet([1, 2, 3], size=60), clips, labels, train)
+    expected = {("known", "a"): [0.6, 0.2, 0.2], ("new", "a"): [0.5, 0.5, 0], ("new", "b"): [0.5, 0.5, 0]}
+    for (corpus, speaker), shares in expected.items():
+        rows = ((clips.corpus == corpus) & (clips.speaker == speaker)).to_numpy()
+        if rows.any():
+            np.testing.assert_allclose(result[rows].mean(axis=0), shares, atol=1e-3)
+    assert matching.shares(["calm"], labels) is None

@@ -280,6 +280,10 @@ def test_evaluate_another_corpus_leaves_out_what_the_model_does_not_know(run):
     assert report.left_out == {"calm": 2, "boredom": 1}
     assert (report.split, report.protocol, report.corpora) == ("corpus", "held-out", ["ravdess"])
     assert report.labels == LABELS  # it may still answer every one
+    allowed = evaluation.evaluate(run, other, allow_seen=True)  # but nothing of it was seen
+    assert (allowed.split, allowed.protocol) == ("corpus", "held-out")
+    copy = other.assign(digest=run.split.digest.iloc[0])
+    assert evaluation.evaluate(run, copy, allow_seen=True).split is None
     assert len(report.confusion) == 4
 
 
@@ -367,7 +371,7 @@ def test_answers_are_matched_over_all_that_a_speaker_says(tiny_run):
     result = evaluation.evaluate(tiny_run, other, allow_seen=True, match=True, show=False)
     assert result.left_out == {"calm": 12} and result.note
     values, _ = normalisation.inputs(other, tiny_run.spec, tiny_run.normalise, show=False)
-    shares = matching.shares(tiny_run.split.label[tiny_run.split.role == "train"], tiny_run.labels)
+    shares = matching.shares(sorted(set(other.label)), tiny_run.labels)  # of another corpus: its labels, equally
     expected = matching.match(tiny_run.probabilities(values), other.speaker, shares)[other.label != "calm"]
     np.testing.assert_allclose(result.predictions[tiny_run.labels], expected, atol=1e-6)
 

@@ -59,6 +59,20 @@ def test_what_run_json_says(run, tone_table):
     assert run.info["metrics"]["val_accuracy"] == pytest.approx(right[validation].mean(), abs=1e-6)
 
 
+def test_epochs_are_shared_out_in_proportion(committee):
+    assert committee.epochs_of_members(5) == [2, 3]
+    assert committee.epochs_of_members(50) == [20, 30]
+    assert sum(committee.epochs_of_members(7)) == 7
+    with pytest.raises(SerlibError, match="1 epochs are too few for the 2 members of both"):
+        committee.epochs_of_members(1)
+
+
+def test_other_epochs_are_trained_as_they_are_planned(committee, tone_table, tmp_path):
+    run = training.fit(committee, tone_table, out=tmp_path / "both", epochs=2, show=False)
+    assert run.info["epochs"] == len(run.history) == 2
+    assert run.history.member.tolist() == ["functionals", "two"]
+
+
 def test_it_is_a_run_like_any_other(run, tone_table):
     report = evaluate(run, show=False)
     assert report.n_test == (tone_table.role == "test").sum()

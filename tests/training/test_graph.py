@@ -55,7 +55,7 @@ def kept(model, spec, labels, folder):
     model = load_model(folder / "model.keras")
     info = {"labels": labels, "features": spec.to_dict(), "recipe": {"name": "own", "normalise": "none"}}
     info["probes"] = probe(model, spec, labels)
-    return Run(folder, info, pd.DataFrame(), pd.DataFrame(), model)
+    return Run(folder, info, pd.DataFrame({"role": [], "label": []}), pd.DataFrame(), model)
 
 
 def test_it_answers_as_the_model_does(run, copy):
@@ -129,8 +129,7 @@ def test_what_is_damaged_or_of_another_model_is_ignored_and_made_again(copy):
 
 
 def test_a_graph_that_lies_about_its_model_is_found_out_by_the_probes(copy, run, tmp_path):
-    model = keras.models.clone_model(run.model)
-    model.set_weights([value + 0.5 for value in run.model.get_weights()])
+    model = keras.Model(run.model.input, run.model.output[:, ::-1])
     other = kept(model, run.spec, run.labels, tmp_path / "other")
     graph.write(other)
     plan, steps = content(other.folder)
@@ -171,7 +170,7 @@ def test_a_tuned_encoder_is_read_from_the_steps_in_its_model(tmp_path, voice, rn
     inputs = keras.Input((None, 80))
     states = []
     for step in (0.0, 1e-3):
-        layer = encoder.load("whisper-tiny", [1])
+        layer = encoder.load("whisper-tiny", [1], source="whisper-tiny")
         layer.set({name: v.numpy() + step * rng.standard_normal(v.shape).astype("f") for name, v in layer.w.items()})
         states.append(layer(inputs))
     both = keras.ops.mean(keras.ops.concatenate(states, axis=-1), axis=1)
@@ -196,12 +195,20 @@ def test_features_that_a_speaker_normalises_stay_outside(tone_table, tmp_path, r
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["stacked-lstm", "conv1d", "conv-gru", "committee"])
+@pytest.mark.parametrize("name", ["stacked-lstm", "conv1d", "conv-gru"])
 def test_every_kind_of_recipe_has_a_graph(name, voice, rng, tmp_path):
-    """Layers over frames, fixed and free, recurrent, several models in one; with z-scores but untrained."""
+    """Layers over frames, fixed and free, recurrent; with z-scores but untrained."""
     recipe = RECIPES[name]
-    clips = [(voice(f0, duration_s=1.2), 16000) for f0 in (90, 130, 170, 210)]
-    clips = [((y + 0.01 * rng.standard_normal(len(y))).astype(np.float32), rate_hz) for y, rate_hz in clips]
+    clips = []
+    for f0, duration_s, noise in (
+        (90, 0.8, 0.3),
+        (120, 1.9, 0.001),
+        (170, 1.1, 0.05),
+        (260, 1.4, 0.1),
+        (400, 0.7, 0.01),
+    ):
+        y = voice(f0, duration_s=duration_s) * rng.uniform(0.1, 1)  # unlike each other, or z-scores magnify rounding
+        clips.append(((y + noise * rng.standard_normal(len(y))).astype(np.float32), 16000))
     values = [example(*clip, recipe.features)[0] for clip in clips]
     lengths = None if recipe.features.frames is None and not recipe.features.summary else len(values[0])
     values = np.stack([pad(rows, max(map(len, values))) if rows.ndim == 2 else rows for rows in values])
