@@ -3,9 +3,11 @@
 Exit codes: 0 done; 1 the data or the request is at fault, with one plain sentence; 2 usage.
 """
 
+import errno
 import functools
 import inspect
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -98,10 +100,18 @@ def main():
     try:
         app(standalone_mode=True)
     except SerlibError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": str(error)}))
-        print(f"serlib: {error}", file=sys.stderr)
-        sys.exit(1)
+        _refuse(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _refuse(SerlibError(f"{shown(error.filename)} is a longer name than this system allows; choose a shorter one"))
+
+
+def _refuse(error):
+    if "--json" in sys.argv:
+        print(json.dumps({"error": str(error)}))
+    print(f"serlib: {error}", file=sys.stderr)
+    sys.exit(1)
 
 
 @app.command()
@@ -330,8 +340,9 @@ def predict(
         raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
     run = RELEASED
     # A folder of recordings may well hold a split.csv or a history.csv of its own.
-    is_run = any((file[0] / name).is_file() for name in ("run.json", "model.keras"))
-    if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
+    is_run = any(os.path.isfile(file[0] / name) for name in ("run.json", "model.keras"))
+    meant_as_a_run = len(file) > 1 and not os.path.exists(file[0]) and not file[0].suffix
+    if is_run or meant_as_a_run:
         run, *file = file
     if not file:
         raise typer.BadParameter("name the files to listen to after the run")
