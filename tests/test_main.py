@@ -196,6 +196,7 @@ def test_killed_training_resumes(call, tone_corpus, home, tmp_path):
     pd.testing.assert_frame_equal(resumed[: len(killed)], killed)
 
 
+@pytest.mark.slow
 def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corpus, tmp_path):
     folder, run = tone_corpus(tmp_path / "tones", words=12), tmp_path / "run"
     words = ("train", "stacked-lstm", "tess", folder, "--out", run, "--split", "random", "--epochs", "1")
@@ -218,6 +219,7 @@ def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):
     assert code == 0 and json.loads(out)["label"] in voices_run.labels
 
 
+@pytest.mark.slow
 def test_compare(call, tone_corpus, home, tmp_path):
     folder = tone_corpus(tmp_path / "tones", words=6)
     chosen = ("--recipes", "lstm-123", "lstm-256", "--split", "random", "text")

@@ -14,6 +14,7 @@ folder SERLIB_SCREENSHOTS, or else in pytest's own. Debian's Chromium is used; n
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -115,9 +116,19 @@ def complaints(page, address):
             errors.append(f"asked the network for {request.url}")
 
     page.on("console", lambda said: said.type == "error" and errors.append(f"{said.text} ({said.location})"))
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("pageerror", lambda error: jupyterlab_tidies(error) or errors.append(f"{error}\n{error.stack}"))
     page.on("request", local)
     return errors
+
+
+def jupyterlab_tidies(error):
+    """Whether JupyterLab removed something of its page a second time, as it does when it is slow.
+
+    The code of our widgets comes from a `blob:`, JupyterLab's and its extensions' from below `/lab/`.
+    """
+    places = re.findall(r"\b(?:https?|blob):[^\s)]+", error.stack or "")
+    is_jupyterlab = bool(places) and all("/lab/" in place and not place.startswith("blob:") for place in places)
+    return is_jupyterlab and "Failed to execute 'removeChild'" in str(error)
 
 
 def free_port():

@@ -231,6 +231,7 @@ def test_runs_with_other_settings_are_refused_before_anything_is_trained(found):
     assert set(root.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same(found, tmp_path):
     _, (index, systems, options), _ = found
     few = {"seeds": (0,), "splits": ["random"]}

@@ -145,6 +145,7 @@ def test_padding_never_changes_an_answer(name, normalise, rng):
     assert np.ptp(answer(x).numpy(), axis=0).max() > 1e-3  # it does listen
 
 
+@pytest.mark.slow
 def test_saved_models_answer_alike_in_a_fresh_process(rng, tmp_path):
     models = {}
     for name in FRAMES:

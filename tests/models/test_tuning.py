@@ -76,6 +76,7 @@ def test_a_tuned_run_is_a_run_like_any_other(recipe, run, tone_table):
     np.testing.assert_allclose(list(answer.probabilities.values()), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_an_interrupted_tuning_goes_on_as_if_nothing_had_happened(recipe, run, tone_table, session_home):
     def stop(history):
         raise KeyboardInterrupt
