@@ -81,6 +81,8 @@ def own_recordings(command):
 def _reading(options):
     """What the options say, in the form that `serlib.index` takes."""
     reading = {name: options[name] for name in ("pattern", "label_level", "songs") if options[name]}
+    if options["label_level"] == 0:
+        raise SerlibError("--label-level is 0; the first level of folders is 1")
     for name in ("columns", "labels"):
         pairs = [text.partition("=") for text in options[name] or []]
         if any(not (left and equal and right) for left, equal, right in pairs):
@@ -516,7 +518,9 @@ def _index(tokens, reading=None):
         elif names and folders[-1] is None:
             folders[-1] = Path(token)
         else:
-            raise SerlibError(f"There is no corpus '{token}'; choose one of {', '.join(corpora.CORPORA)}.")
+            known = ", ".join(corpora.CORPORA)
+            own = f"; for own recordings say: folder {one_line(token)}" if not names and os.path.exists(token) else ""
+            raise SerlibError(f"There is no corpus '{token}'; choose one of {known}{own}")
     table = corpora.index(names, folders, **(reading or {}))
     if table.empty:
         rejected = table.attrs["rejected"]

@@ -207,7 +207,10 @@ def is_unknown(name):
 
 
 #: What stands in a cell where nobody knows, in lower case.
-MISSING = ("", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unk")
+MISSING = (
+    *("", "-", "?", "na", "n/a", "n.a.", "#n/a", "nan", "none", "null", "unknown", "unk", "undefined", "xxx"),
+    *("anonymous", "anon", "unbekannt", "inconnu", "desconocido"),
+)
 
 #: What a clip's columns hold where a table does not say.
 UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}

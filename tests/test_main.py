@@ -261,6 +261,8 @@ def test_search(call, tone_corpus, home, tmp_path):
     [
         (["index", "tess", "nowhere"], "nowhere"),
         (["index", "nonsense"], "There is no corpus 'nonsense'"),
+        (["index", "FOLDER"], "for own recordings say: folder "),
+        (["index", "folder", "FOLDER", "--label-level", "0"], "--label-level is 0; the first level"),
         (["features", "tess", "FOLDER", "--features", "nonsense"], "mfcc40-mean"),
         (["train", "nonsense", "tess", "FOLDER", "--out", "OUT"], "no recipe 'nonsense'"),
         (["train", "lstm-123", "tess", "FOLDER", "--out", "OUT", "--split", "nonsense"], "no kind of split"),

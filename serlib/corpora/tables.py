@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -178,7 +180,8 @@ def refusal(table):
     chosen = _columns(sheet, {})
     others = [one_line(name) for name in sheet.heading if name not in chosen.values()]
     hint = ""
-    if any(cell.lower().endswith(AUDIO_SUFFIXES) or re.fullmatch(r"[\d:.,]+", cell) for cell in sheet.heading):
+    blank = sum(not cell for cell in sheet.heading) > len(sheet.heading) / 2
+    if blank or any(cell.lower().endswith(AUDIO_SUFFIXES) or re.fullmatch(r"[\d:.,]+", cell) for cell in sheet.heading):
         hint = "; its first line must name the columns"
     elif others:
         lacking = [column for column in ("speech", "label") if column not in chosen]
@@ -190,6 +193,9 @@ def refusal(table):
 
 def _columns(sheet, columns):
     """Column of the index -> heading of the table."""
+    twice = next((name for name, count in Counter(sheet.heading).items() if name and count > 1), None)
+    if twice:
+        raise SerlibError(f"{printable(sheet.table)} has two columns '{one_line(twice)}'; give one another name")
     names = {spelling(name).replace(" ", "_"): name for name in reversed(sheet.heading)}
     headings = {}
     for column, aliases in HEADINGS.items():
@@ -237,6 +243,9 @@ def _clips(sheet, headings, rejected, notes):
         label = row.get(headings["label"], "")
         if not speech:
             rejected.append(rejection(table, f"names no file in line {line}; fill it in"))
+            continue
+        if None in row:
+            rejected.append(rejection(table, f"has {row[None]} in line {line}; put texts with commas into quotes"))
             continue
         path, fault = _locate(speech, table, folders)
         if not fault and missing(label):
@@ -330,10 +339,10 @@ def _locate(speech, table, folders):
     address = urlsplit(speech).path if speech.lower().startswith("file:") else speech
     pieces = [piece for piece in _SEPARATORS.split(unquote(address)) if piece not in ("", ".", "..")]
     for i in range(len(pieces)):
-        path = _with_any_suffix(folder.joinpath(*pieces[i:]))
+        path = _as_spelled(folder, pieces[i:])
         if path:
             return path, ""
-    paths = list(filter(None, (_with_any_suffix(place.joinpath(*pieces)) for place in folders if pieces)))
+    paths = list(filter(None, (_as_spelled(place, pieces) for place in folders if pieces)))
     if len(paths) > 1:
         places = f"{paths[0].parent.name} and in {paths[1].parent.name}"
         return direct, f"lies in {places}; write its folder into {table.name}"
@@ -342,10 +351,15 @@ def _locate(speech, table, folders):
     return direct, "" if inside else outside
 
 
-def _with_any_suffix(path):
-    """A path where something lies there, also under a suffix that a table leaves out; else None."""
+def _as_spelled(folder, pieces):
+    """A path below a folder as the disk spells it, with a suffix that a table leaves out; None where none is there."""
+    path = folder.joinpath(*pieces)
     names = [path, *(path.with_name(path.name + suffix) for suffix in AUDIO_SUFFIXES if not path.suffix)]
     names += [path.with_name(_UPLOAD.sub("", path.name))] if _UPLOAD.match(path.name) else []
+    if path.suffix:
+        names += [path.with_suffix(path.suffix.lower()), path.with_suffix(path.suffix.upper())]
+    for form in ("NFC", "NFD"):  # macOS writes a letter and its accent
+        names.append(folder.joinpath(*(unicodedata.normalize(form, piece) for piece in pieces)))
     return next(filter(os.path.lexists, names), None)
 
 
@@ -373,13 +387,17 @@ def _from_csv(path, content):
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
-            if any(cells) and not cells[0].startswith("#"):
+            is_comment = cells and cells[0].startswith("#") and not cells[0].lower().endswith(AUDIO_SUFFIXES)
+            if any(cells) and not is_comment:
                 rows.append((reader.line_num + bool(declared), cells))
     except csv.Error as error:
         raise SerlibError(f"{printable(path)} is no CSV in line {reader.line_num} ({error}); save it again") from None
     sheet = Rows(path, rows[0][1] if rows else [])
     for line, cells in rows[1:]:
-        sheet.lines.append((line, dict(zip(sheet.heading, map(_unquoted, cells), strict=False))))
+        row = dict(zip(sheet.heading, map(_unquoted, cells), strict=False))
+        if any(cells[len(sheet.heading) :]):
+            row[None] = f"{len(cells)} cells where the first line has {len(sheet.heading)}"
+        sheet.lines.append((line, row))
     return sheet
 
 

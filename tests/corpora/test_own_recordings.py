@@ -607,3 +607,35 @@ def test_a_data_set_that_was_saved_to_disk(tmp_path, home):
     table = corpora.index("folder", tmp_path / "set")
     rows = sorted(zip(table.part, table.label, strict=True))
     assert rows == [("test", "happy"), ("train", "angry"), ("train", "happy")]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_are_found_as_the_disk_spells_them(tmp_path, form):
+    names = [unicodedata.normalize(form, "Zoë/1.wav"), "2.WAV", "#3.wav"]
+    other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "Zoë/1.wav")
+    table = own(tmp_path, names, f"path,label\n{other},happy\n2.wav,sad\n#3.wav,happy\n# the end\n")
+    assert sorted(Path(path).name for path in table.speech) == ["#3.wav", "1.wav", "2.WAV"]
+
+
+def test_cells_that_do_not_fit_the_heading_are_no_labels(tmp_path):
+    """A comma in a text without quotes would make its end a label."""
+    table = own(tmp_path, NAMES[:2], "file,text,label\n0.wav,hello, world,happy\n1.wav,you,sad,,\n")
+    assert table.label.tolist() == ["sad"]
+    assert reasons(table)["t.csv"] == (
+        "has 4 cells where the first line has 3 in line 2; put texts with commas into quotes"
+    )
+    with pytest.raises(SerlibError, match="has two columns 'label'; give one another name"):
+        own(tmp_path, [], "file,label,label\n0.wav,happy,sad\n")
+    with pytest.raises(SerlibError, match="its first line must name the columns"):
+        own(tmp_path, [], "My recordings 2024,,\nfile,label,x\n0.wav,happy,\n")
+
+
+def test_a_row_that_names_a_folder(tmp_path):
+    table = own(tmp_path, ["d/0.wav", "1.wav"], "file,label\nd,happy\n1.wav,sad\n")
+    assert reasons(table)["d"] == "is a folder; name the recordings in it"
+
+
+def test_nobody_in_other_words(tmp_path):
+    rows = "file,label,speaker\n0.wav,sad,N.A.\n1.wav,happy,anonymous\n2.wav,xxx,anna\n"
+    table = own(tmp_path, NAMES[:3], rows)
+    assert set(table.speaker) == {"unknown"} and "has no label in line 4" in reasons(table)["2.wav"]
