@@ -53,17 +53,22 @@ ROLE_WORDS = {
     **dict.fromkeys(("eval", "evaluation"), "evaluation"),
 }
 
+#: What people are called by a number: Actor_01, speaker 3.
+PEOPLE = frozenset(
+    """
+    actor actress speaker spk spkr subject subj sub participant person voice user patient control client customer caller
+    agent guest employee teacher student pupil child singer talker narrator member volunteer respondent sprecher
+    sprecherin proband locuteur sujet hablante
+    """.split()  # noqa: SIM905
+)
+
 #: Words that are nobody's name.
 NO_PERSON = PARTS | CONDITIONS | MANNERS
 
 #: Emotion words that are given names as well: alone they make no level of labels.
 GIVEN_NAMES = frozenset(("joy", "ira", "gioia", "felice", "alegria", "mutlu"))
 
-_PERSON = re.compile(
-    r"(actor|actress|speaker|spkr?|subject|subj|sub|participant|person|voice|user|patient|client|customer|caller|agent"
-    r"|guest|employee|teacher|student|pupil|child|singer|talker|narrator|member|volunteer|respondent|sprecher|sprecherin"
-    r"|proband|locuteur|sujet|hablante) ?\w*\d\w*"
-)
+_PERSON = re.compile(rf"({'|'.join(PEOPLE)}) ?\w*\d\w*")
 _NUMBER = re.compile(r"\d+|[^\W\d_]{1,3} ?\d{1,5}[a-z]?")
 # scene1, scene2, question 3: one word that says of nobody that it is a person, and a number.
 _SERIES = re.compile(r"([^\W\d_]{4,}) ?\d+")
@@ -363,7 +368,7 @@ def _of_one_person(values):
     for length in range(1, max(map(len, names), default=0)):
         tails = {}
         for words in names:
-            if len(words) >= length and not all(spelling(word) in NO_PERSON for word in words[:length]):
+            if len(words) >= length and not all(spelling(word) in NO_PERSON | PEOPLE for word in words[:length]):
                 tails.setdefault(words[:length], []).append(words[length:])
         head = max(tails, key=lambda words: len(tails[words]), default=())
         if not head or len(tails[head]) == 1:

@@ -6,6 +6,9 @@ from serlib.corpora import levels
 from serlib.utils import SerlibError
 
 
+LABELS = ("happy", "sad")
+
+
 def plan(*paths, **options):
     """(label, speaker, part) of a tree."""
     found = levels.plan([tuple(path.split("/")) for path in paths], root="DIR", **options)
@@ -43,6 +46,10 @@ def plan(*paths, **options):
         (["customer1/happy/1.wav", "customer2/sad/2.wav"], (2, 1, 0)),
         (["-5dB/happy/1.wav", "5dB/sad/2.wav"], (2, 0, 0)),
         (["18-25/happy/1.wav", "60+/sad/2.wav"], (2, 0, 0)),
+        (
+            [f"{group}_0{n}/{felt}/1.wav" for group in ("patient", "control") for n in "12" for felt in LABELS],
+            (2, 1, 0),
+        ),
         (["John Smith/happy/1.wav", "John Doe/sad/2.wav", "Mary Miller/sad/3.wav"], (2, 1, 0)),
     ],
 )
