@@ -5,7 +5,6 @@ import pytest
 from serlib.corpora import levels
 from serlib.utils import SerlibError
 
-
 LABELS = ("happy", "sad")
 
 
