@@ -3,9 +3,11 @@
 Exit codes: 0 done; 1 the data or the request is at fault, with one plain sentence; 2 usage.
 """
 
+import errno
 import functools
 import inspect
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +56,8 @@ def reading_options(
     songs: Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")] = False,
 ):
     """How a corpus is read, in the form that `serlib.index` takes: the options of every command over clips."""
+    if label_level == 0:
+        raise SerlibError("--label-level is 0; the first level of folders is 1")
     reading = {
         "pattern": pattern,
         "label_level": label_level,
@@ -101,10 +105,18 @@ def main():
     try:
         app(standalone_mode=True)
     except SerlibError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": str(error)}))
-        print(f"serlib: {error}", file=sys.stderr)
-        sys.exit(1)
+        _refuse(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _refuse(SerlibError(f"{shown(error.filename)} is a longer name than this system allows; choose a shorter one"))
+
+
+def _refuse(error):
+    if "--json" in sys.argv:
+        print(json.dumps({"error": str(error)}))
+    print(f"serlib: {error}", file=sys.stderr)
+    sys.exit(1)
 
 
 @app.command()
@@ -352,8 +364,9 @@ def _run_and_files(words):
     run = RELEASED
     first, *rest = words
     # A folder of recordings may well hold a split.csv or a history.csv of its own.
-    is_run = any((first / name).is_file() for name in ("run.json", "model.keras"))
-    if is_run or (rest and not first.exists() and not first.suffix):  # a name that was meant as a run
+    is_run = any(os.path.isfile(first / name) for name in ("run.json", "model.keras"))
+    is_meant_as_run = rest and not os.path.exists(first) and not first.suffix
+    if is_run or is_meant_as_run:
         run, words = first, rest
     if not words:
         raise typer.BadParameter("name the files to listen to after the run")
@@ -526,7 +539,9 @@ def _index(tokens, reading=None):
         elif names and folders[-1] is None:
             folders[-1] = Path(token)
         else:
-            raise SerlibError(f"There is no corpus '{token}'; choose one of {', '.join(corpora.CORPORA)}.")
+            known = ", ".join(corpora.CORPORA)
+            own = f"; for own recordings say: folder {one_line(token)}" if not names and os.path.exists(token) else ""
+            raise SerlibError(f"There is no corpus '{token}'; choose one of {known}{own}")
     table = corpora.index(names, folders, **(reading or {}))
     if table.empty:
         rejected = table.attrs["rejected"]

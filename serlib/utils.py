@@ -45,7 +45,10 @@ HEADINGS = {
 UNKNOWN = "unknown"
 
 #: What stands in a cell where nobody knows, in lower case.
-MISSING = ("", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unk")
+MISSING = (
+    *("", "-", "?", "na", "n/a", "n.a.", "#n/a", "nan", "none", "null", "unknown", "unk", "undefined", "xxx"),
+    *("anonymous", "anon", "unbekannt", "inconnu", "desconocido"),
+)
 
 #: What a clip's columns hold where a table does not say.
 UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}
@@ -346,10 +349,11 @@ def atomic_path(target):
         The disk is full, or nothing can be written there.
     """
     target = Path(target)
-    partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}") for _ in range(2))
+    end = target.name[-50:]  # a name may have 255 bytes
+    partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{end}") for _ in range(2))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for abandoned in target.parent.glob(f".partial-????????-{glob.escape(target.name)}"):
+        for abandoned in target.parent.glob(f".partial-????????-{glob.escape(end)}"):
             with contextlib.suppress(OSError):  # another process was quicker
                 if time.time() - abandoned.lstat().st_mtime > ABANDONED_S:
                     remove(abandoned)
@@ -362,7 +366,7 @@ def atomic_path(target):
             raise disk_fault(OSError(error.errno, os.strerror(error.errno)), target) from error
         raise
     finally:
-        if before.exists() and not target.exists():
+        if os.path.exists(before) and not os.path.exists(target):  # pathlib's raise where a name is too long
             os.rename(before, target)
         remove(partial)
         remove(before)
@@ -410,7 +414,7 @@ def remove(path):
     ----------
     path : Path
     """
-    if path.is_dir() and not path.is_symlink():
+    if os.path.isdir(path) and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):

@@ -264,9 +264,9 @@ class Run(Record):
 def read_info(folder):
     """run.json of a finished run, checked for what every reader of it relies on."""
     folder = Path(folder)
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    missing = [name for name in FILES if not os.path.isfile(folder / name)]
     if missing:
-        fault = "does not exist" if not folder.is_dir() else f"has no {missing[0]}"
+        fault = "does not exist" if not os.path.isdir(folder) else f"has no {missing[0]}"
         raise SerlibError(f"{shown(folder)} is not a finished run: it {fault}; train one with python -m serlib train.")
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))

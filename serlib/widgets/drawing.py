@@ -94,10 +94,7 @@ def view(
     lines, words = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
     answers = [] if timeline is None else stretches(timeline, duration_s)
     intended = [] if meant is None else coloured(meant)
-    for name, pieces in (("what was meant", intended), ("what was heard", answers)):
-        if pieces:
-            listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
-            words += f" Under the waveform, {name}: {listed}."
+    words += track_words("meant", intended) + track_words("heard", answers)
     return {
         "title": title,
         "colour": plots.style.line_colour(label) if label else MAIN,
@@ -181,6 +178,26 @@ def stretches(timeline, duration_s):
         else:
             pieces.append({"start_s": start_s, "end_s": end_s, "label": label})
     return coloured(pd.DataFrame(pieces))
+
+
+def track_words(name, pieces):
+    """What a track under the waveform says, in words.
+
+    Parameters
+    ----------
+    name : str
+        `meant` or `heard`.
+    pieces : list of dict
+        Of `coloured` or `stretches`.
+
+    Returns
+    -------
+    str, empty where the track is.
+    """
+    if not pieces:
+        return ""
+    listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
+    return f" Under the waveform, what was {name}: {listed}."
 
 
 def coloured(table):
