@@ -4,18 +4,28 @@
     python bench/cluster.py data/tess --clips 0 --features mfcc40-mean
 
 Each round extracts into an empty folder on a cluster of one worker, then of two; the best round of each counts.
-Efficiency is the speed-up divided by two. Workers have one thread and are started before anything is timed.
+Efficiency is the speed-up divided by two. Workers have one thread and are started before anything is timed. What the
+machine itself allows stands beside it: one bare process against two that compute the same, share nothing and keep
+nothing; two cores that share caches and memory are no two machines.
 """
 
 import argparse
+import functools
+import multiprocessing
+import os
 import tempfile
 import time
 from pathlib import Path
 
+for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # as Dask's workers have it
+    os.environ[library] = "1"
+
 import numpy as np
 
 from serlib import corpora
-from serlib.features import extract
+from serlib.features import SPECS, extract
+from serlib.features.cache import CHUNK
+from serlib.features.spec import _rows as rows_of_file
 from serlib.utils import cluster
 
 
@@ -30,16 +40,39 @@ def main():
     table = corpora.index(name, args.folder)
     if args.clips:
         table = table.iloc[np.linspace(0, len(table) - 1, min(args.clips, len(table))).astype(int)]
-    seconds = {workers: best(table, args, workers) for workers in (1, 2)}
-    speed_up = seconds[1] / seconds[2]
     print(f"{name}: {len(table)} clips, {args.features}, {args.rounds} rounds\n")
-    print(f"one worker   {1000 * seconds[1] / len(table):8.3f} ms a clip")
-    print(f"two workers  {1000 * seconds[2] / len(table):8.3f} ms a clip")
-    print(f"speed-up {speed_up:.2f}, efficiency {speed_up / 2:.0%}")
+    print(f"{'':16}{'one, ms a clip':>16}{'two':>8}{'speed-up':>10}{'efficiency':>12}")
+    speed_up = {}
+    for way, timed in (("bare processes", bare), ("Dask workers", best)):
+        one, two = (timed(table, args, workers) for workers in (1, 2))
+        speed_up[way] = one / two
+        ms = [1000 * seconds / len(table) for seconds in (one, two)]
+        print(f"{way:16}{ms[0]:16.3f}{ms[1]:8.3f}{speed_up[way]:10.2f}{speed_up[way] / 2:12.0%}", flush=True)
+    print(f"Dask reaches {speed_up['Dask workers'] / speed_up['bare processes']:.0%} of what two processes allow here")
+
+
+def bare(table, args, workers):
+    """Seconds of the best round of processes that compute and keep nothing."""
+    clips = [(*clip, (0,)) for clip in zip(table.speech, table.digest, strict=True)]
+    chunks = [clips[first : first + CHUNK] for first in range(0, len(clips), CHUNK)]
+    work = functools.partial(compute, spec=SPECS[args.features])
+    taken = []
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for _ in range(args.rounds + 1):  # the first imports everything
+            began = time.perf_counter()
+            pool.map(work, chunks, chunksize=1)
+            taken.append(time.perf_counter() - began)
+    return min(taken[1:])
+
+
+def compute(chunk, *, spec):
+    """The features of some clips; nothing is handed back."""
+    for clip in chunk:
+        rows_of_file(*clip, specs=(spec,))
 
 
 def best(table, args, workers):
-    """Seconds of the best round."""
+    """Seconds of the best round of a cluster."""
     from distributed import LocalCluster
 
     options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}

@@ -227,7 +227,7 @@ def exercise_page(numbers):
         "| --- | --- | --- |",
     ]
     for number in numbers:
-        stub = f"{{download}}`exercises/{number}.ipynb <exercises/{number}.ipynb>`"
+        stub = f"{{download}}`exercises {number} <exercises/{number}.ipynb>`"
         lines.append(f"| {number} | {stub} | [solutions {number}](solutions/{number}.ipynb) |")
     return "\n".join(lines) + "\n"
 
@@ -240,6 +240,18 @@ def named(text):
     )
 
 
+def copy_originals(pages):
+    """Put the committed notebooks in the place of those made for the site: the download button hands them out.
+
+    Parameters
+    ----------
+    pages : Path
+        Folder of the built site.
+    """
+    for path in (pages / "_sources").rglob("*.ipynb"):
+        shutil.copy(CHECKOUT / path.relative_to(pages / "_sources"), path)
+
+
 def main(arguments=None):
     """Read the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -249,8 +261,10 @@ def main(arguments=None):
     program = Path(sys.executable).with_name("jupyter-book")
     command = [program, "build", "--warningiserror", "--keep-going", BUILD]
     code = subprocess.run(command, cwd=CHECKOUT).returncode
-    for path in (BUILD / "_build" / "html").rglob("*.html"):
+    pages = BUILD / "_build" / "html"
+    for path in pages.rglob("*.html"):
         path.write_text(named(path.read_text(encoding="utf-8")), encoding="utf-8")
+    copy_originals(pages)
     return code
 
 

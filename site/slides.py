@@ -39,8 +39,9 @@ PAGE = """<!doctype html>
 .reveal h1 {{ font-size: 1.8em; }} .reveal h2 {{ font-size: 1.5em; }} .reveal h3 {{ font-size: 1.3em; }}
 .reveal .slides section {{ text-align: left; }}
 .reveal section img {{ display: block; max-height: 430px; margin: 8px auto; }}
-.reveal pre {{ width: auto; font-size: 18px; line-height: 1.3; box-shadow: none; }}
+.reveal pre {{ width: auto; font-size: 18px; line-height: 1.3; box-shadow: none; white-space: pre-wrap; }}
 .reveal table {{ font-size: 20px; }}
+.reveal th {{ text-align: left; }}
 </style>
 </head>
 <body>

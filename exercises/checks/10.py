@@ -54,7 +54,7 @@ def uar_by_group(answer, rng):
 
 @exercise(
     "10.2",
-    "When it raises an alarm",
+    "How many alarms are right",
     goal=1,
     hints=[
         "Think of 10,000 people. How many are angry? For how many of these is there an alarm, and for how many of "

@@ -11,9 +11,9 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # 06 Compare
+# # 06 Compare: is one recipe better than another?
 #
-# The published systems and two hybrids of them, trained and tested on the same clips.
+# The published systems, two hybrids of them and a recipe of our own, trained and tested on the same clips.
 #
 # **Running time**: two minutes on the sample corpus; hours on TESS or RAVDESS, where every recipe is trained in
 # full under every split. It resumes: what is trained is kept.
@@ -110,9 +110,10 @@ assert len(table) == len(recipes) * len(kinds), "a recipe or a split is missing"
 
 # %% [markdown]
 # The table shows what the authors reported on recordings of people beside what we measure on the corpus named above.
-# The interval is a bootstrap as in notebook 05; the weakest emotion shows what a mean hides. Can a model be worse than
-# guessing? On a new voice it can: a feature that belongs to one emotion in the first voice may belong to another
-# emotion in the second.
+# The interval is a bootstrap as in notebook 05: it is wide, since the test set is small, and where every answer is
+# right it has no width, since no resampling can draw an error. The weakest emotion shows what a mean hides. On a new
+# voice a model can be worse than guessing: a feature that belongs to one emotion in the first voice may belong to
+# another emotion in the second.
 
 # %% tags=["trained"]
 overview = pd.DataFrame(
@@ -127,8 +128,8 @@ overview = pd.DataFrame(
 display(overview.set_index(table["recipe"]))
 
 # %% [markdown] tags=["slide"]
-# The same as a picture. A vertical stroke is what the authors reported, the dotted line is guessing. Compare the order
-# of the recipes under the two splits.
+# The same as a picture. A black vertical stroke is what the authors reported, the dotted line is guessing. For each
+# recipe compare its points: known voices on top, a new voice at the bottom.
 
 # %% tags=["trained"]
 plots.show(plots.recipes_compared(table))
@@ -142,8 +143,10 @@ if CORPUS in ("sample", "tess"):
 # %% [markdown] tags=["slide"]
 # ## Measured on people
 #
-# The comparison on recordings of people (`bench/accuracy.py`, UAR in per cent): on new clips of known voices every
-# system is good at TESS, on new voices none is.
+# The same comparison on recordings of people (UAR in per cent, from `bench/accuracy.py`). A column is a corpus and a
+# split: *random* tests new clips of known voices, *speaker* new voices. `committee` is explained in notebook 07. With
+# known voices every system is good at TESS, which has two of them; with new voices none is. RAVDESS has twenty-four
+# voices and more emotions, and is hard for small networks even when the voices are known.
 
 # %%
 on_people([*published, "functionals", "committee"]).set_index("recipe")
@@ -155,28 +158,33 @@ on_people([*published, "functionals", "committee"]).set_index("recipe")
 # test](../teaching/glossary.md#mcnemars-test) looks at the clips that only one of them gets right (McNemar 1947). Its
 # *[p-value](../teaching/glossary.md#p-value)* says how likely a difference at least as large would be if neither were
 # better. The test assumes that clips are independent, which clips of one voice are not: a small p-value holds for this
-# voice only. Here each recipe is compared with the next best one.
+# voice only. Here each recipe is compared with the next best one; *only first* counts the clips that the better one
+# alone gets right, *only second* those that the other one alone gets right, and `p` is rounded (0.0 is below 0.0005).
 #
 # <details><summary>The formula</summary>
 #
-# If $b$ clips speak for one and $c$ for the other, $b + c = n$, and coins are fair:
+# Let $b$ clips speak for one recipe and $c$ for the other, $b + c = n$. If neither were better, each of the $n$ clips
+# would fall to either side like a fair coin:
 #
 # $$p = 2 \sum_{k=0}^{\min(b, c)} \binom{n}{k} 2^{-n}$$
 #
-# The table uses the *mid-p* variant, which counts half of the outcome that was seen.
+# The table uses the *mid-p* variant, which counts the probability of the observed outcome only half.
 #
 # </details>
 
 # %% tags=["trained", "nbval-ignore-output"]
-for pair in comparison.neighbours.itertuples():
-    verdict = "more than chance" if pair.p_mid < 0.05 else "may be chance"
-    print(f"{pair.split:10} {pair.better:13} {pair.only_a:3} : {pair.only_b:<3} {pair.worse:13} {verdict}")
+pairs = comparison.neighbours.rename(columns={"better": "first", "worse": "second"})
+pairs = pairs.rename(columns={"only_a": "only first", "only_b": "only second", "p_mid": "p"})
+pairs["verdict"] = ["more than chance" if p < 0.05 else "may be chance" for p in pairs["p"]]
+columns = ["split", "first", "second", "only first", "only second", "p", "verdict"]
+pairs[columns].round(3).set_index("split")
 
 # %% [markdown] tags=["slide"]
 # ## What it costs
 #
-# The times are those of the machine that ran this notebook; yours differ. The last column is the time for an answer: of
-# the model alone, for one clip whose features are there.
+# The times are those of the machine that ran this notebook; yours differ. `train_s` is the training in seconds,
+# `ms_a_clip` the time for an answer in milliseconds: of the model alone, for one clip whose features are already
+# computed.
 
 # %% tags=["trained", "nbval-ignore-output"]
 cost = table[table["split"] == kinds[-1]].set_index("recipe")[["parameters", "epochs", "train_s", "ms_a_clip"]]
@@ -197,11 +205,14 @@ best = search(usual_space(ours), roles, out=home() / "checkpoints" / f"06-{CORPU
 print(f"{len(best.trials)} trials; the best: learning rate {best.best.learning_rate:.2g}, batch {best.best.batch_size}")
 
 # %% [markdown]
-# All trials. Learning rates are drawn on a logarithmic scale, and later draws prefer values near those that went well.
-# You can search other settings with a function that makes a recipe from an Optuna trial.
+# All trials. Learning rates are drawn on a logarithmic scale; after the first ten trials, draws prefer values near
+# those that went well. (On the sample corpus there are too few trials to learn from.) You can search other settings
+# with a function that makes a recipe from an Optuna trial.
 
 # %% tags=["trained"]
-display(best.trials.assign(value=best.trials["value"].round(2)).round(5).set_index("trial"))
+accuracy = best.trials["value"].round(2)
+trials = best.trials.drop(columns="value").round(5).assign(**{"validation accuracy": accuracy})
+display(trials.set_index("trial"))
 assert best.value == best.trials["value"].max() and len(best.trials) == TRIALS
 
 # %% [markdown]
@@ -221,5 +232,5 @@ print(shown(page.write_comparison(comparison, home() / "reports" / f"06-{CORPUS}
 # 3. McNemar's test looks at the clips that only one of two recipes gets right; with one new voice it holds for that
 #    voice only.
 # 4. The number of parameters tells neither how good a network is nor how fast: the largest here is one wide layer and
-#    answers soonest, the slowest goes through a clip frame by frame.
+#    among the quickest, the slowest go through a clip frame by frame.
 # 5. Settings are searched on the validation set; the test set is used once, at the end.

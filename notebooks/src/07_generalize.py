@@ -13,8 +13,8 @@
 # %% [markdown] tags=["slide"]
 # # 07 Generalise: recognise a new voice
 #
-# In notebook 05 much of the accuracy was gone when the voice was new. We win it back step by step, and say of each step
-# what it needs.
+# In notebook 05 much of the accuracy was lost when the voice was new. We win it back step by step, and say what each
+# step requires.
 #
 # **Running time**: two minutes on the sample corpus, half an hour on TESS; half a minute if all models have been
 # trained already. **Data**: TESS where it is present, otherwise the sample corpus; `SERLIB_CORPUS` chooses. With TESS
@@ -35,6 +35,7 @@
 # %%
 from dataclasses import replace
 
+import pandas as pd
 from IPython.display import display
 
 import serlib
@@ -67,7 +68,10 @@ print(len(index), "clips,", index.speaker.nunique(), "speakers,", index.label.nu
 #
 # The mean of the MFCC says how a voice sounds on average. How it changes is lost: rising or falling, varied or
 # monotonous, fast or slow. *Functionals* are statistics that keep it: mean, spread, percentiles, slope and others. Each
-# column of the frames (log-mel, MFCC, loudness, noise, pitch) becomes some thirty numbers.
+# column of the frames (log-mel, MFCC, loudness, noise, pitch) becomes some thirty numbers. In their names, `p5` is the
+# fifth percentile, `delta` the change from frame to frame, `crossings` how often the mean is crossed; `repeat_8` says
+# how alike frames are that lie eight frames apart (rhythm), and `voiced` means the frames in which the vocal folds
+# vibrate.
 
 # %%
 spec = serlib.SPECS["functionals"]
@@ -92,7 +96,7 @@ title = plots.honest("What feature augmentation makes of a clip", CORPUS)
 plots.show(plots.augmented(augment.feature_examples(pair, mel, seed=0), hop_s=mel.hop / mel.rate_hz, title=title))
 
 # %% [markdown]
-# Changes of the waveform can be heard. In which of them do you still hear the same emotion?
+# Changes of the waveform can be heard. Listen whether the emotion stays the same:
 
 # %%
 display(widgets.players(augment.examples(*audio.load(clip.speech), seed=0)))
@@ -103,13 +107,14 @@ display(widgets.players(augment.examples(*audio.load(clip.speech), seed=0)))
 # *[convolutions](../teaching/glossary.md#convolution)* (small filters that slide over them), a
 # *[GRU](../teaching/glossary.md#gru)* (a smaller relative of the LSTM) and
 # *[attention](../teaching/glossary.md#attention)* (a mean over the frames whose weights the network computes). Their
-# probabilities are multiplied: where one is unsure, the other decides.
+# probabilities are multiplied: where one is unsure, the other decides. The layers of both, and the changes that each
+# copy goes through:
 
 # %%
 ours = serlib.RECIPES["committee"]
 for member in ours.members:
     print(member.name, *member.build.to_list(), sep="\n  ")
-print(*ours.members[0].augment[0].frames, sep="\n")
+print("changes of a copy", *ours.members[0].augment[0].frames, sep="\n  ")
 
 # %% [markdown] tags=["slide"]
 # ## Step by step
@@ -130,7 +135,7 @@ root = home() / "checkpoints" / f"07-{CORPUS}-{EPOCHS or 'all'}epochs"  # other 
 comparison = compare(index, chosen, splits=(kind,), seeds=SEEDS, epochs=EPOCHS, match=True, root=root, jobs=JOBS)
 
 # %% [markdown]
-# What each step gains:
+# What each step gains, over all speakers and for the first two of them:
 
 # %% tags=["trained"]
 steps = {
@@ -142,10 +147,12 @@ steps = {
 }
 reports = comparison.reports
 reports = {name: reports[kind, recipe] for name, recipe in steps.items() if (kind, recipe) in reports}
+rows = {}
 for name, report in reports.items():
     low, high = report.ci95["uar"]
-    speakers = ", ".join(f"{speaker} {uar:.0%}" for speaker, uar in report.per_speaker.uar.head(2).items())
-    print(f"{name:18} UAR {report.uar:4.0%} [{low:.0%}, {high:.0%}]  first speakers: {speakers}")
+    speakers = report.per_speaker.uar.head(2).map("{:.0%}".format)
+    rows[name] = {"UAR": f"{report.uar:.0%}", "interval": f"{low:.0%} to {high:.0%}", **speakers}
+display(pd.DataFrame.from_dict(rows, orient="index"))
 last = [*reports][-1]
 if last == "matched by speaker":
     print(f"The last step is {PER_SPEAKER}")
@@ -172,7 +179,7 @@ if CORPUS == "sample":
 # a speaker who is always sad would be spread over all emotions. Therefore every figure of this kind is marked with a
 # star.
 #
-# Which emotions of the new voice are still missed?
+# The confusion matrix shows which emotions of the new voice are still missed:
 
 # %% tags=["trained"]
 plots.show(plots.confusion(reports[last], title=f"{tested}: {last}"))
@@ -182,13 +189,13 @@ print(f"weakest emotion: {weakest.idxmin()}, {weakest.min():.0%} recognised")
 # %% [markdown] tags=["slide"]
 # ## Do two speakers express an emotion in the same way?
 #
-# Is it the model that misses these emotions, or do the speakers differ? Remove the voice from each clip:
-# [z-score](../teaching/glossary.md#z-score) every number over all clips of its speaker. (This is the other kind of
-# per-speaker normalisation, of features instead of answers; the recipe `functionals-speaker` uses it.) An emotion is
-# then a direction: how the speaker departs from their usual way of speaking. If two voices express it in the same way,
-# the cosine between the directions is near 1, on the diagonal. If an emotion of one voice is closer to *another*
-# emotion of the other voice, a model takes it for that one. (Neutral is close to the usual way of speaking, so its
-# direction is not reliable.)
+# An emotion can be missed because the model is weak, or because the speakers differ. To find out, remove the voice
+# from each clip: [z-score](../teaching/glossary.md#z-score) every number over all clips of its speaker. (This is the
+# other kind of per-speaker normalisation, of features instead of answers; the recipe `functionals-speaker` uses it.)
+# An emotion is then a direction: how the speaker departs from their usual way of speaking. If two voices express it
+# in the same way, the cosine between the directions is near 1, on the diagonal. A frame marks the largest value of
+# each row: if it is off the diagonal, this emotion of one voice is closer to *another* emotion of the other voice,
+# and a model will confuse the two. (Neutral is close to the usual way of speaking, so its direction is not reliable.)
 
 # %%
 speakers = sorted(set(who_speaks(index)))
@@ -202,14 +209,14 @@ else:
 # %% [markdown]
 # [RESULTS.md](../RESULTS.md) has this table for TESS: *happy* of the second speaker is like *angry* of the first one,
 # and *happy* of the first one is like *ps* of the second. With both speakers in training, each is recognised without an
-# error. The two actors express different things by one word, and a model that is trained on one of them cannot know
-# that.
+# error. The two actors express the same emotion in different ways, and a model that is trained on one of them cannot
+# know that.
 
 # %% [markdown]
 # ## More voices
 #
-# The remedy is more voices. If TESS and RAVDESS are both on this machine, each speaker of TESS is left out in turn, and
-# the other one trains together with the 24 actors of RAVDESS.
+# One remedy is to train on more voices. If TESS and RAVDESS are both on this machine, each speaker of TESS is left
+# out in turn, and the other one trains together with the 24 actors of RAVDESS.
 
 # %% tags=["trained"]
 if CORPUS == "tess" and corpora.present("ravdess"):
@@ -219,36 +226,44 @@ if CORPUS == "tess" and corpora.present("ravdess"):
     for row in more.table.itertuples():
         print(f"{row.recipe:20} UAR {row.uar:.0%}, weakest emotion {row.weakest} {row.min_recall:.0%}")
 else:
-    print("needs TESS and RAVDESS; RESULTS.md holds what was measured with both")
+    print("needs TESS and RAVDESS; the last table of this notebook shows what was measured with both")
 
 # %% [markdown] tags=["slide"]
 # ## What a test on two speakers cannot show
 #
 # The intervals above were drawn over words, or over few voices: they say how the figure would change with other words
-# of these voices, not with a third voice. Compare the speakers with each other: a third one may differ from both as
-# much. To claim more, record more people.
+# of these voices, not with a third voice. Compare the lowest with the highest UAR of a speaker: a third voice may lie
+# as far from both. To claim more, record more people.
 
 # %% tags=["trained"]
+rows = {}
 for name, report in reports.items():
     spread = report.per_speaker.uar
-    print(
-        f"{name:18} from {spread.min():.0%} to {spread.max():.0%} between {len(spread)} speakers, "
-        f"intervals drawn over {report.resampled_by}s"
-    )
+    rows[name] = {
+        "speakers": len(spread),
+        "lowest": f"{spread.min():.0%}",
+        "highest": f"{spread.max():.0%}",
+        "interval drawn over": f"{report.resampled_by}s",
+    }
     assert kind != "speaker" or len(spread) == index.speaker.nunique(), "a speaker was not left out"
+display(pd.DataFrame.from_dict(rows, orient="index"))
 
 # %% [markdown] tags=["slide"]
 # ## Measured on people
 #
 # The steps on new voices of TESS and RAVDESS, UAR in per cent, from `bench/accuracy.py`. Recipes with `+matched` and
-# `-speaker` use other clips of the test speaker, without labels.
+# `-speaker` use other clips of the test speaker, without labels. In the last column the actors of RAVDESS train
+# together with the other speaker of TESS: this helps where the answers are matched by speaker, and not otherwise. A
+# likely reason: another corpus differs in more than its voices, for instance in room, level and sentences.
 
 # %%
 recipes = ["lstm-256", "functionals", "functionals-speaker", "functionals+matched", "committee", "committee+matched"]
-on_people(recipes, splits=("speaker",)).set_index("recipe")
+together = "speaker:tess/OAF,tess/YAF"
+table = on_people(recipes, splits=("speaker", together)).set_index("recipe")
+table.rename(columns={f"tess+ravdess, {together}": "tess, speaker, with ravdess"})
 
 # %% [markdown]
-# There is one more way to learn from many voices: an [encoder](../teaching/glossary.md#encoder) that somebody else has
+# There is another way to learn from many voices: an [encoder](../teaching/glossary.md#encoder) that somebody else has
 # trained on a great many of them. It is used as it is, [frozen](../teaching/glossary.md#frozen), with a [linear
 # probe](../teaching/glossary.md#linear-probe) on top, or trained further by
 # [fine-tuning](../teaching/glossary.md#fine-tuning). Notebook 08 opens one.
@@ -257,8 +272,9 @@ on_people(recipes, splits=("speaker",)).set_index("recipe")
 # ## What you have learned
 #
 # 1. Functionals keep how a clip changes: trends, spreads, rhythm, and the course of the voice.
-# 2. Changed copies imitate other voices; they change what belongs to the speaker and keep what belongs to the emotion.
-#    Two models that make different errors can be better together than either alone (on RAVDESS), but need not be (on
-#    TESS).
+# 2. Changed copies imitate other voices; they change what belongs to the speaker and keep what belongs to the
+#    emotion. A second model that makes other errors can help (on RAVDESS the committee is better than its first
+#    member), but need not (on TESS it is not).
 # 3. Per-speaker normalisation, of features or of answers, requires clips of the test speaker; a figure with it says so.
-# 4. An interval over words says nothing about voices: two speakers cannot stand for all others.
+# 4. An interval over words says nothing about voices: two speakers cannot stand for all others. More voices in training
+#    can help, but voices of another corpus differ in more than the speaker.

@@ -36,6 +36,8 @@ import inspect
 import time
 
 import numpy as np
+import pandas as pd
+from IPython.display import display
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, cross_val_score
@@ -89,7 +91,8 @@ print(f"{len(y) / rate_hz:.1f} s of sound, {mel.shape[0]} frames of {mel.shape[1
 # Two convolutions combine neighbouring frames, and the second halves their number. The result is a *state* for each
 # moment: a row of numbers. Sines and cosines are added, which encode the position in time. Then come the blocks. In
 # each block every state first takes information from all others (attention), and then passes through a small network of
-# its own; the results of both are added to the state.
+# its own; the results of both are added to the state. (`gelu` is a smooth ReLU; `norm` gives the numbers of each state
+# the mean 0 and the standard deviation 1, then scales them by learned weights.)
 
 # %%
 print(inspect.getsource(encoder.WhisperEncoder.call))
@@ -135,9 +138,9 @@ for layer in LAYERS:
 # %% [markdown] tags=["slide"]
 # ## Which layer knows most about emotions?
 #
-# The last layers of a speech recogniser are closest to words, the first ones to sound. Which layer is best for emotions
-# must not be chosen on the test set. So the new voice is set aside, and each layer is judged within the training set,
-# by cross-validation, on words that the probe was not trained on.
+# The first layers of a speech recogniser are closest to sound, the last ones to words; emotions may be found
+# anywhere. Which layer is best for them must not be chosen on the test set. So the new voice is set aside, and each
+# layer is judged within the training set, by cross-validation, on words that the probe was not trained on.
 
 # %%
 possible = splits.possible(index, ["speaker", "random"], seed=SEED)  # not every corpus names its speakers
@@ -149,8 +152,8 @@ print("training:", ", ".join(sorted(set(who_speaks(table[train])))), "| test:", 
 
 # %% [markdown]
 # Each fold leaves out some of the words. The figure is the mean recall of the emotions (UAR). If several layers are
-# equally good, as on the synthetic voices of the sample corpus, we take the middle one, which was best on the actors of
-# RAVDESS.
+# equally good, as on the synthetic voices of the sample corpus, we take the one nearest to the middle. On people they
+# differ: run this notebook with `SERLIB_CORPUS=ravdess`.
 
 # %% tags=["nbval-ignore-output"]
 inner = {}
@@ -182,15 +185,31 @@ for name, value in {f"layer {best} of {ENCODER}": values[best], "functionals": f
 # %% [markdown] tags=["slide"]
 # ## A map of the states
 #
-# Which clips are close to each other? The states of the chosen layer, projected on their two principal components; the
-# colour is the emotion, the shape the voice. If the voices form islands, the layer separates voices more strongly than
-# emotions, and the probe must find the directions in which the emotions differ.
+# The states of the chosen layer, projected on their two principal components, show which clips are close to each
+# other; the colour is the emotion, the shape the voice. On the sample corpus there are two islands, and neither is a
+# voice or an emotion:
 
 # %%
 points = features.projection.map_points(values[best], method="pca")
 title = plots.honest(f"States of layer {best}", CORPUS)
 axes = features.projection.AXES["pca"]
 plots.show(plots.embedding(points, table.label, speakers=who_speaks(table), title=title, axes=axes))
+
+# %% [markdown]
+# The place of a clip may follow from its emotion, its voice or its words. The table shows which share of the variance
+# of each component they explain. On the sample corpus the emotion explains the first component and the words the
+# second: the smaller island holds "bought" and "cause", which share their vowel. An encoder that was trained to
+# recognise words has states in which words are easy to tell apart; the probe has to find the directions in which the
+# emotions differ.
+
+# %% tags=["nbval-ignore-output"]
+places = pd.DataFrame(points, columns=["first component", "second component"])
+shares = {}
+for name, groups in {"emotion": table.label, "voice": who_speaks(table), "word": table.text}.items():
+    means = places.groupby(np.asarray(groups)).transform("mean")
+    shares[name] = means.var() / places.var()
+display(pd.DataFrame(shares).T.map("{:.0%}".format))
+assert CORPUS != "sample" or shares["word"].iloc[1] > shares["voice"].iloc[1]
 
 # %% [markdown] tags=["slide"]
 # ## Fine-tuning, and the released model
@@ -203,7 +222,8 @@ plots.show(plots.embedding(points, table.label, speakers=who_speaks(table), titl
 #
 # The model that comes with serlib was made so, from the people of RAVDESS and nEMO (`bench/released.py`). It brings
 # every clip to the same level, since the loudness of a recording says more about the microphone than about the speaker.
-# How far have its weights moved from Whisper's?
+# What tuning gained on voices that neither version had heard is in its [card](../serlib/pretrained/README.md): a little
+# on the actors of RAVDESS, somewhat more on those of nEMO. How far the weights have moved from Whisper's:
 
 # %% tags=["trained"]
 whisper, _, _ = weights.find("whisper-tiny", LAYERS)
@@ -214,7 +234,7 @@ for part in ("conv1", "conv2", *(f"layers.{n}" for n in range(max(LAYERS)))):
     print(f"{part:10} {np.mean(moved):.1%} of the size of its weights")
 
 # %% [markdown]
-# A little is enough. On the corpus of this notebook, which the model was not trained on:
+# The weights have hardly moved. The released model on the corpus of this notebook, which it was not trained on:
 
 # %% tags=["trained"]
 recognizer = serlib.Recognizer(RELEASED, threshold=0)
@@ -237,7 +257,9 @@ on_people(recipes, splits=("speaker",)).set_index("recipe")
 # %% [markdown] tags=["slide"]
 # ## What it costs
 #
-# The time to compute the features of a clip of two seconds, and the size of the released model on disk:
+# The time to compute the features of a clip of two seconds, and the size of the released model on disk.
+# `whisper-states` are the pooled states of the frozen encoder; `whisper-frames` are the log-mel spectrogram alone,
+# since in the tuned model the blocks belong to the network:
 
 # %% tags=["nbval-ignore-output"]
 y = 0.1 * np.random.default_rng(SEED).standard_normal(2 * encoder.RATE_HZ).astype(np.float32)
@@ -254,10 +276,9 @@ print(f"{sum(path.stat().st_size for path in RELEASED.iterdir()) / 1e6:.1f} MB c
 #
 # 1. Convolutions combine and shorten the frames, positions encode time, attention exchanges information between states,
 #    a small network changes each state; each block adds to the states.
-# 2. The layer is chosen within the training set. On people the middle layers know most about emotions, so the blocks
-#    above need not be computed.
+# 2. The layer is chosen within the training set, by cross-validation. The blocks above it need not be computed.
 # 3. The same linear probe on different features compares these features, and the test on a new voice is the one that
 #    counts.
-# 4. Fine-tuning changes the blocks a little. It helps if the test resembles the training; otherwise frozen states may
-#    be better.
+# 4. Fine-tuning changes the blocks themselves, by a little. It helps if the test resembles the training; otherwise
+#    frozen states may be better.
 # 5. The model needs a few megabytes and some tens of milliseconds for a clip; nothing has to be sent anywhere.

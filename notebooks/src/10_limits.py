@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown] tags=["slide"]
-# # 10 Limits
+# # 10 Limits: what a recogniser cannot know
 #
 # What an emotion recogniser cannot know, whom it recognises badly, what the law forbids, and how a [model
 # card](../teaching/glossary.md#model-card) says all that on one page.
@@ -72,7 +72,7 @@ index.label.value_counts(normalize=True, sort=False).round(2).to_frame("share of
 
 # %% [markdown]
 # In daily life most speech is neutral. Imagine a model that finds most angry callers and raises an alarm for few of the
-# others. Before you read the output: if one caller in fifty is angry, how many of its alarms are right?
+# others. One caller in fifty is angry. Before you read the output, guess which share of the alarms is right:
 
 
 # %%
@@ -140,7 +140,7 @@ for name, report in reports.items():
 plots.show(plots.splits_compared(reports, metric="uar", title="Each group by itself", by="Group"))
 
 # %% [markdown]
-# Which emotion differs most between the first two groups?
+# The emotion that differs most between the first two groups:
 
 # %%
 if len(reports) > 1:
@@ -220,7 +220,7 @@ pd.options.display.max_colwidth = 100
 pd.Series(card, name="model card").to_frame()
 
 # %% [markdown]
-# Would you use a model with this card? For what?
+# Discuss for what you would use a model with this card, and for what you would not.
 
 # %% [markdown] tags=["slide"]
 # ## What you have learned

@@ -94,10 +94,7 @@ def view(
     lines, words = _contours(y, rate_hz, fmax_hz) if contours else ([], "")
     answers = [] if timeline is None else stretches(timeline, duration_s)
     intended = [] if meant is None else coloured(meant)
-    for name, pieces in (("what was meant", intended), ("what was heard", answers)):
-        if pieces:
-            listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
-            words += f" Under the waveform, {name}: {listed}."
+    words += track_words("meant", intended) + track_words("heard", answers)
     return {
         "title": title,
         "colour": plots.style.line_colour(label) if label else MAIN,
@@ -185,6 +182,26 @@ def stretches(timeline, duration_s):
     return coloured(pd.DataFrame(pieces))
 
 
+def track_words(name, pieces):
+    """What a track under the waveform says, in words.
+
+    Parameters
+    ----------
+    name : str
+        `meant` or `heard`.
+    pieces : list of dict
+        Of `coloured` or `stretches`.
+
+    Returns
+    -------
+    str, empty where the track is.
+    """
+    if not pieces:
+        return ""
+    listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
+    return f" Under the waveform, what was {name}: {listed}."
+
+
 def coloured(table):
     """Labelled stretches of a recording with the colours of their emotions.
 
@@ -242,24 +259,24 @@ def _time_ticks(span_s):
     return [(float(t / span_s), f"{t:g}") for t in ticks.round(6) if 0 <= t <= span_s]
 
 
-def _palette():
+def _palette(name="magma"):
     import matplotlib
 
-    return (matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
 def _hex(colour):
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def palette_image(shares):
-    """Shares from 0 to 1 [shape=(columns, rows)] as a PNG in the spectrogram's palette, row 0 at the bottom."""
+def palette_image(shares, palette="magma"):
+    """Shares from 0 to 1 [shape=(columns, rows)] as a PNG in a palette of matplotlib's, row 0 at the bottom."""
     from PIL import Image
 
     pixels = (255 * np.clip(shares, 0, 1)).round().astype(np.uint8)
     picture = Image.fromarray(np.ascontiguousarray(pixels.T[::-1]))
     data = io.BytesIO()
-    picture.putpalette(_palette().tobytes())
+    picture.putpalette(_palette(palette).tobytes())
     picture.save(data, "PNG")
     return data.getvalue()
 

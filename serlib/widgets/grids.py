@@ -161,9 +161,11 @@ def table(shown):
         width = round(300 * clip["duration_s"] / shown["span_s"])
         image = source("image/png", clip["image"])
         sound = source(clip["mime"], clip["sound"])
+        name = escape(clip["alt"].partition(":")[0])
         return (
             f'<td style="text-align: left"><img alt="{escape(clip["alt"])}" width="{width}" height="64" src="{image}">'
-            f'<br><audio controls preload="none" style="width: 300px; height: 32px" src="{sound}"></audio></td>'
+            f'<br><audio aria-label="{name}" controls preload="none" style="width: 300px; height: 32px" '
+            f'src="{sound}"></audio></td>'
         )
 
     head = "".join(f'<th scope="col">{escape(speaker)}</th>' for speaker in shown["speakers"])

@@ -12,7 +12,7 @@ import traitlets
 from serlib import audio, plots
 from serlib.features import pitch
 from serlib.plots.style import ink, with_style
-from serlib.widgets.drawing import coloured, overlay_image, overlay_pixels, stretches, view
+from serlib.widgets.drawing import coloured, overlay_image, overlay_pixels, stretches, track_words, view
 from serlib.widgets.pictures import Pictured, Static
 from serlib.widgets.playing import common_gain, player
 
@@ -195,6 +195,7 @@ def still(y, rate_hz, *, overlay=None, timeline=None, meant=None, **options):
         tracks["heard"] = stretches(timeline, len(y) / rate_hz)
     if tracks:
         _draw_tracks(figure.axes[0], tracks, duration_s=len(y) / rate_hz)
+        figure.alt += "".join(track_words(name, pieces) for name, pieces in tracks.items())
     if overlay is not None:
         (image,) = figure.axes[0 if contours else 1].images
         image.set_cmap("gray")

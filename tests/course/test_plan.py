@@ -94,6 +94,29 @@ def test_the_fall_that_teachers_name_was_measured():
     assert re.findall(r"(\d+) of 100 clips of TESS falls to (\d+)", notes) == [(known, new)]
 
 
+# --- bibliography --------------------------------------------------------------------------------------------------
+
+#: (Hochreiter and Schmidhuber 1997), (Guo et al. 2017), (McNemar 1947)
+CITED = re.compile(r"([A-Z][\w-]+)(?: et al\.|(?:, [A-Z][\w-]+)* and [A-Z][\w-]+)? ((?:19|20)\d\d)\b(?!/)")
+
+
+def test_what_the_notebooks_cite_is_in_the_bibliography_with_its_doi():
+    text = (TEACHING / "references.bib").read_text(encoding="utf-8")
+    works = re.split(r"^@", text, flags=re.MULTILINE)[1:]
+    assert not [work for work in works if "doi = {10." not in work and "has no DOI" not in work]
+    cited = set()
+    for path in build.sources():
+        prose = " ".join(line.removeprefix("# ").strip() for line in path.read_text(encoding="utf-8").splitlines())
+        cited |= {(path.name, *pair) for pair in CITED.findall(prose) if pair[0] != "Regulation"}
+    assert len(cited) > 10
+    lost = [
+        (name, author, year)
+        for name, author, year in sorted(cited)
+        if not any(author in work and f"year = {{{year}}}" in work for work in works)
+    ]
+    assert not lost
+
+
 # --- cheat sheet ---------------------------------------------------------------------------------------------------
 
 

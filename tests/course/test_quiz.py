@@ -1,5 +1,6 @@
 """The quizzes: every option is explained, one is right, and what can be computed is computed again."""
 
+import ast
 import re
 
 import nbformat
@@ -26,6 +27,17 @@ def printed(name):
     cells = nbformat.read(path, as_version=4).cells
     outputs = [out for cell in cells if cell.cell_type == "code" for out in cell.outputs]
     return "\n".join(out.get("text", "") or out.get("data", {}).get("text/plain", "") for out in outputs)
+
+
+def setting(name, knob):
+    """The value of an assignment in the source of a notebook: setting("09_live", "THRESHOLD")."""
+    (source,) = build.sources([name])
+    for cell in build.convert(source).cells:
+        if cell.cell_type == "code":
+            for line in ast.parse(cell.source).body:
+                if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == knob:
+                    return ast.literal_eval(line.value)
+    raise KeyError(f"{name} has no setting {knob}")
 
 
 def first_number(text):
@@ -59,12 +71,22 @@ def test_numbers_are_computed_again(path):
     computed = [question for question in load(path)["questions"] if "check" in question]
     assert computed, "one question of a quiz asks for a number"
     for question in computed:
-        value = eval(str(question["check"]), {"np": np, "serlib": serlib, "round": round, "int": int, "len": len})
+        value = eval(str(question["check"]), {"np": np, "serlib": serlib, "setting": setting})
         right = next(option for option in question["options"] if option.get("right"))
         numbers = [float(text.replace(",", "")) for text in re.findall(r"\d[\d,]*(?:\.\d+)?", str(right["text"]))]
         assert any(abs(number - value) < 1e-9 for number in numbers), (question["question"], value)
         wrong = [first_number(option["text"]) for option in question["options"] if not option.get("right")]
         assert value not in wrong or len(numbers) > 1
+
+
+@pytest.mark.parametrize("path", QUIZZES, ids=lambda path: path.stem)
+def test_every_answer_that_is_a_number_is_computed_again(path):
+    typed = []
+    for question in load(path)["questions"]:
+        right = next(option for option in question["options"] if option.get("right"))
+        if re.fullmatch(r"-?[\d.,]+ *(%|s|ms|Hz|dB)?", str(right["text"])) and "check" not in question:
+            typed.append(question["question"])
+    assert not typed, "give these questions a `check`"
 
 
 @pytest.mark.parametrize("path", QUIZZES, ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import threading
+from urllib.parse import unquote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -99,6 +100,27 @@ def test_built_without_a_network_and_without_a_warning(built):
     assert not re.findall(r".*WARNING.*", said)
     assert seconds < 60
     assert sum(path.stat().st_size for path in HTML.rglob("*") if path.is_file()) < 30_000_000
+
+
+def test_every_local_link_leads_somewhere(built):
+    dead = set()
+    for path in HTML.rglob("*.html"):
+        if "_static" in path.parts:  # templates of the theme
+            continue
+        for target in re.findall(r'\b(?:href|src)="([^"#?]+)', path.read_text(encoding="utf-8")):
+            place = path.parent / unquote(target)
+            if not re.match(r"[a-z]+:|//", target) and not (place.is_file() or (place / "index.html").is_file()):
+                dead.add((path.name, target))
+    assert not dead
+
+
+def test_the_download_button_hands_out_the_committed_notebook(built):
+    for folder in ("notebooks", "solutions"):
+        for committed in sorted((ROOT / folder).glob("*.ipynb")):
+            text = (HTML / folder / f"{committed.stem}.html").read_text(encoding="utf-8")
+            (target,) = set(re.findall(r'href="([^"]+)"[^>]*btn-download-source-button', text))
+            assert (HTML / folder / target).read_bytes() == committed.read_bytes()
+            assert "theme-switch-button" in text
 
 
 def test_every_player_of_the_site_plays(page, address):

@@ -73,4 +73,7 @@ def test_each_slide_fits_its_screen(page, built, name):
         assert re.search(r"\w", slide.inner_text())
         page.wait_for_function("[...document.querySelectorAll('section.present img')].every((img) => img.complete)")
         assert slide.bounding_box()["height"] <= 801, f"slide {number + 1}"
+        wide = "(part) => part.scrollWidth > part.clientWidth + 1"
+        cut = f"(slide) => [...slide.querySelectorAll('pre, td')].some({wide})"
+        assert not slide.evaluate(cut), f"a line of slide {number + 1} is cut off"
         assert slide.evaluate("(slide) => [...slide.querySelectorAll('img')].every((img) => img.naturalWidth > 0)")

@@ -225,7 +225,10 @@ def test_stretches_of_a_timeline(sine):
         (3.0, 4.0, "happy"),
     ]
     assert both["stretches"] == found and "what was meant: sad from 0.5 s, happy from 3.0 s. Under" in both["alt"]
-    words = [text.get_text() for text in still(sine(duration_s=4.5), 16000, timeline=table, meant=meant).axes[0].texts]
+    drawn = still(sine(duration_s=4.5), 16000, timeline=table, meant=meant)
+    assert "what was meant: sad from 0.5 s, happy from 3.0 s. Under" in drawn.alt
+    assert "what was heard: sad from 0.0 s, unsure from 2.5 s" in drawn.alt
+    words = [text.get_text() for text in drawn.axes[0].texts]
     assert words[:2] == ["heard", "sad"] and words[-3:] == ["meant", "sad", "happy"]
     figure = still(sine(duration_s=4.5), 16000, timeline=table)
     assert [text.get_text() for text in figure.axes[0].texts] == ["sad", "unsure", "happy"]

@@ -12,8 +12,8 @@ from serlib.teach import check, hint, progress
 # %% [markdown]
 # ## 6.1 McNemar's test
 #
-# Two recipes answered the same clips; `a` and `b` say of each clip whether the answer was right. Return the exact
-# p-value, of both sides.
+# Two recipes answered the same clips; `a` and `b` are arrays that say of each clip whether the answer was right. Return
+# the exact two-sided p-value.
 
 
 # %%
@@ -31,9 +31,9 @@ check("6.1", mcnemar)
 # %% [markdown]
 # ## 6.2 The luck of the best of twenty
 #
-# A number of `models` answer `clips` test clips. All are equally good, each answer is right with the probability `p`.
-# Which accuracy does the *best* of them show, on average? This is what one reports who tries twenty settings and keeps
-# the one that does best on the test. Simulate it with `rng`, or compute it.
+# A number of `models` answer `clips` test clips. All are equally good: each answer is right with the probability `p`.
+# Return the accuracy that the *best* of them shows, on average. This is what you would report if you tried twenty
+# settings and kept the one that is best on the test set. Simulate it with `rng`, or compute it.
 
 
 # %%
@@ -48,13 +48,15 @@ check("6.2", best_of)
 
 # %%
 if luck := best_of(20, 100, 0.5, np.random.default_rng(0)):
-    print(f"twenty models that are right half of the time: the best shows {luck:.0%} on a hundred clips")
+    print(f"twenty models that are right half of the time: the best of them reaches {luck:.0%} on a hundred clips")
 
 # %% [markdown]
 # ## 6.3 Many comparisons
 #
-# Eight recipes make 28 pairs, and each pair a p-value. Which of them count, if the chance that even one of them is
-# wrong may be five in a hundred? Return true or false for each p-value, by Holm's rule.
+# Eight recipes make 28 pairs, and each pair has a p-value. If all pairs whose p-value is below 0.05 counted as
+# different, some would count by luck alone. Holm's rule keeps the chance that even one of them is wrong below five in
+# a hundred: of n p-values the smallest is compared with 0.05 / n, the next one with 0.05 / (n - 1), and so on; the
+# first that is too large ends it. Return true or false for each p-value, in the given order.
 
 
 # %%

@@ -12,8 +12,8 @@ from serlib.teach import check, hint, progress
 # %% [markdown]
 # ## 7.1 Noise at a given level
 #
-# Return a copy of the clip `y` with white noise whose power lies `snr_db` decibels below that of the clip. Draw it with
-# `rng`. The clip itself must stay as it is: an augmentation makes a copy.
+# Return a copy of the clip `y` with white noise whose power lies `snr_db` decibels below that of the clip. Draw the
+# noise with `rng`. The clip itself must stay as it is: an augmentation makes a copy.
 
 
 # %%
@@ -51,9 +51,9 @@ check("7.2", z_by_speaker)
 # %% [markdown]
 # ## 7.3 Match the answers to their shares
 #
-# `probabilities` are a model's answers to the clips of one new speaker, `shares` how often each emotion occurs. Give
-# each label one factor, the same for all clips, so that the mean probability of each label is its share; rows add up to
-# one.
+# `probabilities` are a model's answers to the clips of one new speaker, one row a clip; `shares` says how often each
+# emotion occurs. Find one factor for each label, the same for all clips, so that the mean probability of each label is
+# its share. Return the new probabilities; each row adds up to one.
 
 
 # %%

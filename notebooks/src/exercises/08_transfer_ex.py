@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Exercises 08: what a pretrained encoder knows
 #
-# For notebook 08, which looks at the layers of a Whisper encoder. **Running time**: half a minute, most of it to load
-# Keras. **Data**: none, each check draws its own states.
+# For [notebook 08](../notebooks/08_transfer.ipynb). **Running time**: half a minute, most of it to load Keras.
+# **Data**: none, each check draws its own states.
 
 # %%
 import numpy as np
@@ -35,9 +35,9 @@ check("8.1", pool)
 # %% [markdown]
 # ## 8.2 Which layer?
 #
-# `layers` is a dictionary from the name of a layer to the pooled states of the *training* clips. Which layer should a
-# linear classifier listen to, if it has to answer voices that it has never heard? Return its name. The test is not
-# there, and should not be.
+# `layers` is a dictionary from the name of a layer to the pooled states of the *training* clips. A linear classifier
+# is to recognise emotions of voices that it has never heard. Return the name of the layer that it should use. The
+# test set is not given, and is not needed.
 
 
 # %%
@@ -57,8 +57,8 @@ check("8.2", best_layer)
 # %% [markdown]
 # ## 8.3 Freeze the encoder
 #
-# `model` is a Keras model with a layer `encoder`, which has learned elsewhere, and a new layer `head`. Return it such
-# that a training changes the head alone.
+# `model` is a Keras model with a pretrained layer `encoder` and a new layer `head`. Return it so that training changes
+# the head only.
 
 
 # %%

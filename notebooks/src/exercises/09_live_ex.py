@@ -7,15 +7,16 @@
 # %%
 import numpy as np
 import pandas as pd
+from IPython.display import display
 
 from serlib.teach import check, hint, progress
 
 # %% [markdown]
 # ## 9.1 A budget for the delay
 #
-# A microphone hands over pieces of `piece_s`. After each `every_s` seconds (a whole number of pieces) the model is
-# asked about what has come. The way to it takes `transport_s`, its answer `compute_s`. How many seconds pass, in the
-# worst case, between a sound and the first answer that has heard it?
+# A microphone delivers pieces of `piece_s` seconds. Every `every_s` seconds (a whole number of pieces) the model is
+# asked about the sound so far. The way to it takes `transport_s`, its answer `compute_s`. Return how many seconds
+# pass, in the worst case, between a sound and the first answer that takes it into account.
 
 
 # %%
@@ -30,9 +31,9 @@ check("9.1", worst_delay)
 # %% [markdown]
 # ## 9.2 Windows along a recording
 #
-# A recording lasts `length_s`, at least one window. Return the starts of windows of `window_s` seconds, one each
-# `hop_s` seconds. All of the recording must be heard and nothing beyond it, so the last window may start a little
-# earlier.
+# A recording lasts `length_s` seconds, at least one window. Return the starts of windows of `window_s` seconds, one
+# every `hop_s` seconds. The windows must cover the whole recording and nothing beyond it, so the last one may start a
+# little earlier.
 
 
 # %%
@@ -51,7 +52,7 @@ check("9.2", windows)
 # %% [markdown]
 # ## 9.3 From windows to stretches
 #
-# `labels` are the answers along a recording, one each `hop_s` seconds. Join equal neighbours: return a list of
+# `labels` are the answers along a recording, one every `hop_s` seconds. Join equal neighbours: return a list of
 # `(start_s, end_s, label)`.
 
 
@@ -80,7 +81,8 @@ check("9.3", stretches)
 # %%
 def confusion(meant, heard, labels):
     ### BEGIN SOLUTION
-    table = pd.crosstab(np.array(meant), np.array(heard), normalize="index")
+    names = {"rownames": ["meant"], "colnames": ["heard"]}
+    table = pd.crosstab(np.array(meant), np.array(heard), normalize="index", **names)
     return table.reindex(index=labels, columns=[*labels, "unsure"], fill_value=0)
     ### END SOLUTION
 
@@ -96,7 +98,7 @@ meant = ["angry", "angry", "sad", "sad", "happy", "happy"]  # put yours here
 heard = ["angry", "unsure", "sad", "neutral", "angry", "happy"]
 table = confusion(meant, heard, sorted(set(meant)))
 if table is not None:
-    print(table.round(2).to_string())
+    display(table.round(2))
 
 # %% [markdown]
 # What you have solved so far:

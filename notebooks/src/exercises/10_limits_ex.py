@@ -12,7 +12,7 @@ from serlib.teach import check, hint, progress
 # ## 10.1 Who is misheard
 #
 # `meant`, `heard` and `group` are lists with one entry a clip. Return a dictionary from each group to its UAR, over the
-# emotions that the group showed.
+# emotions that occur in this group.
 
 
 # %%
@@ -31,10 +31,10 @@ def uar_by_group(meant, heard, group):
 check("10.1", uar_by_group)
 
 # %% [markdown]
-# ## 10.2 When it raises an alarm
+# ## 10.2 How many alarms are right
 #
 # A model finds `recall` of all angry callers, and raises an alarm for `false_alarms` of the others (both are shares).
-# In life few callers are angry: the share `prevalence`. Which share of the alarms is right?
+# In life few callers are angry: the share `prevalence`. Return the share of the alarms that are right.
 
 
 # %%
@@ -58,10 +58,10 @@ if share := right_alarms(0.8, 0.1, 0.02):
 # %% [markdown]
 # ## 10.3 What the law says
 #
-# An emotion is inferred from the voice of a `person`, for a `reason`, at a `stage` ("in use" or "research only"). What
-# does the EU AI Act say, as notebook 10 tells it: "forbidden", "high risk", or "outside" of its scope? The people are
-# employee, job applicant, pupil, student, customer and patient; the reasons are marketing, advice for lessons,
-# performance review, medical and safety.
+# An emotion is inferred from the voice of a `person`, for a `reason`, at a `stage` ("in use" or "research only").
+# Return what the EU AI Act says, as summarised in notebook 10: "forbidden", "high risk", or "outside" of its scope.
+# The people are employee, job applicant, pupil, student, customer and patient; the reasons are marketing, advice for
+# lessons, performance review, medical and safety.
 
 
 # %%
