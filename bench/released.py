@@ -32,7 +32,7 @@ from serlib.evaluation import matching
 from serlib.evaluation.report import evaluate
 from serlib.features import extract, weights
 from serlib.features.encoder import load
-from serlib.models.probe import shares
+from serlib.models.probe import clip_weights
 from serlib.models.recipes import RECIPES
 from serlib.training import calibration, fit, graph, novelty
 from serlib.training import run as runs
@@ -63,7 +63,7 @@ def answers(recipe, x, table, train, test):
 
     Parameters
     ----------
-    recipe : Probe
+    recipe : LinearProbe
     x : np.ndarray [shape=(clips, d)]
     table : pd.DataFrame
     train, test : np.ndarray of bool [shape=(clips,)]
@@ -76,7 +76,7 @@ def answers(recipe, x, table, train, test):
     """
     labels = ordered_labels(table.label[train])
     one_hot = (table.label[train].to_numpy()[:, None] == np.array(labels)).astype(np.float32)
-    model = recipe.solve(x[train], one_hot, shares(table[train]))
+    model = recipe.solve(x[train], one_hot, clip_weights(table[train]))
     return np.asarray(model(x[test])), labels
 
 
@@ -142,7 +142,7 @@ def train(args):
     encoder = load(name, PROBE.features.layers, name="encoder", source=name)
     # What a byte a weight keeps of the tuned encoder, so that the probe is solved on what will answer.
     encoder.set(weights.unpack(weights.pack(tuned.model.get_layer("encoder").values(), frozen), frozen))
-    model = RECIPE.read(encoder, x, one_hot, shares(table))
+    model = RECIPE.read(encoder, x, one_hot, clip_weights(table))
 
     args.to.mkdir(parents=True, exist_ok=True)
     model.save(args.to / "model.keras")
@@ -168,7 +168,7 @@ def train(args):
         },
         "machine": runs.machine(),
         "calibration": calibration.fit(truth, found),
-        "probes": runs.probe(loaded, RECIPE.features, labels),
+        "probes": runs.probe_answers(loaded, RECIPE.features, labels),
         "domain": novelty.learn(table.assign(role="train")),
         "new_speakers": new_speakers(found, labels, table[held_out]),
     }

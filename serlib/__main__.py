@@ -3,9 +3,11 @@
 Exit codes: 0 done; 1 the data or the request is at fault, with one plain sentence; 2 usage.
 """
 
+import errno
 import functools
 import inspect
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -34,61 +36,66 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a c
 Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do the work.")]
 
 
-def own_recordings(command):
-    """Give a command the options of `serlib.corpora.Reading`; it gets them together, as `reading`.
-
-    Parameters
-    ----------
-    command : callable with an argument `reading`
-
-    Returns
-    -------
-    callable
-    """
-    text = {
-        "pattern": (str, 'Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
-        "label_level": (int, "Own recordings: the level of folders that names the labels, from 1."),
-        "columns": (list[str], "Own recordings: which heading of a table is meant, such as label=emotion."),
-        "labels": (list[str], "Labels that become one, such as happy=joy,excited; may be repeated."),
-        "drop": (list[str], "Labels to leave out; may be repeated."),
+def reading_options(
+    *,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help='Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
+    ] = None,
+    label_level: Annotated[
+        int | None, typer.Option(help="Own recordings: the level of folders that names the labels, from 1.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(help="Own recordings: which heading of a table is meant, such as label=emotion."),
+    ] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option(help="Labels that become one, such as happy=joy,excited; may be repeated.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Labels to leave out; may be repeated.")] = None,
+    songs: Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")] = False,
+):
+    """How a corpus is read, in the form that `serlib.index` takes: the options of every command over clips."""
+    if label_level == 0:
+        raise SerlibError("--label-level is 0; the first level of folders is 1")
+    reading = {
+        "pattern": pattern,
+        "label_level": label_level,
+        "columns": _pairs("--columns", columns, example="label=emotion"),
+        "labels": _pairs("--labels", labels, example="happy=joy,excited"),
+        "drop": tuple(word for text in drop or () for word in text.split(",")),
+        "songs": songs,
     }
-    options = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[kind | None, typer.Option(help=help)],
-        )
-        for name, (kind, help) in text.items()
-    ]
-    songs = Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")]
-    options.append(inspect.Parameter("songs", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=songs))
-    parameters = inspect.signature(command).parameters.values()
-    arguments = [parameter for parameter in parameters if parameter.name != "reading"]
+    return {name: value for name, value in reading.items() if value}
+
+
+def _pairs(option, texts, *, example):
+    """`NAME=VALUE` several times, as a dict."""
+    pairs = {}
+    for text in texts or ():
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise SerlibError(f"{option} is {' '.join(texts)}; write it like {option} {example}")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def own_recordings(command):
+    """Give a command the `reading_options`; what they say comes as its argument `reading`.
+
+    typer takes the options of a command from its signature, and has no other way to give several commands the same.
+    """
+    options = inspect.signature(reading_options).parameters
+    signature = inspect.signature(command)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "reading"]
 
     @functools.wraps(command)
     def run(**values):
-        reading = {option.name: values.pop(option.name) for option in options}
-        return command(**values, reading=_reading(reading))
+        reading = reading_options(**{name: values.pop(name) for name in options})
+        return command(**values, reading=reading)
 
-    run.__signature__ = inspect.Signature([*arguments, *options])
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*arguments, *options)}
+    run.__signature__ = signature.replace(parameters=[*own, *options.values()])
     return run
-
-
-def _reading(options):
-    """What the options say, in the form that `serlib.index` takes."""
-    reading = {name: options[name] for name in ("pattern", "label_level", "songs") if options[name]}
-    for name in ("columns", "labels"):
-        pairs = [text.partition("=") for text in options[name] or []]
-        if any(not (left and equal and right) for left, equal, right in pairs):
-            example = "label=emotion" if name == "columns" else "happy=joy,excited"
-            raise SerlibError(f"--{name} is {' '.join(options[name])}; write it like --{name} {example}")
-        if pairs:
-            reading[name] = {left.strip(): right.strip() for left, _, right in pairs}
-    if options["drop"]:
-        reading["drop"] = tuple(word for text in options["drop"] for word in text.split(","))
-    return reading
 
 
 def main():
@@ -98,10 +105,18 @@ def main():
     try:
         app(standalone_mode=True)
     except SerlibError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": str(error)}))
-        print(f"serlib: {error}", file=sys.stderr)
-        sys.exit(1)
+        _refuse(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _refuse(SerlibError(f"{shown(error.filename)} is a longer name than this system allows; choose a shorter one"))
+
+
+def _refuse(error):
+    if "--json" in sys.argv:
+        print(json.dumps({"error": str(error)}))
+    print(f"serlib: {error}", file=sys.stderr)
+    sys.exit(1)
 
 
 @app.command()
@@ -323,43 +338,62 @@ def predict(
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
-    from serlib.recognizer import Recognizer, sound_files, write_answers
-    from serlib.training.run import RELEASED
+    from serlib.recognizer import Recognizer, write_answers
 
     if (timeline and out) or ((scheduler or channels != "average") and not out):
         raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
-    run = RELEASED
-    # A folder of recordings may well hold a split.csv or a history.csv of its own.
-    is_run = any((file[0] / name).is_file() for name in ("run.json", "model.keras"))
-    if is_run or (len(file) > 1 and not file[0].exists() and not file[0].suffix):  # a name that was meant as a run
-        run, *file = file
-    if not file:
-        raise typer.BadParameter("name the files to listen to after the run")
+    run, files = _run_and_files(file)
     recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
     if out:
         with cluster(scheduler):
-            counts = write_answers(recognizer, file, out, channels=channels)
+            counts = write_answers(recognizer, files, out, channels=channels)
         line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
         _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
-        raise typer.Exit(1 if counts["failed"] else 0)
-    file = sound_files(file)
-    answers, failed = recognizer.predict_many(file)
+        failed = counts["failed"]
+    else:
+        windows = {"window_s": window_s, "hop_s": hop_s} if timeline else None
+        failed = _answer(recognizer, files, windows, as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _run_and_files(words):
+    """`[RUN] FILE ...`: the run, which is the released one where none is named, and the files."""
+    from serlib.training.run import RELEASED
+
+    run = RELEASED
+    first, *rest = words
+    # A folder of recordings may well hold a split.csv or a history.csv of its own.
+    is_run = any(os.path.isfile(first / name) for name in ("run.json", "model.keras"))
+    is_meant_as_run = rest and not os.path.exists(first) and not first.suffix
+    if is_run or is_meant_as_run:
+        run, words = first, rest
+    if not words:
+        raise typer.BadParameter("name the files to listen to after the run")
+    return run, words
+
+
+def _answer(recognizer, files, windows, as_json):
+    """Print an answer a file, with one a window behind it where `windows` says how; returns what failed."""
+    from serlib.recognizer import sound_files
+
+    files = sound_files(files)
+    answers, failed = recognizer.predict_many(files)
     rows = [answer.to_dict() for answer in answers]
     lines = []
     for row in rows:
         remarks = "; ".join(filter(None, [row["reason"], row["note"]]))
         lines.append(f"{row['label']:9} {row['confidence']:.2f}  {one_line(row['file'])}  {remarks}".rstrip())
-        if timeline:
-            row["timeline"] = recognizer.timeline(row["file"], window_s=window_s, hop_s=hop_s).to_dict("records")
-            lines += [
-                "  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**w) for w in row["timeline"]
-            ]
+        if windows is None:
+            continue
+        row["timeline"] = recognizer.timeline(row["file"], **windows).to_dict("records")
+        for window in row["timeline"]:
+            lines.append("  {start_s:7.1f} - {end_s:6.1f} s  {label:9} {confidence:.2f}".format(**window))
     for fault in failed:
         print(f"serlib: {one_line(fault['reason'])}", file=sys.stderr)
-    result = {**(rows[0] if len(file) == 1 and rows else {}), "predictions": rows, "failed": failed}
+    result = {**(rows[0] if len(files) == 1 and rows else {}), "predictions": rows, "failed": failed}
     _tell(result, as_json, *lines)
-    if failed:
-        raise typer.Exit(1)
+    return failed
 
 
 @app.command()
@@ -505,7 +539,9 @@ def _index(tokens, reading=None):
         elif names and folders[-1] is None:
             folders[-1] = Path(token)
         else:
-            raise SerlibError(f"There is no corpus '{token}'; choose one of {', '.join(corpora.CORPORA)}.")
+            known = ", ".join(corpora.CORPORA)
+            own = f"; for own recordings say: folder {one_line(token)}" if not names and os.path.exists(token) else ""
+            raise SerlibError(f"There is no corpus '{token}'; choose one of {known}{own}")
     table = corpora.index(names, folders, **(reading or {}))
     if table.empty:
         rejected = table.attrs["rejected"]

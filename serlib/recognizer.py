@@ -261,7 +261,7 @@ class Recognizer:
             train = self.run.split[self.run.split.role == "train"]
             truth = train.label if train.corpus.nunique() == 1 else self.labels  # of several corpora: equal shares
             answers = [self._probabilities(*clip) for clip in clips]
-            self._offsets = matching.offsets(answers, matching.shares(truth, self.labels))
+            self._offsets = matching.offsets(answers, matching.label_shares(truth, self.labels))
 
     def _probabilities(self, y, rate_hz):
         x = example(y, rate_hz, self._model.spec)
@@ -463,7 +463,7 @@ def _file_rows(recognizer, path, channels):
 
 def _rows_there(out, heading, model):
     """Rows of a table that an earlier call began: those with an answer, of this model."""
-    if not out.exists() or not out.stat().st_size:
+    if not os.path.exists(out) or not out.stat().st_size:
         return []
     whole_lines, _, _ = out.read_bytes().rpartition(b"\n")  # a killed process leaves half a line
     try:
@@ -485,5 +485,6 @@ def _fingerprint(recognizer):
 
 
 def _cell(path):
-    """A path that no spreadsheet takes for a formula."""
+    """A path that no spreadsheet takes for a formula; bytes that are no Unicode as their escapes."""
+    path = path.encode(errors="backslashreplace").decode()
     return f"'{path}" if path.startswith(FORMULA) else path

@@ -40,6 +40,46 @@ HEADINGS = {
     "part": "role split subset set partition part",
 }
 
+#: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
+#: text is refused, rather than made up.
+UNKNOWN = "unknown"
+
+#: What stands in a cell where nobody knows, in lower case.
+MISSING = (
+    *("", "-", "?", "na", "n/a", "n.a.", "#n/a", "nan", "none", "null", "unknown", "unk", "undefined", "xxx"),
+    *("anonymous", "anon", "unbekannt", "inconnu", "desconocido"),
+)
+
+#: What a clip's columns hold where a table does not say.
+UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}
+
+#: What messages call a sound that has no file.
+NAMELESS = ("The clip", "The recording")
+
+#: What the system says when a disk, a quota or the size that a file may have is used up.
+NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+#: What it says of a place where nothing can be written.
+NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+#: Seconds to wait for the scheduler of a cluster, and then for its first worker.
+CLUSTER_S = 10
+
+#: Seconds after which an unfinished file is nobody's: its process was killed.
+ABANDONED_S = 3600
+
+
+class SerlibError(Exception):
+    """Something that the user can mend: the message is one plain sentence that names the file and the mend."""
+
+    def __str__(self):
+        """The sentence; what it quotes from outside cannot break it, nor steer a terminal."""
+        return one_line(super().__str__())
+
+    def _render_traceback_(self):
+        """What IPython shows in a notebook: the sentence, without the way through our code."""
+        return [f"SerlibError: {self}"]
+
 
 def clip_table(table, *, needs=("speech", "label")):
     """A table of clips as `serlib.index` gives it, made of what people have: `speech,label` or `path,emotion` will do.
@@ -100,6 +140,17 @@ def missing(cell):
     (True, True, False)
     """
     return cell.strip().lower() in MISSING
+
+
+def is_unknown(name):
+    """Whether a name of a speaker or a text, with its corpus before it or without, stands for what nobody knows.
+
+    Examples
+    --------
+    >>> is_unknown("unknown"), is_unknown("tess/unknown"), is_unknown("tess/OAF")
+    (True, True, False)
+    """
+    return name.rpartition("/")[2] in ("", UNKNOWN)
 
 
 def speaker_key(name):
@@ -188,57 +239,6 @@ def ordered_labels(labels):
     """
     names = {str(label) for label in labels}
     return [name for name in LABELS if name in names] + sorted(names - set(LABELS))
-
-
-#: What the speaker and the text are where nothing tells. All clips then share one, so that a split by speaker or by
-#: text is refused, rather than made up.
-UNKNOWN = "unknown"
-
-
-def is_unknown(name):
-    """Whether a name of a speaker or a text, with its corpus before it or without, stands for what nobody knows.
-
-    Examples
-    --------
-    >>> is_unknown("unknown"), is_unknown("tess/unknown"), is_unknown("tess/OAF")
-    (True, True, False)
-    """
-    return name.rpartition("/")[2] in ("", UNKNOWN)
-
-
-#: What stands in a cell where nobody knows, in lower case.
-MISSING = ("", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "unk")
-
-#: What a clip's columns hold where a table does not say.
-UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}
-
-#: What the system says when a disk, a quota or the size that a file may have is used up.
-NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-
-#: What it says of a place where nothing can be written.
-NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
-
-#: Seconds to wait for the scheduler of a cluster, and then for its first worker.
-CLUSTER_S = 10
-
-#: Seconds after which an unfinished file is nobody's: its process was killed.
-ABANDONED_S = 3600
-
-
-#: What messages call a sound that has no file.
-NAMELESS = ("The clip", "The recording")
-
-
-class SerlibError(Exception):
-    """Something that the user can mend: the message is one plain sentence that names the file and the mend."""
-
-    def __str__(self):
-        """The sentence; what it quotes from outside cannot break it, nor steer a terminal."""
-        return one_line(super().__str__())
-
-    def _render_traceback_(self):
-        """What IPython shows in a notebook: the sentence, without the way through our code."""
-        return [f"SerlibError: {self}"]
 
 
 def home():
@@ -349,10 +349,11 @@ def atomic_path(target):
         The disk is full, or nothing can be written there.
     """
     target = Path(target)
-    partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{target.name}") for _ in range(2))
+    end = target.name[-50:]  # a name may have 255 bytes
+    partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{end}") for _ in range(2))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for abandoned in target.parent.glob(f".partial-????????-{glob.escape(target.name)}"):
+        for abandoned in target.parent.glob(f".partial-????????-{glob.escape(end)}"):
             with contextlib.suppress(OSError):  # another process was quicker
                 if time.time() - abandoned.lstat().st_mtime > ABANDONED_S:
                     remove(abandoned)
@@ -365,7 +366,7 @@ def atomic_path(target):
             raise disk_fault(OSError(error.errno, os.strerror(error.errno)), target) from error
         raise
     finally:
-        if before.exists() and not target.exists():
+        if os.path.exists(before) and not os.path.exists(target):  # pathlib's raise where a name is too long
             os.rename(before, target)
         remove(partial)
         remove(before)
@@ -413,7 +414,7 @@ def remove(path):
     ----------
     path : Path
     """
-    if path.is_dir() and not path.is_symlink():
+    if os.path.isdir(path) and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):

@@ -334,6 +334,21 @@ def test_a_header_that_promises_much_more_is_refused(sine):
         audio.decode(wav(pcm, len(pcm) + 4400))
 
 
+def test_the_same_length_is_the_most_at_any_rate():
+    """But for what would fill the memory."""
+    assert containers.longest_s(8000) == containers.longest_s(44100) == 3 * 3600
+    assert containers.longest_s(192000) * 192000 == containers.MOST_SAMPLES == 2**29
+
+
+def test_four_hours_without_a_header_are_refused_undecoded(monkeypatch):
+    """Its packets are counted as far as needed."""
+    kind = next(kind for kind in formats.FORMATS if kind.title == "G.726")
+    minute = formats.encode(formats.voice(rate_hz=kind.rate_hz, duration_s=60), kind)
+    monkeypatch.setattr(containers._Ffmpeg, "read", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(SerlibError, match=r"day\.g726 lasts longer than 3.0 h, the most that is read at once; cut it"):
+        audio.decode(minute * 240, name="day.g726")
+
+
 def test_four_hours_are_refused_at_once(tmp_path, monkeypatch):
     """From the header, before anything is decoded."""
     path = tmp_path / "day.flac"
@@ -349,7 +364,11 @@ def test_four_hours_are_refused_at_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "title", ["AAC (ADTS)", "AC-3", "WebM, Opus (browsers)", "MPEG transport stream, AAC", "AVI, MP3"]
+    "title",
+    [
+        *("AAC (ADTS)", "AAC (LATM)", "AC-3", "AMR (telephone)", "G.722", "G.726", "WebM, Opus (browsers)"),
+        *("MPEG transport stream, AAC", "AVI, MP3"),
+    ],
 )
 def test_a_long_recording_without_a_length_is_refused_undecoded(title, monkeypatch):
     """Its packets are counted; a part of it can be had."""

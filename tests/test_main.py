@@ -261,6 +261,8 @@ def test_search(call, tone_corpus, home, tmp_path):
     [
         (["index", "tess", "nowhere"], "nowhere"),
         (["index", "nonsense"], "There is no corpus 'nonsense'"),
+        (["index", "FOLDER"], "for own recordings say: folder "),
+        (["index", "folder", "FOLDER", "--label-level", "0"], "--label-level is 0; the first level"),
         (["features", "tess", "FOLDER", "--features", "nonsense"], "mfcc40-mean"),
         (["train", "nonsense", "tess", "FOLDER", "--out", "OUT"], "no recipe 'nonsense'"),
         (["train", "lstm-123", "tess", "FOLDER", "--out", "OUT", "--split", "nonsense"], "no kind of split"),
@@ -346,3 +348,62 @@ def test_export_says_what_it_compared(call, tiny_run, tmp_path):
     code, said, _ = call("export", tiny_run.folder, "--to", "litert", "--out", out, "--check", tiny_run.split.speech[0])
     assert code == 0 and out.is_file()
     assert re.search(r"model\.tflite takes the waveform: differs from the run by \S+ at most, on 1 clips", said)
+
+
+# ------------------------------------------------------------------------------ names that shells and disks dislike
+
+ODD_NAMES = (
+    "a" * 251,
+    "ü" * 125,
+    "line\nbreak",
+    "quo'te\"",
+    "-dash",
+    "--json",
+    "=1+1",
+    "$(id)",
+    os.fsdecode(b"bad\xff"),
+)
+
+
+@pytest.fixture
+def odd_folder(tmp_path, sine):
+    """A folder `sad` with a recording under each of the names."""
+    folder = tmp_path / "odd" / "sad"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(ODD_NAMES):
+        sf.write(folder / "tone.wav", sine(200 + 20 * number), 16000)
+        (folder / "tone.wav").rename(folder / f"{name}.wav")
+    return folder
+
+
+def test_odd_names_are_listed_and_answered(call, odd_folder, tmp_path, monkeypatch):
+    code, out, _ = call("index", "folder", odd_folder.parent, "--json")
+    assert code == 0 and json.loads(out)["clips"] == len(ODD_NAMES) - 1
+    assert "is not UTF-8; rename it" in json.loads(out)["rejected"][0]["reason"]
+    assert call("index", "folder", odd_folder.parent, "--pattern", "{label}/[*")[0] == 1
+    for kept in (0, len(ODD_NAMES)):
+        code, out, _ = call("predict", odd_folder, "--out", tmp_path / f"{'y' * 251}.csv", "--json")
+        assert code == 0 and json.loads(out)["kept"] == kept
+    names = pd.read_csv(tmp_path / f"{'y' * 251}.csv").file
+    assert len(set(names)) == len(ODD_NAMES) and str(odd_folder / "line\nbreak.wav") in set(names)
+    monkeypatch.chdir(odd_folder)
+    assert call("predict", "--", "-dash.wav", "--json.wav")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "/" + "/".join(["x" * 200] * 25)], ids=["name", "path"])
+def test_what_is_too_long_for_the_disk_gets_one_sentence(call, odd_folder, name):
+    clip = odd_folder / "-dash.wav"
+    for words in (
+        ("index", "tess", name),
+        ("index", "folder", name),
+        ("index", "folder", odd_folder.parent, "--out", name),
+        ("index", "folder", odd_folder.parent, "--to", "hf", "--out", name),
+        ("predict", clip, "--out", name),
+        ("predict", name, clip),
+        ("train", "functionals", "folder", odd_folder.parent, "--out", name),
+    ):
+        code, _, err = call(*words)
+        assert code == 1 and err.startswith("serlib: ") and err.count("\n") == 1
+    code, out, err = call("predict", clip, f"{name}.wav", "--json")  # the rest goes on
+    assert code == 1 and len(json.loads(out)["predictions"]) == 1
+    assert "has a longer path than this system allows; shorten it" in err

@@ -14,7 +14,7 @@ from serlib import audio
 from serlib.evaluation import evaluate
 from serlib.features import extract
 from serlib.recognizer import UNSURE, Recognizer, _fingerprint, write_answers
-from serlib.splits import rows
+from serlib.splits import clips_of_role
 from serlib.utils import SerlibError
 
 
@@ -24,7 +24,7 @@ def recognizer(tiny_run):
 
 
 def test_answers_are_those_of_the_model_on_the_extracted_features(recognizer, tiny_run):
-    test = rows(tiny_run.split, "test")
+    test = clips_of_role(tiny_run.split, "test")
     values = extract(tiny_run.split, tiny_run.spec).values[test.index]
     expected = tiny_run.probabilities(values)
     for path, probabilities in zip(test.speech, expected, strict=True):

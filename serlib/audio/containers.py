@@ -4,6 +4,7 @@ libsndfile decodes what it knows; anything else goes through PyAV, which carries
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -17,7 +18,9 @@ from serlib.utils import SerlibError, shown
 #: Outside of these rates a header is wrong; telephones have 8000 Hz, studios up to 192000 Hz.
 LOWEST_HZ = 2_000
 HIGHEST_HZ = 768_000
-#: What is decoded at once at most, 2 GiB of memory: three hours at 48 kHz. A small file can promise years of silence.
+#: What is decoded at once at most: three hours, and not more than 2 GiB of memory (three hours at 48 kHz). A small file
+#: can promise years of silence.
+LONGEST_S = 3 * 3600
 MOST_SAMPLES = 2**29
 #: How much of the sound that a header promises may be missing: 1 %, or this long; the rest is used with a note.
 SLACK_S = 0.1
@@ -30,7 +33,7 @@ AUDIO_SUFFIXES = (
     *(".m4a", ".m4b", ".m4p", ".m4r", ".m4v", ".mp4", ".mov", ".qt", ".3gp", ".3gpp", ".3g2", ".aac", ".adts", ".latm"),
     *(".webm", ".weba", ".mkv", ".mka", ".wma", ".wmv", ".asf", ".avi", ".flv", ".f4v", ".mpg", ".mpeg", ".vob"),
     *(".m2ts", ".mts", ".ac3", ".eac3", ".ec3", ".dts", ".amr", ".awb", ".gsm", ".g722", ".g726", ".dss", ".ds2"),
-    *(".qcp", ".ra", ".rm", ".rmvb", ".sox", ".mxf", ".mpc", ".oma", ".dsf", ".dff"),
+    *(".qcp", ".ra", ".rm", ".rmvb", ".sox", ".mxf", ".mpc", ".oma", ".dsf", ".dff", ".raw", ".pcm"),
 )
 
 # Formats that FFmpeg may take a file for. Not all that it knows: a playlist would make it fetch other files, a picture
@@ -43,6 +46,8 @@ _DEMUXERS = (
 )
 # Formats of a single codec without a header, which only the file's name can tell.
 _HEADERLESS = {".g722": "g722", ".g726": "g726"}
+# Samples alone: nothing tells their rate, their size and their channels.
+_RAW = (".raw", ".pcm")
 # Formats whose header says how long the sound is, rather than FFmpeg guessing it from the bit rate.
 _DECLARE_LENGTH = ("mov", "matroska", "wav", "flac", "flv", "rm", "wv", "tta", "ape", "tak", "caf")
 
@@ -58,6 +63,7 @@ _LOOKALIKES = {
     (0, b"\x89PNG"): ("is a PNG picture", _ELSEWHERE),
     (0, b"\xff\xd8\xff"): ("is a JPEG picture", _ELSEWHERE),
     (0, b"GIF8"): ("is a GIF picture", _ELSEWHERE),
+    (8, b"WEBP"): ("is a WebP picture", _ELSEWHERE),
     (0, b"%PDF"): ("is a PDF document", _ELSEWHERE),
     (0, b"PK\x03\x04"): ("is a ZIP archive", "unpack it first"),
     (0, b"\x1f\x8b"): ("is a gzip archive", "unpack it first"),
@@ -105,6 +111,8 @@ def opened(path):
             why = "does not exist; check the path, or index the corpus again"
         elif isinstance(error, IsADirectoryError):
             why = "is a folder; expected a sound file"
+        elif getattr(error, "errno", 0) == errno.ENAMETOOLONG:
+            why = "has a longer path than this system allows; shorten it"
         raise SerlibError(f"{shown(path)} {why}") from None
 
 
@@ -148,8 +156,8 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
     Raises
     ------
     SerlibError
-        The file is no sound, is cut short, or lasts longer than memory can hold. That it is cut short may show at the
-        end only.
+        The file is no sound, is cut short, or lasts longer than `longest_s`. That it is cut short may show at the end
+        only.
     """
     notes = [] if notes is None else notes
     if _ends_within_a_page(file):
@@ -162,12 +170,13 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
         if sound.frames is not None:  # rounding as in librosa.load, so that the same samples are read
             start = min(start, sound.frames)
             length = sound.frames - start if length is None else min(length, sound.frames - start)
-        if (length or 0) > MOST_SAMPLES:
+        most = longest_s(rate_hz) * rate_hz
+        if (length or 0) > most:
             raise SerlibError(too_long(name, rate_hz))
         count = 0
         for frames in sound.read(start, length):
             count += len(frames)
-            if count > MOST_SAMPLES:
+            if count > most:
                 raise SerlibError(too_long(name, rate_hz))
             yield _one_channel(frames, name, channel), rate_hz
         sound.check_length(count, start, length)
@@ -223,10 +232,26 @@ def channels(file, name):
         return sound.channels
 
 
+def longest_s(rate_hz):
+    """How many seconds of sound are decoded at once at most."""
+    return min(LONGEST_S, MOST_SAMPLES / max(rate_hz, 1))  # a damaged header may name a rate of 0
+
+
+def looks_like_sound(head):
+    """Whether a file that begins with these bytes (12 or more) may be a recording, whatever its name.
+
+    Examples
+    --------
+    >>> looks_like_sound(b"RIFF....WAVE"), looks_like_sound(b"MIT License")
+    (True, False)
+    """
+    return any(head[at:].startswith(magic) for at, magic in _CONTAINERS)
+
+
 def too_long(name, rate_hz):
-    """The sentence for a recording of more than MOST_SAMPLES."""
-    hours = MOST_SAMPLES / rate_hz / 3600
-    return f"{shown(name)} lasts longer than {hours:.1f} h, which is more than memory should hold; cut it into pieces"
+    """The sentence for a recording that lasts longer than `longest_s`."""
+    hours = longest_s(rate_hz) / 3600
+    return f"{shown(name)} lasts longer than {hours:.1f} h, the most that is read at once; cut it into pieces"
 
 
 class _Sound:
@@ -409,14 +434,20 @@ class _Ffmpeg(_Sound):
         if not count:
             yield np.zeros((0, self.channels), np.float32)
 
-    def counted_s(self):
-        """Seconds that the packets say they last, without decoding them; the container is at its end then."""
+    def counted_s(self, most_s):
+        """Seconds that the packets say they last, without decoding them; those behind `most_s` are not counted.
+
+        The container does not stand at its beginning then.
+        """
         import av
 
         lasts = 0
+        most = most_s / self._stream.time_base
         try:
             for packet in self._container.demux(self._stream):
                 lasts += packet.duration or 0
+                if lasts > most:
+                    break
         except (av.error.FFmpegError, IndexError):  # as in `read`
             pass
         return float(lasts * self._stream.time_base)
@@ -461,18 +492,24 @@ def _ffmpeg(file, name, *, whole=False):
     first: that takes a tenth of the time of decoding.
     """
     sound = _opened(file, name)
-    declared_s = sound.declared_s() if whole else 0
-    if declared_s is None and os.fstat(file.fileno()).st_size * sound.rate_hz > MOST_SAMPLES * _LEAST_BYTES:
-        declared_s = sound.counted_s()
+    most_s = longest_s(sound.rate_hz)
+    lasts_s = sound.declared_s() if whole else 0
+    if lasts_s is None and os.fstat(file.fileno()).st_size > most_s * _LEAST_BYTES:
+        lasts_s = sound.counted_s(most_s)
         sound.close()
         sound = _opened(file, name)
-    if (declared_s or 0) * sound.rate_hz > MOST_SAMPLES:
+    if (lasts_s or 0) > most_s:
         sound.close()
         raise SerlibError(too_long(name, sound.rate_hz))
     return sound
 
 
 def _opened(file, name):
+    if os.path.splitext(str(name))[1].lower() in _RAW:
+        raise SerlibError(
+            f"{shown(name)} holds samples without a header that tells their rate; save it as WAV, such as with "
+            "`sox -r 16000 -e signed -b 16 -c 1 in.raw out.wav`"
+        )
     try:
         import av
     except ImportError:

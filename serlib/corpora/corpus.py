@@ -8,6 +8,7 @@ from pathlib import Path
 
 from natsort import natsort_keygen
 
+from serlib import audio
 from serlib.audio import AUDIO_SUFFIXES
 from serlib.utils import home, one_line
 
@@ -220,8 +221,21 @@ def _is_dir(entry):
         return False
 
 
+def _is_nameless_sound(entry):
+    """Whether a file without a suffix begins as a recording does."""
+    try:
+        if not entry.is_file():
+            return False
+        with open(entry.path, "rb") as file:
+            return audio.looks_like_sound(file.read(12))
+    except OSError:
+        return False
+
+
 def walk(root, rejected, *, limit=None, archives=None):
     """Find the sound files below a folder, whatever the order in which the file system lists them.
+
+    They are told by their suffix; those without one by their first bytes.
 
     Links to folders are followed once; hidden folders and `__MACOSX` are passed over.
 
@@ -269,7 +283,7 @@ def walk(root, rejected, *, limit=None, archives=None):
                 continue
             if _is_dir(entry):
                 below.append(entry)
-            elif is_audio(entry.name):
+            elif is_audio(entry.name) or ("." not in entry.name and _is_nameless_sound(entry)):
                 yield Path(entry.path)
             elif archives is not None and entry.name.lower().endswith(ARCHIVES):
                 archives.append(Path(entry.path))

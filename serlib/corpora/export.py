@@ -42,7 +42,7 @@ def write(table, out, *, to="csv"):
         with atomic_path(out) as path:
             for_spreadsheets(table).to_csv(path, index=False)
         return out
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if os.path.exists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise SerlibError(f"{shown(out)} exists already; name a new folder")
     with atomic_path(out) as partial:
         files = _recordings(table, partial)

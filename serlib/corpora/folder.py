@@ -5,6 +5,7 @@ import tarfile
 import unicodedata
 import zipfile
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from serlib.corpora import levels, tables
@@ -42,14 +43,14 @@ def scan(root, rejected, notes, reading):
     Taught in docs/own_recordings.md.
     """
     root = Path(os.path.abspath(root))
+    if os.path.isfile(root) and (what := tables.foreign(root)):
+        raise SerlibError(f"{printable(root)} {what}")
     if os.path.isfile(root) and tables.is_table(root):
         clips = tables.read([root], rejected, notes, columns=reading.columns)
         if clips is None:
             raise SerlibError(tables.refusal(root))
         return one_spelling(clips, notes)
     if not os.path.isdir(root):
-        if os.path.isfile(root) and root.suffix.lower() in tables.SPREADSHEETS:
-            raise SerlibError(f"{printable(root)} is a spreadsheet; save it as CSV, and name that")
         if os.path.isfile(root) and (zipfile.is_zipfile(root) or tarfile.is_tarfile(root)):
             raise SerlibError(f"{printable(root)} is an archive; unpack it first, and name the folder")
         what = "is no folder and no table" if os.path.exists(root) else "does not exist"
@@ -63,6 +64,8 @@ def scan(root, rejected, notes, reading):
     paths = list(walk(root, rejected, archives=archives))
     if lists and not paths:
         raise SerlibError(tables.refusal(lists[0]))
+    if not paths and (hint := _table_hint(root)):
+        raise SerlibError(f"{printable(root)} holds no sound file; {hint}")
     try:
         clips = _by_pattern(root, paths, rejected, notes, reading.pattern) if reading.pattern else None
         clips = _by_level(root, paths, rejected, notes, reading.label_level) if clips is None else clips
@@ -78,17 +81,29 @@ def scan(root, rejected, notes, reading):
         notes.append(f"not unpacked, so not used: {levels.shortened(files)}")
     if lists:
         notes.append(f"{lists[0].name} names no labels; the folders do")
+    others = [name for name in _tables_beside(root) if name not in tables.TABLES]
+    if others:
+        notes.append(f"not read: {levels.shortened(others)} (a table is read where it is named)")
     return one_spelling(clips, notes)
 
 
+def _tables_beside(root):
+    return sorted(path.name for path in root.glob("*") if path.suffix.lower() in (".csv", ".tsv", *tables.SPREADSHEETS))
+
+
 def _table_hint(root):
-    """Which tables lie in a folder and may name the labels."""
-    lists = sorted(path.name for path in root.glob("*") if path.suffix.lower() in (".csv", ".tsv"))
+    """Which tables lie in a folder and may name the labels, or what else does that cannot be read."""
+    lists = [name for name in _tables_beside(root) if not name.lower().endswith(tables.SPREADSHEETS)]
+    manifests = sorted(path.name for path in root.glob("*.json*"))
+    if not lists and len(manifests) < 4:  # more of them lie beside a recording each
+        lists = manifests
     if lists:
         others = f" (or {', '.join(map(one_line, lists[1:4]))})" if len(lists) > 1 else ""
         return f"or name its table: {printable(root / lists[0])}{others}"
-    sheets = sorted(path.name for path in root.glob("*") if path.suffix.lower() in tables.SPREADSHEETS)
-    return f"or save {one_line(sheets[0])} as CSV, and name that" if sheets else ""
+    for path in islice(sorted(root.glob("*")), 100):
+        if os.path.isfile(path) and (what := tables.foreign(path)):
+            return f"{one_line(path.name)} {what}"
+    return ""
 
 
 def parse(path):
@@ -143,7 +158,7 @@ def _understood(plan, clips):
     if speakers:
         notes.append(f"speakers from the {levels.ordinal(plan.speaker)} folder: {levels.shortened(speakers, 12)}")
     else:
-        notes.append("speakers unknown: no folder names them")
+        notes.append(f"speakers unknown: no folder names them{f' ({plan.doubt})' if plan.doubt else ''}")
     parts = list(dict.fromkeys(clip.extra["part"] for _, clip in clips if "part" in clip.extra))
     if parts:
         notes.append(f"a given split from the {levels.ordinal(plan.part)} folder: {', '.join(parts)} (--split given)")

@@ -295,7 +295,7 @@ def _scan(corpus, place, rejected, *, songs):
     """Sound files of a folder with what their names say; the others are rejected."""
     if songs and not corpus.song:
         raise SerlibError(f"{corpus.name} has no songs; leave out --songs")
-    files = list(walk(place, rejected)) if place.is_dir() else []
+    files = list(walk(place, rejected)) if os.path.isdir(place) else []
     clips = []
     others = []
     for path in files:

@@ -6,7 +6,7 @@ labels, `train` and `test` parts of a data set, `Actor_01` speakers. Everything 
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from natsort import natsorted
@@ -18,23 +18,31 @@ from serlib.utils import ROLES, SerlibError, one_line
 PARTS = frozenset(
     """
     train training test testing tests eval evaluation val valid validation dev devel development fold split set subset
-    part session sess ses take takes rep repetition trial batch chunk block disc disk cd vol volume day week clip clips
-    audio audios wav wavs wave waves mp3 flac ogg sound sounds speech voices recording recordings record records data
+    part session sess ses take takes rep repetition trial run batch chunk block disc disk cd vol volume day week clip
+    clips utt ep q snr audio audios wav wavs wave waves mp3 flac ogg sound sounds speech voices recording recordings
+    record records rec data emotion emotions label labels
     dataset database corpus raw processed clean cleaned original originals augmented aug file files media download
     downloads archive mono stereo left right 16k 16khz 44k 48k new old misc all copy backup
     """.split()  # noqa: SIM905
 )
 
-#: Folders of one gender, age, strength, room, microphone, manner or language: more than one person may be in each.
+#: Folders of one gender, age, strength, mood, time, room, microphone, manner or language, and words that say how much:
+#: more than one person may be in each.
 CONDITIONS = frozenset(
     """
     male female males females man woman men women m f boy girl boys girls child children kid kids adult adults young
-    elderly low medium high normal strong weak mild intense faible fort indoor outdoor kitchen office home studio car
+    elderly low medium high normal strong weak mild intense faible fort very slightly little bit a not no morning
+    evening arousal valence indoor outdoor kitchen office home studio car
     street room lab quiet noise noisy phone telephone mobile smartphone iphone android laptop desktop mic microphone
     headset webcam acted natural spontaneous scripted improvised impro script read english mandarin chinese german
     french italian spanish polish turkish greek persian urdu bangla hindi arabic japanese korean russian portuguese
     dutch en zh de fr it es pl tr ru
     """.split()  # noqa: SIM905
+)
+
+#: Folders that may be labels of one's own, but nobody's name.
+MANNERS = frozenset(
+    ("positive", "negative", "pos", "neg", "active", "passive", "yes", "no", "true", "false", "tense", "relaxed")
 )
 
 #: Words for the roles of a given split.
@@ -45,14 +53,27 @@ ROLE_WORDS = {
     **dict.fromkeys(("eval", "evaluation"), "evaluation"),
 }
 
+#: What people are called by a number: Actor_01, speaker 3.
+PEOPLE = frozenset(
+    """
+    actor actress speaker spk spkr subject subj sub participant person voice user patient control client customer caller
+    agent guest employee teacher student pupil child singer talker narrator member volunteer respondent sprecher
+    sprecherin proband locuteur sujet hablante
+    """.split()  # noqa: SIM905
+)
+
+#: Words that are nobody's name.
+NO_PERSON = PARTS | CONDITIONS | MANNERS
+
 #: Emotion words that are given names as well: alone they make no level of labels.
 GIVEN_NAMES = frozenset(("joy", "ira", "gioia", "felice", "alegria", "mutlu"))
 
-_PERSON = re.compile(
-    r"(actor|actress|speaker|spkr?|subject|subj|sub|participant|person|voice|user|patient|client|student|child|sprecher"
-    r"|sprecherin|locuteur|hablante) ?\w*\d\w*"
-)
+_PERSON = re.compile(rf"({'|'.join(PEOPLE)}) ?\w*\d\w*")
 _NUMBER = re.compile(r"\d+|[^\W\d_]{1,3} ?\d{1,5}[a-z]?")
+# scene1, scene2, question 3: one word that says of nobody that it is a person, and a number.
+_SERIES = re.compile(r"([^\W\d_]{4,}) ?\d+")
+# 5dB, 16 kHz, 18-25, 60+: noise, rates, ages.
+_MEASURE = re.compile(r"\d+([.,]\d+)? ?(db|k?hz|kbps|bits?|m?s|min|cm|m|years?|yo)|\d\d (to )?\d\d|\d\d ?\+")
 # 2024, 2024-05-03, and what recorders call a meeting: "2024-05-03 10.00.05 Anna's Zoom Meeting", whoever speaks there.
 _DATE = re.compile(r"(19|20)\d\d( ?\d\d){0,2}|(19|20)\d\d([ .]?)\d\d\4\d\d\b.*")
 
@@ -71,8 +92,9 @@ class Level:
     values : tuple of str
         Its different folders, in natural order.
     kind : str
-        `label` (emotion words), `part`, `condition`, `date` (none of which is a person), `person` (Actor_01), `number`
-        (0011, s01: no label, maybe a person), `clip` (one folder a file), `open` (any other words).
+        `label` (emotion words), `part`, `condition`, `date`, `series` (scene1, scene2), none of which is a person;
+        `person` (Actor_01), `number` (0011, s01: no label, maybe a person), `clip` (one folder a file), `manner`
+        (positive, negative: maybe a label), `open` (any other words: a label or a person).
     """
 
     number: int
@@ -85,11 +107,20 @@ class Level:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which level holds what; 0 where none does. `part` is the level of a given split."""
+    """Which level holds what; 0 where none does.
+
+    Attributes
+    ----------
+    label, speaker, part : int
+        `part` is the level of a given split.
+    doubt : str
+        What to say if a level that was not taken for speakers names them after all.
+    """
 
     label: int
     speaker: int = 0
     part: int = 0
+    doubt: str = field(default="", repr=False)
 
 
 def ordinal(number):
@@ -174,7 +205,7 @@ def _kind(values, n_files):
     parts = [word for word in words if _stem(word) in PARTS]
     if len(parts) == len(words) or any(_stem(word) in ROLE_WORDS for word in parts):
         return "part"
-    if all(_stem(word) in PARTS | CONDITIONS for word in words):
+    if all(_stem(word) in PARTS | CONDITIONS or _MEASURE.fullmatch(word) for word in words):
         return "condition"
     if all(_PERSON.fullmatch(word) for word in words):
         return "person"
@@ -182,6 +213,11 @@ def _kind(values, n_files):
         return "date"
     if n_files >= 6 and len(words) == n_files:
         return "clip"
+    series = [_SERIES.fullmatch(word) for word in words]
+    if len(words) > 1 and all(series) and len({match[1] for match in series}) == 1:
+        return "series"
+    if all(word in MANNERS for word in words):
+        return "manner"
     if all(_NUMBER.fullmatch(word) for word in words):
         return "number"
     return "open"
@@ -223,7 +259,12 @@ def plan(paths, *, root, label_level=None):
         raise SerlibError(f"{root} has {len(tree)} levels of folders, so --label-level cannot be {label}")
     speaker = _speaker_level(tree, label, root)
     part = next((level.number for level in tree if level.number != label and _roles(level)), 0)
-    return Plan(label, speaker, part)
+    series = [level for level in tree if level.kind == "series" and level.number != label]
+    doubt = ""
+    if series and not speaker:
+        people = shortened(series[0].values)
+        doubt = f'if {people} are people, say --pattern "{_pattern(tree, label, series[0].number)}"'
+    return Plan(label, speaker, part, doubt)
 
 
 def _roles(level):
@@ -239,7 +280,8 @@ def _label_level(tree, paths, root):
         candidates = candidates[-1:]
     if len(candidates) == 1:
         return candidates[0].number
-    open_levels = [level for level in tree if level.kind == "open" and len(level.values) > 1]
+    open_levels = [level for level in tree if level.kind in ("open", "manner") and len(level.values) > 1]
+    open_levels = [level for level in open_levels if not any(_divides(other, level, paths) for other in tree)]
     hint = _name_hint(paths)
     if not candidates and len(open_levels) == 1 and not hint:
         return open_levels[0].number
@@ -268,16 +310,27 @@ def _same_label(path, candidates):
     return len(labels) <= 1
 
 
+def _divides(people, level, paths):
+    """Whether the folders of a level are those of one person each, who has several: videos, meetings, no labels."""
+    if people.kind not in ("person", "number") or people.number >= level.number:
+        return False
+    folders = {}
+    for path in paths:
+        if len(path) > level.number:
+            folders.setdefault(path[people.number - 1], set()).add(path[level.number - 1])
+    sizes = [len(names) for names in folders.values()]
+    return len(sizes) > 1 and min(sizes) > 1 and sum(sizes) == len(level.values)
+
+
 def _speaker_level(tree, label, root):
-    others = [
-        level for level in tree if level.number != label and level.kind not in ("part", "condition", "date", "clip")
-    ]
+    others = [level for level in tree if level.number != label and level.kind in ("person", "number", "open", "label")]
+    others = [level for level in others if level.kind != "label" or {*map(spelling, level.values)} <= GIVEN_NAMES]
     persons = [level for level in others if level.kind == "person"]
     several = [level for level in others if len(level.values) > 1]
-    if len(persons) == 1:
-        return persons[0].number
-    if len(several) == 1:
-        return several[0].number
+    for levels in (persons, several):
+        if len(levels) == 1:
+            _check_one_folder_a_person(levels[0], tree, label, root)
+            return levels[0].number
     if several:
         raise SerlibError(
             f"More than one level of folders in {root} may name the speakers{_shown(tree)}; say which, such as "
@@ -286,6 +339,50 @@ def _speaker_level(tree, label, root):
         )
     below = [level.number for level in others if level.number == label + 1]
     return below[0] if below else 0
+
+
+def _check_one_folder_a_person(level, tree, label, root):
+    """Raise a SerlibError where a person may have several folders, such as anna_session1 and anna_session2."""
+    folders = _of_one_person(level.values)
+    if not folders:
+        return
+    name, other, common = folders
+    pattern = _pattern(tree, label, level.number)
+    mend = "put what is of one speaker into one folder"
+    before, after = re.fullmatch(rf"(.*?){re.escape(common)}([\s_.-]*).*", name, re.DOTALL).groups()
+    if after:
+        speaker = ("*" + after) * before.count(after) + "{speaker}" + after + "*"
+        mend = f'say --pattern "{pattern.replace("{speaker}", speaker)}"'
+    raise SerlibError(
+        f"Folders of {root} such as {one_line(name)} and {one_line(other)} may be of one speaker; if so, {mend}, "
+        f'if not, say --pattern "{pattern}"'
+    )
+
+
+def _of_one_person(values):
+    """Two folders that begin alike and differ in what others differ in, too, and the last word that they share.
+
+    Such as anna_1 and anna_2 beside bob_1 and bob_2, or S01_take1 and S01_take2; None where there are none.
+    """
+    names = {tuple(re.findall(r"[^\W\d_]{3,}(?=\d)|[^\W_]+", value)): value for value in values}
+    for length in range(1, max(map(len, names), default=0)):
+        tails = {}
+        for words in names:
+            if len(words) >= length and not all(spelling(word) in NO_PERSON | PEOPLE for word in words[:length]):
+                tails.setdefault(words[:length], []).append(words[length:])
+        head = max(tails, key=lambda words: len(tails[words]), default=())
+        if not head or len(tails[head]) == 1:
+            continue
+        counts = Counter(tail for several in tails.values() for tail in several)
+        in_both = sum(count for count in counts.values() if count > 1)
+        if in_both > len(names) / 2 or all(map(_is_no_name, map(" ".join, counts))):
+            first, second = tails[head][:2]
+            return names[head + first], names[head + second], head[-1]
+    return None
+
+
+def _is_no_name(text):
+    return not text or _stem(spelling(text)) in PARTS or _DATE.match(text)
 
 
 def _shown(tree):
@@ -309,11 +406,13 @@ def _name_hint(paths):
             name = path[place]
             tokens = re.split(r"([_\-\s.]+)", name.rsplit(".", 1)[0] if place == -1 else name)
             felt = [i for i, token in enumerate(tokens) if is_emotion(token) and not token.isdigit()]
-            if len(felt) != 1 or len(tokens) == 1:
+            if len(felt) != 1 or (len(tokens) == 1 and place == -2):
+                continue
+            if felt[0] > 1 and spelling(tokens[felt[0] - 2]) in ("not", "no", "non", "nicht", "pas"):
                 continue
             labels.add(normal_label(tokens[felt[0]]))
-            pattern = _token_pattern(tokens, felt[0]) + ("*" if place == -1 else "/*")
-            pattern = re.sub(r"\*+$", "*", pattern)
+            above = "**/" if place == -2 and len(path) > 2 else ""
+            pattern = above + _token_pattern(tokens, felt[0]) + ("/*" if place == -2 else "")
             patterns[pattern] += 1
             examples.setdefault(pattern, name)
         total = min(len(paths), 2000)
@@ -325,20 +424,29 @@ def _name_hint(paths):
 
 
 def _token_pattern(tokens, felt):
-    """`anna_happy_01` -> `{speaker}_{label}_*`."""
-    pattern = ""
-    named = False
+    """`anna_happy_01` -> `{speaker}_{label}_*`, `anna_2_happy_01_b` -> `{speaker}_*_{label}_*_*`."""
+    pieces = []
     for i, token in enumerate(tokens):
-        if i % 2:  # what stands between two tokens
-            pattern += token
+        if i % 2 or not token:  # what stands between two tokens
+            pieces.append(token)
         elif i == felt:
-            pattern += "{label}"
-        elif not named and not (token.isdigit() and i > felt) and spelling(token) not in PARTS | CONDITIONS:
-            pattern += "{speaker}"
-            named = True
+            pieces.append("{label}")
+            if "*" not in pieces and tokens[i + 2 : i + 3] and not _may_be_a_name(tokens[i + 2], behind=True):
+                return "".join(pieces) + tokens[i + 1] + "*"
+        elif i > 1 and token.isdigit() and tokens[i - 2].isdigit():  # a month, a day
+            pieces.append("*")
+        elif "{speaker}" not in pieces and _may_be_a_name(token, behind=i > felt):
+            pieces.append("{speaker}")
         else:
-            return pattern + "*" if i > felt else pattern + "*" + "".join(tokens[i + 1 : felt : 2][-1:]) + "{label}*"
-    return pattern
+            pieces.append("*")
+    return "".join(pieces)
+
+
+def _may_be_a_name(token, *, behind):
+    """Whether a part of a file name may be a speaker; a number behind the label is the number of a take."""
+    if re.fullmatch(r"(19|20)\d\d|\W*", token) or (behind and re.fullmatch(r"\W*\d+\W*", token)):
+        return False
+    return _stem(spelling(token)) not in NO_PERSON
 
 
 def role(value, values):

@@ -41,8 +41,10 @@ def read_all(paths, *, desc="", show=None):
 def _read(path, facts_of):
     try:
         str(path).encode()
+        if path.is_dir():
+            return "", 0.0, 0, "is a folder; name the recordings in it", []
         if not stat.S_ISREG(path.stat().st_mode):
-            return "", 0.0, 0, "is no ordinary file; delete it", []
+            return "", 0.0, 0, "is no ordinary file; move it away", []
         with open(path, "rb", buffering=0) as file:
             digest = audio.file_digest(file)
             if digest not in facts_of:  # a copy of a file needs no second look

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -26,9 +28,16 @@ SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 # Headings for where a part of a file begins and ends; `offset` is a beginning beside `duration` alone.
 _START = ("start", "start_s", "start_sec", "start_time", "begin", "begin_time", "onset", "xmin", "tmin")
 _END = ("end", "end_s", "end_sec", "end_time", "stop", "stop_time", "offset", "xmax", "tmax")
+# Four letters beyond ASCII in a row are no Western language: Windows's Cyrillic, Greek, Chinese ... taken for Latin-1.
+_NOT_LATIN = re.compile("[\x80-\xff]{4}")
+# What people keep labels in that are times in a long recording, and what Kaldi keeps.
+TRACKS = (".textgrid", ".eaf", ".lab", ".srt", ".vtt", ".rttm", ".ctm", ".antx", ".trs")
+KALDI = ("wav.scp", "utt2spk", "segments")
 # Label Studio puts eight digits before the name of an upload, and a query before that of a file on its disk.
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 _SEPARATORS = re.compile(r"[/\\]+|\?d=")
+_TRACK = re.compile(r"\d+[.,]?\d*\t\d+[.,]?\d*\t")
+_RATING = re.compile(r"-?\d+[.,]\d*[1-9]\d*")
 _ZERO = re.compile(r"(0 days ?)?[0:.]*|nat|nan|none", re.IGNORECASE)
 
 
@@ -69,12 +78,44 @@ def find(root):
         places = [root / name] if os.path.isfile(root / name) else natsorted(root.glob(f"*/{name}"))
         if places:
             return places
-    return natsorted([*root.glob("*.parquet"), *root.glob("data/*.parquet")])
+    for pattern in ("*.parquet", "data/*.parquet", "*.arrow", "*/*.arrow"):
+        if places := natsorted(root.glob(pattern)):
+            return places
+    return []
 
 
 def is_table(path):
     """Whether a file is a table that `read` understands, by its suffix."""
-    return path.suffix.lower() in (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
+    return path.suffix.lower() in (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".arrow")
+
+
+def foreign(path):
+    """What a file is that lists labels and cannot be read, and the mend; "" where it is nothing of the kind.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str, the end of a sentence that begins with the file's name.
+    """
+    name = path.name.lower()
+    if name.endswith(SPREADSHEETS):
+        return "is a spreadsheet; save it as CSV, and name that"
+    if name.endswith(TRACKS) or (name.endswith(".txt") and _TRACK.match(_beginning(path))):
+        return "is a label track of a long recording; cut that into a file for each label, one folder a label"
+    if name in KALDI or re.fullmatch(r"(utt|spk)2\w+", name):
+        return "is a list of Kaldi; write its lists as one CSV speech,label,speaker, and name that"
+    return ""
+
+
+def _beginning(path):
+    try:
+        with open(path, "rb") as file:
+            return _decoded(file.read(200))
+    except OSError:
+        return ""
 
 
 def read(tables, rejected, notes, *, columns):
@@ -139,7 +180,8 @@ def refusal(table):
     chosen = _columns(sheet, {})
     others = [one_line(name) for name in sheet.heading if name not in chosen.values()]
     hint = ""
-    if any(cell.lower().endswith(AUDIO_SUFFIXES) or re.fullmatch(r"[\d:.,]+", cell) for cell in sheet.heading):
+    blank = sum(not cell for cell in sheet.heading) > len(sheet.heading) / 2
+    if blank or any(cell.lower().endswith(AUDIO_SUFFIXES) or re.fullmatch(r"[\d:.,]+", cell) for cell in sheet.heading):
         hint = "; its first line must name the columns"
     elif others:
         lacking = [column for column in ("speech", "label") if column not in chosen]
@@ -151,6 +193,9 @@ def refusal(table):
 
 def _columns(sheet, columns):
     """Column of the index -> heading of the table."""
+    twice = next((name for name, count in Counter(sheet.heading).items() if name and count > 1), None)
+    if twice:
+        raise SerlibError(f"{printable(sheet.table)} has two columns '{one_line(twice)}'; give one another name")
     names = {spelling(name).replace(" ", "_"): name for name in reversed(sheet.heading)}
     headings = {}
     for column, aliases in HEADINGS.items():
@@ -191,13 +236,18 @@ def _clips(sheet, headings, rejected, notes):
     moved = 0
     if not sheet.lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
+    _check_text(sheet, headings["label"])
+    folders = _folders_beside(table)
     for line, row in sheet.lines:
         speech = row.get(headings["speech"], "")
         label = row.get(headings["label"], "")
         if not speech:
             rejected.append(rejection(table, f"names no file in line {line}; fill it in"))
             continue
-        path, fault = _locate(speech, table)
+        if None in row:
+            rejected.append(rejection(table, f"has {row[None]} in line {line}; put texts with commas into quotes"))
+            continue
+        path, fault = _locate(speech, table, folders)
         if not fault and missing(label):
             fault = f"has no label in line {line} of {table.name}; fill it in"
         felt = [word.strip() for word in re.split(r"[,;|/&+]", label) if is_emotion(word)]
@@ -235,6 +285,28 @@ def _clips(sheet, headings, rejected, notes):
     return clips
 
 
+def _check_text(sheet, heading):
+    """Raise a SerlibError where labels are ratings, or letters of an encoding that is not known."""
+    labels = [row.get(heading, "") for _, row in sheet.lines]
+    rating = next(filter(_RATING.fullmatch, labels), "")
+    if rating:
+        raise SerlibError(
+            f"{printable(sheet.table)} holds ratings such as {rating} in the column {one_line(heading)}, where labels "
+            "are expected; add a column with a label for each recording, such as low and high"
+        )
+    if any(map(_NOT_LATIN.search, labels)):
+        raise SerlibError(
+            f"{printable(sheet.table)} is not in UTF-8, so that its labels cannot be read; save it as UTF-8 (Excel: "
+            "CSV UTF-8)"
+        )
+
+
+def _folders_beside(table):
+    """The folders beside a table, in which its recordings may lie; none where they are many."""
+    folders = [entry.path for entry in os.scandir(table.parent) if entry.name[0] != "." and entry.is_dir()]
+    return [Path(folder) for folder in natsorted(folders)] if len(folders) <= 20 else []
+
+
 def _is_segment(row):
     cells = {spelling(name).replace(" ", "_"): value for name, value in row.items() if name}
     start = next((cells[name] for name in _START if name in cells), None)
@@ -253,8 +325,8 @@ def _direct(speech, table):
     return Path(path)
 
 
-def _locate(speech, table):
-    """Where the file of a row is, and why it cannot be used ("" where it can)."""
+def _locate(speech, table, folders):
+    """Where the file of a row is, here or in one of the folders beside the table, and why it cannot be used ("")."""
     folder = table.parent
     outside = f"lies outside the folder of {table.name}; write its absolute path there"
     if re.match(r"(?!file:)[a-z][a-z0-9+]+://", speech, re.IGNORECASE):
@@ -267,17 +339,32 @@ def _locate(speech, table):
     address = urlsplit(speech).path if speech.lower().startswith("file:") else speech
     pieces = [piece for piece in _SEPARATORS.split(unquote(address)) if piece not in ("", ".", "..")]
     for i in range(len(pieces)):
-        end = folder.joinpath(*pieces[i:])
-        names = [end, *(end.with_name(end.name + suffix) for suffix in AUDIO_SUFFIXES if not end.suffix)]
-        names += [end.with_name(_UPLOAD.sub("", end.name))] if _UPLOAD.match(end.name) else []
-        for path in names:
-            if os.path.lexists(path):
-                return path, ""
+        path = _as_spelled(folder, pieces[i:])
+        if path:
+            return path, ""
+    paths = list(filter(None, (_as_spelled(place, pieces) for place in folders if pieces)))
+    if len(paths) > 1:
+        places = f"{paths[0].parent.name} and in {paths[1].parent.name}"
+        return direct, f"lies in {places}; write its folder into {table.name}"
+    if paths:
+        return paths[0], ""
     return direct, "" if inside else outside
 
 
+def _as_spelled(folder, pieces):
+    """A path below a folder as the disk spells it, with a suffix that a table leaves out; None where none is there."""
+    path = folder.joinpath(*pieces)
+    names = [path, *(path.with_name(path.name + suffix) for suffix in AUDIO_SUFFIXES if not path.suffix)]
+    names += [path.with_name(_UPLOAD.sub("", path.name))] if _UPLOAD.match(path.name) else []
+    if path.suffix:
+        names += [path.with_suffix(path.suffix.lower()), path.with_suffix(path.suffix.upper())]
+    for form in ("NFC", "NFD"):  # macOS writes a letter and its accent
+        names.append(folder.joinpath(*(unicodedata.normalize(form, piece) for piece in pieces)))
+    return next(filter(os.path.lexists, names), None)
+
+
 def _sheet(path, *, part=""):
-    if path.suffix == ".parquet":
+    if path.suffix in (".parquet", ".arrow"):
         return _from_parquet(path, part)
     try:
         content = _decoded(path.read_bytes())
@@ -300,13 +387,17 @@ def _from_csv(path, content):
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
-            if any(cells) and not cells[0].startswith("#"):
+            is_comment = cells and cells[0].startswith("#") and not cells[0].lower().endswith(AUDIO_SUFFIXES)
+            if any(cells) and not is_comment:
                 rows.append((reader.line_num + bool(declared), cells))
     except csv.Error as error:
         raise SerlibError(f"{printable(path)} is no CSV in line {reader.line_num} ({error}); save it again") from None
     sheet = Rows(path, rows[0][1] if rows else [])
     for line, cells in rows[1:]:
-        sheet.lines.append((line, dict(zip(sheet.heading, map(_unquoted, cells), strict=False))))
+        row = dict(zip(sheet.heading, map(_unquoted, cells), strict=False))
+        if any(cells[len(sheet.heading) :]):
+            row[None] = f"{len(cells)} cells where the first line has {len(sheet.heading)}"
+        sheet.lines.append((line, row))
     return sheet
 
 
@@ -317,8 +408,9 @@ def _from_json(path, content):
         whole = json.loads(content)
     except ValueError:
         whole = None
-    if isinstance(whole, list):  # one list of objects rather than an object a line
-        rows = [(number, json.dumps(row)) for number, row in enumerate(whole, 1)]
+    objects = _objects(whole)
+    if objects:
+        rows = [(number, json.dumps(row)) for number, row in enumerate(objects, 1)]
     for line, text in rows:
         try:
             row = {str(name): _plain(value) for name, value in json.loads(text).items()}
@@ -329,6 +421,23 @@ def _from_json(path, content):
     return sheet
 
 
+def _objects(whole):
+    """The objects of a JSON file that has not one a line: a list, a list under a name, an object for each recording."""
+    if isinstance(whole, list):
+        return whole
+    if not isinstance(whole, dict) or not whole:
+        return []
+    values = list(whole.values())
+    lists = [value for value in values if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if len(lists) == 1:  # {"info": {...}, "clips": [{...}, {...}]}
+        return lists[0]
+    if all(isinstance(value, dict) for value in values):  # {"1.wav": {"label": "happy"}, ...}
+        return [{"file": name, **value} for name, value in whole.items()]
+    if all(name.lower().endswith(AUDIO_SUFFIXES) for name in whole):  # {"1.wav": "happy", ...}
+        return [{"file": name, "label": value} for name, value in whole.items()]
+    return []
+
+
 def _plain(value):
     """A value of JSON as text; of a sound, which data sets write as an object, its path."""
     if isinstance(value, dict):
@@ -337,18 +446,24 @@ def _plain(value):
 
 
 def _from_parquet(path, part):
-    """Rows of a parquet file; sounds that it holds are written into `data/parquet` and named by their path."""
-    from pyarrow import parquet
+    """Rows of a file of Parquet, or of Arrow as `datasets` saves it; sounds inside are written into `data/parquet`."""
+    from pyarrow import ipc, parquet
 
     try:
-        table = parquet.ParquetFile(path)
-        features = json.loads((table.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
+        if path.suffix == ".arrow":
+            batches = ipc.open_stream(path.read_bytes())
+            schema = batches.schema
+        else:
+            table = parquet.ParquetFile(path)
+            batches = table.iter_batches(batch_size=256)
+            schema = table.schema_arrow
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise SerlibError(f"{printable(path)} is no parquet file ({error}); download it again") from None
+        raise SerlibError(f"{printable(path)} is no {path.suffix[1:]} file ({error}); download it again") from None
     features = features.get("info", {}).get("features", {})
     place = data_dir() / "parquet" / f"{path.stem}-{hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()}"
-    sheet = Rows(path, [field.name for field in table.schema_arrow], part=part)
-    for batch in table.iter_batches(batch_size=256):
+    sheet = Rows(path, [field.name for field in schema], part=part)
+    for batch in batches:
         for row in batch.to_pylist():
             number = len(sheet.lines) + 1
             cells = {}
@@ -364,7 +479,7 @@ def _from_parquet(path, part):
 
 
 def _sound_file(place, number, sound):
-    name = Path(sound.get("path") or "clip.wav").name
+    name = Path(sound.get("path") or "clip.wav").name[-50:]  # with a number before it, it must fit into 255 bytes
     path = place / f"{number:06d}-{name}"
     data = sound["bytes"]
     if data is None:
@@ -401,7 +516,7 @@ def _unquoted(cell):
 
 def _decoded(data):
     """Text of a file that says nothing of its encoding: UTF-8, UTF-16 where it begins so, else Latin-1."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[1:2] == b"\0":
         return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")

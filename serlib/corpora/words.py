@@ -102,5 +102,5 @@ def is_emotion(word):
 
 def _without_number(word):
     """The spelling of a word without a number before or behind it, and without signs, as folders often have them."""
-    match = re.fullmatch(r"(?:\d{1,2}[ .)]+)?(\D+?)(?: ?\d{1,2})?", spelling(word))
+    match = re.fullmatch(r"(?:\d{1,2}[ .)]+)?(\D+?)(?: ?\d{1,2}| ?\(\d+\))?", spelling(word))
     return re.sub(r"^\W+|\W+$", "", match[1]) if match else ""

@@ -32,7 +32,7 @@ def match(probabilities, speakers, shares):
         The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
         always sad would come out as everything. Answers to a speaker of fewer clips than labels stay as they are.
     shares : np.ndarray [shape=(labels,)]
-        From `shares`, adding up to 1.
+        From `label_shares`, adding up to 1.
 
     Returns
     -------
@@ -94,14 +94,14 @@ def match_corpora(probabilities, clips, labels, train):
     """
     matched = np.array(probabilities, dtype=np.float64)
     for corpus, rows in clips_of(clips["corpus"]).items():
-        prior = shares(train["label"][train["corpus"] == corpus], labels)
+        prior = label_shares(train["label"][train["corpus"] == corpus], labels)
         if prior is None:
-            prior = shares(clips["label"].iloc[rows].drop_duplicates(), labels)
+            prior = label_shares(clips["label"].iloc[rows].drop_duplicates(), labels)
         matched[rows] = match(matched[rows], clips["speaker"].iloc[rows], prior)
     return matched
 
 
-def shares(truth, labels):
+def label_shares(truth, labels):
     """How often each label occurs.
 
     Parameters
@@ -117,7 +117,7 @@ def shares(truth, labels):
 
     Examples
     --------
-    >>> shares(["sad", "happy", "sad", "sad"], ["happy", "sad"]).tolist()
+    >>> label_shares(["sad", "happy", "sad", "sad"], ["happy", "sad"]).tolist()
     [0.25, 0.75]
     """
     truth = np.asarray(truth)

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
-from serlib.splits import group_keys, refuse_seen, seen
+from serlib.splits import clips_of_role, group_keys, refuse_seen, seen
 from serlib.training import calibration
 from serlib.utils import SerlibError, clip_table
 
@@ -250,60 +250,61 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     Taught in notebooks/05_evaluate.
     """
     is_own = index is None
-    clips = run.split if is_own else clip_table(index)
-    is_scored = (clips["role"] == "test" if is_own else clips["label"].isin(list(run.labels))).to_numpy()
-    _refuse_empty(run, clips, is_scored, is_own=is_own)
-    chosen_on_test = is_own and run.protocol == "published"
-    if not allow_seen and not chosen_on_test:
-        refuse_seen(run.split, run.protocol, clips[is_scored])
+    table = run.split if is_own else clip_table(index)
+    is_heard = (table["role"] == "test").to_numpy() if is_own else np.full(len(table), True)
+    clips = table[is_heard]
+    is_scored = clips["label"].isin(run.labels).to_numpy()
+    _check_scored(run, clips, is_scored, is_own=is_own, allow_seen=allow_seen)
 
-    # All clips are asked for, not only those that are scored: their features are in the cache, and per-speaker
-    # normalisation may not choose clips by their labels.
-    values, _ = normalisation.inputs(clips, run.spec, run.normalise, jobs=jobs, show=show)
-    has_answer = np.full(len(clips), True) if match and not is_own else is_scored
-    answers = run.probabilities(values.select(has_answer), calibrated=False)
+    # Features of the whole table: they are in the cache, and per-speaker normalisation takes all that there is of each
+    # speaker, whatever its label.
+    values, _ = normalisation.inputs(table, run.spec, run.normalise, jobs=jobs, show=show)
+    answers = run.probabilities(values.select(is_heard), calibrated=False)
     calibrated = calibration.tempered(answers, run.temperature)
-    speakers = group_keys(clips[has_answer], "speaker")
     if match:
-        train = run.split[run.split["role"] == "train"]
-        calibrated = matching.match_corpora(calibrated, clips[has_answer], run.labels, train)
+        calibrated = matching.match_corpora(calibrated, clips, run.labels, clips_of_role(run.split, "train"))
 
-    is_new = is_own or not (allow_seen and seen(run.split, run.protocol, clips[is_scored]).any())
-    conditions = _conditions(run, clips, is_own=is_own, new=is_new, match=match)
-    answer_is_scored = is_scored[has_answer]
-    test_clips = clips[has_answer].assign(speaker=speakers)[answer_is_scored]
-    answers_scored = calibrated[answer_is_scored]
+    clips = clips.assign(speaker=group_keys(clips, "speaker"))
+    conditions = _conditions(run, clips, is_scored, is_own=is_own, match=match)
+    test_clips = clips[is_scored]
+    answers_scored = calibrated[is_scored]
     report = score(test_clips, answers_scored, run.labels, conditions=conditions, resamples=resamples, seed=seed)
     if match or not run.is_calibrated:
         return report
-    right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
-    ece_before, _ = calibration.reliability(answers[answer_is_scored].max(axis=1), right)
-    return dataclasses.replace(report, ece_before=ece_before)
+    return dataclasses.replace(report, ece_before=_ece(report, answers[is_scored]))
 
 
-def _refuse_empty(run, clips, is_scored, *, is_own):
-    """Raise a SerlibError that says why there is nothing to score."""
-    if is_scored.any():
-        return
-    if is_own:
+def _check_scored(run, clips, is_scored, *, is_own, allow_seen):
+    """Raise a SerlibError where there is nothing to score, or only by asking for what the run has seen."""
+    if not is_scored.any() and is_own:
         raise SerlibError("no clip to score: the test set of the run holds nothing; choose a split that tests some")
-    raise SerlibError(
-        f"no clip to score: the index holds {metrics.in_words(clips['label'].value_counts().index)}, the model knows "
-        f"{metrics.in_words(run.labels)}; choose a corpus that shares a label"
-    )
+    if not is_scored.any():
+        raise SerlibError(
+            f"no clip to score: the index holds {metrics.in_words(clips['label'].value_counts().index)}, the model "
+            f"knows {metrics.in_words(run.labels)}; choose a corpus that shares a label"
+        )
+    is_published = is_own and run.protocol == "published"  # its test set has chosen the model, and the report says so
+    if not allow_seen and not is_published:
+        refuse_seen(run.split, run.protocol, clips[is_scored])
 
 
-def _conditions(run, clips, *, is_own, new, match):
+def _conditions(run, clips, is_scored, *, is_own, match):
     """What the figures of an evaluation mean."""
     normalise = "matched" if match else run.normalise
     if is_own:
         return Conditions(run.kind, run.protocol, normalise)
-    unknown_labels = clips["label"][~clips["label"].isin(list(run.labels))]
-    left_out = unknown_labels.value_counts().to_dict()
-    foreign = new and not set(clips["corpus"]) & set(run.split["corpus"])
-    if foreign:
+    left_out = clips["label"][~is_scored].value_counts().to_dict()
+    is_other_corpus = not set(clips["corpus"]) & set(run.split["corpus"])
+    if is_other_corpus and not seen(run.split, run.protocol, clips[is_scored]).any():
         return Conditions("corpus", "held-out", normalise, left_out)
     return Conditions(None, None, normalise, left_out)  # who speaks in other clips is not known
+
+
+def _ece(report, answers):
+    """Expected calibration error of other answers to the clips of a report, whose labels are in the same order."""
+    right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
+    error, _ = calibration.reliability(answers.max(axis=1), right)
+    return error
 
 
 def errors(report, n=20):

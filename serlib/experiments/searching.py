@@ -1,12 +1,13 @@
 """Search for settings of a recipe: short trainings, judged on the validation set alone."""
 
+import contextlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from serlib.models.probe import Probe
+from serlib.models.probe import LinearProbe
 from serlib.models.recipe import Committee, Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
@@ -66,7 +67,7 @@ def usual_space(recipe):
         names = " or ".join(member.name for member in recipe.members)
         raise SerlibError(f"{recipe.name} is a committee and learns as its members do; search {names}.")
 
-    if isinstance(recipe, Probe):
+    if isinstance(recipe, LinearProbe):
         raise SerlibError(f"{recipe.name} has neither learning rate nor batches; compare values of its C instead.")
 
     def space(trial):
@@ -140,8 +141,6 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     Taught in notebooks/06_compare.
     """
     import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
     from optuna.trial import TrialState
 
     if table.attrs.get("split", {}).get("protocol") == "published":
@@ -151,9 +150,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     visible = table[table.role != "test"].reset_index(drop=True)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    with _only_warnings():
         identity = {
             "metric": metric,
             "seed": seed,
@@ -161,49 +158,67 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
             "clips": content(visible),
             "space": _drawn_from(space),
         }
-        study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(out / "journal.log"))),
-            study_name="search",
-            direction="minimize" if metric == "val_loss" else "maximize",
-            load_if_exists=True,
-        )
-        if study.user_attrs.get("what", identity) != identity:
-            raise SerlibError(f"{shown(out)} holds a search by other means or of other clips; choose another folder.")
-        study.set_user_attr("what", identity)
-        for broken in study.get_trials(states=[TrialState.RUNNING]):  # interrupted: the next one takes it up
-            study.tell(broken.number, state=TrialState.FAIL)
-            study.enqueue_trial(broken.params)
-        over = (TrialState.COMPLETE, TrialState.PRUNED)
-        finished = len(study.get_trials(states=over))
+        study = _study(out, identity)
+        finished = len(_over(study))
         with progress(total=trials, desc="trials", unit="trial", show=show) as bar:
             bar.n = bar.initial = min(finished, trials)
             for number in range(finished, trials):
                 study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + number)
                 trial = study.ask()
-                recipe = space(trial)
+                options = {"seed": seed, "epochs": epochs, "resume": True, "jobs": jobs, "show": show}
                 try:
-                    run = fit(
-                        recipe,
-                        visible,
-                        out=out / f"trial-{number:03d}",
-                        seed=seed,
-                        epochs=epochs,
-                        resume=True,
-                        jobs=jobs,
-                        show=show,
-                    )
+                    run = fit(space(trial), visible, out=out / f"trial-{number:03d}", **options)
                     study.tell(trial, run.info["metrics"][metric])
                 except NotFinite:  # a learning rate too high, say: counts as the worst
                     study.tell(trial, state=TrialState.PRUNED)
                 bar.update()
-    finally:
-        optuna.logging.set_verbosity(verbosity)
-    over_trials = study.get_trials(states=over)[:trials]
-    rows = [{"trial": number, "value": t.value, **t.params} for number, t in enumerate(over_trials)]
-    if all(t.value is None for t in over_trials):
+    over = _over(study)[:trials]
+    complete = [trial for trial in over if trial.value is not None]
+    if not complete:
         raise SerlibError(f"No training in {shown(out)} came to an end; lower the learning rates of the space.")
-    best = (min if metric == "val_loss" else max)(
-        (t for t in over_trials if t.value is not None), key=lambda t: t.value
-    )
+    best = (min if metric == "val_loss" else max)(complete, key=lambda trial: trial.value)
+    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(over)]
     recipe = space(optuna.trial.FixedTrial(best.params))
     return Search(recipe, float(best.value), dict(best.params), pd.DataFrame(rows).astype({"value": float}))
+
+
+@contextlib.contextmanager
+def _only_warnings():
+    """Optuna is silent meanwhile but for warnings."""
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _study(out, identity):
+    """The study in a folder, as it was left or new; a trial that was interrupted is the next one to be asked for."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import TrialState
+
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(out / "journal.log"))),
+        study_name="search",
+        direction="minimize" if identity["metric"] == "val_loss" else "maximize",
+        load_if_exists=True,
+    )
+    if study.user_attrs.get("what", identity) != identity:
+        raise SerlibError(f"{shown(out)} holds a search by other means or of other clips; choose another folder.")
+    study.set_user_attr("what", identity)
+    for broken in study.get_trials(states=[TrialState.RUNNING]):
+        study.tell(broken.number, state=TrialState.FAIL)
+        study.enqueue_trial(broken.params)
+    return study
+
+
+def _over(study):
+    """The trials of a study that came to an end, good or bad."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))

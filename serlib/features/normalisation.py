@@ -23,7 +23,7 @@ SMALLEST = 1e-4
 BLOCK_BYTES = 2**29
 
 
-class Rows:
+class LazyFeatures:
     """Features of some clips, read from their file when they are asked for: memory does not grow with their number.
 
     `rows[which]` are the features of these clips, an array; a slice, positions or a mask select them.
@@ -81,7 +81,7 @@ class Rows:
     def select(self, positions, *, frames=None):
         """Some of these rows, at another length where one is given."""
         frames = self.frames if frames is None else frames
-        return Rows(self.values, self.positions[positions], frames=frames, who=self.who, voices=self.voices)
+        return LazyFeatures(self.values, self.positions[positions], frames=frames, who=self.who, voices=self.voices)
 
     def in_memory(self):
         """In memory where they are not what the file holds and fit into a block; otherwise as they are.
@@ -97,7 +97,7 @@ def parts(values, *, size_bytes=None, multiple=1):
 
     Parameters
     ----------
-    values : np.ndarray or Rows [shape=(clips, ...)]
+    values : np.ndarray or LazyFeatures [shape=(clips, ...)]
     size_bytes : int, optional
         Of a piece, at most; default: BLOCK_BYTES.
     multiple : int
@@ -148,7 +148,7 @@ def statistics(values):
 
     Parameters
     ----------
-    values : np.ndarray or Rows [shape=(clips, frames, d) or (clips, d)], or a tuple of them
+    values : np.ndarray or LazyFeatures [shape=(clips, frames, d) or (clips, d)], or a tuple of them
         Features; frames that are zero in every column are padding and do not count.
 
     Returns
@@ -213,7 +213,7 @@ def voices(values, table):
     -------
     dict of "corpus/speaker" -> (mean, scale)
     """
-    rows = Rows(values)
+    rows = LazyFeatures(values)
     return {name: statistics(rows.select(clips)) for name, clips in clips_of(who_speaks(table)).items()}
 
 
@@ -233,7 +233,7 @@ def by_speaker(values, table, statistics_of):
     -------
     np.ndarray, float32, of the shape of `values`
     """
-    return Rows(values, who=who_speaks(table), voices=statistics_of)[:]
+    return LazyFeatures(values, who=who_speaks(table), voices=statistics_of)[:]
 
 
 def inputs(table, spec, normalise, *, jobs=None, show=None):
@@ -253,7 +253,7 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
 
     Returns
     -------
-    values : Rows [shape=(clips, ...)], float32
+    values : LazyFeatures [shape=(clips, ...)], float32
         Rows in the order of `table`. Sequences of variable length are as long as the longest clip really is.
     statistics_of : dict or None
         From `voices`, where it was used.
@@ -263,9 +263,9 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
     if values.ndim == 3 and spec.frames is None:
         values = values[:, : extracted.lengths.max()]  # trimming leaves less than the files promise
     if normalise != "speaker":
-        return Rows(values), None
+        return LazyFeatures(values), None
     statistics_of = voices(values, table)
-    return Rows(values, who=who_speaks(table), voices=statistics_of), statistics_of
+    return LazyFeatures(values, who=who_speaks(table), voices=statistics_of), statistics_of
 
 
 def who_speaks(table):

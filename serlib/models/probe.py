@@ -4,23 +4,21 @@ It is what one measures first with an encoder (G. Alain & Y. Bengio 2016, "Under
 linear classifier probes", arXiv:1610.01644). It has one answer, which scikit-learn finds without epochs or seeds.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from serlib.features import normalisation
 from serlib.features.spec import names as column_names
-from serlib.models.blocks import stack
-from serlib.models.recipe import Recipe
-from serlib.utils import SerlibError
+from serlib.models.recipe import BaseRecipe
 
 #: Steps of the solver; some dozens suffice where C is small.
 MOST_STEPS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe(Recipe):
+class LinearProbe(BaseRecipe):
     """A logistic regression on the z-scores of each layer's states; the answer is the mean of their log-probabilities.
 
     Every corpus counts the same in the training, and within it every label.
@@ -31,15 +29,10 @@ class Probe(Recipe):
         Strength, in scikit-learn's terms: the smaller, the smaller the weights stay.
     """
 
-    build: Callable = field(default=stack(), compare=False)
-    normalise: str = "training"
-    epochs: int = 1
-    c: float
+    normalise: ClassVar[str] = "training"
+    epochs: ClassVar[int] = 1
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.augment:
-            raise SerlibError(f"{self.name} learns from the clips as they are; leave out its augmentation.")
+    c: float
 
     def layers(self):
         """Columns of the features that each layer of the encoder has; of other features all are one layer.
@@ -90,7 +83,7 @@ class Probe(Recipe):
         y : np.ndarray [shape=(clips, labels)]
             Its labels, one-hot; each occurs.
         weights : np.ndarray [shape=(clips,)]
-            What each clip counts, from `shares`.
+            What each clip counts, from `clip_weights`.
 
         Returns
         -------
@@ -134,7 +127,7 @@ def regression(x, y, weights, *, c):
     return [kernel.astype(np.float32), bias.astype(np.float32)]
 
 
-def shares(table):
+def clip_weights(table):
     """What each clip counts: every corpus the same, and within it every label, 1 on average.
 
     Parameters
@@ -149,7 +142,7 @@ def shares(table):
     Examples
     --------
     >>> import pandas as pd
-    >>> shares(pd.DataFrame({"corpus": ["a", "a", "a", "b"], "label": ["sad", "sad", "happy", "sad"]})).tolist()
+    >>> clip_weights(pd.DataFrame({"corpus": ["a", "a", "a", "b"], "label": ["sad", "sad", "happy", "sad"]})).tolist()
     [0.5, 0.5, 1.0, 2.0]
     """
     size = table.groupby(["corpus", "label"])["label"].transform("size")

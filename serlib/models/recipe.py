@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import ClassVar
 
 from serlib.augment import Copies
 from serlib.augment.frames import FeatureAugmentation, FrequencyWarp, Level, Transpose, lengths
 from serlib.features.spec import FeatureSpec, frames_of, summarise
 from serlib.features.spec import names as column_names
-from serlib.models.blocks import Stack, stack
+from serlib.models.blocks import Stack
 from serlib.utils import SerlibError, import_tensorflow
 
 #: How features are brought to one scale: not at all; by the statistics of the training set; each clip by its own; each
@@ -92,7 +93,7 @@ def configuration(build, features):
     Examples
     --------
     >>> from serlib.features.spec import SPECS
-    >>> from serlib.models.blocks import dense
+    >>> from serlib.models.blocks import dense, stack
     >>> configuration(stack(dense(8)), SPECS["mfcc40-mean"])
     ['Dense(8, activation=relu)']
     """
@@ -109,8 +110,118 @@ def configuration(build, features):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What is needed to train a model, and what its authors reported.
+class BaseRecipe:
+    """What every kind of recipe has; described at `Recipe`.
+
+    What a kind decides for all of its recipes, how features are normalised, say, is a constant of its class.
+    """
+
+    normalise: ClassVar[str] = "none"
+    augment: ClassVar[tuple] = ()
+
+    name: str
+    title: str
+    source: str
+    features: FeatureSpec
+    batch_size: int = 64
+    split: str = "published"
+    test_share: float = 0.2
+    validation_share: float = 0.1
+    reported: float | None = None
+
+    def __post_init__(self):
+        self._check_whole("batch_size")
+
+    def _check_whole(self, what):
+        """Raise a SerlibError unless a setting is a whole number from 1."""
+        value = getattr(self, what)
+        if not isinstance(value, numbers.Integral) or value < 1:
+            raise SerlibError(f"The recipe {self.name} has {what} {value}; choose a whole number from 1.")
+
+    def _check_choice(self, what, choices):
+        """Raise a SerlibError unless a setting is one of these."""
+        value = getattr(self, what)
+        if value not in choices:
+            raise SerlibError(f"The recipe {self.name} has {what} '{value}'; choose one of {', '.join(choices)}.")
+
+    def to_dict(self):
+        """Everything as JSON can hold it."""
+        own = {"normalise": self.normalise, "epochs": self.epochs, "features": self.features.to_dict()}
+        return {**vars(self), **own}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientRecipe(BaseRecipe):
+    """What every recipe has that is trained by gradient descent, epoch by epoch; described at `Recipe`."""
+
+    precision: ClassVar[str] = "float32"
+
+    augment: tuple = ()
+    loss: str = "categorical_crossentropy"
+    label_smoothing: float = 0.0
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    schedule: str = "constant"
+    plateau: tuple | None = None
+    epochs: int = 50
+    epoch_clips: int | None = None
+    keep: str = "last"
+    patience: int | None = None
+    class_weight: bool = False
+    balanced: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_choice("loss", LOSSES)
+        self._check_choice("optimizer", OPTIMIZERS)
+        self._check_choice("schedule", SCHEDULES)
+        self._check_choice("keep", ("last", "best"))
+        self._check_whole("epochs")
+        if self.patience is not None:
+            self._check_whole("patience")
+        if not self.learning_rate >= 0:
+            raise SerlibError(f"The recipe {self.name} has learning_rate {self.learning_rate}; choose one from 0.")
+        if not 0 <= self.label_smoothing <= 1:
+            raise SerlibError(
+                f"The recipe {self.name} has label_smoothing {self.label_smoothing}; choose one from 0 to 1."
+            )
+        if not all(isinstance(change, Copies | FeatureAugmentation) for change in self.augment):
+            raise SerlibError(
+                f"The recipe {self.name} augments with {self.augment}; it takes augmentations of features, and of "
+                "waveforms inside of Copies(n, (...))."
+            )
+        if self.weight_decay is not None and self.optimizer != "adamw":
+            raise SerlibError(f"The recipe {self.name} has weight_decay without adamw; choose that optimizer.")
+
+    def to_dict(self):
+        """Everything as JSON can hold it; the augmentations in words."""
+        settings = super().to_dict()
+        if self.epoch_clips is None:  # what was trained before there was a choice keeps its name
+            del settings["epoch_clips"]
+        settings["plateau"] = list(self.plateau) if self.plateau else None
+        settings["augment"] = [change.to_dict() for change in self.augment]
+        return settings
+
+    def compiled(self, model):
+        """The model, ready to be trained with the recipe's loss and optimiser."""
+        import keras
+
+        options = {"learning_rate": self.learning_rate, "clipnorm": self.clipnorm}
+        if self.weight_decay is not None:
+            options["weight_decay"] = self.weight_decay
+        model.compile(
+            optimizer=getattr(keras.optimizers, OPTIMIZERS[self.optimizer])(**options),
+            loss=getattr(keras.losses, LOSSES[self.loss])(label_smoothing=self.label_smoothing),
+            metrics=["accuracy"],
+        )
+        return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(GradientRecipe):
+    """What is needed to train a network, and what its authors reported.
 
     Attributes
     ----------
@@ -168,91 +279,31 @@ class Recipe:
     (20, 'LSTM(256)')
     """
 
-    name: str
-    title: str
-    source: str
-    features: FeatureSpec
     build: Callable = field(compare=False)
     normalise: str = "none"
-    augment: tuple = ()
-    loss: str = "categorical_crossentropy"
-    label_smoothing: float = 0.0
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    weight_decay: float | None = None
-    clipnorm: float | None = None
-    schedule: str = "constant"
-    plateau: tuple | None = None
-    epochs: int = 50
-    batch_size: int = 64
-    epoch_clips: int | None = None
-    keep: str = "last"
-    patience: int | None = None
-    class_weight: bool = False
-    balanced: bool = False
     precision: str = "float32"
-    split: str = "published"
-    test_share: float = 0.2
-    validation_share: float = 0.1
-    reported: float | None = None
 
     def __post_init__(self):
-        for what, choices in (
-            ("normalise", NORMALISATIONS),
-            ("loss", LOSSES),
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("keep", ("last", "best")),
-            ("precision", PRECISIONS),
-        ):
-            if getattr(self, what) not in choices:
-                raise SerlibError(
-                    f"The recipe {self.name} has {what} '{getattr(self, what)}'; choose one of {', '.join(choices)}."
-                )
-        for what in ("epochs", "batch_size", "patience"):
-            value = getattr(self, what)
-            if value is None and what == "patience":
-                continue
-            if not isinstance(value, numbers.Integral) or value < 1:
-                raise SerlibError(f"The recipe {self.name} has {what} {value}; choose a whole number from 1.")
-        if not self.learning_rate >= 0:
-            raise SerlibError(f"The recipe {self.name} has learning_rate {self.learning_rate}; choose one from 0.")
-        if not 0 <= self.label_smoothing <= 1:
-            raise SerlibError(
-                f"The recipe {self.name} has label_smoothing {self.label_smoothing}; choose one from 0 to 1."
-            )
+        super().__post_init__()
+        self._check_choice("normalise", NORMALISATIONS)
+        self._check_choice("precision", PRECISIONS)
         if self.normalise == "utterance" and self.features.summary:
             raise SerlibError(
                 f"The recipe {self.name} cannot normalise each clip by its own frames: its features have none; "
                 "choose another normalisation, or features without a summary."
-            )
-        if not all(isinstance(change, Copies | FeatureAugmentation) for change in self.augment):
-            raise SerlibError(
-                f"The recipe {self.name} augments with {self.augment}; it takes augmentations of features, and of "
-                "waveforms inside of Copies(n, (...))."
             )
         if self.normalise == "speaker" and any(isinstance(change, UNSCALED) for change in self.augment):
             raise SerlibError(
                 f"The recipe {self.name} is normalised by speaker before its frames are augmented, and "
                 f"{', '.join(change.__name__ for change in UNSCALED)} need them unscaled; put these inside of Copies."
             )
-        if self.weight_decay is not None and self.optimizer != "adamw":
-            raise SerlibError(f"The recipe {self.name} has weight_decay without adamw; choose that optimizer.")
 
     def to_dict(self):
         """Everything as JSON can hold it; the model and the augmentations in words."""
-        settings = {key: value for key, value in vars(self).items() if key not in ("build", "augment", "features")}
+        settings = {**super().to_dict(), "build": configuration(self.build, self.features)}
         if self.precision == "float32":  # what was trained before there was a choice keeps its name
             del settings["precision"]
-        if self.epoch_clips is None:
-            del settings["epoch_clips"]
-        return {
-            **settings,
-            "plateau": list(self.plateau) if self.plateau else None,
-            "augment": [one.to_dict() for one in self.augment],
-            "build": configuration(self.build, self.features),
-            "features": self.features.to_dict(),
-        }
+        return settings
 
     def model(self, n_labels, *, shape, examples=None):
         """Build the compiled Keras model.
@@ -294,28 +345,13 @@ class Recipe:
                 x = keras.layers.Activation("linear", dtype="float32", name="single_precision")(x)
         return self.compiled(keras.Model(inputs, x, name=self.name.replace("-", "_")))
 
-    def compiled(self, model):
-        """The model, ready to be trained with the recipe's loss and optimiser."""
-        import keras
-
-        options = {"learning_rate": self.learning_rate, "clipnorm": self.clipnorm}
-        if self.weight_decay is not None:
-            options["weight_decay"] = self.weight_decay
-        model.compile(
-            optimizer=getattr(keras.optimizers, OPTIMIZERS[self.optimizer])(**options),
-            loss=getattr(keras.losses, LOSSES[self.loss])(label_smoothing=self.label_smoothing),
-            metrics=["accuracy"],
-        )
-        return model
-
 
 @dataclass(frozen=True, kw_only=True)
-class Committee(Recipe):
+class Committee(BaseRecipe):
     """Recipes that are trained one after the other on the same clips and answer together.
 
     What comes out is one model: frames in, the softmax of the weighted mean of the members' log-probabilities out.
-    Settings of the training are those of the members; here `epochs` is the sum of theirs. Another number is shared out
-    among the members in proportion to their own.
+    Settings of the training are those of the members.
 
     Attributes
     ----------
@@ -325,7 +361,6 @@ class Committee(Recipe):
         The weight of each member.
     """
 
-    build: Callable = field(default=stack(), compare=False)
     members: tuple
     shares: tuple
 
@@ -339,8 +374,13 @@ class Committee(Recipe):
 
     def to_dict(self):
         """Everything as JSON can hold it."""
-        fields = super().to_dict()
-        return {**fields, "members": [member.to_dict() for member in self.members], "shares": list(self.shares)}
+        members = [member.to_dict() for member in self.members]
+        return {**super().to_dict(), "members": members, "shares": list(self.shares)}
+
+    @property
+    def epochs(self):
+        """Of all members together."""
+        return sum(member.epochs for member in self.members)
 
     def epochs_of_members(self, epochs):
         """The epochs of a training, shared out among the members in proportion to their own.

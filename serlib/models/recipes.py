@@ -8,8 +8,8 @@ from dataclasses import replace
 from serlib.augment import Copies, FrequencyWarp, Level, Mixup, SpecAugment, TimeWarp, Transpose
 from serlib.features.spec import SPECS, frames_of
 from serlib.models.blocks import convolutions, dense, layer, recurrent, stack
-from serlib.models.probe import Probe
-from serlib.models.recipe import Committee, Recipe
+from serlib.models.probe import LinearProbe
+from serlib.models.recipe import BaseRecipe, Committee, Recipe
 from serlib.models.tuning import Tuned
 from serlib.utils import SerlibError
 
@@ -19,7 +19,7 @@ def get(recipe, *, features=None, precision=None):
 
     Parameters
     ----------
-    recipe : str or Recipe
+    recipe : str or BaseRecipe
     features : str, optional
         Name in `serlib.SPECS` of features to take instead of the recipe's own.
     precision : str, optional
@@ -27,35 +27,50 @@ def get(recipe, *, features=None, precision=None):
 
     Returns
     -------
-    Recipe
+    BaseRecipe
 
     Raises
     ------
     SerlibError
-        If there is none of that name (the message lists those that there are), or its model cannot take the features.
+        If there is none of that name (the message lists those that there are), or its model cannot take the features
+        or the precision.
     """
-    if not isinstance(recipe, Recipe):
+    if not isinstance(recipe, BaseRecipe):
         if recipe not in RECIPES:
             raise SerlibError(f"There is no recipe '{recipe}'; choose one of {', '.join(RECIPES)}.")
         recipe = RECIPES[recipe]
     if precision is not None:
-        if isinstance(recipe, Committee):
-            recipe = replace(recipe, members=tuple(get(member, precision=precision) for member in recipe.members))
-        else:
-            recipe = replace(recipe, precision=precision)
-    if features is None:
-        return recipe
+        recipe = _with_precision(recipe, precision)
+    if features is not None:
+        recipe = _with_features(recipe, features)
+    return recipe
+
+
+def _with_precision(recipe, precision):
+    """A recipe that computes with another precision."""
     if isinstance(recipe, Committee):
-        raise SerlibError(f"The recipe {recipe.name} takes the features of its members, no others.")
+        return replace(recipe, members=tuple(_with_precision(member, precision) for member in recipe.members))
+    if isinstance(recipe, Recipe):
+        return replace(recipe, precision=precision)
+    if precision != "float32":
+        raise SerlibError(f"The recipe {recipe.name} is computed in float32; ask for no other precision.")
+    return recipe
+
+
+def _with_features(recipe, name):
+    """A recipe that takes other features, given by their name: of the same kind, frames or a summary."""
+    own = {Committee: "members", Tuned: "encoder"}
+    if type(recipe) in own:
+        raise SerlibError(f"The recipe {recipe.name} takes the features of its {own[type(recipe)]}, no others.")
     expected = recipe.features
     fitting = []
-    for name, spec in SPECS.items():
+    for other, spec in SPECS.items():
         if bool(spec.summary) == bool(expected.summary) and (spec.frames is not None or expected.frames is None):
-            fitting.append(name)
-    if features not in fitting:
-        flaw = "does not fit" if features in SPECS else "is not known"
-        raise SerlibError(f"The features '{features}' of {recipe.name}: {flaw}; choose one of {', '.join(fitting)}.")
-    return replace(recipe, features=SPECS[features])
+            fitting.append(other)
+    if name not in fitting:
+        flaw = "does not fit" if name in SPECS else "is not known"
+        raise SerlibError(f"The features '{name}' of {recipe.name}: {flaw}; choose one of {', '.join(fitting)}.")
+    return replace(recipe, features=SPECS[name])
 
 
 #: The 40 mean MFCC are read as a sequence of 40 steps with one value each.
@@ -128,13 +143,12 @@ _COMMITTEE = Committee(
     features=_CONV_GRU.features,
     members=(_FUNCTIONALS, _CONV_GRU),
     shares=(0.7, 0.3),
-    epochs=_FUNCTIONALS.epochs + _CONV_GRU.epochs,
     batch_size=32,
     split="speaker",
 )
 
 # C was chosen on speakers 5 to 24 of RAVDESS, in five folds of four: the best UAR; from 1e-2 to 1e-1 it hardly matters.
-_WHISPER_LINEAR = Probe(
+_WHISPER_LINEAR = LinearProbe(
     name="whisper-linear",
     title="Ours: states of a frozen Whisper, a logistic regression a layer",
     source="this project; states of Whisper tiny's first three blocks (Radford et al. 2022), which stay as they are",

@@ -6,32 +6,29 @@ out-of-distribution", arXiv:2202.10054); the weights end between the frozen and 
 "Robust fine-tuning of zero-shot models", arXiv:2109.01903); and the heads are solved once more, on the states of these.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from serlib.augment.frames import lengths
 from serlib.features.spec import WHISPER
-from serlib.models.blocks import stack
-from serlib.models.probe import Probe
-from serlib.models.recipe import Recipe
+from serlib.models.probe import LinearProbe
+from serlib.models.recipe import GradientRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned(Recipe):
+class Tuned(GradientRecipe):
     """An encoder and a probe on its states, trained together; Whisper's log-mel goes in.
 
     Attributes
     ----------
-    probe : Probe
+    probe : LinearProbe
         Its features name the encoder and the layers, with mean and deviation over time.
     kept : float
         Share of the change of the encoder's weights that is kept: 0 is the frozen encoder, 1 the tuned one.
     """
 
-    build: Callable = field(default=stack(), compare=False)
-    probe: Probe
+    probe: LinearProbe
     kept: float = 0.5
 
     def to_dict(self):
@@ -62,12 +59,12 @@ class Tuned(Recipe):
 
         Parameters
         ----------
-        x : np.ndarray or Rows [shape=(clips, frames, 80)]
+        x : np.ndarray or LazyFeatures [shape=(clips, frames, 80)]
             The training set.
         y : np.ndarray [shape=(clips, labels)]
             Its labels, one-hot.
         weights : np.ndarray [shape=(clips,)]
-            What each clip counts, from `serlib.models.probe.shares`.
+            What each clip counts, from `serlib.models.probe.clip_weights`.
 
         Returns
         -------

@@ -4,7 +4,6 @@ import itertools
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 
@@ -286,25 +285,15 @@ def abstaining(report, *, marks=(0.5, 0.7, 0.9), title="Accuracy when the model 
     return described(out, f"Accuracy against coverage: all answered, {100 * report.accuracy:.0f} % right; {text}.")
 
 
-def _by_split(reports):
-    """Reports by their splits; a second one of the same split is numbered."""
-    by_split = {}
-    for report in reports:
-        n = 1 + sum(report.split == other.split for other in by_split.values())
-        by_split[str(report.split) if n == 1 else f"{report.split} ({n})"] = report
-    return by_split
-
-
 @with_style
-def splits_compared(results, *, metric="accuracy", title="The same recipe under different splits", by="Split", ax=None):
+def splits_compared(reports, *, metric="accuracy", title="The same recipe under different splits", by="Split", ax=None):
     """One bar a split, with its 95 % interval: what an accuracy is worth depends on who is in the test.
 
     Parameters
     ----------
-    results : dict of str -> Report, sequence of Report, or pd.DataFrame
-        Reports (a sequence is named by their splits), or rows with the columns name, value, low, high (shares).
+    reports : dict of str -> Report
     metric : str
-        `accuracy` or `uar`; the name of the axis for a DataFrame.
+        `accuracy` or `uar`.
     by : str
         What the bars differ in.
 
@@ -314,42 +303,32 @@ def splits_compared(results, *, metric="accuracy", title="The same recipe under 
 
     Taught in notebooks/05_evaluate.
     """
-    corpora = ()
-    chance = None
-    notes = []
-    if isinstance(results, pd.DataFrame):
-        table = results[["name", "value", "low", "high"]].reset_index(drop=True)
-    else:
-        by_name = results if isinstance(results, dict) else _by_split(results)
-        rows = [(f"{name} *" if r.note else name, getattr(r, metric), *r.ci95[metric]) for name, r in by_name.items()]
-        table = pd.DataFrame(rows, columns=["name", "value", "low", "high"])
-        corpora = {corpus for r in by_name.values() for corpus in r.corpora}
-        chance = next(iter(by_name.values()))
-        notes = ["* " + note.replace(": ", ":\n") for note in sorted({r.note for r in by_name.values()} - {""})]
-    ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(table)), 5))
-    value, low, high = (100 * table[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
+    names = [f"{name} *" if report.note else name for name, report in reports.items()]
+    value = np.array([100 * getattr(report, metric) for report in reports.values()])
+    low, high = np.array([[100 * end for end in report.ci95[metric]] for report in reports.values()]).T
+    corpora = {corpus for report in reports.values() for corpus in report.corpora}
+    notes = ["* " + note.replace(": ", ":\n") for note in sorted({report.note for report in reports.values()} - {""})]
+    ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(names)), 5))
     ax.bar(
-        table["name"],
+        names,
         value,
-        color=ramp(len(table)),
+        color=ramp(len(names)),
         width=0.65,
         yerr=[(value - low).clip(0), (high - value).clip(0)],
         capsize=9,
         error_kw={"ecolor": INK, "linewidth": 2.2},
     )
-    for x, (v, top) in enumerate(zip(value, np.fmax(value, high), strict=True)):
+    for x, (v, top) in enumerate(zip(value, np.maximum(value, high), strict=True)):
         bold = {"ha": "center", "fontweight": "bold", "fontsize": 14}
         ax.annotate(f"{v:.1f} %", (x, top), (0, 6), textcoords="offset points", **bold)
-    if chance is not None:
-        _chance(ax, chance)
-    name = "UAR" if metric == "uar" else metric.capitalize()
-    ax.set(title=honest(title, corpora), ylabel=f"{name} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
+    _chance(ax, next(iter(reports.values())))
+    what = "UAR" if metric == "uar" else "Accuracy"
+    ax.set(title=honest(title, corpora), ylabel=f"{what} (%)", ylim=(0, 114), yticks=range(0, 101, 20))
     ax.set_xlabel("\n".join([by, *notes]))
-    text = "; ".join(
-        f"{n} {v:.1f} % [{a:.1f}, {b:.1f}]" for n, v, a, b in zip(table["name"], value, low, high, strict=True)
-    )
+    bars = zip(names, value, low, high, strict=True)
+    text = "; ".join(f"{name} {v:.1f} % [{a:.1f}, {b:.1f}]" for name, v, a, b in bars)
     text = ". ".join([text, *(note.replace("\n", " ") for note in notes)])
-    return described(out, f"Bar chart of {name} with 95 % intervals by {by.lower()}: {text}.")
+    return described(out, f"Bar chart of {what} with 95 % intervals by {by.lower()}: {text}.")
 
 
 #: What spoke for the answer and what against it, over a spectrogram in grey that shows through.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from serlib.features.spectral import RANGE_DB
 from serlib.plots.style import MAIN, canvas, described, heading, line_colour, panels, with_style
 from serlib.utils import ordered_labels
 
@@ -39,7 +40,7 @@ def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     )
 
 
-def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, n_mels=128, fmax_hz=None, range_db=80.0):
+def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, fmax_hz=None):
     """Draw a spectrogram in dB below its peak; returns the image and the height in Hz."""
     import librosa  # slow to load
 
@@ -47,35 +48,23 @@ def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, n_mels=128, f
     fmax_hz = min(fmax_hz or 8000, rate_hz / 2)
     power = abs(librosa.stft(y, n_fft=frame, hop_length=hop)) ** 2
     if mel:
-        power = librosa.filters.mel(sr=rate_hz, n_fft=frame, n_mels=n_mels, fmax=fmax_hz) @ power
+        power = librosa.filters.mel(sr=rate_hz, n_fft=frame, n_mels=128, fmax=fmax_hz) @ power
         top = librosa.hz_to_mel(fmax_hz)
         ticks = [hz for hz in MEL_TICKS_HZ if hz <= fmax_hz]
         ax.set_yticks([librosa.hz_to_mel(hz) for hz in ticks], [str(hz) for hz in ticks])
     else:
         power = power[: int(fmax_hz / rate_hz * frame) + 1]
         top = fmax_hz
-    db = librosa.power_to_db(power, ref=max(power.max(), 1e-10), top_db=range_db)
+    db = librosa.power_to_db(power, ref=max(power.max(), 1e-10), top_db=RANGE_DB)
     image = ax.imshow(
-        db, extent=(0, len(y) / rate_hz, 0, top), cmap="magma", vmin=-range_db, vmax=0, interpolation="nearest"
+        db, extent=(0, len(y) / rate_hz, 0, top), cmap="magma", vmin=-RANGE_DB, vmax=0, interpolation="nearest"
     )
     return image, fmax_hz
 
 
 @with_style
-def spectrogram(
-    y,
-    rate_hz,
-    *,
-    mel=True,
-    frame=1024,
-    hop=256,
-    n_mels=128,
-    fmax_hz=None,
-    range_db=80.0,
-    title=None,
-    ax=None,
-):
-    """Energy over time and frequency, in dB below the loudest point.
+def spectrogram(y, rate_hz, *, mel=True, frame=1024, hop=256, fmax_hz=None, title=None, ax=None):
+    """Energy over time and frequency, in dB below the loudest point; what lies 80 dB below it is black.
 
     Parameters
     ----------
@@ -86,12 +75,8 @@ def spectrogram(
         Frequencies as far apart as they sound (mel, Slaney's formula, as librosa's), else as they are.
     frame, hop : int
         Samples a frame, samples from frame to frame.
-    n_mels : int
-        Mel bands.
     fmax_hz : float
         Top of the figure; default 8000 Hz or half the rate.
-    range_db : float
-        What lies further below the peak is black.
 
     Returns
     -------
@@ -100,15 +85,14 @@ def spectrogram(
     Taught in notebooks/02_eda.
     """
     ax, out = canvas(ax, size=(10, 4))
-    options = {"mel": mel, "frame": frame, "hop": hop, "n_mels": n_mels, "fmax_hz": fmax_hz, "range_db": range_db}
-    image, top_hz = _spectrogram(ax, y, rate_hz, **options)
+    image, top_hz = _spectrogram(ax, y, rate_hz, mel=mel, frame=frame, hop=hop, fmax_hz=fmax_hz)
     ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
     title = title or ("Mel spectrogram" if mel else "Spectrogram")
     ax.set(title=title, xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)" if mel else "Frequency (Hz)")
     return described(
         out,
         f"{title}: {len(y) / rate_hz:.2f} s, 0 to {top_hz:.0f} Hz on a {'mel' if mel else 'linear'} scale, "
-        f"{range_db:.0f} dB from black to bright.",
+        f"{RANGE_DB:.0f} dB from black to bright.",
     )
 
 

@@ -7,16 +7,14 @@ from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, list
 
 
 @with_style
-def curves(history, *, best="val_loss", validation="validation", title="Training curves"):
-    """Loss and accuracy by epoch, on the training and the validation set, the best epoch marked.
+def curves(history, *, validation="validation", title="Training curves"):
+    """Loss and accuracy by epoch, on the training and the validation set; the lowest validation loss is marked.
 
     Parameters
     ----------
     history : pd.DataFrame or dict of lists
         A row an epoch: loss, accuracy and, where there is a validation set, val_loss, val_accuracy; `epoch` (from 1)
         where it does not start at 1.
-    best : str
-        The column that chose the epoch: lowest for a loss, highest for an accuracy.
     validation : str
         What the validation curve is called; under the published protocol it is the test set and should say so.
 
@@ -29,9 +27,7 @@ def curves(history, *, best="val_loss", validation="validation", title="Training
     table = pd.DataFrame(dict(history)).reset_index(drop=True)
     epoch = table["epoch"].to_numpy() if "epoch" in table else np.arange(1, len(table) + 1)
     figure, ((left, right),) = panels(1, 2, size=(12, 4.6))
-    best_row = None
-    if best in table and table[best].notna().any():
-        best_row = int(table[best].idxmin() if "loss" in best else table[best].idxmax())
+    best_row = int(table["val_loss"].idxmin()) if "val_loss" in table and table["val_loss"].notna().any() else None
     for ax, name, scale in ((left, "loss", 1), (right, "accuracy", 100)):
         for column, label, shade, style in ((name, "train", MAIN, "-"), (f"val_{name}", validation, SECOND, "--")):
             if column in table:
@@ -45,7 +41,7 @@ def curves(history, *, best="val_loss", validation="validation", title="Training
     right.legend(loc="lower right")
     last = table.iloc[-1]
     ends = listed((c, f"{last[c]:.3f}") for c in ("loss", "accuracy", "val_loss", "val_accuracy") if c in table)
-    at = f"; best {best} in epoch {epoch[best_row]}" if best_row is not None else ""
+    at = f"; best val_loss in epoch {epoch[best_row]}" if best_row is not None else ""
     return described(figure, f"Training curves over {len(table)} epochs; in the last: {ends}{at}.")
 
 
@@ -79,8 +75,9 @@ def gates(*, title="One step of an LSTM", ax=None):
     def line(start, end):
         ax.annotate("", end, start, arrowprops=arrow)
 
-    def node(x, y, text, shade="white"):
-        ax.text(x, y, text, ha="center", va="center", fontsize=13, bbox={"boxstyle": "circle", "fc": shade, "ec": INK})
+    def node(x, y, text):
+        look = {"boxstyle": "circle", "fc": "white", "ec": INK}
+        ax.text(x, y, text, ha="center", va="center", fontsize=13, bbox=look)
 
     top, middle, bottom = 4.2, 2.2, 0.6
     line((0.2, top), (9.7, top))

@@ -11,6 +11,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "description": ["against", "held_out"],
         "overlap": ["audit", "refuse_seen", "seen"],
-        "roles": ["SPLIT_KINDS", "default_folds", "folds", "group_keys", "possible", "rows", "speakers", "split"],
+        "roles": [
+            "SPLIT_KINDS",
+            "clips_of_role",
+            "default_folds",
+            "folds",
+            "group_keys",
+            "possible",
+            "speakers",
+            "split",
+        ],
     },
 )

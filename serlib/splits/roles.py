@@ -84,7 +84,7 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     -------
     pd.DataFrame. The index (without clips that have no role) with a column `role`; how it was made is in
     `.attrs["split"]`: kind, protocol, seed, fold, folds, test, validation. The published protocol has no clip with
-    the role validation; `rows(table, "validation")` gives its test set.
+    the role validation; `clips_of_role(table, "validation")` gives its test set.
 
     Raises
     ------
@@ -280,7 +280,7 @@ def possible(index, kinds=SPLIT_KINDS, *, seed=0):
     return tables
 
 
-def rows(table, role):
+def clips_of_role(table, role):
     """The clips of one role; under the published protocol the validation set is the test set.
 
     Parameters

@@ -17,9 +17,10 @@ from serlib.features import normalisation
 from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
-from serlib.models.probe import Probe, shares
+from serlib.models.probe import LinearProbe, clip_weights
+from serlib.models.recipe import Committee
 from serlib.models.tuning import Tuned
-from serlib.splits import rows
+from serlib.splits import clips_of_role
 from serlib.training import novelty
 from serlib.training.run import read_info
 from serlib.training.schedule import Examples, draw, learning_rate, should_stop
@@ -52,7 +53,7 @@ def fit(
 
     Parameters
     ----------
-    recipe : str or Recipe
+    recipe : str or BaseRecipe
         By name in `serlib.RECIPES`, or itself.
     table : pd.DataFrame
         From `serlib.split`. Only the roles train and validation are looked at (under the published protocol the
@@ -126,19 +127,23 @@ def fit(
             return load_finished(training, resume=resume)
         if was_begun:
             check_begun(training, resume=resume)
-        members = getattr(training.recipe, "members", ())
-        specs = {training.recipe.features, *(member.features for member in members)}
         # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
-        extract_together(training.table, {*specs, novelty.SPEC}, jobs=jobs, show=show)
+        extract_together(training.table, {*_specs(training.recipe), novelty.SPEC}, jobs=jobs, show=show)
         examples = _examples(training, jobs=jobs, show=show)
-        if members:
+        if isinstance(training.recipe, Committee):
             result = _fit_members(training, examples, after_epoch=after_epoch, jobs=jobs, show=show)
-        elif isinstance(training.recipe, Probe):
+        elif isinstance(training.recipe, LinearProbe):
             result = _solve(training, examples, after_epoch=after_epoch)
         else:
             result = _fit(training, examples, after_epoch=after_epoch, show=show)
         domain = novelty.learn(training.table, jobs=jobs, show=show)
         return finish(training, result, examples, domain)
+
+
+def _specs(recipe):
+    """The features that a recipe and its members take."""
+    members = recipe.members if isinstance(recipe, Committee) else ()
+    return {recipe.features, *(member.features for member in members)}
 
 
 def _fit(training, examples, *, after_epoch, show):
@@ -181,7 +186,7 @@ def _fit(training, examples, *, after_epoch, show):
     bar.close()
     kept = outcome(training, history)
     if isinstance(recipe, Tuned):
-        model = recipe.settle(kept.model, examples.x, examples.y, shares(rows(training.table, "train")))
+        model = recipe.settle(kept.model, examples.x, examples.y, clip_weights(clips_of_role(training.table, "train")))
         kept = replace(kept, model=model, metrics=_metrics(model, recipe.batch_size, examples))
     return kept
 
@@ -189,7 +194,7 @@ def _fit(training, examples, *, after_epoch, show):
 def _untrained(training, examples):
     """The recipe's model with its first weights; it takes any number of frames where the features have no length."""
     if isinstance(training.recipe, Tuned):
-        return training.recipe.start(examples.x, examples.y, shares(rows(training.table, "train")))
+        return training.recipe.start(examples.x, examples.y, clip_weights(clips_of_role(training.table, "train")))
     x = examples.x
     shape = x.shape[1:]
     if x.ndim == 3 and training.recipe.features.frames is None:
@@ -230,7 +235,7 @@ def _solve(training, examples, *, after_epoch):
     write_plan(training)
     import_tensorflow()
     start_s = time.perf_counter()
-    model = recipe.solve(examples.x[:], examples.y, shares(rows(training.table, "train")))
+    model = recipe.solve(examples.x[:], examples.y, clip_weights(clips_of_role(training.table, "train")))
     seconds = round(time.perf_counter() - start_s, 3)
     metrics = _metrics(model, recipe.batch_size, examples)
     history = [{"epoch": 1, **metrics, "seconds": seconds}]
@@ -246,7 +251,7 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
 
     Parameters
     ----------
-    recipe : str or Recipe
+    recipe : str or BaseRecipe
     table : pd.DataFrame
         From `serlib.split`.
     out : str or Path
@@ -341,8 +346,8 @@ def _examples(training, *, jobs, show):
     recipe = training.recipe
     table = training.table
     values, voices = normalisation.inputs(table, recipe.features, recipe.normalise, jobs=jobs, show=show)
-    train = rows(table, "train").index.to_numpy()
-    validation = rows(table, "validation").index.to_numpy()
+    train = clips_of_role(table, "train").index.to_numpy()
+    validation = clips_of_role(table, "validation").index.to_numpy()
     x = values.select(train)
     copies = []
     for change in recipe.augment:
@@ -351,7 +356,7 @@ def _examples(training, *, jobs, show):
         # Of all clips, so that every split of a corpus finds them in the cache; only those of the training set
         # are looked at.
         for copy in augment.copies(table, recipe.features, change, jobs=jobs, show=show):
-            copies.append(normalisation.Rows(copy, train, who=values.who, voices=voices))
+            copies.append(normalisation.LazyFeatures(copy, train, who=values.who, voices=voices))
     if copies and x.ndim == 3:  # stretched copies may be longer
         longest = max(part.shape[1] for part in (x, *copies))
         x, *copies = [part.select(slice(None), frames=longest) for part in (x, *copies)]

@@ -100,7 +100,7 @@ def load(run):
     """
     try:
         graph = Graph((run.folder / NAME).read_bytes(), run)
-        check_answers(run, probe(graph, run))
+        check_answers(run, probe_answers(graph, run))
         check_split(run)
     except Exception:  # ONNX Runtime raises many types for a damaged file; then Keras answers
         return None
@@ -165,7 +165,7 @@ def build(run):
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("graph.json", json.dumps(plan))
         archive.writestr("graph.onnx", steps)
-    answers = probe(Graph(content.getvalue(), run), run)
+    answers = probe_answers(Graph(content.getvalue(), run), run)
     for name, y in probe_signals().items():
         expected = np.asarray(run.model(example(y, 16000, run.spec), training=False))[0]
         difference = float(abs(np.array(list(answers[name].values())) - expected).max())
@@ -174,7 +174,7 @@ def build(run):
     return content.getvalue()
 
 
-def probe(graph, run):
+def probe_answers(graph, run):
     """What a graph answers to the run's probes.
 
     Returns

@@ -226,7 +226,7 @@ class Run(Record):
 
         Parameters
         ----------
-        values : np.ndarray or Rows [shape=(clips, ...)]
+        values : np.ndarray or LazyFeatures [shape=(clips, ...)]
             Features of this run's spec.
         batch_size : int
             Clips that are answered at once; the answers do not depend on it.
@@ -264,9 +264,9 @@ class Run(Record):
 def read_info(folder):
     """run.json of a finished run, checked for what every reader of it relies on."""
     folder = Path(folder)
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    missing = [name for name in FILES if not os.path.isfile(folder / name)]
     if missing:
-        fault = "does not exist" if not folder.is_dir() else f"has no {missing[0]}"
+        fault = "does not exist" if not os.path.isdir(folder) else f"has no {missing[0]}"
         raise SerlibError(f"{shown(folder)} is not a finished run: it {fault}; train one with python -m serlib train.")
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -391,7 +391,7 @@ def probe_signals():
     return {name: y.astype(np.float32) for name, y in signals.items()}
 
 
-def probe(model, spec, labels):
+def probe_answers(model, spec, labels):
     """Answers of a model to the probe signals.
 
     Returns
@@ -419,7 +419,7 @@ def check_probes(run):
             "the files do not belong together, train the run again."
         )
     try:
-        answers = probe(run.model, run.spec, run.labels)
+        answers = probe_answers(run.model, run.spec, run.labels)
     except Exception as error:  # Keras raises many types where features do not fit
         raise SerlibError(
             f"{shown(run.folder)} has a model that cannot take in the features of its run.json; "
@@ -435,7 +435,7 @@ def check_answers(run, answers):
     ----------
     run : Record
     answers : dict of name -> dict of label -> probability
-        From `probe`.
+        From `probe_answers`.
 
     Raises
     ------

@@ -92,13 +92,13 @@ class Examples:
 
     Attributes
     ----------
-    x : np.ndarray or Rows [shape=(clips, ...)], float32
+    x : np.ndarray or LazyFeatures [shape=(clips, ...)], float32
         Features of the training set.
     y : np.ndarray [shape=(clips, labels)], float32
         Its labels, one-hot.
-    copies : tuple of np.ndarray or Rows [shape=(clips, ...)]
+    copies : tuple of np.ndarray or LazyFeatures [shape=(clips, ...)]
         Features of changed copies of the same clips.
-    val_x, val_y : np.ndarray or Rows
+    val_x, val_y : np.ndarray or LazyFeatures
         Features and labels of the validation set.
     columns : list of str
         Names of the features' columns.

@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import shutil
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from serlib import audio
-from serlib.models.recipe import Recipe, in_single_precision
-from serlib.splits import rows
+from serlib.models.recipe import BaseRecipe, Recipe, in_single_precision
+from serlib.splits import clips_of_role
 from serlib.training import calibration
-from serlib.training.run import FORMAT, Run, load_model, machine, probe, read_info
+from serlib.training.run import FORMAT, Run, load_model, machine, probe_answers, read_info
 from serlib.training.schedule import best_epoch
 from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, ordered_labels, remove, shown
 
@@ -34,6 +34,11 @@ LOCK = ".lock"
 #: What is only told about a recipe, and does not make another training of it.
 DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
 
+#: Settings that a recipe does not say, as JSON gives them back: no layers, and the defaults of `Recipe`.
+DEFAULTS = {"build": [], "augment": []} | {
+    field.name: field.default for field in fields(Recipe) if field.default is not MISSING and field.name != "augment"
+}
+
 
 @dataclass(frozen=True)
 class Training:
@@ -41,7 +46,7 @@ class Training:
 
     Attributes
     ----------
-    recipe : Recipe
+    recipe : BaseRecipe
     table : pd.DataFrame
         From `serlib.split`, its rows numbered from 0.
     seed, epochs : int
@@ -49,7 +54,7 @@ class Training:
         Folder of the run.
     """
 
-    recipe: Recipe
+    recipe: BaseRecipe
     table: pd.DataFrame
     seed: int
     epochs: int
@@ -171,8 +176,29 @@ def refuse_other(training, plan, folder):
 
 
 def _settings(plan):
-    """A plan without the descriptions of its recipe."""
-    return {**plan, "recipe": {key: value for key, value in plan["recipe"].items() if key not in DESCRIPTIONS}}
+    """A plan with no more of its recipe than makes it another training."""
+    return {**plan, "recipe": _identity(plan["recipe"])}
+
+
+def _identity(recipe):
+    """What tells a recipe from others: neither its descriptions nor what stands at its default, which a recipe need
+    not say, and which runs of earlier versions say of recipes that have no such setting.
+
+    Parameters
+    ----------
+    recipe : dict
+        From `to_dict`, as JSON gives it back.
+
+    Returns
+    -------
+    dict
+    """
+    identity = {}
+    for name, value in recipe.items():
+        if name in DESCRIPTIONS or (name in DEFAULTS and value == DEFAULTS[name]):
+            continue
+        identity[name] = _identity(value) if name == "probe" else value
+    return identity
 
 
 def load_finished(training, *, resume):
@@ -303,7 +329,7 @@ def finish(training, outcome, examples, domain):
         "features": recipe.features.to_dict(),
         "corpora": list(dict.fromkeys(table.corpus)),
         "split": table.attrs["split"],
-        "counts": {role: len(rows(table, role)) for role in ROLES},
+        "counts": {role: len(clips_of_role(table, role)) for role in ROLES},
         "parameters": outcome.model.count_params(),
         "kept_epoch": outcome.epoch,
         "seconds": round(outcome.seconds, 1),
@@ -314,7 +340,7 @@ def finish(training, outcome, examples, domain):
         },
         "machine": machine(),
         "calibration": _calibrated(training, outcome.model, examples),
-        "probes": probe(outcome.model, recipe.features, training.labels),
+        "probes": probe_answers(outcome.model, recipe.features, training.labels),
         "domain": domain,
     }
     with atomic_path(folder / "run.json") as path:

@@ -257,24 +257,24 @@ def _time_ticks(span_s):
     return [(float(t / span_s), f"{t:g}") for t in ticks.round(6) if 0 <= t <= span_s]
 
 
-def _palette():
+def _palette(name="magma"):
     import matplotlib
 
-    return (matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
 def _hex(colour):
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def palette_image(shares):
-    """Shares from 0 to 1 [shape=(columns, rows)] as a PNG in the spectrogram's palette, row 0 at the bottom."""
+def palette_image(shares, palette="magma"):
+    """Shares from 0 to 1 [shape=(columns, rows)] as a PNG in a palette of matplotlib's, row 0 at the bottom."""
     from PIL import Image
 
     pixels = (255 * np.clip(shares, 0, 1)).round().astype(np.uint8)
     picture = Image.fromarray(np.ascontiguousarray(pixels.T[::-1]))
     data = io.BytesIO()
-    picture.putpalette(_palette().tobytes())
+    picture.putpalette(_palette(palette).tobytes())
     picture.save(data, "PNG")
     return data.getvalue()
 

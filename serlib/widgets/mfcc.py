@@ -2,7 +2,6 @@
 
 import base64
 import dataclasses
-import io
 import uuid
 import warnings
 from html import escape
@@ -256,7 +255,7 @@ def page(steps, spec):
             "cepstrum",
             "MFCC",
             _counted(first, spec.n_mfcc),
-            _value_image(mfcc / bound),
+            palette_image((mfcc / bound + 1) / 2, "PuOr_r"),
             value,
             f"MFCC {first} to {spec.n_mfcc - 1} {frames}",
         ),
@@ -293,14 +292,3 @@ def _counted(first, end):
 
 def _level_image(db):
     return palette_image((db - db.max()) / 80 + 1)
-
-
-def _value_image(shares):
-    """Values from -1 to 1 [shape=(columns, rows)] as a PNG, row 0 at the bottom."""
-    import matplotlib
-    from PIL import Image
-
-    pixels = (255 * matplotlib.colormaps["PuOr_r"]((shares.T[::-1] + 1) / 2)[..., :3]).round().astype(np.uint8)
-    data = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(data, "PNG")
-    return data.getvalue()

@@ -5,6 +5,8 @@ import pytest
 from serlib.corpora import levels
 from serlib.utils import SerlibError
 
+LABELS = ("happy", "sad")
+
 
 def plan(*paths, **options):
     """(label, speaker, part) of a tree."""
@@ -35,6 +37,19 @@ def plan(*paths, **options):
         (["joy/rude/1.wav", "anna/calm/2.wav"], (2, 1, 0)),
         (["mine/happy/ann/1.wav", "mine/sad/ann/2.wav"], (2, 3, 0)),
         (["angry/excited/1.wav", "angry/tired/2.wav"], (1, 2, 0)),
+        (["Angry/angry/1.wav", "Sad/sad/2.wav"], (2, 0, 0)),
+        (["positive/happy/1.wav", "negative/sad/2.wav"], (2, 0, 0)),
+        (["positive/1.wav", "negative/2.wav"], (1, 0, 0)),
+        (["scene1/happy/1.wav", "scene2/sad/2.wav"], (2, 0, 0)),
+        (["happy/question 3/1.wav", "sad/question 12/2.wav"], (1, 0, 0)),
+        (["customer1/happy/1.wav", "customer2/sad/2.wav"], (2, 1, 0)),
+        (["-5dB/happy/1.wav", "5dB/sad/2.wav"], (2, 0, 0)),
+        (["18-25/happy/1.wav", "60+/sad/2.wav"], (2, 0, 0)),
+        (
+            [f"{group}_0{n}/{felt}/1.wav" for group in ("patient", "control") for n in "12" for felt in LABELS],
+            (2, 1, 0),
+        ),
+        (["John Smith/happy/1.wav", "John Doe/sad/2.wav", "Mary Miller/sad/3.wav"], (2, 1, 0)),
     ],
 )
 def test_trees_that_leave_no_doubt(paths, expected):
@@ -70,6 +85,69 @@ def test_what_is_ambiguous_is_asked_for_in_one_sentence(paths, says):
     assert "\n" not in str(error.value)
     for words in says:
         assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("folders", "examples", "pattern"),
+    [
+        (["anna_session1", "anna_session2", "bob_session1"], "anna_session1 and anna_session2", "{speaker}_*"),
+        (["P01-take1", "P01-take2"], "P01-take1 and P01-take2", "{speaker}-*"),
+        (["anna_1", "anna_2", "bob_1", "bob_2"], "anna_1 and anna_2", "{speaker}_*"),
+        (["S01_am", "S01_pm", "S02_am", "S02_pm"], "S01_am and S01_pm", "{speaker}_*"),
+        (["anna_2024-01-02", "anna_2024-01-03", "bob_2024-02-01"], "anna_2024-01-02 and", "{speaker}_*"),
+        (["Actor_01_s1", "Actor_01_s2", "Actor_02_s1", "Actor_02_s2"], "Actor_01_s1 and", "*_{speaker}_*"),
+        (["anna", "anna_old", "bob"], "anna and anna_old", None),
+        (["anna1", "anna2", "bob1", "bob2"], "anna1 and anna2", None),
+    ],
+)
+def test_folders_that_may_be_of_one_speaker_are_asked_for(folders, examples, pattern):
+    """Held out as two people, they would make a figure on voices that were trained on."""
+    paths = [f"{folder}/{label}/1.wav" for folder in folders for label in ("happy", "sad")]
+    with pytest.raises(SerlibError, match=f"such as {examples}.* may be of one speaker") as error:
+        plan(*paths)
+    if pattern is None:
+        assert "put what is of one speaker into one folder" in str(error.value)
+    else:
+        assert f'if so, say --pattern "{pattern}/{{label}}/*"' in str(error.value)
+        regex = levels.compiled(f"{pattern}/{{label}}/*")
+        speakers = {match["speaker"] for match in map(regex.fullmatch, paths) if match}
+        assert len(speakers) == len({folder.replace("Actor_", "").partition("_")[0][:3] for folder in folders})
+
+
+def test_doubt_about_speakers_is_told():
+    paths = [tuple(path.split("/")) for path in ("scene1/happy/1.wav", "scene2/sad/2.wav")]
+    assert levels.plan(paths, root="D").doubt == 'if scene1, scene2 are people, say --pattern "{speaker}/{label}/*"'
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "speakers"),
+    [
+        (["spk1-s1-happy-01.wav", "spk2-s2-sad-01.wav"], "happy sad", "spk1 spk2"),
+        (["anna-2-happy-01-b.wav", "bob-2-sad-01-c.wav"], "happy sad", "anna bob"),
+        (["happy_anna_01.wav", "sad_bob_01.wav"], "happy sad", "anna bob"),
+        (["2024-05-03_happy_1.wav", "2024-05-04_sad_1.wav"], "happy sad", ""),
+        (["Emotion_Happy/1.wav", "Emotion_Sad/2.wav"], "Happy Sad", ""),
+        (["day1/anna_happy/1.wav", "day1/bob_sad/2.wav"], "happy sad", "anna bob"),
+        (["happy01.wav", "sad02.wav"], "happy01 sad02", ""),
+        (["Anna - Happy (1).wav", "Bob - Sad (2).wav"], "Happy Sad", "Anna Bob"),
+        (["1001_IEO_ANG_HI.wav", "1002_IEO_SAD_LO.wav"], "ANG SAD", "1001 1002"),
+        (["ses01_f_happy_3_a.wav", "ses01_m_sad_3_b.wav"], "happy sad", ""),
+    ],
+)
+def test_the_pattern_that_is_proposed_reads_the_names(names, labels, speakers):
+    with pytest.raises(SerlibError, match="if so, say --pattern") as error:
+        plan(*names)
+    regex = levels.compiled(str(error.value).partition('--pattern "')[2].partition('"')[0])
+    groups = [regex.fullmatch(name).groupdict() for name in names]
+    assert [group["label"] for group in groups] == labels.split()
+    assert [group["speaker"] for group in groups if "speaker" in group] == speakers.split()
+
+
+def test_folders_of_one_speaker_each_are_no_labels():
+    """VoxCeleb: a folder a person, in it one a video."""
+    paths = [f"wav/id1000{person}/x{video}{person}q/1.wav" for person in (1, 2) for video in "ab"]
+    with pytest.raises(SerlibError, match="No folder of DIR names a label"):
+        plan(*paths)
 
 
 def test_a_level_that_is_named_is_taken():

@@ -421,12 +421,18 @@ def test_two_emotions_in_one_cell_are_no_label(tmp_path):
 def test_label_tracks_and_spreadsheets_are_no_tables(tmp_path):
     tree(tmp_path, NAMES)
     (tmp_path / "0.txt").write_text("0.000000\t0.150000\tangry\n0.150000\t0.300000\tsad\n")
-    with pytest.raises(SerlibError, match="its first line must name the columns"):
+    with pytest.raises(SerlibError, match=r"0\.txt is a label track of a long recording; cut that into a file"):
         corpora.index("folder", tmp_path / "0.txt")
+    with pytest.raises(SerlibError, match=r"names a label.*; 0\.txt is a label track of a long recording"):
+        corpora.index("folder", tmp_path)
+    (tmp_path / "0.txt").rename(tmp_path / "0.TextGrid")
+    with pytest.raises(SerlibError, match=r"0\.TextGrid is a label track"):
+        corpora.index("folder", tmp_path / "0.TextGrid")
+    (tmp_path / "0.TextGrid").unlink()
     (tmp_path / "labels.xlsx").write_bytes(b"PK\x03\x04")
     with pytest.raises(SerlibError, match=r"labels\.xlsx is a spreadsheet; save it as CSV"):
         corpora.index("folder", tmp_path / "labels.xlsx")
-    with pytest.raises(SerlibError, match=r"or save labels\.xlsx as CSV, and name that"):
+    with pytest.raises(SerlibError, match=r"; labels\.xlsx is a spreadsheet; save it as CSV, and name that"):
         corpora.index("folder", tmp_path)
 
 
@@ -495,3 +501,141 @@ def test_one_person_in_two_folders(tmp_path):
     table = corpora.index(["folder", "folder"], [one, two])
     assert table.speaker.value_counts().to_dict() == {"anna": 3, "bob": 2, "Cy": 1}
     assert "anna and Anna are one speaker, called anna" in table.attrs["notes"]
+
+
+# -------------------------------------------------------------------------------------------- engineers and their data
+
+
+def test_common_voice_keeps_its_clips_in_a_folder(tmp_path):
+    tree(tmp_path, [f"clips/{name}" for name in NAMES[:2]])
+    rows = "client_id\tpath\tsentence\temotion\nab\t0.wav\thello\thappy\ncd\t1\tyou\tsad\n"
+    table = own(tmp_path, [], rows, name="validated.tsv")
+    assert table.speaker.tolist() == ["ab", "cd"] and table.text.tolist() == ["hello", "you"]
+
+
+def test_a_name_that_lies_in_two_folders_is_asked_for(tmp_path):
+    tree(tmp_path, ["a/0.wav", "b/0.wav", "b/1.wav"])
+    table = own(tmp_path, [], "file,label\n0.wav,happy\n1.wav,sad\n")
+    assert table.label.tolist() == ["sad"]
+    assert reasons(table)["0.wav"] == "lies in a and in b; write its folder into t.csv"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"0.wav": {"emotion": "happy", "speaker": "x"}, "1.wav": {"emotion": "sad", "speaker": "y"}},
+        {"0.wav": "happy", "1.wav": "sad"},
+        {"version": 1, "clips": [{"path": "0.wav", "label": "happy"}, {"path": "1.wav", "label": "sad"}]},
+        {"utt1": {"path": "0.wav", "label": "happy"}, "utt2": {"path": "1.wav", "label": "sad"}},
+    ],
+)
+def test_forms_of_json(tmp_path, content):
+    columns = {"speech": "path"} if "utt1" in content else {}
+    table = own(tmp_path, NAMES[:2], json.dumps(content, indent=1), name="labels.json", columns=columns)
+    assert table.label.tolist() == ["happy", "sad"]
+
+
+def test_a_manifest_of_nemo_is_offered_and_read(tmp_path):
+    lines = [
+        json.dumps({"audio_filepath": f"wavs/{name}", "duration": 0.15, "offset": 0.0, "label": label})
+        for name, label in zip(NAMES, ("happy", "sad", "happy", "sad"), strict=True)
+    ]
+    tree(tmp_path, [f"wavs/{name}" for name in NAMES])
+    (tmp_path / "manifest.json").write_text("\n".join(lines))
+    with pytest.raises(SerlibError, match=r"or name its table: .*manifest\.json"):
+        corpora.index("folder", tmp_path)
+    assert len(corpora.index("folder", tmp_path / "manifest.json")) == 4
+
+
+def test_lists_of_kaldi_are_to_be_written_as_csv(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/wav.scp").write_text("u1 wavs/0.wav\n")
+    (tmp_path / "data/utt2spk").write_text("u1 anna\n")
+    for place in ("data", "data/wav.scp", "data/utt2spk"):
+        with pytest.raises(SerlibError, match=r"is a list of Kaldi; write its lists as one CSV"):
+            corpora.index("folder", tmp_path / place)
+
+
+@pytest.mark.parametrize(("encoding", "labels"), [("gbk", ("高兴", "悲伤")), ("cp1251", ("радость", "грусть"))])
+def test_labels_in_an_unknown_encoding_are_refused(tmp_path, encoding, labels):
+    tree(tmp_path, NAMES[:2])
+    rows = "path,label\n0.wav,{}\n1.wav,{}\n".format(*labels)
+    (tmp_path / "t.csv").write_bytes(rows.encode(encoding))
+    with pytest.raises(SerlibError, match=r"t\.csv is not in UTF-8, so that its labels cannot be read"):
+        corpora.index("folder", tmp_path / "t.csv")
+    for readable in ("utf-8", "utf-16", "utf-16-le"):
+        (tmp_path / "t.csv").write_bytes(rows.encode(readable))
+        assert corpora.index("folder", tmp_path / "t.csv").label.tolist() == ["happy", "sad"]
+
+
+def test_ratings_are_no_labels(tmp_path):
+    with pytest.raises(SerlibError, match=r"ratings such as 3\.2 in the column label, .* such as low and high"):
+        own(tmp_path, NAMES[:2], "path,label\n0.wav,3.2\n1.wav,4.0\n")
+    assert own(tmp_path, NAMES[:2], "path,label\n0.wav,3.0\n1.wav,4.0\n").label.tolist() == ["3.0", "4.0"]
+
+
+def test_recordings_without_a_suffix_or_without_a_header(tmp_path):
+    """Neither is passed over without a word."""
+    tree(tmp_path, ["happy/0", "sad/1.wav", "happy/2.wav"])
+    (tmp_path / "happy/LICENSE").write_text("mine")
+    (tmp_path / "sad/3.pcm").write_bytes(b"\1\0" * 9000)
+    table = corpora.index("folder", tmp_path)
+    assert sorted(Path(path).name for path in table.speech) == ["0", "1.wav", "2.wav"]
+    assert list(reasons(table)) == ["3.pcm"]
+    assert reasons(table)["3.pcm"].startswith("holds samples without a header that tells their rate; save it as WAV")
+
+
+def test_a_table_of_speakers_beside_label_folders_is_named(tmp_path):
+    tree(tmp_path, ["happy/1.wav", "sad/2.wav"])
+    (tmp_path / "speakers.csv").write_text("file,speaker\nhappy/1.wav,anna\n")
+    notes = corpora.index("folder", tmp_path).attrs["notes"]
+    assert notes[-1] == "not read: speakers.csv (a table is read where it is named)"
+
+
+def test_a_data_set_that_was_saved_to_disk(tmp_path, home):
+    """Arrow, as `datasets.save_to_disk` writes it."""
+    import pyarrow as pa
+
+    features = {"label": {"names": ["anger", "joy"], "_type": "ClassLabel"}, "audio": {"_type": "Audio"}}
+    for part, codes in (("train", [0, 1]), ("test", [1])):
+        sounds = [{"bytes": wav(f"{part}{code}"), "path": f"{code}{'x' * 240}.wav"} for code in codes]
+        sheet = pa.table({"audio": sounds, "label": codes})
+        sheet = sheet.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        (tmp_path / "set" / part).mkdir(parents=True)
+        with pa.ipc.new_stream(str(tmp_path / f"set/{part}/data-00000-of-00001.arrow"), sheet.schema) as file:
+            file.write_table(sheet)
+    table = corpora.index("folder", tmp_path / "set")
+    rows = sorted(zip(table.part, table.label, strict=True))
+    assert rows == [("test", "happy"), ("train", "angry"), ("train", "happy")]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_are_found_as_the_disk_spells_them(tmp_path, form):
+    names = [unicodedata.normalize(form, "Zoë/1.wav"), "2.WAV", "#3.wav"]
+    other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "Zoë/1.wav")
+    table = own(tmp_path, names, f"path,label\n{other},happy\n2.wav,sad\n#3.wav,happy\n# the end\n")
+    assert sorted(Path(path).name for path in table.speech) == ["#3.wav", "1.wav", "2.WAV"]
+
+
+def test_cells_that_do_not_fit_the_heading_are_no_labels(tmp_path):
+    """A comma in a text without quotes would make its end a label."""
+    table = own(tmp_path, NAMES[:2], "file,text,label\n0.wav,hello, world,happy\n1.wav,you,sad,,\n")
+    assert table.label.tolist() == ["sad"]
+    assert reasons(table)["t.csv"] == (
+        "has 4 cells where the first line has 3 in line 2; put texts with commas into quotes"
+    )
+    with pytest.raises(SerlibError, match="has two columns 'label'; give one another name"):
+        own(tmp_path, [], "file,label,label\n0.wav,happy,sad\n")
+    with pytest.raises(SerlibError, match="its first line must name the columns"):
+        own(tmp_path, [], "My recordings 2024,,\nfile,label,x\n0.wav,happy,\n")
+
+
+def test_a_row_that_names_a_folder(tmp_path):
+    table = own(tmp_path, ["d/0.wav", "1.wav"], "file,label\nd,happy\n1.wav,sad\n")
+    assert reasons(table)["d"] == "is a folder; name the recordings in it"
+
+
+def test_nobody_in_other_words(tmp_path):
+    rows = "file,label,speaker\n0.wav,sad,N.A.\n1.wav,happy,anonymous\n2.wav,xxx,anna\n"
+    table = own(tmp_path, NAMES[:3], rows)
+    assert set(table.speaker) == {"unknown"} and "has no label in line 4" in reasons(table)["2.wav"]

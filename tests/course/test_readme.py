@@ -56,9 +56,10 @@ def test_the_first_screen_says_what_it_is_and_how_to_start():
 @pytest.mark.parametrize(("row", "split"), [(0, "random"), (1, "text"), (2, "speaker")])
 def test_figures_are_those_of_the_results(row, split):
     table = re.search(r"\| the test \|.*?\n\n", README, re.DOTALL)[0]
-    shown = re.findall(r"\d+\.\d", table.splitlines()[2 + row])
+    shown = table.splitlines()[2 + row].strip("| ").split(" | ")[1:]
     figures = pd.read_csv(RESULTS, dtype=str)
     figures = figures[(figures.corpus == "tess") & (figures.split == split)].set_index("recipe")
     for recipe, figure in zip(("lstm-256", "committee", "whisper-linear"), shown, strict=True):
-        measured = figures.accuracy[recipe]
-        assert figure == measured
+        measured = figures.loc[recipe]
+        interval = f"[{measured.accuracy_low}, {measured.accuracy_high}]"
+        assert figure == f"{measured.accuracy} {interval if measured.accuracy != '100.0' else '(no error)'}"

@@ -13,7 +13,7 @@ def test_each_speaker_s_answers_get_the_shares(rng):
     p[20:, 0] *= 0.001  # the second voice hardly ever sounds like the first label
     p /= p.sum(axis=1, keepdims=True)
     who = np.repeat(["a", "b"], [20, 40])
-    shares = matching.shares(["x"] * 5 + ["y"] * 3 + ["z"] * 2, ["x", "y", "z"])
+    shares = matching.label_shares(["x"] * 5 + ["y"] * 3 + ["z"] * 2, ["x", "y", "z"])
     assert shares.tolist() == [0.5, 0.3, 0.2]
     result = matching.match(p, who, shares)
     np.testing.assert_allclose(result.sum(axis=1), 1)
@@ -31,7 +31,7 @@ def test_answers_that_have_the_shares_stay_as_they_are():
 
 
 def test_a_label_that_is_not_learned_from_is_not_answered():
-    shares = matching.shares(["x", "y"], ["x", "y", "z"])
+    shares = matching.label_shares(["x", "y"], ["x", "y", "z"])
     assert shares[2] < 1e-6
     result = matching.match([[0.3, 0.3, 0.4], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]], ["a"] * 3, shares)
     assert (result[:, 2] < 1e-4).all()
@@ -56,4 +56,4 @@ def test_shares_are_those_of_the_speaker_s_own_corpus_or_equal_ones_of_its_label
         rows = ((clips.corpus == corpus) & (clips.speaker == speaker)).to_numpy()
         if rows.any():
             np.testing.assert_allclose(result[rows].mean(axis=0), shares, atol=1e-3)
-    assert matching.shares(["calm"], labels) is None
+    assert matching.label_shares(["calm"], labels) is None

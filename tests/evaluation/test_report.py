@@ -371,7 +371,7 @@ def test_answers_are_matched_over_all_that_a_speaker_says(tiny_run):
     result = evaluation.evaluate(tiny_run, other, allow_seen=True, match=True, show=False)
     assert result.left_out == {"calm": 12} and result.note
     values, _ = normalisation.inputs(other, tiny_run.spec, tiny_run.normalise, show=False)
-    shares = matching.shares(sorted(set(other.label)), tiny_run.labels)  # of another corpus: its labels, equally
+    shares = matching.label_shares(sorted(set(other.label)), tiny_run.labels)  # of another corpus: its labels, equally
     expected = matching.match(tiny_run.probabilities(values), other.speaker, shares)[other.label != "calm"]
     np.testing.assert_allclose(result.predictions[tiny_run.labels], expected, atol=1e-6)
 

@@ -41,14 +41,16 @@ def test_statistics_of_pieces_are_those_of_the_whole(rng, monkeypatch, frames):
     whole = normalisation.statistics(x)
     monkeypatch.setattr(normalisation, "STATISTICS_BYTES", 2 * x[0].nbytes)
     np.testing.assert_allclose(normalisation.statistics(x), whole, rtol=1e-6)
-    np.testing.assert_allclose(normalisation.statistics((x[:3], normalisation.Rows(x, [3, 4, 5, 6]))), whole, rtol=1e-6)
+    np.testing.assert_allclose(
+        normalisation.statistics((x[:3], normalisation.LazyFeatures(x, [3, 4, 5, 6]))), whole, rtol=1e-6
+    )
 
 
 def test_rows_are_read_as_they_are_asked_for(rng, tmp_path):
     x = padded(rng, [9, 4, 6, 7, 8, 2])
     np.save(tmp_path / "x.npy", x)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    rows = normalisation.Rows(mapped).select(np.array([4, 0, 2]))
+    rows = normalisation.LazyFeatures(mapped).select(np.array([4, 0, 2]))
     assert rows.shape == (3, 9, 3) and len(rows) == 3
     np.testing.assert_array_equal(rows, x[[4, 0, 2]])
     np.testing.assert_array_equal(rows[1:], x[[0, 2]])
@@ -59,15 +61,18 @@ def test_rows_are_read_as_they_are_asked_for(rng, tmp_path):
     np.testing.assert_array_equal(rows.select([0], frames=5)[:], x[[4], :5])
     table = table_of(["a", "b"] * 3)
     voices = normalisation.voices(mapped, table)
-    scored = normalisation.Rows(mapped, who=normalisation.who_speaks(table), voices=voices)
+    scored = normalisation.LazyFeatures(mapped, who=normalisation.who_speaks(table), voices=voices)
     np.testing.assert_array_equal(scored.select([5, 2])[:], normalisation.by_speaker(x, table, voices)[[5, 2]])
 
 
 def test_what_is_computed_and_fits_into_memory_is_held_there(rng, monkeypatch):
     values = rng.normal(size=(4, 3)).astype(np.float32)
-    assert isinstance(normalisation.Rows(values).in_memory(), normalisation.Rows)  # what is mapped is shared
+    mapped = normalisation.LazyFeatures(values)
+    assert mapped.in_memory() is mapped  # it is shared
     table = table_of(["a", "b"] * 2)
-    rows = normalisation.Rows(values, who=normalisation.who_speaks(table), voices=normalisation.voices(values, table))
+    rows = normalisation.LazyFeatures(
+        values, who=normalisation.who_speaks(table), voices=normalisation.voices(values, table)
+    )
     assert isinstance(rows.in_memory(), np.ndarray)
     monkeypatch.setattr(normalisation, "BLOCK_BYTES", 47)
     assert rows.in_memory() is rows

@@ -8,9 +8,9 @@ from safetensors.numpy import save_file
 
 from serlib import Recognizer, evaluate, training
 from serlib.features import extract, weights
-from serlib.models.probe import shares
+from serlib.models.probe import clip_weights
 from serlib.models.recipes import get
-from serlib.splits import rows
+from serlib.splits import clips_of_role
 from tests.features.test_weights import as_published
 
 LAYERS = (1, 2)
@@ -36,12 +36,12 @@ def run(recipe, tone_table, session_home):
 
 def clips(recipe, table):
     """Frames, one-hot labels and weights of the training set, and all states."""
-    train = rows(table, "train")
+    train = clips_of_role(table, "train")
     labels = sorted(set(table.label))
     y = (train.label.to_numpy()[:, None] == np.array(labels)).astype(np.float32)
     x = np.asarray(extract(train.reset_index(drop=True), recipe.features, show=False).values)
     states = np.asarray(extract(train.reset_index(drop=True), recipe.probe.features, show=False).values)
-    return x, y, shares(train), states
+    return x, y, clip_weights(train), states
 
 
 def test_it_starts_as_the_probe_of_the_frozen_states(recipe, tone_table, session_home):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serlib.splits import SPLIT_KINDS, folds, held_out, possible, rows, split
+from serlib.splits import SPLIT_KINDS, clips_of_role, folds, held_out, possible, split
 from serlib.utils import SerlibError
 
 LABELS = ["angry", "happy", "sad"]
@@ -26,7 +26,7 @@ def table_of(speakers=2, texts=20, labels=LABELS, takes=1, corpus="tess"):
 
 
 def parts(table):
-    return {role: rows(table, role) for role in ("train", "validation", "test")}
+    return {role: clips_of_role(table, role) for role in ("train", "validation", "test")}
 
 
 @pytest.mark.parametrize("kind", ["published", "random", "text", "speaker", "speaker+text"])
@@ -67,13 +67,13 @@ def test_published_is_eighty_twenty_in_proportion_to_the_labels():
 @pytest.mark.parametrize("kind", ["random", "text", "speaker"])
 def test_folds_test_every_clip_once(kind):
     index = table_of(7, 10)
-    tested = pd.concat([rows(table, "test") for table in folds(index, kind, seed=3)])
+    tested = pd.concat([clips_of_role(table, "test") for table in folds(index, kind, seed=3)])
     assert sorted(tested.digest) == sorted(index.digest)
 
 
 def test_speaker_folds_are_blocks_of_neighbours_in_natural_order():
     index = table_of(24, 6).assign(speaker=lambda t: t.speaker.str[1:])
-    tested = [sorted(set(rows(table, "test").speaker), key=int) for table in folds(index, "speaker")]
+    tested = [sorted(set(clips_of_role(table, "test").speaker), key=int) for table in folds(index, "speaker")]
     assert tested == [[str(4 * i + k) for k in range(4)] for i in range(6)]
 
 
@@ -84,8 +84,8 @@ def test_two_speakers_leave_one_out_each():
 
 def test_named_speaker_is_held_out():
     table = split(table_of(3, 10), "speaker", test=["s1"])
-    assert set(rows(table, "test").speaker) == {"s1"}
-    assert set(rows(table, "train").speaker) | set(rows(table, "validation").speaker) == {"s0", "s2"}
+    assert set(clips_of_role(table, "test").speaker) == {"s1"}
+    assert set(clips_of_role(table, "train").speaker) | set(clips_of_role(table, "validation").speaker) == {"s0", "s2"}
 
 
 def test_validation_is_drawn_as_the_test_role_is():
@@ -98,7 +98,7 @@ def test_validation_is_drawn_as_the_test_role_is():
 def test_the_same_number_in_two_corpora_is_two_speakers():
     index = pd.concat([table_of(1, 10, corpus="tess"), table_of(1, 10, corpus="emodb")], ignore_index=True)
     table = split(index, "speaker", test=["emodb/s0"])
-    assert set(rows(table, "test").corpus) == {"emodb"}
+    assert set(clips_of_role(table, "test").corpus) == {"emodb"}
 
 
 def test_across_corpora_only_shared_labels_stay():
@@ -108,7 +108,8 @@ def test_across_corpora_only_shared_labels_stay():
     )
     table = split(index, "corpus", test="emodb")
     assert set(table.label) == {"angry", "sad"}
-    assert set(rows(table, "test").corpus) == {"emodb"} and set(rows(table, "train").corpus) == {"tess"}
+    assert set(clips_of_role(table, "test").corpus) == {"emodb"}
+    assert set(clips_of_role(table, "train").corpus) == {"tess"}
 
 
 def test_a_named_speaker_of_several_corpora_decides_the_labels():
@@ -116,11 +117,12 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
     index = pd.concat([table_of(2, 20, corpus="tess"), table_of(6, 20, labels=calm, corpus="ravdess")])
     table = split(index.reset_index(drop=True), "speaker", test=["tess/s0"])
     assert set(table.label) == set(LABELS)
-    assert set(zip(rows(table, "test").corpus, rows(table, "test").speaker, strict=True)) == {("tess", "s0")}
-    trained = rows(table, "train")
+    tested = clips_of_role(table, "test")
+    assert set(zip(tested.corpus, tested.speaker, strict=True)) == {("tess", "s0")}
+    trained = clips_of_role(table, "train")
     assert set(trained.corpus) == {"tess", "ravdess"} and "s1" in set(trained[trained.corpus == "tess"].speaker)
     # each corpus gives its share of the validation: TESS's one speaker words, the six of RAVDESS a speaker
-    spared = rows(table, "validation")
+    spared = clips_of_role(table, "validation")
     assert set(spared.corpus) == {"tess", "ravdess"}
     for corpus, by in (("tess", "text"), ("ravdess", "speaker")):
         assert not set(spared[spared.corpus == corpus][by]) & set(trained[trained.corpus == corpus][by])

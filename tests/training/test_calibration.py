@@ -85,14 +85,14 @@ def test_what_is_kept_is_what_was_measured(rng):
 def test_a_run_is_calibrated_on_its_validation_role_and_reported_before_and_after(tiny_run):
     chosen, table = tiny_run.info["calibration"], tiny_run.split
     values = evaluation_values(tiny_run)
-    validation = splits.rows(table, "validation")
+    validation = splits.clips_of_role(table, "validation")
     own = tiny_run.probabilities(values[validation.index], calibrated=False)
     again = calibration.fit(np.array([tiny_run.labels.index(label) for label in validation.label]), own)
     assert chosen == pytest.approx(again, abs=2e-3)
     assert (tiny_run.temperature, tiny_run.threshold) == (chosen["temperature"], chosen["threshold"])
 
     report = evaluation.evaluate(tiny_run, show=False)
-    test = splits.rows(table, "test")
+    test = splits.clips_of_role(table, "test")
     own = tiny_run.probabilities(values[test.index], calibrated=False)
     right = np.array(tiny_run.labels)[own.argmax(axis=1)] == test.label
     assert report.accuracy == right.mean()  # not one answer has changed
@@ -115,5 +115,5 @@ def test_nothing_is_chosen_where_validation_is_the_test(tiny_recipe, tone_index,
     assert not run.is_calibrated
     report = evaluation.evaluate(run, show=False)
     assert report.ece_before is None
-    own = run.probabilities(evaluation_values(run)[splits.rows(table, "test").index], calibrated=False)
+    own = run.probabilities(evaluation_values(run)[splits.clips_of_role(table, "test").index], calibrated=False)
     np.testing.assert_array_equal(report.predictions[run.labels], own)

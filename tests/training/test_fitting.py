@@ -12,11 +12,11 @@ import pytest
 
 from serlib import augment
 from serlib.features import FeatureSpec, extract, normalisation
-from serlib.models import dense, layer, stack
-from serlib.splits import rows, split
+from serlib.models import RECIPES, dense, layer, stack
+from serlib.splits import clips_of_role, split
 from serlib.training import fitting
-from serlib.training.run import FILES
-from serlib.training.state import Training
+from serlib.training.run import FILES, RELEASED
+from serlib.training.state import Training, refuse_other
 from serlib.utils import SerlibError
 
 #: Short frames of few columns, quick to compute and to learn from.
@@ -127,6 +127,26 @@ def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_ta
         fitting.fit(replace(recipe, build=other), tone_table, out=tmp_path / "cut", epochs=4, resume=True)
 
 
+def test_runs_of_earlier_versions_are_found_again(tone_table, tmp_path):
+    """They list settings that a tuned encoder, a probe or a committee does not have, all at their defaults."""
+    released = json.loads((RELEASED / "run.json").read_text(encoding="utf-8"))["recipe"]
+    committee = RECIPES["committee"].to_dict()
+    unused = {"loss": "categorical_crossentropy", "learning_rate": 0.001, "patience": None, "build": [], "augment": []}
+    earlier = {"whisper-tuned": released, "whisper-linear": released["probe"], "committee": {**committee, **unused}}
+    assert "loss" in released["probe"] and released["build"] == []
+    for name, recipe in earlier.items():
+        training = Training(RECIPES[name], tone_table, seed=0, epochs=3, out=tmp_path)
+        plan = json.loads(json.dumps({**training.plan, "recipe": recipe}))
+        refuse_other(training, plan, tmp_path)
+        plan["recipe"]["learning_rate"] = 0.02
+        with pytest.raises(SerlibError, match="has other recipe"):
+            refuse_other(training, plan, tmp_path)
+    plan["recipe"] = json.loads(json.dumps(released))
+    plan["recipe"]["probe"]["c"] = 0.5
+    with pytest.raises(SerlibError, match="has other recipe"):
+        refuse_other(Training(RECIPES["whisper-tuned"], tone_table, seed=0, epochs=3, out=tmp_path), plan, tmp_path)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weighted):
     """Our loop gives the loss and accuracy of `model.fit` with the same clips, order, weights and dropout."""
@@ -144,7 +164,7 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
     values, _ = normalisation.inputs(table, FRAMES, "training")
     (x, y), (val_x, val_y) = (
         (values[part.index], np.eye(7, dtype=np.float32)[[labels.index(label) for label in part.label]])
-        for part in (rows(table, "train"), rows(table, "validation"))
+        for part in (clips_of_role(table, "train"), clips_of_role(table, "validation"))
     )
     keras.utils.set_random_seed(0)
     model = recipe.model(7, shape=(None, x.shape[2]), examples=x)
@@ -215,7 +235,7 @@ def test_changed_copies_are_those_of_the_training_role(frames_recipe, tone_table
     examples = fitting._examples(training, jobs=1, show=False)
     x, y, copies, val_x, val_y = (getattr(examples, name) for name in ("x", "y", "copies", "val_x", "val_y"))
     assert isinstance(x, np.ndarray)  # normalised once, not in each epoch
-    train, validation = rows(tone_table, "train"), rows(tone_table, "validation")
+    train, validation = clips_of_role(tone_table, "train"), clips_of_role(tone_table, "validation")
     assert len(x) == len(y) == len(train) and len(val_x) == len(val_y) == len(validation)
     assert [labels[i] for i in y.argmax(axis=1)] == train.label.tolist()
     raw = extract(tone_table, FRAMES, show=False)

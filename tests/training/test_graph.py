@@ -17,11 +17,11 @@ import soundfile as sf
 from serlib.audio import load
 from serlib.corpora.sample import making
 from serlib.features import FeatureSpec, encoder, pad, weights
-from serlib.models.probe import Probe
+from serlib.models.probe import LinearProbe
 from serlib.models.recipes import RECIPES
 from serlib.recognizer import Recognizer, Traced
 from serlib.training import exporting, graph
-from serlib.training.run import RELEASED, Record, Run, example, load_model, probe
+from serlib.training.run import RELEASED, Record, Run, example, load_model, probe_answers
 from serlib.utils import SerlibError
 
 
@@ -55,7 +55,7 @@ def kept(model, spec, labels, folder):
     model.save(folder / "model.keras")
     model = load_model(folder / "model.keras")
     info = {"labels": labels, "features": spec.to_dict(), "recipe": {"name": "own", "normalise": "none"}}
-    info["probes"] = probe(model, spec, labels)
+    info["probes"] = probe_answers(model, spec, labels)
     return Run(folder, info, pd.DataFrame({"role": [], "label": []}), pd.DataFrame(), model)
 
 
@@ -151,7 +151,7 @@ def test_a_run_that_was_changed_is_refused_as_without_a_graph(copy, run):
 def test_an_encoder_is_in_the_graph_and_its_weights_are_not(tmp_path, voice, rng):
     """A probe on frozen states: what Whisper hears goes in, and 10 MB of weights stay where they are."""
     spec = FeatureSpec(encoder="whisper-tiny", layers=(0, 1), summary=("mean", "std"), duration_s=2, peak=1)
-    recipe = Probe(name="states", title="states", source="tests", features=spec, c=0.1)
+    recipe = LinearProbe(name="states", title="states", source="tests", features=spec, c=0.1)
     columns = 4 * 384
     model = recipe.model(3, shape=(columns,), examples=rng.standard_normal((20, columns)).astype(np.float32))
     model.set_weights([w if w.ndim == 1 else 0.1 * rng.standard_normal(w.shape) for w in model.get_weights()])

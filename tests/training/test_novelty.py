@@ -37,7 +37,7 @@ def test_it_is_the_mahalanobis_distance_of_scikit_learns_covariance(tones, tone_
 
 
 def test_only_the_training_role_is_learned_from(tones, tone_table):
-    alone = splits.rows(tone_table, "train").reset_index(drop=True)
+    alone = splits.clips_of_role(tone_table, "train").reset_index(drop=True)
     assert novelty.learn(alone, show=False) == tones
     other = tone_table.assign(role=tone_table.role.replace({"train": "test", "test": "train"}))
     assert novelty.learn(other, show=False) != tones
@@ -52,7 +52,7 @@ def test_it_survives_json_and_damage_is_found(tones):
 
 
 def test_clips_like_those_of_the_training_are_known_at_any_level(tones, tone_table):
-    test = splits.rows(tone_table, "test")
+    test = splits.clips_of_role(tone_table, "test")
     for path in test.speech:
         y, rate_hz = audio.load(path)
         assert novelty.stranger(y, rate_hz, tones) == ""

@@ -160,7 +160,7 @@ def test_an_epoch_in_pieces_hears_each_clip_once(monkeypatch):
     x, y = np.arange(100, dtype=np.float32)[:, None], one_hot([0] * 80 + [1] * 20, 2)
     monkeypatch.setattr(normalisation, "BLOCK_BYTES", 4 * 35)
     recipe = replace(RECIPES["lstm-256"], batch_size=16, class_weight=True)
-    pieces = list(draw(recipe, Examples(normalisation.Rows(x), y), np.random.default_rng([0, 1])))
+    pieces = list(draw(recipe, Examples(normalisation.LazyFeatures(x), y), np.random.default_rng([0, 1])))
     assert [len(piece) for piece, _, _ in pieces] == [32, 32, 32, 4]  # whole batches, but for the last
     heard = np.concatenate([piece for piece, _, _ in pieces])[:, 0].astype(int)
     assert sorted(heard) == list(range(100))

@@ -60,7 +60,7 @@ def shares(recognizer, paths):
 
 
 def test_the_batch_and_its_order_do_not_matter(run):
-    table = splits.rows(run.split, "test").head(5 * SOUNDS)
+    table = splits.clips_of_role(run.split, "test").head(5 * SOUNDS)
     values = np.asarray(normalisation.inputs(run.split, run.spec, run.normalise, show=False)[0][table.index])
     together = run.probabilities(values)
     for size in (1, 4):
@@ -71,7 +71,7 @@ def test_the_batch_and_its_order_do_not_matter(run):
 
 def test_the_format_does_not_matter(recognizer, spoken, tmp_path):
     """The same 16-bit samples in five containers, and as an array."""
-    paths = splits.rows(spoken, "test").speech.head(4 * SOUNDS)
+    paths = splits.clips_of_role(spoken, "test").speech.head(4 * SOUNDS)
     for path in paths:
         y, rate_hz = soundfile.read(path, dtype="int16")
         written = [tmp_path / f"clip{suffix}" for suffix in (".wav", ".flac", ".aiff", ".w64")]
@@ -85,7 +85,7 @@ def test_the_format_does_not_matter(recognizer, spoken, tmp_path):
 
 def test_one_at_a_time_is_as_all_at_once(run, recognizer):
     """What a Recognizer says of a file is what the evaluation was made from."""
-    table = splits.rows(run.split, "test").head(10 * SOUNDS)
+    table = splits.clips_of_role(run.split, "test").head(10 * SOUNDS)
     values = np.asarray(normalisation.inputs(run.split, run.spec, run.normalise, show=False)[0][table.index])
     found = shares(recognizer, table.speech)
     np.testing.assert_allclose(found, run.probabilities(values), atol=1e-5)
@@ -95,7 +95,7 @@ def test_no_speech_gets_no_emotion(careful, spoken):
     """At the run's own threshold, for each kind of sound that is none, and the reason is said. Babble is speech, if
     too much of it: of that a part gets through (`serlib.training.novelty.MARGIN`)."""
     rng = np.random.default_rng(0)
-    clips = [audio.load(path, rate_hz=RATE_HZ)[0] for path in splits.rows(spoken, "train").speech[:40]]
+    clips = [audio.load(path, rate_hz=RATE_HZ)[0] for path in splits.clips_of_role(spoken, "train").speech[:40]]
     wrong = []
     for length_s in np.resize(LENGTHS_S, SOUNDS):
         for name, y in unspoken(rng, clips, length_s).items():
@@ -107,7 +107,7 @@ def test_no_speech_gets_no_emotion(careful, spoken):
 
 
 def test_too_short_and_too_long_get_a_reason(careful, spoken):
-    y, rate_hz = audio.load(splits.rows(spoken, "test").speech.iloc[0])
+    y, rate_hz = audio.load(splits.clips_of_role(spoken, "test").speech.iloc[0])
     middle = len(y) // 2
     short = careful.predict(y[middle - rate_hz // 16 : middle + rate_hz // 16], rate_hz=rate_hz)
     assert short.label == UNSURE and "of sound, less than 0.5 times the shortest clips" in short.reason
@@ -118,7 +118,7 @@ def test_too_short_and_too_long_get_a_reason(careful, spoken):
 def test_an_unseen_voice_is_no_stranger(spoken):
     """The check is about speech, not about who speaks: softer, louder and in a quiet room it is the same speech."""
     learned, rng = novelty.learn(spoken, show=False), np.random.default_rng(0)
-    strange, paths = [], splits.rows(spoken, "test").speech.iloc[::4]
+    strange, paths = [], splits.clips_of_role(spoken, "test").speech.iloc[::4]
     for path in paths:
         y = audio.load(path, rate_hz=RATE_HZ)[0]
         for heard in (y, y / 2, np.clip(2 * y, -1, 1), in_noise(rng, y, 40)):
