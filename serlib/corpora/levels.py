@@ -58,7 +58,7 @@ PEOPLE = frozenset(
     """
     actor actress speaker spk spkr subject subj sub participant person voice user patient control client customer caller
     agent guest employee teacher student pupil child singer talker narrator member volunteer respondent sprecher
-    sprecherin proband locuteur sujet hablante
+    sprecherin proband teilnehmer teilnehmerin kunde locuteur sujet personne hablante participante persona
     """.split()  # noqa: SIM905
 )
 

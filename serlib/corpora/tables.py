@@ -78,10 +78,8 @@ def find(root):
         places = [root / name] if os.path.isfile(root / name) else natsorted(root.glob(f"*/{name}"))
         if places:
             return places
-    for pattern in ("*.parquet", "data/*.parquet", "*.arrow", "*/*.arrow"):
-        if places := natsorted(root.glob(pattern)):
-            return places
-    return []
+    parquet = natsorted([*root.glob("*.parquet"), *root.glob("data/*.parquet")])
+    return parquet or natsorted([*root.glob("data-*.arrow"), *root.glob("*/data-*.arrow")])
 
 
 def is_table(path):
