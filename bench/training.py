@@ -55,7 +55,7 @@ def child(recipe, threads, precision, *, corpus, epochs):
 
     tf = import_tensorflow()
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(int(threads))
     name, *folder = corpus
     table = splits.split(corpora.index(name, *folder), "random")
     with tempfile.TemporaryDirectory() as place:

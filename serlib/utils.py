@@ -498,26 +498,35 @@ _GREETING = re.compile(
 )
 
 
-def import_tensorflow():
-    """Import TensorFlow, for the first time without what it has to say about the processor and the missing GPU.
+@contextlib.contextmanager
+def quiet_tensorflow():
+    """Inside, TensorFlow does not say what it thinks of the processor, the missing GPU and its sessions.
 
-    TensorFlow 2.21 says that to file descriptor 2 and heeds no setting, so the descriptor leads into a file meanwhile;
+    It says that to file descriptor 2 and does not always heed a setting, so the descriptor leads into a file meanwhile;
     what is not TensorFlow's own is shown afterwards. Who sets `TF_CPP_MIN_LOG_LEVEL` to less than 3 hears it all.
+    """
+    with contextlib.ExitStack() as stack:
+        if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
+            with contextlib.suppress(OSError):  # a process without standard error, or a full disk: then as it comes
+                messages = stack.enter_context(tempfile.TemporaryFile())
+                screen = os.dup(2)
+                stack.callback(_show_the_rest, messages, screen)
+                os.dup2(messages.fileno(), 2)
+        yield
+
+
+def import_tensorflow():
+    """Import TensorFlow, for the first time inside `quiet_tensorflow`.
 
     Returns
     -------
     module : tensorflow
     """
-    if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    if "tensorflow" in sys.modules:
         import tensorflow
 
         return tensorflow
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a process without standard error, or a full disk: then as it comes
-            messages = stack.enter_context(tempfile.TemporaryFile())
-            screen = os.dup(2)
-            stack.callback(_show_the_rest, messages, screen)
-            os.dup2(messages.fileno(), 2)
+    with quiet_tensorflow():
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # here it looks for a GPU

@@ -156,6 +156,8 @@ E0000 00:00:1795700820.138262   21006 cuda_platform.cc:52] failed call to cuInit
 2026-11-26 13:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on.
 To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow.
 """
+#: What it says when it looks for a GPU.
+SEARCH = "E0000 00:00:1.2 3 a.cc:4] x\n"
 OTHERS = """F0000 00:00:1795700762.178828   17770 port.cc:1] it dies of this
 the disk is full
 """
@@ -166,13 +168,13 @@ the disk is full
     [
         (None, "", OTHERS),
         ("3", "", OTHERS),
-        ("0", "", GREETING + OTHERS),
+        ("0", "", GREETING + OTHERS + SEARCH),
         (None, "raise ImportError('no AVX')", OTHERS),
     ],
 )
 def test_tensorflow_is_imported_without_its_greetings(tmp_path, level, ends, shown):
     fake = f"import os\nos.write(2, {(GREETING + OTHERS).encode()})\n{ends}\n"
-    fake += "class config:\n    def list_physical_devices():\n        os.write(2, b'E0000 00:00:1.2 3 a.cc:4] x\\n')\n"
+    fake += f"class config:\n    def list_physical_devices():\n        os.write(2, {SEARCH.encode()})\n"
     (tmp_path / "tensorflow.py").write_text(fake, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)

@@ -15,7 +15,7 @@ import numpy as np
 
 from serlib import audio
 from serlib.training.run import RELEASED, example, probe_signals
-from serlib.utils import SerlibError, atomic_path, import_tensorflow, shown
+from serlib.utils import SerlibError, atomic_path, import_tensorflow, quiet_tensorflow, shown
 
 #: What a run can be written as, and the suffix of the file.
 TARGETS = {"onnx": ".onnx", "litert": ".tflite"}
@@ -205,7 +205,7 @@ def convert(model, path, to, signature):
         The packages for it are missing.
     """
     try:
-        with warnings.catch_warnings():
+        with quiet_tensorflow(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of Keras about numpy
             model.export(str(path), format=to, verbose=False, input_signature=[signature])
     except ImportError as error:

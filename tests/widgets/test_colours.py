@@ -39,9 +39,9 @@ class Theme:
     def colour(self, variable):
         value = re.search(rf"{variable}: *([^;}}]+)", self.css)[1]
         value = re.sub(r"var\([^,]+,(.+)\)", r"\1", value)  # what stands where the palette is not loaded
-        mixed = re.fullmatch(r"rgba\((\d+),(\d+),(\d+),([\d.]+)\)", value)
+        mixed = re.fullmatch(r"rgba\((\d+), *(\d+), *(\d+), *([\d.]+)\)", value)
         if not mixed:
-            return to_rgb(value)
+            return to_rgb(value.strip())
         opacity = float(mixed[4])
         return tuple(opacity * int(mixed[n + 1]) / 255 + (1 - opacity) * self.page[n] for n in range(3))
 
