@@ -1,4 +1,4 @@
-// The recording side of live.py: the browser's microphone as pieces of PCM for the kernel, a level meter, and what the
+// The recording side of listening.py: the browser's microphone as pieces of PCM for the kernel, a level meter, and what the
 // kernel answers. No sound is kept here.
 
 const PIECE_S = 0.1; // sound that is sent at once
