@@ -75,8 +75,8 @@ test-lowest: env  ## the unit tests with the lowest versions that requirements.t
 	  -r requirements.txt
 	.venv/lowest/bin/python -m pytest $(TWO) tests $(NOLIBS) --durations=10 --durations-min=5 -m "not ($(LONG))"
 
-trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets (test-all: some)
-	SERLIB_TRUST=1 $(PYTEST) tests/trust -s --durations=10 -m "trust$(REAL)"
+trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets, 06 on other corpora
+	SERLIB_TRUST=1 $(PYTEST) tests/trust tests/test_any_corpus.py -s --durations=10 -m "(trust or slow)$(REAL)"
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) --LabApp.default_url=/lab/tree/notebooks

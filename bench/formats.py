@@ -224,8 +224,9 @@ def main():
     """Print the table, or write it where docs/formats.md has its mark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write it to docs/formats.md")
+    args = parser.parse_args()
     made = table()
-    if parser.parse_args().write:
+    if args.write:
         before, _, rest = DOCS.read_text(encoding="utf-8").partition(MARK)
         _, _, after = rest.partition(MARK)
         DOCS.write_text(f"{before}{MARK}\n\n{made}\n\n{MARK}{after}", encoding="utf-8")

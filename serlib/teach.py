@@ -163,7 +163,8 @@ def find(number):
     SerlibError
         There is none.
     """
-    match = re.fullmatch(r"(\d\d?)\.\d", str(number))
+    number = str(number)
+    match = re.fullmatch(r"(\d\d?)\.\d", number)
     if not match:
         raise SerlibError(
             f'"{number}" is no exercise; write the notebook and the number in it, as in check("3.1", ...)'
@@ -198,6 +199,9 @@ def judge(number, answer, *, seed=None):
             item.verify(answer, np.random.default_rng(seed))
     except NotYet as fault:
         return Verdict(item, right=False, hint=str(fault))
+    except (TypeError, ValueError, AttributeError, LookupError) as error:  # such as a value where a function is wanted
+        kind = type(answer).__name__
+        return Verdict(item, right=False, hint=f"this kind of answer ({kind}) cannot be checked: {error}")
     return Verdict(item, right=True)
 
 

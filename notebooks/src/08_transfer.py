@@ -152,8 +152,8 @@ print("training:", ", ".join(sorted(set(who_speaks(table[train])))), "| test:", 
 
 # %% [markdown]
 # Each fold leaves out some of the words. The figure is the mean recall of the emotions (UAR). If several layers are
-# equally good, as on the synthetic voices of the sample corpus, we take the one nearest to the middle. On people they
-# differ: run this notebook with `SERLIB_CORPUS=ravdess`.
+# equally good, as on the synthetic voices of the sample corpus, we take the one nearest to the middle. To see
+# what people's voices give, run this notebook with `SERLIB_CORPUS=ravdess`.
 
 # %% tags=["nbval-ignore-output"]
 inner = {}

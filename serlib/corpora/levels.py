@@ -58,7 +58,7 @@ PEOPLE = frozenset(
     """
     actor actress speaker spk spkr subject subj sub participant person voice user patient control client customer caller
     agent guest employee teacher student pupil child singer talker narrator member volunteer respondent sprecher
-    sprecherin proband locuteur sujet hablante
+    sprecherin proband teilnehmer teilnehmerin kunde locuteur sujet personne hablante participante persona
     """.split()  # noqa: SIM905
 )
 
@@ -343,7 +343,7 @@ def _speaker_level(tree, label, root):
 
 def _check_one_folder_a_person(level, tree, label, root):
     """Raise a SerlibError where a person may have several folders, such as anna_session1 and anna_session2."""
-    folders = _of_one_person(level.values)
+    folders = of_one_person(level.values)
     if not folders:
         return
     name, other, common = folders
@@ -359,10 +359,23 @@ def _check_one_folder_a_person(level, tree, label, root):
     )
 
 
-def _of_one_person(values):
-    """Two folders that begin alike and differ in what others differ in, too, and the last word that they share.
+def of_one_person(values):
+    """Two names that begin alike and differ in what others differ in, too, or in a session, a take, a date.
 
-    Such as anna_1 and anna_2 beside bob_1 and bob_2, or S01_take1 and S01_take2; None where there are none.
+    Parameters
+    ----------
+    values : iterable of str
+
+    Returns
+    -------
+    (str, str, str) or None
+        The two names, and the last word that they share.
+
+    Examples
+    --------
+    >>> of_one_person(["S01_take1", "S01_take2", "S02_take1"])
+    ('S01_take1', 'S01_take2', 'S01')
+    >>> of_one_person(["John Smith", "John Doe", "Mary Miller"])
     """
     names = {tuple(re.findall(r"[^\W\d_]{3,}(?=\d)|[^\W_]+", value)): value for value in values}
     for length in range(1, max(map(len, names), default=0)):

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from natsort import natsorted
 
 from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, printable, rejection
-from serlib.corpora.levels import role
+from serlib.corpora.levels import of_one_person, role
 from serlib.corpora.words import is_emotion, normal_label, spelling
 from serlib.utils import FORMULA, HEADINGS, UNKNOWN, SerlibError, atomic_path, data_dir, missing, one_line
 
@@ -78,10 +78,8 @@ def find(root):
         places = [root / name] if os.path.isfile(root / name) else natsorted(root.glob(f"*/{name}"))
         if places:
             return places
-    for pattern in ("*.parquet", "data/*.parquet", "*.arrow", "*/*.arrow"):
-        if places := natsorted(root.glob(pattern)):
-            return places
-    return []
+    parquet = natsorted([*root.glob("*.parquet"), *root.glob("data/*.parquet")])
+    return parquet or natsorted([*root.glob("data-*.arrow"), *root.glob("*/data-*.arrow")])
 
 
 def is_table(path):
@@ -278,6 +276,10 @@ def _clips(sheet, headings, rejected, notes):
         )
     sources = ", ".join(f"{column} from {one_line(name)}" for column, name in headings.items())
     notes.append(f"{table.name}: {sources}")
+    alike = of_one_person(dict.fromkeys(clip.speaker for _, clip in clips))
+    if alike:
+        both = f"{one_line(alike[0])} and {one_line(alike[1])}"
+        notes.append(f"{both} may be one speaker; if so, give them one name in {table.name}")
     if moved:
         notes.append(
             f"{moved} paths of {table.name} lead nowhere; the files were found below {printable(table.parent)}"

@@ -15,7 +15,8 @@ from serlib.experiments import trials
 from serlib.features import normalisation
 from serlib.models.recipes import get
 from serlib.splits import group_keys
-from serlib.utils import UNKNOWN, SerlibError, home, ordered_labels
+from serlib.training.state import with_files
+from serlib.utils import UNKNOWN, SerlibError, clip_table, home, ordered_labels
 
 #: What `compare` asks for: from what papers print to what a new voice gets.
 KINDS = ("published", "random", "text", "speaker")
@@ -71,7 +72,7 @@ def compare(
     Parameters
     ----------
     index : pd.DataFrame
-        From `serlib.index`, of one corpus or several.
+        From `serlib.index`, of one corpus or several; any table of clips will do.
     recipes : sequence of str, Recipe or Peer
         Recipes, by name or themselves, and what else shall answer the same test roles.
     splits : sequence of str, optional
@@ -122,6 +123,8 @@ def compare(
 
     Taught in notebooks/06_compare.
     """
+    index = clip_table(index)
+    index = index if "digest" in index else with_files(index)
     systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]
     usual = splits is None
     splits = list(dict.fromkeys(splits or KINDS))

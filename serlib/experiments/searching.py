@@ -12,8 +12,8 @@ from serlib.models.probe import LinearProbe
 from serlib.models.recipe import Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
-from serlib.training.state import content
-from serlib.utils import SerlibError, progress, shown
+from serlib.training.state import content, with_files
+from serlib.utils import SerlibError, alone, clip_table, progress, shown
 
 #: Batch sizes of the usual space.
 BATCHES = (16, 32, 64, 128)
@@ -123,8 +123,8 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     Raises
     ------
     SerlibError
-        The published protocol, whose validation set is the test set; another search in `out`; every training broke
-        off.
+        The published protocol, whose validation set is the test set; another search in `out`, or one at work there;
+        every training broke off.
 
     Notes
     -----
@@ -148,10 +148,11 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
         raise SerlibError("Under the published protocol validation is the test set; search with another split.")
     if metric not in ("val_accuracy", "val_loss"):
         raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
-    visible = table[table.role != "test"].reset_index(drop=True)
+    table = clip_table(table, needs=("speech", "label", "role"))
+    visible = with_files(table[table.role != "test"].reset_index(drop=True))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with _only_warnings():
+    with _only_warnings(), alone(out / ".lock", f"Another process is searching in {shown(out)}; wait for it."):
         identity = {
             "metric": metric,
             "seed": seed,
@@ -200,11 +201,13 @@ def _study(out, identity):
     """The study in a folder, as it was left or new; a trial that was interrupted is the next one to be asked for."""
     import optuna
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
     from optuna.trial import TrialState
 
+    journal = str(out / "journal.log")
+    lock = JournalFileOpenLock(journal)  # the usual one is a symbolic link, which few may make on Windows
     study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(out / "journal.log"))),
+        storage=JournalStorage(JournalFileBackend(journal, lock_obj=lock)),
         study_name="search",
         direction="minimize" if identity["metric"] == "val_loss" else "maximize",
         load_if_exists=True,

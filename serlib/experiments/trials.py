@@ -150,7 +150,7 @@ def _parts(index, split, folds):
     kind, _, tail = split.partition(":")
     if kind not in SPLIT_KINDS:
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
-    names = [name for name in tail.split(",") if name] if kind != "column" else []
+    names = [name for name in dict.fromkeys(tail.split(",")) if name] if kind != "column" else []
     if names and kind in ("published", "random"):
         raise SerlibError(f"'{split}': nobody can be named where the clips are split at random; say {kind}.")
     if kind == "corpus" and not names:
@@ -180,7 +180,7 @@ def carry_out(experiments, *, jobs=None, show=None):
     SerlibError
         Other trainings stand in the place of these; nothing is then trained.
     """
-    todo = [run for run in experiments if not run.is_done()]
+    todo = _to_do(experiments)
     with progress(total=len(experiments), desc="runs", unit="run", show=show) as bar:
         bar.n = bar.initial = len(experiments) - len(todo)  # the time left is told from what is trained now
         if on_cluster():  # its workers see the folders of the runs
@@ -199,6 +199,21 @@ def carry_out(experiments, *, jobs=None, show=None):
                 bar.set_postfix_str(run.out.name)
                 _carry_out(run, None, show)
                 bar.update()
+
+
+def _to_do(experiments):
+    """The runs that are not there yet, each once: a speaker may be named in two splits."""
+    runs = {}
+    for run in experiments:
+        if run.is_done():
+            continue
+        same = runs.setdefault(run.out, run)
+        if same is not run and content(same.table) != content(run.table):
+            raise SerlibError(
+                f"The splits {same.split} and {run.split} would keep other runs in the same folder, {run.out.name}; "
+                "compare them one after the other, each in a folder of its own."
+            )
+    return list(runs.values())
 
 
 def _in_its_share(experiment, threads):

@@ -129,7 +129,7 @@ class Store:
         """Believe the journal's rows whose checksums agree."""
         values = np.load(self.partial / "values.npy", mmap_mode="r")
         for row, length, checksum in np.fromfile(self.partial / "journal", RECORD).tolist():
-            if zlib.crc32(values[row].tobytes()) == checksum:
+            if 0 <= row < len(values) and zlib.crc32(values[row].tobytes()) == checksum:
                 self.lengths[row] = length
                 self.missing[row] = False
 
@@ -138,7 +138,7 @@ class Store:
         for folder in sorted(self.folder.parent.glob("[!.]*")):
             if not self.missing.any():
                 return
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # damaged: what is no ASCII is a ValueError
                 keys = (folder / "keys.txt").read_text(encoding="ascii").split("\n")
                 other = Store(folder.parent, {}, keys, None)
                 other.folder = folder

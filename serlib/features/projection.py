@@ -58,6 +58,8 @@ def map_points(values, *, method="pca", seed=0):
     if not np.isfinite(values).all():
         raise SerlibError("The features hold NaN or infinity; extract them again")
     scaled = StandardScaler().fit_transform(values)
+    if not scaled.any():  # all clips are alike: scikit-learn's t-SNE would end the process
+        return np.zeros((len(values), 2))
     components = 2 if method == "pca" else COMPONENTS
     points = PCA(min(components, *scaled.shape), svd_solver="full").fit_transform(scaled)
     if method == "tsne":

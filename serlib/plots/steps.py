@@ -337,6 +337,8 @@ LOOKS = {
     "f0": ("Pitch f0\n(Hz)", None),
     "pitch": ("Pitch\n(octaves)", None),
     "voiced": ("Voiced\n(share)", None),
+    "whisper": ("Log-mel of\nWhisper\n(band)", "magma"),
+    "states": ("Whisper's\nstates\n(column)", "PuOr_r"),
 }
 
 

@@ -117,8 +117,10 @@ def fit(
     if training.epochs < 1:
         raise SerlibError(f"A training needs at least one epoch, not {training.epochs}.")
     if overwrite:
+        if training.folder.exists():
+            with at_work(training.folder):  # not under the hands of another process
+                throw_away(training.folder)
         throw_away(training.out)
-        throw_away(training.folder)
     if training.out.exists():
         return load_finished(training, resume=resume)
     was_begun = training.folder.exists()

@@ -29,7 +29,7 @@ from serlib.utils import SerlibError, atomic_path, shown
 NAME = "graph.zip"
 #: Layout of the file; another number is ignored.
 FORMAT = 1
-#: No weight is larger than this, in bytes: a file that says so would fill the memory.
+#: No weight and no member of the file is larger than this, in bytes: one that says so would fill the memory.
 MOST_BYTES = 2**30
 #: A constant of the graph that has at least this many numbers is left out where it is a weight of the run.
 LARGE = 256
@@ -54,6 +54,8 @@ class Graph:
         import onnxruntime
 
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if any(member.file_size > MOST_BYTES for member in archive.infolist()):
+                raise ValueError("it would fill the memory")
             plan = json.loads(archive.read("graph.json"))
             steps = archive.read("graph.onnx")
         if (plan["format"], plan["model"]) != (FORMAT, _digest(run)):
@@ -120,7 +122,7 @@ def make(run):
     """
     try:
         content = build(run)
-    except (SerlibError, OSError):
+    except Exception:  # tf2onnx and ONNX Runtime raise many types where a step of the model has no form in ONNX
         return None
     with contextlib.suppress(SerlibError, OSError):  # a folder that nobody may write into
         _keep(content, run)

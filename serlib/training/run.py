@@ -345,7 +345,7 @@ def load_model(path, *, compiled=False):
 
 
 def _read_table(path, columns):
-    text = dict.fromkeys(("speech", "speaker", "text", "label", "role"), str)
+    text = dict.fromkeys(("speech", "digest", "speaker", "text", "label", "role", "corpus"), str)
     try:
         table = pd.read_csv(path, dtype=text, keep_default_na=path.name != "split.csv")
     except (OSError, ValueError) as error:  # pandas's own are ValueErrors

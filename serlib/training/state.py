@@ -28,8 +28,12 @@ from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, ord
 #: What an epoch is judged by.
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
-#: In the folder of a training while it goes on.
+#: Ends the name of the file beside the folder of a training that keeps others out. (In the folder it would be in the
+#: way: Windows gives no folder another name while a file in it is open.)
 LOCK = ".lock"
+
+#: What ends the name of the folder of a training until the run is whole.
+PARTIAL = ".partial"
 
 #: What is only told about a recipe, and does not make another training of it.
 DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
@@ -77,7 +81,7 @@ class Training:
     @property
     def folder(self):
         """What the folder is called until the run is whole."""
-        return self.out.with_name(self.out.name + ".partial")
+        return self.out.with_name(self.out.name + PARTIAL)
 
     @functools.cached_property
     def plan(self):
@@ -222,11 +226,15 @@ def throw_away(folder):
         return
     names = {folder.name}
     if folder.is_dir():
-        names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    is_bare = names <= {"split.csv"}  # killed before it had a plan
-    if not is_bare and not names & {"run.json", "plan.json"}:
+        names = {path.name for path in folder.iterdir() if not path.name.startswith((".partial-", LOCK))}
+    before_the_plan = {"split.csv"} if folder.name.endswith(PARTIAL) else set()
+    if not names <= before_the_plan and not names & {"run.json", "plan.json"}:
         raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(folder):
+    return folder.with_name(f".{folder.name}{LOCK}")
 
 
 @contextlib.contextmanager
@@ -236,11 +244,12 @@ def at_work(folder):
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_fault(error, folder) from None
-    with alone(folder / LOCK, f"Another process is training in {shown(folder)}; wait for it."):
+    lock = _lock(folder)
+    with alone(lock, f"Another process is training in {shown(folder)}; wait for it."):
         try:
             yield
         finally:
-            remove(folder / LOCK)
+            remove(lock)
             with contextlib.suppress(OSError):
                 folder.rmdir()  # an empty one
 
@@ -256,8 +265,7 @@ def check_begun(training, *, resume):
         plan = json.loads((training.folder / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # killed before it had begun
         for path in training.folder.iterdir():
-            if path.name != LOCK:
-                remove(path)
+            remove(path)
         return
     refuse_other(training, plan, training.folder)
 
@@ -366,5 +374,6 @@ def _calibrated(training, model, examples):
 
 def _tidy(out):
     """Remove from a finished run what only its training needed, and what killed processes left in it."""
-    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", out / LOCK]:
+    lock = _lock(out.with_name(out.name + PARTIAL))
+    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", lock]:
         remove(path)

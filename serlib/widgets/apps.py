@@ -62,7 +62,7 @@ def learned(run):
         Plain sentences.
     """
     training_clips = run.split[run.split.role == "train"]
-    names = run.info["corpora"]
+    names = list(dict.fromkeys(training_clips.corpus))  # others may have been held out for the test
     voices = len(set(who_speaks(training_clips)))
     titles = [corpora.CORPORA[name].title if name in corpora.CORPORA else name for name in names]
     synthetic = all(name in corpora.CORPORA and corpora.CORPORA[name].synthetic for name in names)

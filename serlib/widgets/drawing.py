@@ -134,8 +134,10 @@ def mel_levels(y, rate_hz, *, fmax_hz=8000):
     """
     filters = spectral.mel_filters(rate_hz, FRAME, BANDS, 0.0, float(fmax_hz))
     power = np.concatenate([(filters @ block.T).T for block in spectral.power_blocks(y, frame=FRAME, hop=HOP)])
-    if together := len(power) // COLUMNS:
-        power = np.add.reduceat(power, np.arange(0, len(power), together + 1)) / (together + 1)
+    if len(power) > COLUMNS:
+        starts = np.arange(0, len(power), -(-len(power) // COLUMNS))
+        counts = np.diff(np.append(starts, len(power)))  # the last column may have fewer frames
+        power = np.add.reduceat(power, starts) / counts[:, np.newaxis]
     db = spectral.decibels(power)
     return db - db.max()
 

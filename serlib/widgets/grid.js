@@ -1,4 +1,4 @@
-// The drawing side of grid.py: a table of buttons with one audio element. Arrow keys go from cell to cell.
+// The drawing side of grids.py: a table of buttons with one audio element. Arrow keys go from cell to cell.
 
 function make(tag, className, parent, { text, ...attributes } = {}) {
   const node = document.createElement(tag);

@@ -312,10 +312,13 @@ class Live(ipywidgets.VBox):
         name = f"{len(self._recordings) + 1} {name}"
         words = f"{answer.label}, {answer.confidence:.0%}" if answer else "no answer"
         self._recordings.append((y, rate_hz, f"{name}: {words}"))
+        self.takes.unobserve(self._show, "value")  # new options choose the first take, which is not asked for
         self.takes.options = [title for *_, title in self._recordings]
         self.takes.index = len(self._recordings) - 1
+        self.takes.observe(self._show, "value")
+        self._show()
 
-    def _show(self, _):
+    def _show(self, _=None):
         y, rate_hz, title = self._recordings[self.takes.index]
         window_s = self.microphone._listener.window_s
         long = len(y) / rate_hz > 1.5 * window_s

@@ -1,4 +1,4 @@
-// The drawing side of map.py. The figure comes ready from Python; its last trace is the ring around the chosen clip.
+// The drawing side of maps.py. The figure comes ready from Python; its last trace is the ring around the chosen clip.
 
 const CONFIG = {
   displaylogo: false,
@@ -9,9 +9,10 @@ const CONFIG = {
 // plotly.js comes as text and is read once for all maps of a page. It is no part of this module, since anywidget gives
 // a module two seconds to start, and a slow machine takes longer for five megabytes.
 function plotly(text) {
+  if (globalThis.serlibPlotly) return globalThis.serlibPlotly;
   const parts = ["const module = { exports: {} };\n", text, "\nexport default module.exports;"];
   const address = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
-  globalThis.serlibPlotly ??= import(address).then((loaded) => loaded.default);
+  globalThis.serlibPlotly = import(address).then((loaded) => loaded.default).finally(() => URL.revokeObjectURL(address));
   return globalThis.serlibPlotly;
 }
 

@@ -199,9 +199,19 @@ def still(y, rate_hz, *, overlay=None, timeline=None, meant=None, **options):
     if overlay is not None:
         (image,) = figure.axes[0 if contours else 1].images
         image.set_cmap("gray")
-        image.axes.imshow(overlay_pixels(overlay), extent=image.get_extent(), origin="upper", interpolation="nearest")
+        _lay_over(image.axes, overlay, len(y) / rate_hz, min(options.get("fmax_hz", 8000), rate_hz / 2))
         figure.alt += " Over it, what drove the answer: orange spoke for it, blue against it."
     return figure
+
+
+def _lay_over(ax, overlay, duration_s, fmax_hz):
+    """Lay what drove an answer over a spectrogram, which may end at a lower frequency than the overlay (`contours`)."""
+    import librosa
+
+    limits = ax.get_ylim()
+    extent = (0, duration_s, 0, librosa.hz_to_mel(fmax_hz))
+    ax.imshow(overlay_pixels(overlay), extent=extent, origin="upper", interpolation="nearest")
+    ax.set_ylim(limits)
 
 
 def _draw_tracks(ax, tracks, *, duration_s):

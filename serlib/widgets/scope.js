@@ -1,4 +1,4 @@
-// The drawing side of serlib/explore/scope.py: axes and pictures are plain HTML and SVG, so that the theme, the width
+// The drawing side of oscilloscope.py: axes and pictures are plain HTML and SVG, so that the theme, the width
 // and the zoom of the page take care of themselves; only the playhead moves.
 
 const STEP_S = 0.1; // what an arrow key moves

@@ -639,3 +639,9 @@ def test_nobody_in_other_words(tmp_path):
     rows = "file,label,speaker\n0.wav,sad,N.A.\n1.wav,happy,anonymous\n2.wav,xxx,anna\n"
     table = own(tmp_path, NAMES[:3], rows)
     assert set(table.speaker) == {"unknown"} and "has no label in line 4" in reasons(table)["2.wav"]
+
+
+def test_sessions_in_a_column_of_speakers_are_pointed_out(tmp_path):
+    rows = "file,label,speaker\n0.wav,sad,anna_session1\n1.wav,happy,anna_session2\n2.wav,sad,bob\n"
+    notes = own(tmp_path, NAMES[:3], rows).attrs["notes"]
+    assert "anna_session1 and anna_session2 may be one speaker; if so, give them one name in t.csv" in notes

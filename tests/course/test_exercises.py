@@ -165,6 +165,14 @@ def test_what_a_student_sees(capsys, home):
     ]
 
 
+def test_a_value_in_the_place_of_a_function_is_told(capsys):
+    teach.check("3.1", np.hanning(512))
+    teach.check(3.1, 5.0)  # the number need not be a text
+    first, second = capsys.readouterr().out.splitlines()
+    assert "not yet: this kind of answer (ndarray) cannot be checked" in first
+    assert second.startswith("3.1 The Hann window: not yet: this kind of answer (float) cannot be checked: 'float' ")
+
+
 def test_progress_is_kept(capsys, home):
     teach.progress()
     assert "03  0 of 5" in capsys.readouterr().out

@@ -275,6 +275,29 @@ def test_parts_of_each_kind(tmp_path):
     assert len(both) == 3 and all(set(t.text[t.role == "test"]).isdisjoint(t.text[t.role == "train"]) for t in both)
 
 
+def test_who_is_named_twice_is_left_out_once(tmp_path):
+    """Also in two splits: two processes must not train in one folder."""
+    index = tables({"tess": (3, 10, LABELS)})
+    seen = []
+    splits = ["speaker:0,0", "speaker:0,1"]
+    result = compare(index, [peer("a", seen=seen), peer("b")], splits=splits, root=tmp_path, jobs=1, show=False)
+    assert len(seen) == 2 and list(result.table.runs) == [1, 1, 2, 2]
+
+
+def test_names_that_would_share_a_folder_are_refused(tmp_path):
+    index = tables({"tess": (3, 10, LABELS)})
+    index["speaker"] = index.speaker.map({"0": "a/b", "1": "a_b", "2": "c"})
+    with pytest.raises(SerlibError, match=r"would keep other runs in the same folder, tess-a-speaker-a_b-seed0"):
+        compare(index, [peer("a")], splits=["speaker:a/b,a_b"], root=tmp_path, jobs=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_of_ones_own_can_be_compared(tone_index, tmp_path):
+    table = tone_index[["speech", "label"]].rename(columns={"speech": "path", "label": "emotion"})
+    result = compare(table, [peer("a")], splits=["random"], root=tmp_path, jobs=1, show=False)
+    assert list(result.table.corpora) == ["own"]
+
+
 def test_across_corpora(tmp_path):
     index = tables({"tess": (2, 10, LABELS), "ravdess": (6, 2, [*LABELS, "calm"]), "emodb": (5, 10, LABELS)})
     seen = given_tables(index, "corpus", tmp_path / "each")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 
 import numpy as np
@@ -119,6 +120,43 @@ def test_what_cannot_be_searched_is_refused(fake, tone_index, tone_table, tiny_r
     for other in (rates(dataclasses.replace(tiny_recipe, batch_size=5)), usual_space(tiny_recipe)):
         with pytest.raises(SerlibError, match=re.escape("holds a search by other means or of other clips")):
             search(other, tone_table, out=tmp_path / "b", trials=2)
+
+
+def test_two_searches_do_not_share_a_folder(fake, tone_table, tiny_recipe, tmp_path, monkeypatch):
+    """The second is told so; the first, whose trial it would have taken for interrupted, goes on to its end."""
+    fake()
+    fit = searching.fit
+    told = []
+
+    def second(*arguments, **options):
+        with pytest.raises(SerlibError, match="Another process is searching in") as error:
+            search(rates(tiny_recipe), tone_table, out=tmp_path, trials=2, show=False)
+        told.append(error)
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(searching, "fit", second)
+    result = search(rates(tiny_recipe), tone_table, out=tmp_path, trials=2, show=False)
+    assert len(result.trials) == len(told) == 2
+
+
+def test_the_journal_needs_no_symbolic_links(fake, tone_table, tiny_recipe, tmp_path, monkeypatch):
+    """Windows lets few users make them."""
+
+    def refuse(*_, **__):
+        raise OSError("a required privilege is not held by the client")
+
+    fake()
+    monkeypatch.setattr(os, "symlink", refuse)
+    assert len(search(rates(tiny_recipe), tone_table, out=tmp_path, trials=1, show=False).trials) == 1
+
+
+def test_a_table_of_ones_own_can_be_searched_on(fake, tone_index, tiny_recipe, tmp_path):
+    seen = fake()
+    table = splits.split(tone_index[["speech", "label"]].rename(columns={"label": "emotion"}))
+    search(rates(tiny_recipe), table, out=tmp_path, trials=1, show=False)
+    assert len(seen["tables"]) == 1
+    with pytest.raises(SerlibError, match=r"expected speech, label, role; give roles with serlib\.split"):
+        search(rates(tiny_recipe), tone_index, out=tmp_path, trials=1, show=False)
 
 
 def test_real_trainings_with_the_usual_space(tone_table, tiny_recipe, session_home, tmp_path):

@@ -181,6 +181,22 @@ def test_a_record_without_its_row_is_not_believed(killed, journal):
     assert sorted(calls) == [cache.CHUNK + 1, *range(3 * cache.CHUNK, ROWS)]
 
 
+def test_a_record_of_a_row_that_there_is_not_is_passed_over(killed):
+    with open(store(killed).partial / "journal", "ab") as file:
+        file.write(np.array([(10**6, 1, 5), (-1, 1, 5)], cache.RECORD).tobytes())
+    calls = []
+    fill(killed, calls=calls)
+    assert sorted(calls) == list(range(3 * cache.CHUNK, ROWS))
+
+
+def test_keys_that_cannot_be_read_are_not_copied_from(tmp_path):
+    fill(tmp_path, range(ROWS - 1))
+    (store(tmp_path, range(ROWS - 1)).folder / "keys.txt").write_bytes(b"clip 1\n\xff")
+    calls = []
+    fill(tmp_path, calls=calls)
+    assert len(calls) == ROWS
+
+
 def test_a_killed_extraction_of_another_kind_is_not_used(killed):
     calls = []
     fill(killed, calls=calls, kind={"of": "tests", "version": 2})

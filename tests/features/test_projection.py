@@ -66,6 +66,12 @@ def test_few_columns(rng, columns, method):
     assert map_points(rng.normal(size=(30, columns)), method=method).shape == (30, 2)
 
 
+@pytest.mark.parametrize("method", list(AXES))
+def test_clips_that_are_all_alike_lie_on_one_point(method):
+    """scikit-learn's t-SNE ends the process there (a segmentation fault)."""
+    np.testing.assert_array_equal(map_points(np.ones((12, 5)), method=method), np.zeros((12, 2)))
+
+
 def test_what_cannot_be_mapped_is_refused():
     with pytest.raises(SerlibError, match="pca, tsne"):
         map_points(np.eye(4), method="umap")

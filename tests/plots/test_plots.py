@@ -306,6 +306,14 @@ def test_features_draw_each_kind_in_its_row_on_one_time_axis(rng):
     assert (left, right) == pytest.approx((-0.005, 0.295))  # a frame is centred on its time
 
 
+@pytest.mark.parametrize(("kind", "columns"), [("whisper", 80), ("states", 384)])
+def test_what_whisper_hears_and_thinks_has_a_look(rng, kind, columns):
+    more = {"encoder": "whisper-tiny", "layers": (2,)} if kind == "states" else {"frame": 400, "hop": 160, "n_mels": 80}
+    spec = FeatureSpec(kinds=(kind,), rate_hz=16000, **more)
+    (ax,) = plots.features(rng.normal(size=(30, columns)), spec).axes
+    assert ax.images[0].get_array().shape == (columns, 30)
+
+
 def test_curves_mark_the_best_epoch():
     figure = plots.curves(HISTORY)
     left, right = figure.axes

@@ -14,7 +14,7 @@ from serlib import augment
 from serlib.features import FeatureSpec, extract, normalisation
 from serlib.models import RECIPES, dense, layer, stack
 from serlib.splits import clips_of_role, split
-from serlib.training import fitting
+from serlib.training import fitting, state
 from serlib.training.run import FILES, RELEASED
 from serlib.training.state import Training, refuse_other
 from serlib.utils import SerlibError
@@ -283,6 +283,31 @@ def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
     (tmp_path / "killed.partial" / "split.csv").touch()
     fitting.fit(tiny_recipe, tone_table, out=tmp_path / "empty", epochs=1, overwrite=True)
     fitting.fit(tiny_recipe, tone_table, out=tmp_path / "killed", epochs=1, overwrite=True)
+
+
+@pytest.mark.parametrize("names", [(".git", ".env"), ("split.csv",)])
+def test_what_only_looks_empty_is_not_replaced(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(SerlibError, match="is no run, so it is not replaced"):
+        state.throw_away(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+
+
+def test_a_training_at_work_is_not_thrown_away(tiny_recipe, tone_table, tmp_path):
+    with state.at_work(tmp_path / "run.partial"):
+        (tmp_path / "run.partial" / "plan.json").write_text("{}")
+        with pytest.raises(SerlibError, match="Another process is training in"):
+            fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1, overwrite=True)
+        assert (tmp_path / "run.partial" / "plan.json").exists()
+
+
+def test_nothing_is_open_in_the_folder_that_gets_its_name(tmp_path):
+    """Windows renames no folder while a file in it is open, so that the lock lies beside it."""
+    with state.at_work(tmp_path / "run.partial"):
+        assert not list((tmp_path / "run.partial").iterdir())
+        assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [".run.partial.lock"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_order_of_the_rows_is_not_their_number(tiny_recipe, tone_table, tmp_path):

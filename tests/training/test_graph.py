@@ -16,7 +16,7 @@ import soundfile as sf
 
 from serlib.audio import load
 from serlib.corpora.sample import making
-from serlib.features import FeatureSpec, encoder, pad, weights
+from serlib.features import SPECS, FeatureSpec, encoder, pad, weights
 from serlib.models.probe import LinearProbe
 from serlib.models.recipes import RECIPES
 from serlib.recognizer import Recognizer, Traced
@@ -36,6 +36,12 @@ def run(tiny_run, tmp_path_factory):
 @pytest.fixture
 def copy(run, tmp_path):
     return shutil.copytree(run.folder, tmp_path / "run")
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class NoFormInOnnx(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.erfinv(keras.ops.tanh(x))
 
 
 def answers(graph_or_traced, clips):
@@ -74,6 +80,13 @@ def test_the_recognizer_uses_it_and_makes_it_where_it_is_missing(copy, run):
         assert isinstance(recognizer._model, graph.Graph)
         assert recognizer.predict(path) == expected
     assert content(copy)[0]["model"] == content(run.folder)[0]["model"]
+
+
+def test_a_step_without_a_form_in_onnx_leaves_the_answer_to_keras(tmp_path):
+    """tf2onnx lets it pass, and ONNX Runtime raises a type of its own."""
+    inputs = keras.Input((40,))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(NoFormInOnnx()(inputs)))
+    assert graph.make(kept(model, SPECS["mfcc40-mean"], ["happy", "sad"], tmp_path / "run")) is None
 
 
 @pytest.mark.parametrize("step", ["build", "_keep"])
@@ -127,6 +140,13 @@ def test_what_is_damaged_or_of_another_model_is_ignored_and_made_again(copy):
         assert graph.load(Record.read(copy)) is None, name
     assert isinstance(Recognizer(copy)._model, graph.Graph)
     assert content(copy)[0] == plan
+
+
+def test_a_graph_that_would_fill_the_memory_is_not_unpacked(run, monkeypatch):
+    monkeypatch.setattr(graph, "MOST_BYTES", 100)
+    with pytest.raises(ValueError, match="fill the memory"):
+        graph.Graph((run.folder / graph.NAME).read_bytes(), run)
+    assert graph.load(run) is None
 
 
 def test_a_graph_that_lies_about_its_model_is_found_out_by_the_probes(copy, run, tmp_path):

@@ -191,6 +191,13 @@ def test_tables_that_are_damaged_are_named(copy, name, text, told):
         Run.load(copy)
 
 
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    lines = ["speech,digest,label,speaker,text,role,corpus", "a.wav,0012,sad,01,007,train,001"]
+    (tmp_path / "split.csv").write_text("\n".join(lines))
+    (row,) = runs._read_table(tmp_path / "split.csv", runs.SPLIT_COLUMNS).to_dict("records")
+    assert list(row.values()) == lines[1].split(",")
+
+
 def test_other_versions_are_named_where_the_answers_differ(copy, tiny_run):
     Run.load(change(copy, versions={**tiny_run.info["versions"], "keras": "2.0.0"}))  # the answers are the same: fine
     change(copy, labels=tiny_run.labels[::-1])

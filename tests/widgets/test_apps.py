@@ -36,14 +36,21 @@ def test_what_it_has_learned_from(live_run):
     known = (live_run.split.role == "train").sum()
     assert f"{known} recordings of 2 voices: Toronto Emotional Speech Set" in said
     assert "synthetic" not in said and "human" not in said
-    sample = replace(live_run, info={**live_run.info, "corpora": ["sample"]})
+    sample = replace(live_run, split=live_run.split.assign(corpus="sample"))
     assert "2 synthetic voices" in widgets.learned(sample) and "never heard a human being" in widgets.learned(sample)
+
+
+def test_a_corpus_that_was_held_out_was_not_learned_from(live_run):
+    is_test = live_run.split.role == "test"
+    split = live_run.split.assign(corpus=["tess" if test else "sample" for test in is_test])
+    said = widgets.learned(replace(live_run, info={**live_run.info, "corpora": ["sample", "tess"]}, split=split))
+    assert "Toronto" not in said and "never heard a human being" in said
 
 
 def test_who_the_voices_are(live_run):
     two = live_run.split.assign(speaker="01", corpus=["tess", "ravdess"] * (len(live_run.split) // 2))
     assert "of 2 voices" in widgets.learned(replace(live_run, split=two))
-    other = widgets.learned(replace(live_run, info={**live_run.info, "corpora": ["another"]}))
+    other = widgets.learned(replace(live_run, split=live_run.split.assign(corpus="another")))
     assert ": another. " in other and "human being" not in other
     nobody = replace(live_run, split=live_run.split.assign(speaker="unknown"))
     assert "of voices that are not named" in widgets.learned(nobody)

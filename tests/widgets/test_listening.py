@@ -134,6 +134,18 @@ def test_a_long_recording_has_a_timeline(recognizer, take):
     assert shown.scope.clip["stretches"] == []
 
 
+def test_a_new_take_does_not_compute_the_first_one_again(recognizer, take, monkeypatch):
+    y, rate_hz = take
+    shown = widgets.live(recognizer)
+    asked = []
+    monkeypatch.setattr(recognizer, "timeline", lambda y, rate_hz: asked.append(len(y)))
+    for times in (4, 5, 6):
+        shown._take("long", np.tile(y, times), rate_hz, None)
+    assert asked == [times * len(y) for times in (4, 5, 6)]
+    shown.takes.index = 0
+    assert asked[3:] == [4 * len(y)]
+
+
 def test_saved_takes_are_a_corpus(tmp_path, sine):
     folder = tmp_path / "mine"
     said = {"label": "Anger", "speaker": "Ada", "text": "good, morning", "folder": folder}

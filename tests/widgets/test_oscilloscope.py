@@ -11,8 +11,8 @@ from PIL import Image
 
 from serlib import plots, widgets
 from serlib.utils import SerlibError
+from serlib.widgets import drawing, view
 from serlib.widgets import scope as make_scope
-from serlib.widgets import view
 from serlib.widgets.oscilloscope import still
 
 
@@ -163,3 +163,21 @@ def test_the_still_picture_has_the_same_axes(voice):
     plots.png(figure)  # lays it out
     upper, lower = (ax.get_position() for ax in figure.axes[:2])
     assert (lower.x0, lower.x1) == pytest.approx((upper.x0, upper.x1))  # one time axis
+
+
+def test_an_overlay_reaches_higher_than_the_spectrogram_with_contours(voice):
+    """It goes up to 8000 Hz, the picture of the contours to 4000 Hz: what is drawn at 1000 Hz must lie there."""
+    figure = still(voice(), 16000, contours=True, overlay=np.ones((2, 6)))
+    spectrogram, overlay = figure.axes[0].images
+    assert spectrogram.get_extent()[3] == pytest.approx(librosa.hz_to_mel(4000))
+    assert overlay.get_extent()[3] == pytest.approx(librosa.hz_to_mel(8000))
+    assert figure.axes[0].get_ylim() == pytest.approx((0, librosa.hz_to_mel(4000)))
+
+
+def test_the_last_column_of_a_long_recording_is_as_bright_as_the_others():
+    """A tone of one level: where frames do not come out even the last column has fewer of them."""
+    frames = 2 * drawing.COLUMNS + 3  # three a column, and one is left
+    levels_db = drawing.mel_levels(np.sin(np.arange((frames - 1) * drawing.HOP, dtype=np.float32)), 22050)
+    assert len(levels_db) == -(-frames // 3)
+    assert levels_db[-2].max() == pytest.approx(levels_db[10].max(), abs=0.5)
+    assert levels_db[-1].max() == pytest.approx(levels_db[10].max(), abs=5)  # half of it is silence
