@@ -436,3 +436,10 @@ def test_what_may_be_anything_is_refused(sine):
 def test_a_loud_mix_and_a_square_wave_are_as_they_are(sine):
     for y in (sine() * 3, np.sign(sine()), np.round(2 * sine())):
         assert audio.full_scale(y) == 1.0 and audio.fault(y.astype(np.float32), 16000) is None
+
+
+def test_channels_that_cancel_each_other_out(sine, tmp_path):
+    """A balanced line that was recorded as stereo."""
+    soundfile.write(tmp_path / "x.wav", np.column_stack([sine(440), -sine(440)]), 16000)
+    with open(tmp_path / "x.wav", "rb", buffering=0) as file:
+        assert audio.survey(file, "x.wav")[2].startswith("is silent since its channels cancel each other out")

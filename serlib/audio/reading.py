@@ -171,7 +171,10 @@ def survey(file, name):
         notes.append(NOT_SCALED.format(scale))
     if 0 < samples < SHORTEST_S * rate_hz:
         return samples / rate_hz, rate_hz, f"is shorter than {SHORTEST_S} s", notes
-    return samples / rate_hz, rate_hz, fault(loudest / scale, 1), notes
+    why = fault(loudest / scale, 1)
+    if why == "is silent" and any(np.ptp(block) > 0.01 for block, _ in containers.blocks(file, name, channel=0)):
+        why = "is silent since its channels cancel each other out when they are averaged; save one of them"
+    return samples / rate_hz, rate_hz, why, notes
 
 
 def any_sound(sound, *, rate_hz=None, channel=None, notes=None):

@@ -1,6 +1,7 @@
 """What in a clip drove an answer: occlude a piece of it and see how the answer changes."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -16,6 +17,8 @@ HOP_S = 0.008
 QUIET = 0.1
 #: Fewest windows; a clip shorter than a few of them has shorter ones.
 FEWEST = 4
+#: Occluded clips that are asked about at once: a minute has thousands, which would take 16 GB together.
+AT_ONCE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,11 +144,11 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     band = _place(np.arange(size.shape[0]) * rate_hz / frame, edges_hz)[:, np.newaxis]
 
     n = len(edges_s) - 1
-    masks = [(at == i) & (band == j) for i in range(n) for j in range(bands)]
-    masks += [(at == i) | (band < 0) for i in range(n)] + [(at < 0) | (band == j) for j in range(bands)]
     back = {"n_fft": frame, "hop_length": hop, "length": len(y)}
-    clips = [librosa.istft(np.where(mask, without, waves), **back) for mask in masks]
-    probabilities = np.asarray(ask([y, *clips], rate_hz))
+    clips = (librosa.istft(np.where(mask, without, waves), **back) for mask in _masks(at, band, n, bands))
+    probabilities = np.asarray(ask([y], rate_hz))
+    while some := list(itertools.islice(clips, AT_ONCE)):
+        probabilities = np.concatenate([probabilities, ask(some, rate_hz)])
     answer = int(probabilities[0].argmax()) if answer is None else answer
     drop = probabilities[0, answer] - probabilities[1:, answer]
     return Occlusion(
@@ -157,6 +160,17 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
         windows=drop[n * bands : n * bands + n],
         bands=drop[n * bands + n :],
     )
+
+
+def _masks(at, band, windows, bands):
+    """What is occluded: each window in each band, each window, each band [shape=(frequencies, frames), bool]."""
+    for i in range(windows):
+        for j in range(bands):
+            yield (at == i) & (band == j)
+    for i in range(windows):
+        yield (at == i) | (band < 0)
+    for j in range(bands):
+        yield (at < 0) | (band == j)
 
 
 def _place(values, edges):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from serlib.models.committee import Committee
 from serlib.models.probe import LinearProbe
-from serlib.models.recipe import Committee, Recipe
+from serlib.models.recipe import Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
 from serlib.training.state import content, with_files

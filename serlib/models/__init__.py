@@ -7,7 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["layers", "pooling"],
     submod_attrs={
         "blocks": ["convolutions", "dense", "layer", "recurrent", "stack"],
-        "recipe": ["Committee", "Recipe"],
+        "committee": ["Committee"],
+        "recipe": ["Recipe"],
         "recipes": ["RECIPES", "get"],
     },
 )

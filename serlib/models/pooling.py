@@ -1,7 +1,7 @@
 """Functionals as a layer: what `serlib.features.functionals` computes of a clip in numpy, of many clips in a model.
 
 A model that was trained on summaries then takes frames in, and stands beside models of sequences
-(`serlib.models.recipe.Committee`).
+(`serlib.models.committee.Committee`).
 """
 
 import keras

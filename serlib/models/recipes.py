@@ -8,8 +8,9 @@ from dataclasses import replace
 from serlib.augment import Copies, FrequencyWarp, Level, Mixup, SpecAugment, TimeWarp, Transpose
 from serlib.features.spec import SPECS, frames_of
 from serlib.models.blocks import convolutions, dense, layer, recurrent, stack
+from serlib.models.committee import Committee
 from serlib.models.probe import LinearProbe
-from serlib.models.recipe import BaseRecipe, Committee, Recipe
+from serlib.models.recipe import BaseRecipe, Recipe
 from serlib.models.tuning import Tuned
 from serlib.utils import SerlibError
 

@@ -17,8 +17,8 @@ from serlib.features import normalisation
 from serlib.features.spec import extract_together
 from serlib.features.spec import names as column_names
 from serlib.models import recipes
+from serlib.models.committee import Committee
 from serlib.models.probe import LinearProbe, clip_weights
-from serlib.models.recipe import Committee
 from serlib.models.tuning import Tuned
 from serlib.splits import clips_of_role
 from serlib.training import novelty

@@ -29,7 +29,7 @@ from serlib.utils import SerlibError, atomic_path, shown
 NAME = "graph.zip"
 #: Layout of the file; another number is ignored.
 FORMAT = 1
-#: No weight is larger than this, in bytes: a file that says so would fill the memory.
+#: No weight and no member of the file is larger than this, in bytes: one that says so would fill the memory.
 MOST_BYTES = 2**30
 #: A constant of the graph that has at least this many numbers is left out where it is a weight of the run.
 LARGE = 256
@@ -54,6 +54,8 @@ class Graph:
         import onnxruntime
 
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if any(member.file_size > MOST_BYTES for member in archive.infolist()):
+                raise ValueError("it would fill the memory")
             plan = json.loads(archive.read("graph.json"))
             steps = archive.read("graph.onnx")
         if (plan["format"], plan["model"]) != (FORMAT, _digest(run)):

@@ -38,9 +38,11 @@ PARTIAL = ".partial"
 #: What is only told about a recipe, and does not make another training of it.
 DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
 
-#: Settings that a recipe does not say, as JSON gives them back: no layers, and the defaults of `Recipe`.
-DEFAULTS = {"build": [], "augment": []} | {
-    field.name: field.default for field in fields(Recipe) if field.default is not MISSING and field.name != "augment"
+#: What a recipe need not say of itself, as JSON gives it back: no layers, and the defaults of `Recipe`.
+DEFAULTS = {
+    **{field.name: field.default for field in fields(Recipe) if field.default is not MISSING},
+    "build": [],
+    "augment": [],
 }
 
 
@@ -201,7 +203,8 @@ def _identity(recipe):
     for name, value in recipe.items():
         if name in DESCRIPTIONS or (name in DEFAULTS and value == DEFAULTS[name]):
             continue
-        identity[name] = _identity(value) if name == "probe" else value
+        is_recipe = name == "probe" and isinstance(value, dict)
+        identity[name] = _identity(value) if is_recipe else value
     return identity
 
 

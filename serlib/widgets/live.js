@@ -43,6 +43,7 @@ function render({ model, el }) {
   const says = make("div", "says", root, { role: "status" });
 
   let context, stream, node, began;
+  let gone = false;
 
   function set(values) {
     for (const [name, value] of Object.entries(values)) model.set(name, value);
@@ -77,6 +78,7 @@ function render({ model, el }) {
       // as it is: what makes calls pleasant takes away what an emotion sounds like
       const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
       stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
+      if (gone) return release(); // the cell was run again while the browser asked for leave
       context = new AudioContext();
       const module = URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
       await context.audioWorklet.addModule(module);
@@ -162,6 +164,7 @@ function render({ model, el }) {
   answered();
 
   return () => {
+    gone = true;
     release();
     model.off("change:answer", answered);
   };

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from serlib import audio
+from serlib.evaluation import attribution
 from serlib.evaluation.attribution import answers, occlusion
 from serlib.recognizer import Recognizer
 from serlib.utils import SerlibError
@@ -67,6 +68,23 @@ def test_the_pieces_tile_the_clip(noise, listener):
     assert np.allclose(result.edges_s, np.linspace(0, 1.2, 7))
     assert np.allclose(librosa.hz_to_mel(result.edges_hz), np.linspace(0, librosa.hz_to_mel(8000), 5))
     assert len(occlusion(listener, noise, RATE_HZ, window_s=9).windows) == 4
+
+
+def test_a_few_pieces_are_asked_about_at_once(noise, listener, monkeypatch):
+    """All pieces of a recording of a minute would take 16 GB."""
+    expected = occlusion(listener, noise, RATE_HZ)
+    monkeypatch.setattr(attribution, "AT_ONCE", 7)
+    sizes = []
+
+    def ask(clips, rate_hz):
+        sizes.append(len(clips))
+        return listener(clips, rate_hz)
+
+    result = occlusion(ask, noise, RATE_HZ)
+    assert max(sizes) == 7 and sum(sizes) == 1 + 8 * 6 + 8 + 6
+    np.testing.assert_array_equal(result.pieces, expected.pieces)
+    np.testing.assert_array_equal(result.windows, expected.windows)
+    np.testing.assert_array_equal(result.bands, expected.bands)
 
 
 def test_only_the_piece_is_changed_and_only_made_quieter(noise):

@@ -9,7 +9,7 @@ from serlib import Recognizer, SerlibError, evaluate, extract, training
 from serlib.experiments.searching import usual_space
 from serlib.features import FeatureSpec, projection
 from serlib.models import dense, layer, recipes, stack
-from serlib.models.recipe import Committee
+from serlib.models.committee import Committee
 from serlib.plots.page import write
 from serlib.training.run import Run
 

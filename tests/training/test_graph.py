@@ -142,6 +142,13 @@ def test_what_is_damaged_or_of_another_model_is_ignored_and_made_again(copy):
     assert content(copy)[0] == plan
 
 
+def test_a_graph_that_would_fill_the_memory_is_not_unpacked(run, monkeypatch):
+    monkeypatch.setattr(graph, "MOST_BYTES", 100)
+    with pytest.raises(ValueError, match="fill the memory"):
+        graph.Graph((run.folder / graph.NAME).read_bytes(), run)
+    assert graph.load(run) is None
+
+
 def test_a_graph_that_lies_about_its_model_is_found_out_by_the_probes(copy, run, tmp_path):
     model = keras.Model(run.model.input, run.model.output[:, ::-1])
     other = kept(model, run.spec, run.labels, tmp_path / "other")
