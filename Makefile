@@ -75,7 +75,7 @@ test-lowest: env  ## the unit tests with the lowest versions that requirements.t
 	  -r requirements.txt
 	.venv/lowest/bin/python -m pytest $(TWO) tests $(NOLIBS) --durations=10 --durations-min=5 -m "not ($(LONG))"
 
-trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets, 06 on other corpora
+trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets, 06 and 07 on other corpora
 	SERLIB_TRUST=1 $(PYTEST) tests/trust tests/test_any_corpus.py -s --durations=10 -m "(trust or slow)$(REAL)"
 
 lab: env  ## open JupyterLab on the notebooks

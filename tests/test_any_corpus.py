@@ -89,7 +89,7 @@ def cells(source, corpus):
 #: Of the other two shapes those that everybody runs, and those that train many models with `make trust` alone; 10 says
 #: nothing of a corpus but where its model comes from.
 EVERYWHERE = ("01", "02", "03", "04", "05", "09")
-MANY_MODELS = ("06",)
+MANY_MODELS = ("06", "07")
 FULL = os.environ.get("SERLIB_TRUST") == "1"
 
 
@@ -97,7 +97,7 @@ FULL = os.environ.get("SERLIB_TRUST") == "1"
 def test_a_notebook_runs_on_any_corpus(corpus, source, monkeypatch):
     """Cell by cell in one process, which loads TensorFlow once; the kernel is no matter here."""
     if corpus != "folder" and not source.stem.startswith(EVERYWHERE + (MANY_MODELS if FULL else ())):
-        pytest.skip("on own recordings alone, which lack most; 06 with make trust")
+        pytest.skip("on own recordings alone, which lack most; 06 and 07 with make trust")
     monkeypatch.chdir(Path(build.__file__).parent)
     keras.backend.clear_session()
     shell = InteractiveShell(user_ns={})
