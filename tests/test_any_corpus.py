@@ -30,6 +30,7 @@ SHORT = {
 #: The other two shapes have speakers and texts, so that more splits can be made: one of each kind does.
 SHORTER = {
     "06": SHORT["06"] + "; WORDS, SPLITS = 3, ('published', 'speaker:{speaker}')",
+    "08": "WORDS = 3",
 }
 
 
@@ -88,7 +89,7 @@ def cells(source, corpus):
 
 #: Of the other two shapes those that everybody runs, and those that train many models with `make trust` alone; 10 says
 #: nothing of a corpus but where its model comes from.
-EVERYWHERE = ("01", "02", "03", "04", "05", "09")
+EVERYWHERE = ("01", "02", "03", "04", "05", "08", "09")
 MANY_MODELS = ("06", "07")
 FULL = os.environ.get("SERLIB_TRUST") == "1"
 
