@@ -356,10 +356,10 @@ def test_four_hours_are_refused_at_once(tmp_path, monkeypatch):
         for _ in range(40):
             sound.write(np.zeros(8000 * 60, np.int16))
     monkeypatch.setattr(containers, "MOST_SAMPLES", 8000 * 60 * 30)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(SerlibError, match=r"day.flac lasts longer than 0.5 h"):
         audio.load(path)
-    assert time.perf_counter() - began < 0.05
+    assert time.process_time() - began < 0.05
     assert len(audio.load(path, duration_s=3)[0]) == 24000
 
 

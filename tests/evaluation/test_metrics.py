@@ -94,9 +94,9 @@ def test_thousand_resamples_of_three_thousand_clips_are_quick(rng):
 
 
 def _seconds(true, guess, groups):
-    start = time.perf_counter()
+    start = time.process_time()
     metrics.intervals(true, guess, groups, 7, resamples=1000, seed=0)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_class_that_does_not_occur_has_no_interval():

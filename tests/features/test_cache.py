@@ -302,6 +302,6 @@ def test_a_full_disk_is_named_and_costs_nothing_that_was_done(tmp_path, monkeypa
 def test_a_finished_store_is_loaded_in_milliseconds(tmp_path):
     fill(tmp_path)
     fill(tmp_path)
-    start = time.perf_counter()
+    start = time.process_time()
     cache.fill(row, [(n,) for n in range(ROWS)], [store(tmp_path)])
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
