@@ -134,7 +134,7 @@ def by_speaker(true, guess, names, labels):
     rows = []
     recalls = []
     clips = clips_of(names)
-    speakers = natsorted(clips) if any(names) else []
+    speakers = natsorted(clips) if not all(map(is_unknown, clips)) else []
     for name in speakers:
         of = clips[name]
         support = np.bincount(true[of], minlength=len(labels))

@@ -118,7 +118,8 @@ def find(name, layers):
     else:
         values = read(_place(name))
         width = len(values["conv1.bias"])
-        blocks = 1 + max((int(key.split(".")[1]) for key in values if key.startswith("layers.")), default=-1)
+        numbers = [key.split(".")[1] for key in values if key.startswith("layers.")]
+        blocks = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
     needed = shapes(layers, width=width, blocks=blocks)
     for key, shape in needed.items():
         if key not in values or values[key].shape != shape:

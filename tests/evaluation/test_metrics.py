@@ -132,3 +132,10 @@ def test_speakers_come_in_natural_order():
     assert table["accuracy"].tolist() == [0.5, 1.0]
     assert table["n"].tolist() == [2, 1]
     assert recall.loc["actor 2"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("name", ["", "unknown", "own/unknown"])
+def test_nobody_is_no_speaker(name):
+    names = np.array([name] * 3, dtype=object)
+    table, recall = metrics.by_speaker(np.array([0, 1, 1]), np.array([0, 1, 0]), names, ["a", "b"])
+    assert table.empty and recall.shape == (0, 2)

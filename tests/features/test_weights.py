@@ -80,6 +80,13 @@ def test_files_that_are_no_encoder(tmp_path):
         weights.find(str(tmp_path / "cut.safetensors"), (1,))
 
 
+def test_a_file_of_another_model_is_told(tmp_path):
+    other = {"conv1.bias": np.zeros(4, np.float32), "layers.norm.weight": np.zeros(4, np.float32)}
+    save_file(other, tmp_path / "model.safetensors")
+    with pytest.raises(SerlibError, match=r"cannot give layer 1: conv1\.weight is missing"):
+        weights.find(str(tmp_path), [1])
+
+
 def test_one_that_lies_in_the_data_folder_is_taken(values, home):
     place = home / "data" / "encoders"
     place.mkdir(parents=True)
