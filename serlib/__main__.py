@@ -517,7 +517,8 @@ def search(
 
     space = searching.usual_space(recipe)  # a wrong name should not wait for the index
     table = give_roles(_index(corpus, reading), split, seed=seed)
-    name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{split}-seed{seed}"
+    kind = split.replace(":", "-")  # Windows takes no colon
+    name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{kind}-seed{seed}"
     out = out or home() / "checkpoints" / "search" / name
     with cluster(scheduler):
         result = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)

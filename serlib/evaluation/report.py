@@ -175,12 +175,13 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
     confidence = probabilities.max(axis=1)
     speakers = _column(clips, "speaker")
     unit, groups = metrics.unit(speakers, _column(clips, "text"))
-    if unit == "clip" and "digest" in clips:  # what several seeds answered to one clip is drawn together
-        groups = pd.factorize(_column(clips, "digest"))[0]
+    digests = _column(clips, "digest")
+    if unit == "clip" and digests.all():  # what several seeds answered to one clip is drawn together
+        groups = pd.factorize(digests)[0]
     intervals = metrics.intervals(true, guess, groups, len(labels), resamples=resamples, seed=seed)
     predictions = pd.DataFrame({name: _column(clips, name) for name in ("speech", "label", "speaker", "text")})
     if "digest" in clips:
-        predictions["digest"] = _column(clips, "digest")
+        predictions["digest"] = digests
     predictions["predicted"] = np.array(labels)[guess]
     predictions["confidence"] = confidence
     predictions = pd.concat([predictions, pd.DataFrame(probabilities, columns=labels)], axis=1)

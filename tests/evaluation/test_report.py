@@ -384,3 +384,10 @@ def test_what_several_seeds_answer_to_a_clip_is_drawn_together():
     once = evaluation.score(clips(truth, digest=digests), p, ["happy", "sad"]).ci95["accuracy"]
     often = evaluation.score(clips(np.tile(truth, 5), digest=np.tile(digests, 5)), np.tile(p, (5, 1)), ["happy", "sad"])
     np.testing.assert_allclose(np.diff(often.ci95["accuracy"]), np.diff(once), atol=0.02)
+
+
+def test_clips_whose_digest_is_unknown_are_drawn_one_by_one():
+    truth = np.array(["happy", "sad"] * 20)
+    p = np.tile([0.6, 0.4], (40, 1))
+    low, high = evaluation.score(clips(truth, digest=[None] * 40), p, ["happy", "sad"]).ci95["accuracy"]
+    assert low < 0.45 and high > 0.55
