@@ -50,6 +50,8 @@ env: .venv/installed  ## make .venv and install requirements.txt (again only whe
 	  || { echo "make: uv could not install them, pip tries it now" >&2; $(PIP) -r requirements.txt; } \
 	  || { echo "make: installing requirements.txt failed, see above: is there a network, and 3 GB of free disk?" \
 	  "Then say make again" >&2; exit 1; }
+	@echo "compiling what librosa compiles at its first use"
+	@$(BIN)/python tests/compile_librosa.py
 	@touch $@
 
 run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_CORPUS=tess make run: on TESS)
@@ -73,6 +75,7 @@ test-lowest: env  ## the unit tests with the lowest versions that requirements.t
 	@$(BIN)/python -m venv --clear .venv/lowest
 	@$(BIN)/python -m uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct --compile-bytecode \
 	  -r requirements.txt
+	@.venv/lowest/bin/python tests/compile_librosa.py
 	.venv/lowest/bin/python -m pytest $(TWO) tests $(NOLIBS) --durations=10 --durations-min=5 -m "not ($(LONG))"
 
 trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets, 06 and 07 on other corpora
