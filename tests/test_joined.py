@@ -122,3 +122,12 @@ def test_the_file_stands_where_it_stood(tmp_path, rng):
         for at in (0, 7):
             file.seek(at)
             assert joined.second(file) is None and joined.behind(file) == 0 and file.tell() == at
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"\xff\xfb", b"ID3", b"R", b"RIFF", b"RIFF\0\0\0\0WAVE", b"OggS", b"f"]
+)
+def test_the_beginning_of_a_header_is_no_second_recording(content):
+    for file in (io.BytesIO(content), io.BytesIO(b"ID3\x04\x00\x00\x00\x00\x00\x00" + content)):
+        assert joined.second(file) is None
+        assert joined.behind(file) == 0

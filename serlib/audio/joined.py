@@ -83,7 +83,7 @@ def _second(file):
     size = file.seek(0, os.SEEK_END)
     start = _after_tags(file)
     head = _bytes(file, start, 12)
-    if head[:1] == b"\xff" and head[1] & 0xE6 == 0xE2:  # the first frame of MPEG layer III
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2:  # the first frame of MPEG layer III
         return "MP3" if _mp3_follows(file, size, start) else None
     for name, (magic, beginning, between) in _BEGINNINGS.items():
         if head.startswith(magic) or head[4:].startswith(magic):
