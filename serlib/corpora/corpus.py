@@ -214,7 +214,7 @@ def is_audio(name):
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
 
 
-def _is_dir(entry):
+def is_dir(entry):
     try:
         return entry.is_dir()
     except OSError:  # a link in a circle; opening it says so
@@ -281,7 +281,7 @@ def walk(root, rejected, *, limit=None, archives=None):
                 return
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 continue
-            if _is_dir(entry):
+            if is_dir(entry):
                 below.append(entry)
             elif is_audio(entry.name) or ("." not in entry.name and _is_nameless_sound(entry)):
                 yield Path(entry.path)

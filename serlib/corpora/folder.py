@@ -65,7 +65,7 @@ def scan(root, rejected, notes, reading):
     if lists and not paths:
         raise SerlibError(tables.refusal(lists[0]))
     if not paths and (hint := _table_hint(root)):
-        raise SerlibError(f"{printable(root)} holds no sound file; {hint}")
+        raise SerlibError(f"{printable(root)} holds no sound file; {hint.removeprefix('or ')}")
     try:
         clips = _by_pattern(root, paths, rejected, notes, reading.pattern) if reading.pattern else None
         clips = _by_level(root, paths, rejected, notes, reading.label_level) if clips is None else clips
@@ -81,7 +81,8 @@ def scan(root, rejected, notes, reading):
         notes.append(f"not unpacked, so not used: {levels.shortened(files)}")
     if lists:
         notes.append(f"{lists[0].name} names no labels; the folders do")
-    others = [name for name in _tables_beside(root) if name not in tables.TABLES]
+    known = {*tables.TABLES, *(path.name for path in lists)}
+    others = [name for name in _tables_beside(root) if name not in known]
     if others:
         notes.append(f"not read: {levels.shortened(others)} (a table is read where it is named)")
     return one_spelling(clips, notes)

@@ -378,10 +378,11 @@ def of_one_person(values):
     >>> of_one_person(["John Smith", "John Doe", "Mary Miller"])
     """
     names = {tuple(re.findall(r"[^\W\d_]{3,}(?=\d)|[^\W_]+", value)): value for value in values}
+    nobody = NO_PERSON | PEOPLE
     for length in range(1, max(map(len, names), default=0)):
         tails = {}
         for words in names:
-            if len(words) >= length and not all(spelling(word) in NO_PERSON | PEOPLE for word in words[:length]):
+            if len(words) >= length and not all(spelling(word) in nobody for word in words[:length]):
                 tails.setdefault(words[:length], []).append(words[length:])
         head = max(tails, key=lambda words: len(tails[words]), default=())
         if not head or len(tails[head]) == 1:

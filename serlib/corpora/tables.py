@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from natsort import natsorted
 
-from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, printable, rejection
+from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, is_dir, printable, rejection
 from serlib.corpora.levels import of_one_person, role
 from serlib.corpora.words import is_emotion, normal_label, spelling
 from serlib.utils import FORMULA, HEADINGS, UNKNOWN, SerlibError, atomic_path, data_dir, missing, one_line
@@ -32,7 +32,7 @@ _END = ("end", "end_s", "end_sec", "end_time", "stop", "stop_time", "offset", "x
 _NOT_LATIN = re.compile("[\x80-\xff]{4}")
 # What people keep labels in that are times in a long recording, and what Kaldi keeps.
 TRACKS = (".textgrid", ".eaf", ".lab", ".srt", ".vtt", ".rttm", ".ctm", ".antx", ".trs")
-KALDI = ("wav.scp", "utt2spk", "segments")
+KALDI = ("wav.scp", "segments")
 # Label Studio puts eight digits before the name of an upload, and a query before that of a file on its disk.
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 _SEPARATORS = re.compile(r"[/\\]+|\?d=")
@@ -305,7 +305,11 @@ def _check_text(sheet, heading):
 
 def _folders_beside(table):
     """The folders beside a table, in which its recordings may lie; none where they are many."""
-    folders = [entry.path for entry in os.scandir(table.parent) if entry.name[0] != "." and entry.is_dir()]
+    try:
+        with os.scandir(table.parent) as entries:
+            folders = [entry.path for entry in entries if entry.name[0] != "." and is_dir(entry)]
+    except OSError:  # it may be entered, but not listed
+        return []
     return [Path(folder) for folder in natsorted(folders)] if len(folders) <= 20 else []
 
 
@@ -346,8 +350,8 @@ def _locate(speech, table, folders):
             return path, ""
     paths = list(filter(None, (_as_spelled(place, pieces) for place in folders if pieces)))
     if len(paths) > 1:
-        places = f"{paths[0].parent.name} and in {paths[1].parent.name}"
-        return direct, f"lies in {places}; write its folder into {table.name}"
+        first, second = (one_line(path.parent.relative_to(folder).as_posix()) for path in paths[:2])
+        return direct, f"lies in {first} and in {second}; write its folder into {table.name}"
     if paths:
         return paths[0], ""
     return direct, "" if inside else outside
@@ -362,7 +366,7 @@ def _as_spelled(folder, pieces):
         names += [path.with_suffix(path.suffix.lower()), path.with_suffix(path.suffix.upper())]
     for form in ("NFC", "NFD"):  # macOS writes a letter and its accent
         names.append(folder.joinpath(*(unicodedata.normalize(form, piece) for piece in pieces)))
-    return next(filter(os.path.lexists, names), None)
+    return next(filter(os.path.lexists, dict.fromkeys(names)), None)
 
 
 def _sheet(path, *, part=""):
@@ -453,8 +457,9 @@ def _from_parquet(path, part):
 
     try:
         if path.suffix == ".arrow":
-            batches = ipc.open_stream(path.read_bytes())
-            schema = batches.schema
+            table = ipc.open_stream(path.read_bytes()).read_all()
+            batches = table.to_batches(max_chunksize=256)
+            schema = table.schema
         else:
             table = parquet.ParquetFile(path)
             batches = table.iter_batches(batch_size=256)

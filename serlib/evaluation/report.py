@@ -266,7 +266,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         calibrated = matching.match_corpora(calibrated, clips, run.labels, clips_of_role(run.split, "train"))
 
     clips = clips.assign(speaker=group_keys(clips, "speaker"))
-    conditions = _conditions(run, clips, is_scored, is_own=is_own, match=match)
+    conditions = _conditions(run, clips, is_scored, is_own=is_own, allow_seen=allow_seen, match=match)
     test_clips = clips[is_scored]
     answers_scored = calibrated[is_scored]
     report = score(test_clips, answers_scored, run.labels, conditions=conditions, resamples=resamples, seed=seed)
@@ -289,14 +289,15 @@ def _check_scored(run, clips, is_scored, *, is_own, allow_seen):
         refuse_seen(run.split, run.protocol, clips[is_scored])
 
 
-def _conditions(run, clips, is_scored, *, is_own, match):
+def _conditions(run, clips, is_scored, *, is_own, allow_seen, match):
     """What the figures of an evaluation mean."""
     normalise = "matched" if match else run.normalise
     if is_own:
         return Conditions(run.kind, run.protocol, normalise)
     left_out = clips["label"][~is_scored].value_counts().to_dict()
     is_other_corpus = not set(clips["corpus"]) & set(run.split["corpus"])
-    if is_other_corpus and not seen(run.split, run.protocol, clips[is_scored]).any():
+    is_seen = is_other_corpus and allow_seen and seen(run.split, run.protocol, clips[is_scored]).any()
+    if is_other_corpus and not is_seen:  # without `allow_seen` it would have been refused
         return Conditions("corpus", "held-out", normalise, left_out)
     return Conditions(None, None, normalise, left_out)  # who speaks in other clips is not known
 

@@ -216,7 +216,7 @@ def load_finished(training, *, resume):
             "(--overwrite)."
         )
     refuse_other(training, read_info(training.out), training.out)
-    _tidy(training.out)  # killed after it had its name
+    _tidy(training)  # killed after it had its name
     return Run.load(training.out)
 
 
@@ -357,7 +357,7 @@ def finish(training, outcome, examples, domain):
     with atomic_path(folder / "run.json") as path:
         path.write_text(json.dumps(info, indent=1), encoding="utf-8")
     folder.rename(training.out)  # from here on it is a finished run; what follows only tidies up
-    _tidy(training.out)
+    _tidy(training)
     return Run.load(training.out)
 
 
@@ -372,8 +372,9 @@ def _calibrated(training, model, examples):
     return calibration.fit(examples.val_y.argmax(axis=1), np.concatenate(answers))
 
 
-def _tidy(out):
+def _tidy(training):
     """Remove from a finished run what only its training needed, and what killed processes left in it."""
-    lock = _lock(out.with_name(out.name + PARTIAL))
+    out = training.out
+    lock = _lock(training.folder)
     for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", lock]:
         remove(path)

@@ -520,6 +520,12 @@ def test_a_name_that_lies_in_two_folders_is_asked_for(tmp_path):
     assert reasons(table)["0.wav"] == "lies in a and in b; write its folder into t.csv"
 
 
+def test_a_path_that_lies_in_two_folders_is_told_by_them(tmp_path):
+    tree(tmp_path, ["a/wav/0.wav", "b/wav/0.wav", "b/wav/1.wav"])
+    table = own(tmp_path, [], "file,label\nwav/0.wav,happy\nwav/1.wav,sad\n")
+    assert reasons(table)["0.wav"] == "lies in a/wav and in b/wav; write its folder into t.csv"
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -607,6 +613,25 @@ def test_a_data_set_that_was_saved_to_disk(tmp_path, home):
     table = corpora.index("folder", tmp_path / "set")
     rows = sorted(zip(table.part, table.label, strict=True))
     assert rows == [("test", "happy"), ("train", "angry"), ("train", "happy")]
+
+
+def test_half_a_file_of_arrow_is_named(tmp_path, home):
+    import pyarrow as pa
+
+    sheet = pa.table({"path": [f"{n}.wav" for n in range(500)], "label": ["happy", "sad"] * 250})
+    path = tmp_path / "set" / "data-00000-of-00001.arrow"
+    path.parent.mkdir()
+    with pa.ipc.new_stream(str(path), sheet.schema) as file:
+        file.write_table(sheet)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(SerlibError, match=r"\.arrow is no arrow file .*; download it again"):
+        corpora.index("folder", path)
+
+
+def test_a_circle_of_links_beside_a_table_is_no_folder(tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    table = own(tmp_path, ["0.wav", "1.wav"], "file,label\n0.wav,happy\n1.wav,sad\n")
+    assert table.label.tolist() == ["happy", "sad"]
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
