@@ -215,9 +215,10 @@ def is_audio(name):
 
 
 def is_dir(entry):
+    """Whether an entry of `os.scandir` is a folder, or a link to one; a link in a circle is none."""
     try:
         return entry.is_dir()
-    except OSError:  # a link in a circle; opening it says so
+    except OSError:  # opening it says so
         return False
 
 
