@@ -293,7 +293,7 @@ def _pass(model, step, batch_size, pieces):
     step : callable
         Its train_function or test_function.
     batch_size : int
-    pieces : iterable of (x, y, weights)
+    pieces : iterable of (x, y)
         As `draw` yields them.
 
     Returns
@@ -301,12 +301,12 @@ def _pass(model, step, batch_size, pieces):
     dict with loss and accuracy
     """
     model.reset_metrics()
-    for x, y, weights in pieces:
+    for x, y in pieces:
         ends = lengths(x) if x.ndim == 3 and model.input_shape[1] is None else None
         for first in range(0, len(x), batch_size):
             part = slice(first, first + batch_size)
             batch = x[part] if ends is None else x[part, : ends[part].max()]
-            step(iter([(batch, y[part]) if weights is None else (batch, y[part], weights[part])]))
+            step(iter([(batch, y[part])]))
     result = model.get_metrics_result()
     return {name: float(result[name]) for name in ("loss", "accuracy")}
 
@@ -314,7 +314,7 @@ def _pass(model, step, batch_size, pieces):
 def _pieces(x, y, batch_size):
     """Clips in their order, as `draw` yields those of an epoch."""
     for part in normalisation.parts(x, multiple=batch_size):
-        yield x[part], y[part], None
+        yield x[part], y[part]
 
 
 def _metrics(model, batch_size, examples):

@@ -38,11 +38,11 @@ PARTIAL = ".partial"
 #: What is only told about a recipe, and does not make another training of it.
 DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
 
-#: What a recipe need not say of itself, as JSON gives it back: no layers, and the defaults of `Recipe`.
+#: What a recipe need not say of itself, as JSON gives it back: the defaults of `Recipe`, no layers, and settings that
+#: only recipes of earlier versions have.
 DEFAULTS = {
     **{field.name: field.default for field in fields(Recipe) if field.default is not MISSING},
-    "build": [],
-    "augment": [],
+    **{"build": [], "augment": [], "clipnorm": None, "class_weight": False},
 }
 
 
