@@ -71,13 +71,14 @@ def reading_options(
 
 
 def _pairs(option, texts, *, example):
-    """`NAME=VALUE` several times, as a dict."""
+    """`NAME=VALUE` several times, as a dict; of a name that comes again the values are joined by commas."""
     pairs = {}
     for text in texts or ():
         name, _, value = text.partition("=")
         if not (name and value):
             raise SerlibError(f"{option} is {' '.join(texts)}; write it like {option} {example}")
-        pairs[name.strip()] = value.strip()
+        name = name.strip()
+        pairs[name] = f"{pairs[name]},{value.strip()}" if name in pairs else value.strip()
     return pairs
 
 

@@ -90,9 +90,8 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
         raise SerlibError("The table holds no clips to copy; take one that holds some.")
     clips = [(os.fspath(file), digest) for file, digest in zip(table["speech"], table["digest"], strict=True)]
     kind = {
+        **features.cache_key(spec),
         "version": [features.FEATURES_VERSION, AUGMENT_VERSION],
-        "spec": spec.to_dict(),
-        "names": features.names(spec),
         "copies": copies.to_dict(),
         "seed": int(seed),
     }

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "LIBROSA_KINDS",
             "SPECS",
             "FeatureSpec",
+            "cache_key",
             "extract",
             "extract_clip",
             "extract_together",

@@ -117,6 +117,7 @@ def test_mel_filters_are_librosas_to_the_last_bit(mel):
 def test_frames_too_short_for_contrast_serve_for_what_does_not_need_it(rng):
     y, short = rng.standard_normal(4000), {"rate_hz": 22050, "frame": 32, "hop": 16, "n_mels": 4, "n_mfcc": 3}
     assert extract_clip(y, 22050, FeatureSpec(kinds=("rms", "zcr"), **short)).shape[1] == 2
+    assert features.names(FeatureSpec(kinds=("rms", "zcr"), **short)) == ["rms", "zcr"]
     with pytest.raises(SerlibError, match="too short for contrast; make them longer"):
         extract_clip(y, 22050, FeatureSpec(kinds=("contrast",), **short))
 
