@@ -137,8 +137,11 @@ def clip_table(table, *, needs=("speech", "label")):
     table = table.astype(dict.fromkeys(categories, object)) if categories else table  # they remember what is filtered
     if "label" in table.columns and not all(isinstance(label, str) for label in table["label"]):
         table = table.assign(label=[_word(label) for label in table["label"]])
-    defaults = {column: value for column, value in UNTOLD.items() if column not in table.columns}
-    table = table.assign(**defaults) if defaults else table
+    for column, value in UNTOLD.items():
+        if column not in table.columns:
+            table = table.assign(**{column: value})
+        elif table[column].isna().any():  # of two tables, one had no such column
+            table = table.assign(**{column: table[column].astype(object).fillna(value)})
     speakers = _persons(table)
     return table if list(speakers) == list(table["speaker"]) else table.assign(speaker=speakers)
 

@@ -225,15 +225,19 @@ def _divide_before_erf(path):
     import onnx
 
     model = onnx.load(path)
-    factors = {tensor.name: tensor for tensor in model.graph.initializer if np.prod(tensor.dims) == 1}
-    before_erf = {node.input[0] for node in model.graph.node if node.op_type == "Erf"}
-    for node in model.graph.node:
+    graph = model.graph
+    factors = {tensor.name: tensor for tensor in graph.initializer if np.prod(tensor.dims) == 1}
+    before_erf = {node.input[0] for node in graph.node if node.op_type == "Erf"}
+    for node in graph.node:
         factor = node.input[-1]
         if node.op_type == "Mul" and node.output[0] in before_erf and factor in factors:
             divisor = onnx.numpy_helper.from_array(1 / onnx.numpy_helper.to_array(factors[factor]), f"{node.name}_by")
-            model.graph.initializer.append(divisor)
+            graph.initializer.append(divisor)
             node.op_type = "Div"
             node.input[-1] = divisor.name
+    used = {name for node in graph.node for name in node.input}
+    for name in factors.keys() - used:  # ONNX Runtime would warn of them
+        graph.initializer.remove(factors[name])
     onnx.save(model, path)
 
 

@@ -79,7 +79,7 @@ def learn(table, *, jobs=None, show=None):
     }
 
 
-def is_sound(domain):
+def is_valid(domain):
     """Whether what run.json says of a domain can be used.
 
     Parameters

@@ -118,7 +118,7 @@ class Outcome:
 
 
 def with_files(table):
-    """A table that says what its files hold; where `digest` or `duration_s` is missing, the files are read.
+    """A table that says what its files hold; where `digest` or `duration_s` is missing, the file is read.
 
     Parameters
     ----------
@@ -130,15 +130,18 @@ def with_files(table):
     pd.DataFrame
         With the columns `digest`, `duration_s` and `rate_hz`; the table itself where nothing is missing.
     """
-    if {"digest", "duration_s"} <= set(table.columns):
+    lacks_facts = pd.Series(not {"digest", "duration_s"} <= set(table.columns), index=table.index)
+    for name in {"digest", "duration_s"} & set(table.columns):
+        lacks_facts |= table[name].isna()
+    if not lacks_facts.any():
         return table
     facts = []
-    for path in table.speech:
+    for path in table.speech[lacks_facts]:
         with audio.opened(path) as file:
             duration_s, rate_hz, _, _ = audio.survey(file, path)
         facts.append((audio.path_digest(path), duration_s, rate_hz))
-    read = pd.DataFrame(facts, columns=["digest", "duration_s", "rate_hz"], index=table.index)
-    return table.assign(**{name: read[name] for name in read if name not in table})
+    read = pd.DataFrame(facts, columns=["digest", "duration_s", "rate_hz"], index=table.index[lacks_facts])
+    return table.assign(**{name: table[name].fillna(read[name]) if name in table else read[name] for name in read})
 
 
 def content(table):

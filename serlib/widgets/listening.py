@@ -38,13 +38,10 @@ class Listener:
     Parameters
     ----------
     recognizer : serlib.Recognizer
-    every_s : float
-        From one answer to the next, in seconds of sound.
     """
 
-    def __init__(self, recognizer, *, every_s=EVERY_S):
+    def __init__(self, recognizer):
         self.recognizer = recognizer
-        self.every_s = every_s
         self.window_s = recognizer.window_s
         self.start()
 
@@ -73,7 +70,7 @@ class Listener:
         self._chunks.append(np.asarray(chunk, dtype=np.float32))
         self.rate_hz = rate_hz
         self._asked += len(chunk)
-        if not answer or self._asked < self.every_s * rate_hz:
+        if not answer or self._asked < EVERY_S * rate_hz:
             return None
         self._asked = 0
         return self._ask(speech(self.samples(self.window_s), rate_hz))

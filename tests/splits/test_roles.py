@@ -325,3 +325,32 @@ def test_any_column_can_be_held_out():
         split(own_clips(), "column:room")
     with pytest.raises(SerlibError, match="no kind of split"):
         split(own_clips(), "column")
+
+
+@pytest.mark.parametrize("kind", ["random", "published", "speaker", "text"])
+def test_a_table_with_digests_above_one_without_loses_no_clip(kind):
+    own = table_of(4, 10).drop(columns=["digest", "corpus", "duration_s", "rate_hz"])
+    joined = pd.concat([table_of(4, 10), own])
+    table = split(joined, kind)
+    assert len(table) == len(joined)
+    assert table.role.notna().all()
+    assert set(table.corpus) == {"tess", "own"}
+    by_corpus = split(joined, "corpus", test=["tess"])
+    assert by_corpus.groupby("corpus").role.agg(set).to_dict() == {"own": {"train", "validation"}, "tess": {"test"}}
+
+
+def test_clips_whose_text_or_speaker_nobody_knows_are_not_validation_as_a_whole():
+    few_speakers = table_of(3, 40)
+    few_speakers["text"] = few_speakers.text.where(few_speakers.text < "word14", "unknown")
+    others = table_of(6, 10, corpus="ravdess")
+    others["speaker"] = others.speaker.where(others.speaker < "s5", "unknown")
+    for seed in range(8):
+        assert "unknown" not in set(split(few_speakers, "speaker", seed=seed).query("role == 'validation'").text)
+        both = split(pd.concat([table_of(), others]), "corpus", test=["tess"], seed=seed)
+        assert "unknown" not in set(both[both.role == "validation"].speaker)
+
+
+def test_a_corpus_that_is_not_there_is_named():
+    both = pd.concat([table_of(), table_of(corpus="ravdess")])
+    with pytest.raises(SerlibError, match=r"There is no corpus 'crema'; choose from tess, ravdess\."):
+        split(both, "corpus", test=["crema"])

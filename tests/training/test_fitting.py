@@ -356,6 +356,13 @@ def test_a_table_without_digests_is_the_same_training(tiny_recipe, tone_index, t
     assert fitting.finished(tiny_recipe, table, out=tmp_path / "run", epochs=1)
 
 
+def test_only_what_a_table_does_not_say_is_read(tone_index):
+    half_known = tone_index.assign(digest=tone_index.digest.where(tone_index.index > 2))
+    half_known.loc[5:, ["duration_s", "rate_hz"]] = np.nan
+    columns = ["digest", "duration_s", "rate_hz"]
+    pd.testing.assert_frame_equal(state.with_files(half_known)[columns], tone_index[columns], check_dtype=False)
+
+
 def test_a_table_that_forgot_its_split_is_refused_before_it_is_trained(tiny_recipe, tone_table, tmp_path):
     merged = tone_table.merge(pd.DataFrame({"speaker": ["OAF", "YAF"], "age": [26, 64]}))
     with pytest.raises(SerlibError, match=r"does not say how it was split .* make it with serlib.split last"):

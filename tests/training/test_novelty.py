@@ -54,10 +54,10 @@ def test_two_clips_are_learned_from(tones, tone_table):
 
 def test_it_survives_json_and_damage_is_found(tones):
     again = json.loads(json.dumps(tones))
-    assert again == tones and novelty.is_sound(again)
-    assert not novelty.is_sound({**tones, "limit": 0})
-    assert not novelty.is_sound({**tones, "mean": [float("nan"), *tones["mean"][1:]]})
-    assert not novelty.is_sound({**tones, "mean": tones["mean"][1:], "precision": np.eye(25).tolist()})
+    assert again == tones and novelty.is_valid(again)
+    assert not novelty.is_valid({**tones, "limit": 0})
+    assert not novelty.is_valid({**tones, "mean": [float("nan"), *tones["mean"][1:]]})
+    assert not novelty.is_valid({**tones, "mean": tones["mean"][1:], "precision": np.eye(25).tolist()})
 
 
 def test_clips_like_those_of_the_training_are_known_at_any_level(tones, tone_table):
