@@ -287,7 +287,7 @@ def test_what_lies_in_the_place_of_an_interrupted_training_stays(tiny_recipe, to
     mine = tmp_path / "run.partial" / "thesis.txt"
     mine.parent.mkdir()
     mine.write_text("mine")
-    with pytest.raises(SerlibError, match="run.partial is no run, so it is not replaced"):
+    with pytest.raises(SerlibError, match=r"run\.partial is no run, so it is not replaced"):
         fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1, resume=True)
     assert mine.read_text() == "mine"
 
