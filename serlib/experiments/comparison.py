@@ -124,7 +124,7 @@ def compare(
     Taught in notebooks/06_compare.
     """
     index = clip_table(index)
-    index = index if "digest" in index else with_files(index)
+    index = index if "digest" in index and index.digest.notna().all() else with_files(index)
     systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]
     usual = splits is None
     splits = list(dict.fromkeys(splits or KINDS))

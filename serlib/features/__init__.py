@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "SPECS",
             "FeatureSpec",
             "cache_key",
+            "contents",
             "extract",
             "extract_clip",
             "extract_together",

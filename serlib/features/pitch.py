@@ -201,7 +201,9 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
     """
     if not len(index):
         raise SerlibError("The index holds no clips, so there is no prosody; index a folder that holds sound files")
-    tasks = [(os.fspath(file), digest) for file, digest in zip(index["speech"], index["digest"], strict=True)]
+    from serlib.features.spec import contents
+
+    tasks = [(os.fspath(file), digest) for file, digest in zip(index["speech"], contents(index), strict=True)]
     kind = {"version": PROSODY_VERSION, "names": list(MEASURES)}
     root = Path(out_dir or data_dir() / "features")
     store = cache.Store(root, kind, [digest for _, digest in tasks], lambda: (len(MEASURES),))

@@ -360,7 +360,7 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
     specs = [_by_name(spec) for spec in specs]
     files = [os.fspath(file) for file in index["speech"]]
-    digests = list(index["digest"]) if "digest" in index else [audio.path_digest(file) for file in files]
+    digests = contents(index)
     root = Path(out_dir or data_dir() / "features")
     stores = {}
     for spec in specs:
@@ -375,6 +375,28 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     )
     rows = dict(zip(stores, tables, strict=True))
     return [Features(*rows[spec], spec, names(spec), stores[spec].folder) for spec in specs]
+
+
+def contents(table):
+    """The content of each file of a table, by which caches go.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With the column `speech`.
+
+    Returns
+    -------
+    list of str. The column `digest`; the files of clips that have none there are read.
+
+    Raises
+    ------
+    SerlibError
+        A file cannot be read.
+    """
+    known = table["digest"] if "digest" in table else [None] * len(table)
+    clips = zip(table["speech"], known, strict=True)
+    return [digest if isinstance(digest, str) else audio.path_digest(file) for file, digest in clips]
 
 
 def cache_key(spec):
@@ -430,7 +452,7 @@ def row_shape(index, spec):
     """Shape of the features of a clip, padded: how long sequences can get follows from the lengths of the files."""
     if spec.summary or spec.frames:
         return ((spec.frames,) if not spec.summary else ()) + (len(names(spec)),)
-    if {"duration_s", "rate_hz"} <= set(index):
+    if {"duration_s", "rate_hz"} <= set(index) and index[["duration_s", "rate_hz"]].notna().all(axis=None):
         rate_hz = index["rate_hz"].to_numpy(dtype=float)
         samples = np.round(index["duration_s"].to_numpy(dtype=float) * rate_hz)
     else:

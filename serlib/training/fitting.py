@@ -39,7 +39,7 @@ from serlib.training.state import (
     with_files,
     write_plan,
 )
-from serlib.utils import SerlibError, atomic_path, clip_table, import_tensorflow, progress
+from serlib.utils import SerlibError, atomic_path, check_seed, clip_table, import_tensorflow, progress
 
 
 class NotFinite(SerlibError):
@@ -106,6 +106,7 @@ def fit(
 
     Taught in notebooks/04_lstm_train.
     """
+    check_seed(seed)
     table = with_files(clip_table(table, needs=("speech", "label", "role")))
     training = Training(
         recipe=recipes.get(recipe),
