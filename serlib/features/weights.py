@@ -287,6 +287,7 @@ def _flat(array, name, end):
 
 
 def _tensors(file):
+    import ml_dtypes  # noqa: F401  numpy knows bfloat16, in which many models are saved, once this is imported
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

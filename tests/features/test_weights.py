@@ -1,5 +1,8 @@
 """serlib.features.weights: where the weights of encoders come from."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -127,3 +130,12 @@ def test_weights_are_known_by_their_content(values, tmp_path):
     (tmp_path / "there" / "model.safetensors").unlink()
     with pytest.raises(SerlibError, match=r"there/model\.weights\.h5 is missing or cannot be read"):
         weights.content(str(tmp_path / "there"))
+
+
+def test_weights_in_bfloat16_are_read(tmp_path):
+    file = tmp_path / "mine.safetensors"
+    head = b'{"conv1.bias": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}'
+    file.write_bytes(len(head).to_bytes(8, "little") + head + b"\x80\x3f\x00\x40")
+    code = f"from serlib.features import weights; print(weights.read({str(file)!r})['conv1.bias'].tolist())"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # without TensorFlow
+    assert answer.stdout == "[1.0, 2.0]\n", answer.stderr
