@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure every accuracy that README states, and write RESULTS.md and its picture.
 
-    python bench/accuracy.py [tess data/tess ravdess data/ravdess] [--recipes NAME ...] [--seeds N] [--jobs N]
+    python bench/accuracy.py [tess data/tess ravdess data/ravdess] [--recipes NAME ...] [--splits NAME ...] [--seeds N]
 
 All recipes and the peer (bench/peer.py) under the same splits, on the same folds; with --recipes only these. Each
 training is a run folder under checkpoints/accuracy and is kept, with what it answered: an interrupted measurement goes
@@ -148,6 +148,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", nargs="*", help="tess FOLDER ravdess FOLDER ...; default: what is present")
     parser.add_argument("--recipes", nargs="+", choices=list(RECIPES), help="only these, and no peers")
+    parser.add_argument("--splits", nargs="+", help="only these, such as speaker")
     parser.add_argument("--seeds", type=int, default=3, help="of the project's own recipes")
     parser.add_argument("--jobs", type=int, help="trainings at the same time; default: one a core, up to four")
     parser.add_argument("--out", type=Path, default=home() / "RESULTS.md")
@@ -166,6 +167,8 @@ def main():
         systems += [] if args.recipes else peer.peers(index)
         seeds = {system.name: range(1 if system.name in SEED_0 else args.seeds) for system in systems}
         for split in splits:  # one after the other, so that the page grows while the rest is trained
+            if args.splits and split not in args.splits:
+                continue
             comparison = compare(index, systems, splits=[split], seeds=seeds, match=True, root=root, jobs=args.jobs)
             print(readable(comparison.table).to_string(index=False), flush=True)
             rows = figures(comparison, made_on(root))
@@ -173,7 +176,7 @@ def main():
             if len(comparison.neighbours):
                 renew(results.NEIGHBOURS, neighbours(comparison, rows), ["corpus", "split", "better", "worse"])
             results.write(args.out)
-        if names in (("tess",), ("tess", "ravdess")) and not args.recipes:
+        if names in (("tess",), ("tess", "ravdess")) and not (args.recipes or args.splits):
             renew(results.SIMILARITY, alike(names, index), ["corpus", "voices", "emotion", "other"])
             results.write(args.out)
     print(f"\n{args.out}")

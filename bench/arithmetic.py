@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Measure how far rounding alone moves a result: the same training under several arithmetics.
 
-    python bench/arithmetic.py [RECIPE] [CORPUS FOLDER] [--split KIND] [--seeds N] [--out FILE]
+    python bench/arithmetic.py [RECIPE] [CORPUS FOLDER] [--split KIND] [--seeds N]
 
 Processors add up in different orders, and a training carries the last digit of a sum into other weights. oneDNN can be
 held to the instructions of older processors, so that one machine shows what several would; the variables are read when
-TensorFlow is imported, so each training is a process of its own. The table is kept beside the runs of
-bench/accuracy.py, which copies it into RESULTS.md.
+TensorFlow is imported, so each training is a process of its own. The table of a real corpus is kept in
+bench/arithmetic.md, which RESULTS.md shows.
 """
 
 import argparse
@@ -22,8 +22,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pandas as pd
 
 from serlib.training.run import machine, named
-from serlib.utils import home
 
+#: Where the table of a real corpus is kept, for RESULTS.md.
+TABLE = Path(__file__).with_suffix(".md")
 #: What TensorFlow is told; the instruction sets are those of processors of 2008, 2011 and 2013.
 ARITHMETICS = {
     "the processor's own": {},
@@ -59,11 +60,6 @@ def accuracy(recipe, corpus, *, split, seed, variables):
     return json.loads(done.stdout)["accuracy"]
 
 
-def table_path():
-    """Where the table is kept, as Markdown, for bench/accuracy.py."""
-    return home() / "checkpoints" / "accuracy" / "arithmetic.md"
-
-
 def paragraph(table, *, recipe, corpus, split):
     """What was measured, as Markdown.
 
@@ -97,7 +93,6 @@ def main():
     parser.add_argument("corpus", nargs="*", help="CORPUS FOLDER; default: the sample corpus")
     parser.add_argument("--split", default="random")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=table_path(), help="where the table is kept")
     args = parser.parse_args()
     table = pd.DataFrame(index=list(ARITHMETICS), columns=range(args.seeds), dtype=float)
     for seed in table.columns:
@@ -106,8 +101,8 @@ def main():
             print(f"{name:20} seed {seed}  accuracy {table.loc[name, seed]:.1%}", flush=True)
     corpus = args.corpus[0].upper() if args.corpus else "the sample corpus"
     text = paragraph(table, recipe=args.recipe, corpus=corpus, split=args.split)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(text, encoding="utf-8")
+    if args.corpus:
+        TABLE.write_text(text, encoding="utf-8")
     print(f"\n{text}")
 
 

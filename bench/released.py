@@ -212,7 +212,7 @@ def card(args):
     report = evaluate(run, table)
     matched = evaluate(run, table, match=True)
     rows = [(name, told["clips"], f"{told['uar']:.1f}") for name, told in run.info["new_speakers"].items()]
-    rows = [(f"{name}: recall" if name == "happy" else name, *rest) for name, *rest in rows]
+    rows = [(f"{name}: recall, of all six" if name == "happy" else name, *rest) for name, *rest in rows]
     low, high = report.ci95["uar"]
     name = corpora.CORPORA[table.corpus.iloc[0]].title
     rows.append((f"all of {name}", report.n_test, f"{100 * report.uar:.1f} [{100 * low:.1f}, {100 * high:.1f}]"))
@@ -225,7 +225,7 @@ def card(args):
     worst = ", ".join(f"{label} {100 * value:.0f}" for label, value in recall.sort_values().items())
     lines = ["| who | clips | UAR % |", "| --- | --- | --- |"]
     lines += [f"| {who} | {clips} | {figure} |" for who, clips, figure in rows]
-    body = "\n".join([*lines, "", f"Recall by emotion there, in per cent: {worst}."])
+    body = "\n".join([*lines, "", f"Recall by emotion on {name}, in per cent: {worst}."])
     path = args.to / "README.md"
     text = path.read_text(encoding="utf-8")
     between = re.compile(f"({re.escape(MARKS[0])}\n).*({re.escape(MARKS[1])})", re.DOTALL)

@@ -121,9 +121,9 @@ def question(figures, columns):
     for title, (corpus, split) in columns.items():
         part = figures[(figures.corpus == corpus) & (figures.split == split)]
         parts[title] = part.set_index("recipe", drop=False)
-    order = pd.concat(parts.values())
+    order = pd.concat(parts.values()).drop_duplicates("recipe")  # the row in the first column that has one
     order = order.assign(first=order.index.isin(next(iter(parts.values())).index))
-    order = order.sort_values(["first", "uar"], ascending=False, kind="stable").drop_duplicates("recipe")
+    order = order.sort_values(["first", "uar"], ascending=False, kind="stable")
     rows = []
     for recipe in order.recipe:
         row = {"recipe": starred(order.loc[recipe])}
@@ -140,7 +140,8 @@ def question(figures, columns):
 def runs(figures, corpus, split):
     """What lies behind the figures of some corpora and a split."""
     rows = []
-    for one in figures[(figures.corpus == corpus) & (figures.split == split)].itertuples():
+    figures = figures[(figures.corpus == corpus) & (figures.split == split)]
+    for one in figures.sort_values("uar", ascending=False, kind="stable").itertuples():
         rows.append(
             {
                 "recipe": starred(one),
@@ -194,10 +195,7 @@ def appendix(figures):
 
 def page(figures):
     """RESULTS.md: no figure in it is typed by hand."""
-    rounding = arithmetic.table_path()
-    rounding = (
-        rounding.read_text(encoding="utf-8") if rounding.is_file() else "`bench/arithmetic.py` has not run yet.\n"
-    )
+    rounding = arithmetic.TABLE.read_text(encoding="utf-8")
     lines = ["# Results", MEANING, "![accuracy of all recipes by split, TESS](RESULTS.png)"]
     for title, asked, columns in QUESTIONS:
         table = question(figures, columns)

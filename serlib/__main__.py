@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+import serlib
 from serlib.utils import UNKNOWN, SerlibError, cluster, home, one_line, ordered_labels, shown
 
 app = typer.Typer(
@@ -70,13 +71,14 @@ def reading_options(
 
 
 def _pairs(option, texts, *, example):
-    """`NAME=VALUE` several times, as a dict."""
+    """`NAME=VALUE` several times, as a dict; of a name that comes again the values are joined by commas."""
     pairs = {}
     for text in texts or ():
         name, _, value = text.partition("=")
         if not (name and value):
             raise SerlibError(f"{option} is {' '.join(texts)}; write it like {option} {example}")
-        pairs[name.strip()] = value.strip()
+        name = name.strip()
+        pairs[name] = f"{pairs[name]},{value.strip()}" if name in pairs else value.strip()
     return pairs
 
 
@@ -122,12 +124,10 @@ def _refuse(error):
 @app.command()
 def corpora(as_json: Json = False):
     """What corpora are known, which are here, and their licences."""
-    from serlib.corpora import CORPORA, present
-
     fields = ("title", "licence", "homepage", "sources")
     facts = {
-        name: {"present": present(name), **{field: getattr(corpus, field) for field in fields}}
-        for name, corpus in CORPORA.items()
+        name: {"present": serlib.corpora.present(name), **{field: getattr(corpus, field) for field in fields}}
+        for name, corpus in serlib.CORPORA.items()
     }
     lines = [
         f"{name:10} {'here' if c['present'] else '-':5} {c['title']}\n{'':17}{c['licence']}  {c['homepage']}".rstrip()
@@ -145,9 +145,7 @@ def sample(
     as_json: Json = False,
 ):
     """Make the sample corpus: synthetic speech in the shape of TESS, offline."""
-    from serlib.corpora import sample as corpus
-
-    folder = corpus.make(to, words=words, seed=seed, jobs=jobs)
+    folder = serlib.corpora.sample.make(to, words=words, seed=seed, jobs=jobs)
     result = {"folder": shown(folder), "words": words, "seed": seed}
     _tell(result, as_json, f"{result['folder']} holds {words} words in 2 voices and 7 emotions (synthetic speech).")
 
@@ -161,9 +159,7 @@ def download(
     as_json: Json = False,
 ):
     """Download a corpus from Zenodo or Kaggle, without an account; with progress, verified."""
-    from serlib.corpora import archives
-
-    folder = archives.download(corpus, source=source, to=to, force=force)
+    folder = serlib.download(corpus, source=source, to=to, force=force)
     _tell({"corpus": corpus, "folder": shown(folder)}, as_json, f"{corpus} is in {shown(folder)}.")
 
 
@@ -177,13 +173,11 @@ def index(
     reading=None,
 ):
     """List the clips of a corpus; what was understood, rejected, repaired, double, missing."""
-    from serlib.corpora import export
-
     table = _index(corpus, reading)
     if to and not out:
         raise SerlibError("--to needs --out: the folder (or CSV file) to write")
     if out:
-        export.write(table, out, to=to or "csv")
+        serlib.corpora.export.write(table, out, to=to or "csv")
     labels = ordered_labels(table.label)
     result = {
         "clips": len(table),
@@ -244,19 +238,17 @@ def features(
     reading=None,
 ):
     """Extract features of every clip into a memory-mapped array; resumes."""
-    from serlib.features.spec import SPECS, extract
-
-    if features not in SPECS:
-        raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(SPECS)}.")
+    if features not in serlib.SPECS:
+        raise SerlibError(f"There are no features '{features}'; choose one of {', '.join(serlib.SPECS)}.")
     table = _index(corpus, reading)
     with cluster(scheduler):
-        extracted = extract(table, SPECS[features], out_dir=out_dir, jobs=jobs)
+        extracted = serlib.extract(table, features, out_dir=out_dir, jobs=jobs)
     result = {
         "features": features,
         "clips": len(table),
         "shape": list(extracted.values.shape),
         "file": shown(extracted.values.filename),
-        "spec": SPECS[features].to_dict(),
+        "spec": extracted.spec.to_dict(),
     }
     _tell(result, as_json, f"{features}: array {tuple(result['shape'])} in {result['file']}")
 
@@ -286,17 +278,13 @@ def train(
     reading=None,
 ):
     """Train a recipe and report it on its test set, once."""
-    from serlib.evaluation.report import evaluate as judge
-    from serlib.models.recipes import get
-    from serlib.splits import split as give_roles
-    from serlib.training.fitting import fit
-
-    recipe = get(recipe, features=features, precision=precision)  # a wrong name should not wait for the index
+    # A wrong name should not wait for the index.
+    recipe = serlib.models.get(recipe, features=features, precision=precision)
     as_authors = split == recipe.split  # split as its authors did, the shares are theirs
     shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if as_authors else {}
-    table = give_roles(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
-    run = fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
-    _report(run, judge(run), home() / "reports" / out.name, as_json, notes=_index_notes(table))
+    table = serlib.split(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
+    run = serlib.fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
+    _report(run, serlib.evaluate(run), home() / "reports" / out.name, as_json, notes=_index_notes(table))
 
 
 @app.command()
@@ -310,14 +298,11 @@ def evaluate(
     reading=None,
 ):
     """Judge a run on its own test set, or on another corpus."""
-    from serlib.evaluation.report import evaluate as judge
-    from serlib.training.run import Run
-
-    loaded = Run.load(run)
+    loaded = serlib.Run.load(run)
     table = _index(corpus, reading) if corpus else None
     name = run.resolve().name + ("-on-" + "-".join(dict.fromkeys(table.corpus)) if corpus else "")
     folder = report or home() / "reports" / name
-    result = judge(loaded, table, allow_seen=allow_seen)
+    result = serlib.evaluate(loaded, table, allow_seen=allow_seen)
     _report(loaded, result, folder, as_json, index=table, notes=_index_notes(table) if corpus else ())
 
 
@@ -338,15 +323,13 @@ def predict(
     as_json: Json = False,
 ):
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
-    from serlib.recognizer import Recognizer, write_answers
-
     if (timeline and out) or ((scheduler or channels != "average") and not out):
         raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
     run, files = _run_and_files(file)
-    recognizer = Recognizer(run, threshold=threshold, speaker=speaker)
+    recognizer = serlib.Recognizer(run, threshold=threshold, speaker=speaker)
     if out:
         with cluster(scheduler):
-            counts = write_answers(recognizer, files, out, channels=channels)
+            counts = serlib.recognizer.write_answers(recognizer, files, out, channels=channels)
         line = "{answered} answers, {failed} files with an error, {kept} rows were there".format(**counts)
         _tell({**counts, "out": shown(out)}, as_json, f"{line}: {shown(out)}")
         failed = counts["failed"]
@@ -375,9 +358,7 @@ def _run_and_files(words):
 
 def _answer(recognizer, files, windows, as_json):
     """Print an answer a file, with one a window behind it where `windows` says how; returns what failed."""
-    from serlib.recognizer import sound_files
-
-    files = sound_files(files)
+    files = serlib.recognizer.sound_files(files)
     answers, failed = recognizer.predict_many(files)
     rows = [answer.to_dict() for answer in answers]
     lines = []
@@ -412,12 +393,10 @@ def export(
     as_json: Json = False,
 ):
     """Write a run as one file that answers without serlib; it is compared with the run on real clips."""
-    from serlib.recognizer import sound_files
-    from serlib.training.exporting import export as write
-    from serlib.training.run import RELEASED, Run
+    from serlib.training.run import RELEASED
 
-    clips = sound_files(check) if check else None
-    exported = write(Run.load(run or RELEASED), out, to=to, takes=takes, clips=clips)
+    clips = serlib.recognizer.sound_files(check) if check else None
+    exported = serlib.training.export(serlib.Run.load(run or RELEASED), out, to=to, takes=takes, clips=clips)
     on = f"{exported.clips} clips" if exported.clips else "its probes, for its clips are not here (--check FOLDER)"
     result = {
         "file": shown(exported.path),
@@ -436,10 +415,7 @@ class _Lists(typer.core.TyperCommand):
     """Lets an option take several known words: `--split random speaker` is `--split random --split speaker`."""
 
     def parse_args(self, ctx, args):
-        from serlib.models.recipes import RECIPES
-        from serlib.splits import SPLIT_KINDS
-
-        choices = {"--recipes": RECIPES, "--split": SPLIT_KINDS}
+        choices = {"--recipes": serlib.RECIPES, "--split": serlib.splits.SPLIT_KINDS}
         words = []
         option = None
         for word in args:
@@ -477,16 +453,16 @@ def compare(
 ):
     """Train recipes under several splits, judge each run once, and put them side by side; resumes."""
     from serlib.experiments import comparison
-    from serlib.models.recipes import ON_REQUEST, RECIPES, get
-    from serlib.plots.page import write_comparison
+    from serlib.models.recipes import ON_REQUEST
 
-    names = recipes or [name for name in RECIPES if name not in ON_REQUEST]
-    systems = [get(name) for name in names]  # a wrong name should not wait for the index
+    names = recipes or [name for name in serlib.RECIPES if name not in ON_REQUEST]
+    systems = [serlib.models.get(name) for name in names]  # a wrong name should not wait for the index
     table = _index(corpus, reading)
     options = {"folds": folds, "seeds": range(seeds), "epochs": epochs, "root": out, "jobs": jobs}
     with cluster(scheduler):
         result = comparison.compare(table, systems, splits=split, match=True, **options)
-    page = write_comparison(result, home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus))))
+    folder = home() / "reports" / ("compare-" + "+".join(dict.fromkeys(table.corpus)))
+    page = serlib.plots.page.write_comparison(result, folder)
     neighbours = result.neighbours.reindex(columns=["split", "better", "worse", "only_a", "only_b", "p_mid"])
     lines = [f"left out: {name}, {why}" for name, why in result.left_out.items()]
     lines += [comparison.readable(result.table).to_string(index=False)]
@@ -512,16 +488,13 @@ def search(
     reading=None,
 ):
     """Search for a learning rate and a batch size on the validation set alone; resumes."""
-    from serlib.experiments import searching
-    from serlib.splits import split as give_roles
-
-    space = searching.usual_space(recipe)  # a wrong name should not wait for the index
-    table = give_roles(_index(corpus, reading), split, seed=seed)
+    space = serlib.experiments.searching.usual_space(recipe)  # a wrong name should not wait for the index
+    table = serlib.split(_index(corpus, reading), split, seed=seed)
     kind = split.replace(":", "-")  # Windows takes no colon
     name = f"{'+'.join(dict.fromkeys(table.corpus))}-{recipe}-{kind}-seed{seed}"
     out = out or home() / "checkpoints" / "search" / name
     with cluster(scheduler):
-        result = searching.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
+        result = serlib.search(space, table, out=out, trials=trials, seed=seed, epochs=epochs, jobs=jobs)
     best = ", ".join(f"{key} {value:.3g}" for key, value in result.params.items())
     lines = [result.trials.to_string(index=False), "", f"best on the validation set: {best} ({result.value:.1%})"]
     _tell({**result.to_json(), "out": shown(out)}, as_json, *lines, f"runs in {shown(out)}")
@@ -529,21 +502,19 @@ def search(
 
 def _index(tokens, reading=None):
     """The index of `CORPUS [DIR] CORPUS [DIR] ...`; a SerlibError where it holds no clip."""
-    from serlib import corpora
-
     names = []
     folders = []
     for token in tokens:
-        if token in corpora.CORPORA:  # a folder of that name is written ./tess
+        if token in serlib.CORPORA:  # a folder of that name is written ./tess
             names.append(token)
             folders.append(None)
         elif names and folders[-1] is None:
             folders[-1] = Path(token)
         else:
-            known = ", ".join(corpora.CORPORA)
+            known = ", ".join(serlib.CORPORA)
             own = f"; for own recordings say: folder {one_line(token)}" if not names and os.path.exists(token) else ""
             raise SerlibError(f"There is no corpus '{token}'; choose one of {known}{own}")
-    table = corpora.index(names, folders, **(reading or {}))
+    table = serlib.index(names, folders, **(reading or {}))
     if table.empty:
         rejected = table.attrs["rejected"]
         why = f"{rejected[0]['file']} {rejected[0]['reason']}" if rejected else "every label is dropped"
@@ -553,16 +524,13 @@ def _index(tokens, reading=None):
 
 def _report(run, report, folder, as_json, *, index=None, notes=()):
     """Write a report and print it; beside the figure stands whom and what was held out."""
-    from serlib.plots import page as reports
-    from serlib.splits import against, held_out
-
-    page = reports.write(report, folder, history=run.history)
+    page = serlib.plots.page.write(report, folder, history=run.history)
     if index is None:
         title = f"{report.split} split ({report.protocol})"
-        sentences = held_out(run.split)
+        sentences = serlib.splits.held_out(run.split)
     else:
         title = f"on {' and '.join(report.corpora)}"
-        sentences = against(run.split, index[index.label.isin(run.labels)])
+        sentences = serlib.splits.against(run.split, index[index.label.isin(run.labels)])
         sentences += [
             f"left out: {n} clips labelled {label}, which it does not know" for label, n in report.left_out.items()
         ]

@@ -1,5 +1,6 @@
 """serlib.audio: containers, faults, resampling, trimming, voice activity, windows."""
 
+import hashlib
 import io
 import os
 
@@ -12,6 +13,11 @@ from hypothesis import strategies as st
 
 from serlib import audio
 from serlib.utils import SerlibError
+
+
+def content(data):
+    """What an index says of a file with these bytes."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def encoded(y, rate_hz=22050, **how):
@@ -155,7 +161,7 @@ def test_a_file_is_read_as_its_bytes_are(tmp_path, rng, format):
     assert len(expected) == 8000
     for y, rate_hz in (
         audio.load(tmp_path / "clip", **part),
-        audio.checked(tmp_path / "clip", audio.digest(data), **part),
+        audio.checked(tmp_path / "clip", content(data), **part),
     ):
         assert rate_hz == 16000
         np.testing.assert_array_equal(y, expected)
@@ -165,7 +171,7 @@ def test_a_file_that_is_not_the_one_that_was_indexed_is_refused(tmp_path, monkey
     path, data = tmp_path / "clip.wav", encoded(sine())
     path.write_bytes(data)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed since it was indexed; index the corpus again"):
-        audio.checked(path, audio.digest(data + b"x"))
+        audio.checked(path, content(data + b"x"))
     decode = audio.reading._decode
 
     def overwritten(*args, **options):
@@ -175,7 +181,7 @@ def test_a_file_that_is_not_the_one_that_was_indexed_is_refused(tmp_path, monkey
 
     monkeypatch.setattr(audio.reading, "_decode", overwritten)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed"):
-        audio.checked(path, audio.digest(data))
+        audio.checked(path, content(data))
 
 
 # ---------------------------------------------------------------- faults
@@ -280,7 +286,7 @@ def test_windows_cover_every_sample_with_pieces_of_one_length(n, window, hop):
     assert (np.diff(starts_s) > 0).all()
 
 
-@pytest.mark.parametrize(("window_s", "hop_s"), [(0, 1), (1, 0), (1, 2), (-1, 1)])
+@pytest.mark.parametrize(("window_s", "hop_s"), [(0, 1), (1, 0), (1, 2), (-1, 1), (np.nan, 1), (1, np.inf)])
 def test_windows_that_cannot_be_cut_are_refused(window_s, hop_s):
     with pytest.raises(SerlibError, match="windows of"):
         audio.windows(np.zeros(100), rate_hz=100, window_s=window_s, hop_s=hop_s)

@@ -329,6 +329,12 @@ def test_own_recordings_are_read_as_the_options_say_and_the_test_is_named(call, 
     assert call("index", *options[:2], "--labels", "happy")[0] == 1
 
 
+def test_an_option_that_is_repeated_adds_to_itself(call, recordings):
+    options = ("index", "folder", recordings, "--pattern", "{speaker}_{label}_*", "--json")
+    code, out, _ = call(*options, "--labels", "joy=happy", "--labels", "joy=odd")
+    assert code == 0 and json.loads(out)["labels"] == {"joy": 24, "sad": 12}
+
+
 def test_an_index_in_other_forms(call, recordings, tmp_path):
     options = ("index", "folder", recordings, "--pattern", "{speaker}_{label}_*")
     assert call(*options, "--to", "hf", "--out", tmp_path / "hf")[0] == 0 and (tmp_path / "hf/metadata.csv").is_file()

@@ -219,3 +219,9 @@ def test_numbers_become_labels_of_text():
 def test_what_is_no_table_of_clips_is_said_in_a_sentence(table, sentence):
     with pytest.raises(SerlibError, match=sentence):
         utils.clip_table(table)
+
+
+def test_what_one_of_two_joined_tables_does_not_say_is_unknown():
+    said = pd.DataFrame({"speech": ["a"], "label": ["x"], "speaker": ["Anna"], "text": ["yes"], "corpus": ["tess"]})
+    clips = utils.clip_table(pd.concat([said, pd.DataFrame({"speech": ["b"], "label": ["y"]})]))
+    assert clips[["speaker", "text", "corpus"]].values.tolist()[1] == [utils.UNKNOWN, utils.UNKNOWN, "own"]

@@ -117,7 +117,7 @@ def opened(path):
 
 
 def file_digest(file):
-    """BLAKE2b of an open file's bytes, 32 hex digits; the file stands at its beginning again."""
+    """BLAKE2b of an open file's bytes, 32 hex digits: what tells clips apart. The file stands at its beginning then."""
     digest = hashlib.blake2b(digest_size=16)
     while block := file.read(_BLOCK):
         digest.update(block)

@@ -6,27 +6,15 @@ the arrays, with new draws in every epoch: `augmentation(x, y, rng, names) -> x,
 generator that is passed in and from nothing else.
 """
 
-from serlib.augment.common import Augmentation
-from serlib.augment.copying import Copies, copies
-from serlib.augment.frames import FrequencyWarp, Level, Mixup, SpecAugment, TimeWarp, Transpose, feature_examples
-from serlib.augment.waveform import Gain, Noise, PitchShift, Shift, Stretch, WaveformAugmentation, examples
+import lazy_loader
 
-__all__ = [
-    "Augmentation",
-    "Copies",
-    "FrequencyWarp",
-    "Gain",
-    "Level",
-    "Mixup",
-    "Noise",
-    "PitchShift",
-    "Shift",
-    "SpecAugment",
-    "Stretch",
-    "TimeWarp",
-    "Transpose",
-    "WaveformAugmentation",
-    "copies",
-    "examples",
-    "feature_examples",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["common", "copying", "frames", "waveform"],
+    submod_attrs={
+        "common": ["Augmentation"],
+        "copying": ["Copies", "copies"],
+        "frames": ["FrequencyWarp", "Level", "Mixup", "SpecAugment", "TimeWarp", "Transpose", "feature_examples"],
+        "waveform": ["Gain", "Noise", "PitchShift", "Shift", "Stretch", "WaveformAugmentation", "examples"],
+    },
+)

@@ -64,7 +64,7 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
     Parameters
     ----------
     table : pd.DataFrame
-        Columns `speech` and `digest` (without `spec.frames` also `duration_s` and `rate_hz`).
+        As for `serlib.extract`.
     spec : FeatureSpec
         Copies that became longer are cut to its `frames`, or to those of the longest clip of the table.
     copies : Copies
@@ -88,11 +88,10 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
     """
     if not len(table):
         raise SerlibError("The table holds no clips to copy; take one that holds some.")
-    clips = [(os.fspath(file), digest) for file, digest in zip(table["speech"], table["digest"], strict=True)]
+    clips = [(os.fspath(file), digest) for file, digest in zip(table["speech"], features.contents(table), strict=True)]
     kind = {
+        **features.cache_key(spec),
         "version": [features.FEATURES_VERSION, AUGMENT_VERSION],
-        "spec": spec.to_dict(),
-        "names": features.names(spec),
         "copies": copies.to_dict(),
         "seed": int(seed),
     }
@@ -119,7 +118,7 @@ def _row(file, digest, _stores, *, spec, copies, shape, seed):
             changed = change(changed, rate_hz, rng)
         rows = features.extract_clip(changed, rate_hz, frames_spec) if same is None else same
         for change in copies.frames:
-            longest = np.pad(rows, ((0, len(rows)), (0, 0)))[np.newaxis]  # room to become slower
+            longest = np.pad(rows, ((0, 3 * len(rows)), (0, 0)))[np.newaxis]  # room to become four times slower
             rows = change(longest, None, rng, names)[0][0]
             rows = rows[: lengths(rows[np.newaxis])[0]]
         if spec.summary:

@@ -46,7 +46,7 @@ class BadArchive(SerlibError):
         super().__init__(f"{shown(archive)} {what}; nothing was unpacked, download it again")
 
 
-def download(corpus, *, source=None, to=None, show=None, force=False, keep_archive=False):
+def download(corpus, *, source=None, to=None, show=None, force=False):
     """Get a corpus, unless it is there.
 
     An interrupted download from Kaggle goes on where it stopped, in this call or the next. The MD5 of the archive is
@@ -66,8 +66,6 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
         Progress bar; default: shown unless `SERLIB_PROGRESS=0`.
     force : bool
         Download again what is there, and replace it.
-    keep_archive : bool
-        Keep the archive beside the folder, as <folder>.zip.
 
     Returns
     -------
@@ -110,8 +108,6 @@ def download(corpus, *, source=None, to=None, show=None, force=False, keep_archi
         if place is None:  # else another process was quicker, or one was killed before it had tidied up
             archive = by_browser or _fetch(entry, source, part, force=force, show=show)
             _install(entry, archive, part, target, show=show)
-            if keep_archive and not by_browser:
-                os.replace(archive, target.with_name(f"{target.name}.zip"))
         remove(part)
     return place or target
 

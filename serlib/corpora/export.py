@@ -70,7 +70,9 @@ def _plain(text):
 
 
 def _columns(table, files, name):
-    extras = [column for column in table.columns if column not in ("speech", "label", "digest", "role")]
+    """The sheet of a database: file and label, and the other columns that bear none of the names for these."""
+    taken = ("speech", "label", "digest", "role", "emotion", "file", "file_name")
+    extras = [column for column in table.columns if column not in taken]
     sheet = table[extras].assign(**{name: files, "emotion": table.label})
     return sheet[[name, "emotion", *extras]].replace(UNKNOWN, "")
 

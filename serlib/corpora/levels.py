@@ -5,45 +5,27 @@ labels, `train` and `test` parts of a data set, `Actor_01` speakers. Everything 
 """
 
 import re
+import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from natsort import natsorted
 
 from serlib.corpora.words import is_emotion, normal_label, spelling
 from serlib.utils import ROLES, SerlibError, one_line
 
-#: Folders that part a collection by something else than who speaks or what is felt, with or without a number behind.
-PARTS = frozenset(
-    """
-    train training test testing tests eval evaluation val valid validation dev devel development fold split set subset
-    part session sess ses take takes rep repetition trial run batch chunk block disc disk cd vol volume day week clip
-    clips utt ep q snr audio audios wav wavs wave waves mp3 flac ogg sound sounds speech voices recording recordings
-    record records rec data emotion emotions label labels
-    dataset database corpus raw processed clean cleaned original originals augmented aug file files media download
-    downloads archive mono stereo left right 16k 16khz 44k 48k new old misc all copy backup
-    """.split()  # noqa: SIM905
-)
+_WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
-#: Folders of one gender, age, strength, mood, time, room, microphone, manner or language, and words that say how much:
-#: more than one person may be in each.
-CONDITIONS = frozenset(
-    """
-    male female males females man woman men women m f boy girl boys girls child children kid kids adult adults young
-    elderly low medium high normal strong weak mild intense faible fort very slightly little bit a not no morning
-    evening arousal valence indoor outdoor kitchen office home studio car
-    street room lab quiet noise noisy phone telephone mobile smartphone iphone android laptop desktop mic microphone
-    headset webcam acted natural spontaneous scripted improvised impro script read english mandarin chinese german
-    french italian spanish polish turkish greek persian urdu bangla hindi arabic japanese korean russian portuguese
-    dutch en zh de fr it es pl tr ru
-    """.split()  # noqa: SIM905
-)
+#: Folders that part a collection by something else than who speaks or what is felt, with or without a number behind.
+PARTS = frozenset(_WORDS["parts"].split())
+
+#: Folders in each of which more than one person may be: of one gender, age, strength, time, room, manner, language ...
+CONDITIONS = frozenset(_WORDS["conditions"].split())
 
 #: Folders that may be labels of one's own, but nobody's name.
-MANNERS = frozenset(
-    ("positive", "negative", "pos", "neg", "active", "passive", "yes", "no", "true", "false", "tense", "relaxed")
-)
+MANNERS = frozenset(_WORDS["manners"].split())
 
 #: Words for the roles of a given split.
 ROLE_WORDS = {
@@ -54,19 +36,13 @@ ROLE_WORDS = {
 }
 
 #: What people are called by a number: Actor_01, speaker 3.
-PEOPLE = frozenset(
-    """
-    actor actress speaker spk spkr subject subj sub participant person voice user patient control client customer caller
-    agent guest employee teacher student pupil child singer talker narrator member volunteer respondent sprecher
-    sprecherin proband teilnehmer teilnehmerin kunde locuteur sujet personne hablante participante persona
-    """.split()  # noqa: SIM905
-)
+PEOPLE = frozenset(_WORDS["people"].split())
 
 #: Words that are nobody's name.
 NO_PERSON = PARTS | CONDITIONS | MANNERS
 
 #: Emotion words that are given names as well: alone they make no level of labels.
-GIVEN_NAMES = frozenset(("joy", "ira", "gioia", "felice", "alegria", "mutlu"))
+GIVEN_NAMES = frozenset(_WORDS["given_names"].split())
 
 _PERSON = re.compile(rf"({'|'.join(PEOPLE)}) ?\w*\d\w*")
 _NUMBER = re.compile(r"\d+|[^\W\d_]{1,3} ?\d{1,5}[a-z]?")

@@ -54,10 +54,14 @@ def parse(path):
 
     Taught in notebooks/01_download.
     """
-    if not (fields := _fields(path)) or refuse(path):
-        return None
-    _, _, emotion, _, statement, _, actor = fields
-    return Clip(EMOTIONS[emotion], actor, STATEMENTS[statement], path.stem, f"Actor_{actor}")
+    fields = _fields(path)
+    return None if not fields or refuse(path) else _clip(path, fields)
+
+
+def _clip(path, fields):
+    _, channel, emotion, _, statement, _, actor = fields
+    extra = {"channel": "song"} if channel == _SONG else {}
+    return Clip(EMOTIONS[emotion], actor, STATEMENTS[statement], path.stem, f"Actor_{actor}", extra=extra)
 
 
 def refuse(path):
@@ -77,10 +81,7 @@ def refuse(path):
 def song(path):
     """Read the file name of a song, such as `03-02-06-01-02-01-12.wav`; None where it is none."""
     fields = _fields(path)
-    if not fields or fields[:2] != (_AUDIO, _SONG):
-        return None
-    _, _, emotion, _, statement, _, actor = fields
-    return Clip(EMOTIONS[emotion], actor, STATEMENTS[statement], path.stem, f"Actor_{actor}", extra={"channel": "song"})
+    return _clip(path, fields) if fields and fields[:2] == (_AUDIO, _SONG) else None
 
 
 def names():

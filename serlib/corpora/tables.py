@@ -370,7 +370,7 @@ def _as_spelled(folder, pieces):
 
 
 def _sheet(path, *, part=""):
-    if path.suffix in (".parquet", ".arrow"):
+    if path.suffix.lower() in (".parquet", ".arrow"):
         return _from_parquet(path, part)
     try:
         content = _decoded(path.read_bytes())
@@ -456,7 +456,7 @@ def _from_parquet(path, part):
     from pyarrow import ipc, parquet
 
     try:
-        if path.suffix == ".arrow":
+        if path.suffix.lower() == ".arrow":
             table = ipc.open_stream(path.read_bytes()).read_all()
             batches = table.to_batches(max_chunksize=256)
             schema = table.schema
@@ -491,7 +491,7 @@ def _sound_file(place, number, sound):
     data = sound["bytes"]
     if data is None:
         return sound.get("path") or ""
-    if not path.is_file() or path.stat().st_size != len(data):
+    if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
         with atomic_path(path) as partial:
             partial.write_bytes(data)
     return str(path)

@@ -1,51 +1,16 @@
-"""Emotion words: what people write for the labels of `serlib.utils.LABELS`, in the languages that corpora come in."""
+"""Emotion words: what people write for the labels of `serlib.utils.LABELS`, in the languages that corpora come in.
+
+The words are in `words.toml`; to add a language, add its words there.
+"""
 
 import functools
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
 
-#: Label -> other words for it: English, short codes, then other languages (German, French, Italian, Spanish,
-#: Portuguese, Polish, Turkish, Greek, Russian, Persian, Urdu, Bangla, Indonesian, Chinese, Japanese, Korean, Arabic).
-#: Case, accents, hyphens and underscores do not count. A word for two of the labels stands nowhere.
-WORDS = {
-    "angry": """
-        anger ang wut wütend ärger zorn colère en_colère fâché rabbia arrabbiato enojo enojado enfado ira raiva
-        zangado złość gniew zły kızgın kızgınlık öfke öfkeli θυμός гнев злость злой خشم عصبانیت غصہ রাগ marah 生气 愤怒
-        怒 怒り 화남 분노 غضب غاضب
-    """,
-    "disgust": """
-        disgusted dis disg ekel dégoût dégoûté disgusto disgustato asco nojo wstręt obrzydzenie iğrenme tiksinti
-        αηδία отвращение تنفر ঘৃণা jijik 厌恶 嫌悪 혐오 اشمئزاز
-    """,
-    "fear": """
-        fearful fea afraid scared anxiety frightened angst furcht ängstlich peur paura miedo medo strach korku φόβος
-        страх ترس خوف ভয় takut 害怕 恐惧 恐れ 恐怖 두려움 공포
-    """,
-    "happy": """
-        happiness hap joy joyful freude fröhlich glücklich joie joyeux heureux gioia felice felicità alegría alegre
-        feliz felicidad felicidade alegria radość szczęście wesoły mutlu mutluluk χαρά радость счастье شادی خوشحال
-        خوش সুখ senang bahagia gembira 高兴 快乐 开心 喜び 幸せ 행복 기쁨 سعادة سعيد
-    """,
-    "neutral": """
-        neu neut neutre neutrale neutralny neutro nötr ουδέτερο нейтральный нейтрально خنثی নিরপেক্ষ netral
-        中性 中立 중립         محايد
-    """,
-    "ps": """
-        surprise surprised sur surp pleasant_surprise pleasant_surprised pleasantly_surprised überraschung
-        überrascht étonnement sorpresa sorpreso sorprendido surpresa zaskoczenie zdziwienie şaşkın şaşkınlık έκπληξη
-        удивление تعجب বিস্ময় terkejut 惊讶 惊喜 驚き 놀람 مفاجأة
-    """,
-    "sad": """
-        sadness trauer traurig traurigkeit tristesse triste tristezza tristeza smutek smutny üzgün üzüntü λύπη
-        грусть печаль грустный غم اداس দুঃখ sedih 悲伤 难过 悲しみ 悲しい 슬픔 حزن حزين
-    """,
-    "calm": """
-        calmness cal ruhig ruhe calme calmo tranquilo spokój spokojny sakin sakinlik спокойствие tenang 平静 冷静
-    """,
-    "boredom": """
-        bored bor langeweile gelangweilt ennui noia aburrimiento tédio nuda znudzenie sıkıntı скука bosan 无聊
-    """,
-}
+#: Label -> other words for it, with spaces between.
+WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 @functools.lru_cache(4096)

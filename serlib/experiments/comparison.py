@@ -80,9 +80,9 @@ def compare(
         name is then left out in turn: `speaker:tess/OAF,tess/YAF` trains on the other speaker of TESS and on all other
         corpora of the index, `corpus:ravdess` on all corpora but RAVDESS. `corpus` alone leaves out each corpus in
         turn.
-    folds : int or dict of str -> int, optional
-        Parts of the cross-validation, of all splits or of each; by speaker at most one a speaker, so that a large
-        number is leave-one-speaker-out. Default: by speaker as `serlib.folds` does, the others are split once.
+    folds : int, optional
+        Parts of the cross-validation; by speaker at most one a speaker, so that a large number is
+        leave-one-speaker-out. Default: by speaker as `serlib.folds` does, the others are split once.
     seeds : sequence of int, or dict of str -> sequence of int
         Each is a seed of the splits and of the trainings; a dict gives each recipe its own, by name (default: 0).
     epochs : int, optional
@@ -124,7 +124,7 @@ def compare(
     Taught in notebooks/06_compare.
     """
     index = clip_table(index)
-    index = index if "digest" in index else with_files(index)
+    index = index if "digest" in index and index.digest.notna().all() else with_files(index)
     systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]
     usual = splits is None
     splits = list(dict.fromkeys(splits or KINDS))

@@ -47,12 +47,7 @@ def on_people(recipes=None, *, splits=("random", "speaker")):
     if unmeasured:
         raise SerlibError(f"{', '.join(unmeasured)} was not measured on people; choose of {measured}.")
     table = table[table.recipe.isin(recipes) & table.split.isin(splits)]
-    places = {f"{row.corpus}, {row.split}": (row.corpus, row.split) for row in table.itertuples()}
-    rows = []
-    for name in recipes:
-        row = {"recipe": name}
-        for title, (corpus, split) in places.items():
-            cell = table[(table.recipe == name) & (table.corpus == corpus) & (table.split == split)]
-            row[title] = f"{cell.uar.iloc[0]:.1f}" if len(cell) else "-"
-        rows.append(row)
-    return pd.DataFrame(rows)
+    table = table.assign(place=table.corpus + ", " + table.split)
+    uar = table.pivot(index="recipe", columns="place", values="uar").reindex(recipes, columns=table.place.unique())
+    words = uar.map("{:.1f}".format, na_action="ignore").fillna("-")
+    return words.rename_axis(columns=None).reset_index()

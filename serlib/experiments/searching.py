@@ -5,7 +5,11 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import optuna
 import pandas as pd
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
 
 from serlib.models.committee import Committee
 from serlib.models.probe import LinearProbe
@@ -14,6 +18,9 @@ from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
 from serlib.training.state import content, with_files
 from serlib.utils import SerlibError, alone, clip_table, progress, shown
+
+#: What is searched for the highest value of: a loss would not be comparable where the trials differ in it.
+METRIC = "val_accuracy"
 
 #: Batch sizes of the usual space.
 BATCHES = (16, 32, 64, 128)
@@ -28,7 +35,7 @@ class Search:
     best : Recipe
         With the settings of the best trial; train it on a whole table and judge that run.
     value : float
-        The best trial's metric on the validation set. Being the best of many it is too good to be expected again.
+        The best trial's accuracy on the validation set. Being the best of many it is too good to be expected again.
     params : dict
         What the best trial drew.
     trials : pd.DataFrame
@@ -80,15 +87,13 @@ def usual_space(recipe):
 
 def _drawn_from(space):
     """What tells one space from another: the recipe that it makes of one fixed draw, and the ranges it draws from."""
-    import optuna
-
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
     recipe = space(trial).to_dict()
     ranges = {name: str(distribution) for name, distribution in trial.distributions.items()}
     return json.loads(json.dumps({"recipe": recipe, "ranges": ranges}))
 
 
-def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_accuracy", jobs=None, show=None):
+def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show=None):
     """Try settings, each in a training of its own, and keep the best on the validation set.
 
     Parameters
@@ -109,8 +114,6 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
         Of the draws and of every training.
     epochs : int, optional
         Instead of the recipe's: short trainings rank settings well enough.
-    metric : str
-        `val_accuracy` (higher is better) or `val_loss` (lower is; not comparable where the trials differ in the loss).
     jobs : int, optional
         Workers that extract features.
     show : bool, optional
@@ -141,20 +144,15 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
 
     Taught in notebooks/06_compare.
     """
-    import optuna
-    from optuna.trial import TrialState
-
     if table.attrs.get("split", {}).get("protocol") == "published":
         raise SerlibError("Under the published protocol validation is the test set; search with another split.")
-    if metric not in ("val_accuracy", "val_loss"):
-        raise SerlibError(f"'{metric}' is no metric to search by; choose val_accuracy or val_loss.")
     table = clip_table(table, needs=("speech", "label", "role"))
     visible = with_files(table[table.role != "test"].reset_index(drop=True))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with _only_warnings(), alone(out / ".lock", f"Another process is searching in {shown(out)}; wait for it."):
         identity = {
-            "metric": metric,
+            "metric": METRIC,
             "seed": seed,
             "epochs": epochs,
             "clips": content(visible),
@@ -170,7 +168,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
                 options = {"seed": seed, "epochs": epochs, "resume": True, "jobs": jobs, "show": show}
                 try:
                     run = fit(space(trial), visible, out=out / f"trial-{number:03d}", **options)
-                    study.tell(trial, run.info["metrics"][metric])
+                    study.tell(trial, run.info["metrics"][METRIC])
                 except NotFinite:  # a learning rate too high, say: counts as the worst
                     study.tell(trial, state=TrialState.PRUNED)
                 bar.update()
@@ -178,7 +176,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
     complete = [trial for trial in over if trial.value is not None]
     if not complete:
         raise SerlibError(f"No training in {shown(out)} came to an end; lower the learning rates of the space.")
-    best = (min if metric == "val_loss" else max)(complete, key=lambda trial: trial.value)
+    best = max(complete, key=lambda trial: trial.value)
     rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(over)]
     recipe = space(optuna.trial.FixedTrial(best.params))
     return Search(recipe, float(best.value), dict(best.params), pd.DataFrame(rows).astype({"value": float}))
@@ -187,8 +185,6 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, metric="val_acc
 @contextlib.contextmanager
 def _only_warnings():
     """Optuna is silent meanwhile but for warnings."""
-    import optuna
-
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -199,17 +195,12 @@ def _only_warnings():
 
 def _study(out, identity):
     """The study in a folder, as it was left or new; a trial that was interrupted is the next one to be asked for."""
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-    from optuna.trial import TrialState
-
     journal = str(out / "journal.log")
     lock = JournalFileOpenLock(journal)  # the usual one is a symbolic link, which few may make on Windows
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(journal, lock_obj=lock)),
         study_name="search",
-        direction="minimize" if identity["metric"] == "val_loss" else "maximize",
+        direction="maximize",
         load_if_exists=True,
     )
     if study.user_attrs.get("what", identity) != identity:
@@ -223,6 +214,4 @@ def _study(out, identity):
 
 def _over(study):
     """The trials of a study that came to an end, good or bad."""
-    from optuna.trial import TrialState
-
     return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))

@@ -119,8 +119,8 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
         From `serlib.index`.
     splits : sequence of str
         Kinds of split, as `speaker` or `speaker:tess/OAF,tess/YAF`.
-    folds : int or dict of str -> int, optional
-        Parts of the cross-validation, of all splits or of each.
+    folds : int, optional
+        Parts of the cross-validation.
     epochs : int, optional
         Instead of each recipe's.
     root : Path
@@ -157,7 +157,7 @@ def _parts(index, split, folds):
         names = list(dict.fromkeys(index.corpus))
     if names:
         return [("-" + name.replace("/", "_"), {"test": [name]}) for name in names]
-    n = folds.get(split) if isinstance(folds, dict) else folds
+    n = folds
     if kind in ("speaker", "speaker+text"):
         count = len(speakers(index))
         n = min(n or default_folds(index, kind), count) if count > 1 else None  # of one, splits tells why not
@@ -238,16 +238,8 @@ def _carry_out(experiment, jobs, show):
 
 
 def _recipe(experiment, jobs, show):
-    run = fit(
-        experiment.system,
-        experiment.table,
-        out=experiment.out,
-        seed=experiment.seed,
-        epochs=experiment.epochs,
-        resume=True,
-        jobs=jobs,
-        show=show,
-    )
+    options = {"seed": experiment.seed, "epochs": experiment.epochs, "resume": True, "jobs": jobs, "show": show}
+    run = fit(experiment.system, experiment.table, out=experiment.out, **options)
     predictions = evaluate(run, resamples=1, jobs=jobs, show=show).predictions
     clips = run.split[run.split.role == "test"].reset_index(drop=True)
     return pd.concat([clips, predictions[run.labels]], axis=1), {

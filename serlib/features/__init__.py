@@ -23,6 +23,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "LIBROSA_KINDS",
             "SPECS",
             "FeatureSpec",
+            "cache_key",
+            "contents",
             "extract",
             "extract_clip",
             "extract_together",

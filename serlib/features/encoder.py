@@ -175,7 +175,8 @@ def load(name, layers, /, **options):
 
 
 @functools.lru_cache(maxsize=4)
-def _frozen(name, layers):
+def _frozen(name, layers, content):
+    """The encoder as a graph of TensorFlow's; of a file with other content another one."""
     encoder = load(name, layers)
     if keras.backend.backend() != "tensorflow":
         return encoder
@@ -203,6 +204,6 @@ def states(y, name, layers, *, peak=None):
     Taught in notebooks/08_transfer.
     """
     with _LOCK:
-        encoder = _frozen(name, tuple(layers))
+        encoder = _frozen(name, tuple(layers), weights.content(name))
     frames = log_mel(y, peak=peak)[: 2 * POSITIONS]
     return ops.convert_to_numpy(encoder(ops.convert_to_tensor(frames[np.newaxis])))[0]

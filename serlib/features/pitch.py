@@ -103,7 +103,12 @@ def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
         )
     if not 0 < hop_s <= 1:
         raise SerlibError(f"A frame every {hop_s} s was asked for; expected more than 0 and at most 1")
-    return _follow(without_rumble(y, rate_hz, below_hz=fmin_hz), rate_hz, hop_s, fmin_hz, fmax_hz)
+    import pandas as pd
+
+    y = without_rumble(y, rate_hz, below_hz=fmin_hz)
+    times, f0_hz = _follow(y, rate_hz, hop_s, fmin_hz, fmax_hz)
+    level_db = _decibels(_power(y, times, rate_hz, frame_s=3 / fmin_hz))
+    return pd.DataFrame({"time_s": times, "f0_hz": f0_hz, "loudness_db": level_db})
 
 
 def frames(y, rate_hz, *, hop):
@@ -122,8 +127,7 @@ def frames(y, rate_hz, *, hop):
     dict of np.ndarray [shape=(frames, 1)]
         `pitch` in octaves, log2 of Hz, straight from one voiced frame to the next; `voiced`, 1 where there is a voice.
     """
-    f0_hz = contour(y, rate_hz, hop_s=hop / rate_hz)["f0_hz"].to_numpy()
-    f0_hz = f0_hz[: 1 + len(y) // hop]
+    f0_hz = _follow(without_rumble(y, rate_hz), rate_hz, hop / rate_hz)[1][: 1 + len(y) // hop]
     frame = np.arange(1 + len(y) // hop)
     voiced = np.isfinite(f0_hz)
     pitch = np.full(len(frame), np.log2(NO_PITCH_HZ))
@@ -133,14 +137,10 @@ def frames(y, rate_hz, *, hop):
 
 
 def _follow(y, rate_hz, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
-    """The contour of a clip that is without rumble."""
-    import pandas as pd
-
+    """Middle of each frame in seconds, and its pitch, of a clip that is without rumble."""
     low = audio.resample(y, from_hz=rate_hz, to_hz=PITCH_RATE_HZ)
     times = np.arange(int(len(y) / rate_hz / hop_s + 1e-9) + 1) * hop_s
-    f0_hz = _path(*_candidates(low, times, fmin_hz, fmax_hz), hop_s=hop_s)
-    level_db = _decibels(_power(y, times, rate_hz, frame_s=3 / fmin_hz))
-    return pd.DataFrame({"time_s": times, "f0_hz": f0_hz, "loudness_db": level_db})
+    return times, _path(*_candidates(low, times, fmin_hz, fmax_hz), hop_s=hop_s)
 
 
 def without_rumble(y, rate_hz, *, below_hz=F0_MIN_HZ):
@@ -201,7 +201,9 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
     """
     if not len(index):
         raise SerlibError("The index holds no clips, so there is no prosody; index a folder that holds sound files")
-    tasks = [(os.fspath(file), digest) for file, digest in zip(index["speech"], index["digest"], strict=True)]
+    from serlib.features.spec import contents
+
+    tasks = [(os.fspath(file), digest) for file, digest in zip(index["speech"], contents(index), strict=True)]
     kind = {"version": PROSODY_VERSION, "names": list(MEASURES)}
     root = Path(out_dir or data_dir() / "features")
     store = cache.Store(root, kind, [digest for _, digest in tasks], lambda: (len(MEASURES),))
@@ -219,20 +221,20 @@ def measure(y, rate_hz):
     dict of str to float, keys `MEASURES`
     """
     y = without_rumble(y, rate_hz)
-    frames = _follow(y, rate_hz)
+    times, f0_hz = _follow(y, rate_hz)
     speech = audio.voice_activity(y, rate_hz=rate_hz)
     inside = np.zeros(len(y) + 1, dtype=bool)
     for start, end in speech:
         inside[start:end] = True
-    speech_frames = frames[inside[np.minimum(np.round(frames.time_s * rate_hz).astype(int), len(y))]]
-    f0_hz = speech_frames.f0_hz.dropna().to_numpy()
+    speech_f0_hz = f0_hz[inside[np.minimum(np.round(times * rate_hz).astype(int), len(y))]]
+    f0_hz = speech_f0_hz[np.isfinite(speech_f0_hz)]
     low, middle, high = np.percentile(f0_hz, [10, 50, 90]) if len(f0_hz) else [np.nan] * 3
     loud = np.square(y[inside[:-1]], dtype=np.float64).mean() if inside.any() else 0.0
     values = (
         middle,
         12 * np.log2(high / low),
         _decibels(loud),
-        len(f0_hz) / max(1, len(speech_frames)),
+        len(f0_hz) / max(1, len(speech_f0_hz)),
         inside.sum() / rate_hz,
     )
     return dict(zip(MEASURES, map(float, values), strict=True))
@@ -312,15 +314,17 @@ def _candidates(y, times, fmin_hz, fmax_hz):
 def _peaks(r, first, last, finer_hz, fmin_hz):
     """The strongest local maxima of each row between two lags, interpolated by parabolas."""
     before, at, after = (r[:, first + k : last + 1 + k] for k in (-1, 0, 1))
+    top = (at > before) & (at >= after) & (at >= VOICING / 2)
+    lag = np.nonzero(top)[1]
+    before, at, after = before[top], at[top], after[top]
     rise = before - after
     bend = np.minimum(before - 2 * at + after, -1e-12)
     shift = np.clip(rise / (2 * bend), -0.5, 0.5)
-    f0_hz = finer_hz / (np.arange(first, last + 1) + shift)
-    strength = np.minimum(at - rise * shift / 4, 1) + OCTAVE_COST * np.log2(f0_hz / fmin_hz)
-    strength[(at <= before) | (at < after) | (at < VOICING / 2)] = -np.inf
+    f0_hz, strength = (np.full(top.shape, fill) for fill in (0.0, -np.inf))
+    f0_hz[top] = finer_hz / (first + lag + shift)
+    strength[top] = np.minimum(at - rise * shift / 4, 1) + OCTAVE_COST * np.log2(f0_hz[top] / fmin_hz)
     best = np.argpartition(-strength, PEAKS, axis=1)[:, :PEAKS]
-    f0_hz, strength = (np.take_along_axis(values, best, axis=1) for values in (f0_hz, strength))
-    return np.where(np.isfinite(strength), f0_hz, 0), strength
+    return tuple(np.take_along_axis(values, best, axis=1) for values in (f0_hz, strength))
 
 
 def _path(f0_hz, strength, *, hop_s):

@@ -91,6 +91,7 @@ class FeatureSpec:
 
     def __post_init__(self):
         if self.encoder is not None:
+            object.__setattr__(self, "encoder", os.fspath(self.encoder))
             for field, value in {**WHISPER, "hop": 2 * WHISPER["hop"], "kinds": ("states",)}.items():
                 object.__setattr__(self, field, value)
         for field in ("rate_hz", "frame", "hop", "n_mfcc", "n_mels", "frames"):
@@ -100,9 +101,10 @@ class FeatureSpec:
             if not float(value).is_integer():
                 raise SerlibError(f"The feature specification cannot be used: {field} is {value}, no whole number.")
             object.__setattr__(self, field, int(value))  # NumPy's numbers are none for JSON
-        casts = (("kinds", tuple), ("summary", tuple), ("layers", tuple), ("fmin_hz", float), ("offset_s", float))
+        casts = (("kinds", tuple), ("summary", tuple), ("fmin_hz", float), ("offset_s", float))
         for field, cast in casts:
             object.__setattr__(self, field, cast(getattr(self, field)))
+        object.__setattr__(self, "layers", tuple(int(layer) for layer in self.layers))
         for field in ("fmax_hz", "duration_s", "trim_db", "peak"):
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, float(getattr(self, field)))
@@ -199,11 +201,12 @@ def names(spec):
     -------
     list of str, as long as the last axis of what `extract` gives.
     """
+    bands = spectral.contrast_bands(spec.rate_hz, spec.frame) if "contrast" in spec.kinds else ()
     labels = {
         **{kind: range(spec.n_mfcc) for kind in ("mfcc", "delta", "delta2")},
         "chroma": spectral.CHROMA,
         "logmel": range(spec.n_mels),
-        "contrast": range(len(spectral.contrast_bands(spec.rate_hz, spec.frame))),
+        "contrast": range(len(bands)),
         "tonnetz": ("fifth_x", "fifth_y", "minor_x", "minor_y", "major_x", "major_y"),
         "whisper": range(spec.n_mels),
         "states": _state_names(spec),
@@ -213,7 +216,7 @@ def names(spec):
 
 
 def _state_names(spec):
-    """Layer and column of every state; of a file that is no encoder nothing, and extraction will say so."""
+    """Layer and column of every state; nothing without an encoder."""
     if not spec.encoder:
         return ()
     width = weights.width(spec.encoder)
@@ -357,12 +360,11 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
         raise SerlibError("The index holds no clips, so there are no features; index a folder that holds sound files")
     specs = [_by_name(spec) for spec in specs]
     files = [os.fspath(file) for file in index["speech"]]
-    digests = list(index["digest"]) if "digest" in index else [audio.path_digest(file) for file in files]
+    digests = contents(index)
     root = Path(out_dir or data_dir() / "features")
     stores = {}
     for spec in specs:
-        kind = {"version": FEATURES_VERSION, "spec": spec.to_dict(), "names": names(spec)}
-        stores[spec] = cache.Store(root, kind, digests, functools.partial(row_shape, index, spec))
+        stores[spec] = cache.Store(root, cache_key(spec), digests, functools.partial(row_shape, index, spec))
     tables = cache.fill(
         functools.partial(_rows, specs=tuple(stores)),
         list(zip(files, digests, strict=True)),
@@ -373,6 +375,46 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     )
     rows = dict(zip(stores, tables, strict=True))
     return [Features(*rows[spec], spec, names(spec), stores[spec].folder) for spec in specs]
+
+
+def contents(table):
+    """The content of each file of a table, by which caches go.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With the column `speech`.
+
+    Returns
+    -------
+    list of str. The column `digest`; the files of clips that have none there are read.
+
+    Raises
+    ------
+    SerlibError
+        A file cannot be read.
+    """
+    known = table["digest"] if "digest" in table else [None] * len(table)
+    clips = zip(table["speech"], known, strict=True)
+    return [digest if isinstance(digest, str) else audio.path_digest(file) for file, digest in clips]
+
+
+def cache_key(spec):
+    """What says which features a cache holds.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+
+    Returns
+    -------
+    dict of plain values, the same for the same features on every machine: an encoder counts by its weights, not by
+    where their file lies (`weights.content`).
+    """
+    plain = spec.to_dict()
+    if spec.encoder:
+        plain["encoder"] = weights.content(spec.encoder)
+    return {"version": FEATURES_VERSION, "spec": plain, "names": names(spec)}
 
 
 def _by_name(spec):
@@ -410,7 +452,7 @@ def row_shape(index, spec):
     """Shape of the features of a clip, padded: how long sequences can get follows from the lengths of the files."""
     if spec.summary or spec.frames:
         return ((spec.frames,) if not spec.summary else ()) + (len(names(spec)),)
-    if {"duration_s", "rate_hz"} <= set(index):
+    if {"duration_s", "rate_hz"} <= set(index) and index[["duration_s", "rate_hz"]].notna().all(axis=None):
         rate_hz = index["rate_hz"].to_numpy(dtype=float)
         samples = np.round(index["duration_s"].to_numpy(dtype=float) * rate_hz)
     else:

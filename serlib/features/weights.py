@@ -6,10 +6,12 @@ KerasHub is downloaded once, without an account.
 """
 
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
 
+from serlib import audio
 from serlib.utils import SerlibError, data_dir, shown
 
 #: Name -> preset of KerasHub, its width, its blocks. All are multilingual but those that end in `.en`.
@@ -128,10 +130,56 @@ def find(name, layers):
     return {key: values[key] for key in needed}, width, blocks
 
 
-@functools.lru_cache(maxsize=16)
 def width(name):
     """Columns of the states of an encoder."""
-    return ENCODERS[name][1] if name in ENCODERS else len(read(_place(name))["conv1.bias"])
+    return ENCODERS[name][1] if name in ENCODERS else _width(name, content(name))
+
+
+@functools.lru_cache(maxsize=16)
+def _width(name, content):
+    return len(read(_place(name))["conv1.bias"])
+
+
+def content(name):
+    """What stands for the weights of an encoder in the key of a cache.
+
+    Parameters
+    ----------
+    name : str
+        As for `find`.
+
+    Returns
+    -------
+    str. A name of `ENCODERS` stands for itself; of a file or folder it is the digest of the weights, so that other
+    weights at the same path are another encoder, and the same weights at another path are the same one.
+
+    Raises
+    ------
+    SerlibError
+        There is no such file.
+    """
+    if name in ENCODERS:
+        return name
+    file = _file(_place(name))
+    try:
+        status = os.stat(file)
+    except OSError:
+        raise SerlibError(f"{shown(file)} is missing or cannot be read; download the encoder again.") from None
+    return _digest(file, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=16)
+def _digest(file, size, modified_ns):
+    """Read once, unless the file was written to since."""
+    return audio.path_digest(file)
+
+
+def _file(place):
+    """The file of a place that holds the weights: of openai's form, or of KerasHub's."""
+    if not place.is_dir():
+        return place
+    file = place / "model.safetensors"
+    return file if file.is_file() else place / "model.weights.h5"
 
 
 def _place(name):
@@ -175,10 +223,9 @@ def read(path):
     SerlibError
         It is neither.
     """
-    path = Path(path)
-    file = path / "model.safetensors" if path.is_dir() else path
-    if path.is_dir() and not file.is_file():
-        return _from_keras_hub(path)
+    file = _file(Path(path))
+    if file.suffix == ".h5":
+        return _from_keras_hub(file)
     values = {}
     for key, array in _tensors(file).items():
         name = key.removeprefix("model.").removeprefix("encoder.")
@@ -207,11 +254,10 @@ _KERAS_HUB = {
 }
 
 
-def _from_keras_hub(folder):
+def _from_keras_hub(file):
     """Weights of a preset of KerasHub; its decoder is left aside."""
     import h5py
 
-    file = folder / "model.weights.h5"
     parts = {"conv1d": "conv1", "conv1d_1": "conv2", "layer_normalization": "layer_norm"}
     values = {}
     try:

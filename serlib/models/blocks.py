@@ -141,7 +141,7 @@ def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, mask
     return tuple(parts)
 
 
-def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout=0.0, recurrent_dropout=0.0, l2=0.0):
+def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout=0.0):
     """Recurrent layers one after the other.
 
     Parameters
@@ -156,25 +156,20 @@ def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout
         The last layer, too, hands on what it knows after each frame, not only after the last one.
     dropout : float
         Rate after each layer.
-    recurrent_dropout : float
-        Rate within the layers, from one step to the next.
-    l2 : float
-        Weight decay (L2) of each layer.
 
     Returns
     -------
     tuple of Layer
     """
-    options = {**({"recurrent_dropout": recurrent_dropout} if recurrent_dropout else {}), **_l2(l2)}
     parts = []
     for i, size in enumerate(units, start=1):
         steps = {"return_sequences": True} if sequences or i < len(units) else {}
-        cell = layer(kind, size, **steps, **options)
+        cell = layer(kind, size, **steps)
         parts += [layer("Bidirectional", cell) if bidirectional else cell, *_dropout(dropout)]
     return tuple(parts)
 
 
-def dense(*units, dropout=0.0, batch_norm=False, l2=0.0):
+def dense(*units, dropout=0.0, batch_norm=False):
     """Dense layers with ReLU.
 
     Parameters
@@ -185,8 +180,6 @@ def dense(*units, dropout=0.0, batch_norm=False, l2=0.0):
         Rate after each layer.
     batch_norm : bool
         BatchNormalization after each layer.
-    l2 : float
-        Weight decay (L2) of each layer.
 
     Returns
     -------
@@ -194,7 +187,7 @@ def dense(*units, dropout=0.0, batch_norm=False, l2=0.0):
     """
     parts = []
     for size in units:
-        parts.append(layer("Dense", size, activation="relu", **_l2(l2)))
+        parts.append(layer("Dense", size, activation="relu"))
         parts += [layer("BatchNormalization")] if batch_norm else []
         parts += _dropout(dropout)
     return tuple(parts)
@@ -202,7 +195,3 @@ def dense(*units, dropout=0.0, batch_norm=False, l2=0.0):
 
 def _dropout(rate):
     return (layer("Dropout", rate),) if rate else ()
-
-
-def _l2(rate):
-    return {"kernel_regularizer": {"class_name": "L2", "config": {"l2": rate}}} if rate else {}

@@ -49,25 +49,6 @@ class ZScore(keras.layers.Layer):
 
 
 @registered
-class UtteranceZScore(keras.layers.Layer):
-    """Z-score of each column over the real frames of its own clip; padding stays zero and is masked."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.supports_masking = True
-
-    def call(self, x):
-        """[shape=(clips, frames, d)] in and out."""
-        mask = real_frames(x)
-        mean, std = _moments(x, mask)
-        return zero((x - mean[:, None]) / std[:, None], mask)
-
-    def compute_mask(self, x, previous_mask=None):
-        """Which frames are real."""
-        return real_frames(x)
-
-
-@registered
 class MaskedConv1D(keras.layers.Conv1D):
     """Conv1D over time that sees zeros where there is padding, as at the end of a clip, and hands the mask on.
 

@@ -15,22 +15,18 @@ from serlib.features.spec import names as column_names
 from serlib.models.blocks import Stack
 from serlib.utils import SerlibError, import_tensorflow
 
-#: How features are brought to one scale: not at all; by the statistics of the training set; each clip by its own; each
-#: speaker by all of that speaker's clips.
-NORMALISATIONS = ("none", "training", "utterance", "speaker")
+#: How features are brought to one scale: not at all; by the statistics of the training set; each speaker by all of that
+#: speaker's clips.
+NORMALISATIONS = ("none", "training", "speaker")
 
 #: Name -> class in keras.losses.
-LOSSES = {
-    "categorical_crossentropy": "CategoricalCrossentropy",
-    "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
-}
+LOSSES = {"categorical_crossentropy": "CategoricalCrossentropy"}
 
 #: Name -> class in keras.optimizers.
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 
 #: How the learning rate goes over the epochs.
 SCHEDULES = ("constant", "cosine")
-
 
 #: What a training computes with. `mixed_bfloat16`: products in bfloat16, quicker where the processor or the GPU knows
 #: it, weights and sums of the optimiser in float32. What is kept computes in float32 either way.
@@ -161,14 +157,12 @@ class GradientRecipe(BaseRecipe):
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     weight_decay: float | None = None
-    clipnorm: float | None = None
     schedule: str = "constant"
     plateau: tuple | None = None
     epochs: int = 50
     epoch_clips: int | None = None
     keep: str = "last"
     patience: int | None = None
-    class_weight: bool = False
     balanced: bool = False
 
     def __post_init__(self):
@@ -207,7 +201,7 @@ class GradientRecipe(BaseRecipe):
         """The model, ready to be trained with the recipe's loss and optimiser."""
         import keras
 
-        options = {"learning_rate": self.learning_rate, "clipnorm": self.clipnorm}
+        options = {"learning_rate": self.learning_rate}
         if self.weight_decay is not None:
             options["weight_decay"] = self.weight_decay
         model.compile(
@@ -232,8 +226,8 @@ class Recipe(GradientRecipe):
         `build(x, n_labels)`: from the symbolic features [shape=(clips, ...)] to the symbolic probabilities
         [shape=(clips, n_labels)]; see `serlib.models.stack`.
     normalise : str
-        Of `NORMALISATIONS`. `training` and `utterance` are layers, saved with the model, so that no statistics travel
-        beside it. `speaker` is done before the model and needs more clips of the test speaker; every table marks it.
+        Of `NORMALISATIONS`. `training` is a layer, saved with the model, so that no statistics travel beside it.
+        `speaker` is done before the model and needs more clips of the test speaker; every table marks it.
     augment : tuple
         Of `serlib.augment`: what changes the training set.
     loss, optimizer : str
@@ -243,8 +237,6 @@ class Recipe(GradientRecipe):
     learning_rate : float
     weight_decay : float, optional
         Of AdamW; None is Keras's default.
-    clipnorm : float, optional
-        The gradient of each weight is shortened to this norm.
     schedule : str
         Of `SCHEDULES`. `cosine` falls from `learning_rate` towards zero along half a cosine.
     plateau : tuple (factor, patience), optional
@@ -256,8 +248,6 @@ class Recipe(GradientRecipe):
         `last`: the weights of the last epoch; `best`: those of the epoch with the lowest validation loss.
     patience : int, optional
         Stop after this many epochs without a lower validation loss.
-    class_weight : bool
-        Weigh each clip by the inverse frequency of its label.
     balanced : bool
         Draw every label of every corpus equally often in each epoch, instead of every clip once.
     precision : str
@@ -286,11 +276,6 @@ class Recipe(GradientRecipe):
         super().__post_init__()
         self._check_choice("normalise", NORMALISATIONS)
         self._check_choice("precision", PRECISIONS)
-        if self.normalise == "utterance" and self.features.summary:
-            raise SerlibError(
-                f"The recipe {self.name} cannot normalise each clip by its own frames: its features have none; "
-                "choose another normalisation, or features without a summary."
-            )
         if self.normalise == "speaker" and any(isinstance(change, UNSCALED) for change in self.augment):
             raise SerlibError(
                 f"The recipe {self.name} is normalised by speaker before its frames are augmented, and "
@@ -331,8 +316,6 @@ class Recipe(GradientRecipe):
             z_score = layers.ZScore(name="z_score")
             z_score.adapt(examples)
             x = z_score(x)
-        elif self.normalise == "utterance":
-            x = layers.UtteranceZScore(name="z_score")(x)
         elif len(shape) == 2:
             x = keras.layers.Masking(name="padding")(x)
         if self.precision == "float32":

@@ -82,22 +82,9 @@ def recall_bars(report, *, title="Recall per emotion", ax=None):
     Taught in notebooks/05_evaluate.
     """
     table = 100 * report.per_class.dropna(subset=["recall"])
-    low = (table["recall"] - table["recall_low"]).clip(0)
-    high = (table["recall_high"] - table["recall"]).clip(0)
     ax, out = canvas(ax, size=(10, 4.6))
-    ax.bar(
-        table.index,
-        table["recall"],
-        color=[colour(label) for label in table.index],
-        edgecolor=INK,
-        yerr=[low, high],
-        capsize=6,
-        error_kw={"ecolor": INK, "linewidth": 2},
-    )
-    for x, (recall, top) in enumerate(zip(table["recall"], table["recall_high"], strict=True)):
-        ax.annotate(
-            f"{recall:.0f} %", (x, max(recall, top)), (0, 5), textcoords="offset points", ha="center", fontweight="bold"
-        )
+    colours = [colour(label) for label in table.index]
+    _bars(ax, table.index, table[["recall", "recall_low", "recall_high"]].to_numpy().T, colours, edgecolor=INK)
     _chance(ax, report)
     ax.set(title=honest(title, report.corpora), xlabel="Emotion", ylabel="Recall (%)")
     ax.set(ylim=(0, 112), yticks=range(0, 101, 20))
@@ -106,6 +93,16 @@ def recall_bars(report, *, title="Recall per emotion", ax=None):
         f"Bar chart of recall per emotion with 95 % intervals resampled by {report.resampled_by}: "
         f"{listed((label, f'{value:.0f} %') for label, value in table['recall'].items())}.",
     )
+
+
+def _bars(ax, names, values, colours, *, digits=0, capsize=6, linewidth=2, fontsize=None, **look):
+    """Bars in per cent with their intervals; `values` are theirs and the ends of their intervals."""
+    value, low, high = values
+    interval = {"yerr": [(value - low).clip(0), (high - value).clip(0)], "capsize": capsize}
+    ax.bar(names, value, color=colours, error_kw={"ecolor": INK, "linewidth": linewidth}, **interval, **look)
+    text = {"textcoords": "offset points", "ha": "center", "fontweight": "bold", "fontsize": fontsize}
+    for x, (share, top) in enumerate(zip(value, np.fmax(value, high), strict=True)):
+        ax.annotate(f"{share:.{digits}f} %", (x, top), (0, 5), **text)
 
 
 def _chance(ax, report):
@@ -222,16 +219,8 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     top.bar(middle, 100 * table["accuracy"], width, color=shades, edgecolor=MAIN)
     top.bar(0, 0, color=MAIN, label=f"accuracy{f' (pale: under {FEW} clips)' if few.any() else ''}")
     gap = 100 * (table["confidence"] - table["accuracy"])
-    top.bar(
-        middle,
-        gap,
-        width,
-        bottom=100 * table["accuracy"],
-        color="none",
-        edgecolor=SECOND,
-        hatch="//",
-        label="distance to the confidence",
-    )
+    look = {"color": "none", "edgecolor": SECOND, "hatch": "//", "label": "distance to the confidence"}
+    top.bar(middle, gap, width, bottom=100 * table["accuracy"], **look)
     top.plot([0, 100], [0, 100], "--", color=INK, linewidth=1.5, label="perfectly calibrated")
     top.set(title=honest(title, report.corpora), ylabel="Accuracy (%)", xlim=(0, 100), ylim=(0, 102))
     top.legend(loc="upper left", bbox_to_anchor=(1.01, 1), title=f"ECE = {100 * report.ece:.1f} %", alignment="left")
@@ -309,18 +298,8 @@ def splits_compared(reports, *, metric="accuracy", title="The same recipe under 
     corpora = {corpus for report in reports.values() for corpus in report.corpora}
     notes = ["* " + note.replace(": ", ":\n") for note in sorted({report.note for report in reports.values()} - {""})]
     ax, out = canvas(ax, size=(max(7.5, 2.2 + 1.5 * len(names)), 5))
-    ax.bar(
-        names,
-        value,
-        color=ramp(len(names)),
-        width=0.65,
-        yerr=[(value - low).clip(0), (high - value).clip(0)],
-        capsize=9,
-        error_kw={"ecolor": INK, "linewidth": 2.2},
-    )
-    for x, (v, top) in enumerate(zip(value, np.maximum(value, high), strict=True)):
-        bold = {"ha": "center", "fontweight": "bold", "fontsize": 14}
-        ax.annotate(f"{v:.1f} %", (x, top), (0, 6), textcoords="offset points", **bold)
+    look = {"digits": 1, "capsize": 9, "linewidth": 2.2, "fontsize": 14, "width": 0.65}
+    _bars(ax, names, (value, low, high), ramp(len(names)), **look)
     _chance(ax, next(iter(reports.values())))
     what = "UAR" if metric == "uar" else "Accuracy"
     ax.set(title=honest(title, corpora), ylabel=f"{what} (%)", ylim=(0, 114), yticks=range(0, 101, 20))

@@ -8,7 +8,7 @@ from serlib.plots.style import FAINT, INK, MAIN, SECOND, canvas, described, head
 
 
 @with_style
-def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlapping frames", ax=None):
+def framing(y, rate_hz, *, frame, hop, first=0, n=4, title="Overlapping frames", ax=None):
     """A stretch of the wave with the frames that cover it.
 
     Parameters
@@ -21,8 +21,6 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlap
         The first frame to draw.
     n : int
         How many.
-    window : np.ndarray [shape=(frame,)], optional
-        Drawn over each frame where given.
 
     Returns
     -------
@@ -42,10 +40,7 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, window=None, title="Overlap
         base = -top * (1.25 + 0.18 * i)
         ax.plot([left, left + frame * ms], [base, base], color=shade, linewidth=6, solid_capstyle="butt")
         ax.annotate(f"frame {first + i}", (left + frame * ms, base), (6, 0), textcoords="offset points", va="center")
-        if window is not None:
-            ax.plot((start + i * hop + np.arange(frame)) * ms, top * np.asarray(window), color=shade)
-        else:
-            ax.axvline(left, color=shade, linestyle=":", linewidth=1.5)
+        ax.axvline(left, color=shade, linestyle=":", linewidth=1.5)
     ax.set(title=title, xlabel="Time (ms)", ylabel="Amplitude", ylim=(-top * (1.35 + 0.18 * n), top * 1.1))
     ax.set_yticks([-top, 0, top], [f"{-top:.2f}", "0", f"{top:.2f}"])
     ax.margins(x=0.08)
@@ -149,13 +144,8 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     numbers = range(0, len(weights), every)
     for i, shade in zip(numbers, ramp(len(numbers)), strict=True):
         ax.plot(hz, weights[i], color=shade, linewidth=1.5)
-    ax.set(
-        title=title,
-        xlabel="Frequency (Hz)",
-        ylabel="Weight",
-        xlim=(0, fmax_hz or rate_hz / 2),
-        ylim=(0, weights.max() * 1.05),
-    )
+    ax.set(title=title, xlabel="Frequency (Hz)", ylabel="Weight")
+    ax.set(xlim=(0, fmax_hz or rate_hz / 2), ylim=(0, weights.max() * 1.05))
     centres = hz[weights.argmax(axis=1)]
     return described(
         out,

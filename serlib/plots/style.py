@@ -6,6 +6,7 @@ import functools
 import hashlib
 import html
 import io
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -51,34 +52,8 @@ RAMP = ("plasma", 0.0, 0.6)
 DPI = 100
 PALETTE = 48
 
-#: Readable from the last row of a class room. White and opaque, so that a figure looks the same on a dark page.
-STYLE = {
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "figure.dpi": 100,
-    "font.size": 13,
-    "axes.titlesize": 15,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.labelsize": 13,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": False,
-    "grid.color": "#dddddd",
-    "xtick.labelsize": 12,
-    "ytick.labelsize": 12,
-    "legend.fontsize": 12,
-    "legend.frameon": False,
-    "lines.linewidth": 2,
-    "image.aspect": "auto",
-    "image.origin": "lower",
-    "text.parse_math": False,  # labels and words come from file names: a $ in one is no formula
-}
+#: The look of every figure.
+STYLE = matplotlib.rc_params_from_file(Path(__file__).with_name("serlib.mplstyle"), use_default_template=False)
 
 
 class Picture(Figure):
@@ -204,10 +179,47 @@ def shown_as(*figures, dpi=DPI):
     metadata : dict
         The description of the PNG.
     """
-    picture = base64.b64encode(png(*figures, dpi=dpi)).decode()
+    data = png(*figures, dpi=dpi)
     description = _alts(figures)
-    image = f'<img alt="{html.escape(description)}" src="data:image/png;base64,{picture}">'
-    return {"text/html": image, "image/png": picture}, {"image/png": {"alt": description}}
+    image = f'<img alt="{html.escape(description)}" src="{data_url(data, "image/png")}">'
+    return {"text/html": image, "image/png": base64.b64encode(data).decode()}, {"image/png": {"alt": description}}
+
+
+def data_url(data, mime):
+    """Bytes of some type of file as an address that holds them, for a page that needs no other file."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+@functools.cache
+def template(path):
+    """A page, or a piece of one, to be rendered; names and texts from outside are escaped.
+
+    Parameters
+    ----------
+    path : Path
+        Of a Jinja template; others that it asks for lie beside it.
+
+    Returns
+    -------
+    jinja2.Template. Beside Jinja's own it knows the filters `data_url`, `percent` (of shares, "-" for NaN) and `span`
+    (of two bounds).
+    """
+    import jinja2  # nothing else of a figure needs it
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(path.parent), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"data_url": data_url, "percent": _percent, "span": _span}
+    return environment.get_template(path.name)
+
+
+def _percent(value, digits=1):
+    return "-" if np.isnan(value) else f"{100 * value:.{digits}f} %"
+
+
+def _span(bounds):
+    low, high = bounds
+    return "-" if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
 def show(*figures, dpi=DPI):

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from serlib import audio
 from serlib.features.normalisation import who_speaks
-from serlib.features.spec import FeatureSpec, extract
+from serlib.features.spec import FeatureSpec, contents, extract
 from serlib.splits.roles import among
 from serlib.utils import ROLES, SerlibError, shown
 
@@ -67,7 +67,7 @@ def audit(table, *, near=False, show=None):
             "texts": (first_rows.text, second_rows.text),
         }
         if "digest" in table:
-            keys["identical clips"] = (first_rows.digest, second_rows.digest)
+            keys["identical clips"] = (first_rows.digest.dropna(), second_rows.digest.dropna())
         for kind, (a, b) in keys.items():
             shared = set(a) & set(b)
             rows.append((pair, kind, len(shared), len(set(b)), int(among(b, shared).sum())))
@@ -96,7 +96,7 @@ def seen(split, protocol, table):
     """
     roles = ROLES if protocol == "published" else ("train", "validation")
     digests = set(split.digest[split.role.isin(roles)])
-    return (table.digest if "digest" in table else table.speech.map(audio.path_digest)).isin(digests)
+    return pd.Series(contents(table), index=table.index).isin(digests)
 
 
 def refuse_seen(split, protocol, table):

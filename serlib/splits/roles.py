@@ -11,7 +11,7 @@ import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, is_unknown
+from serlib.utils import ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -179,8 +179,7 @@ def _check_request(kind, seed, fold, test):
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}:NAME.")
     if kind == "given" and (test is not None or fold is not None):
         raise SerlibError("A given split says itself what is tested on; leave out test and fold.")
-    if seed < 0:
-        raise SerlibError(f"The seed is {seed}; choose a whole number from 0.")
+    check_seed(seed)
     if test is None:
         return
     if fold is not None:
@@ -352,15 +351,21 @@ def _tested_part(index):
     return "test" if "test" in parts else "validation"
 
 
+def _recordings(table):
+    """What copies of one recording share: its digest. A clip without one has no copies that are known."""
+    rows = table.index.to_series().astype(str)
+    return table.digest.astype(object).fillna(rows)
+
+
 def _copies_together(table):
     """No recording in two roles: its copies take the role of the first."""
-    return table.assign(role=table.groupby("digest", sort=False).role.transform("first"))
+    return table.assign(role=table.groupby(_recordings(table), sort=False).role.transform("first"))
 
 
 def _without_copies(table):
     """No recording in two roles: of its copies those in the strictest role stay, test before validation."""
     rank = table.role.map(ROLES.index)
-    strictest = rank.groupby(table.digest).transform("max")
+    strictest = rank.groupby(_recordings(table)).transform("max")
     return table[rank == strictest].reset_index(drop=True)
 
 
@@ -468,10 +473,10 @@ def _validation(candidates, group, *, rng, share, seed):
 def _validation_of_one(candidates, group, *, rng, share, seed):
     """Positions among candidates of one corpus: speakers where some can be spared, else texts, else clips."""
     by = "speaker" if group in ("speaker", "corpus", "given") else group
-    names = [] if by in (None, "text") else natsorted(set(group_keys(candidates, by)))
+    names = [] if by in (None, "text") else natsorted(_known(group_keys(candidates, by)))
     if len(names) < SPEAKERS_TO_SPARE_ONE:
         by = "text"
-        names = list(dict.fromkeys(candidates.text))
+        names = _known(candidates.text)
         if group is None or len(names) < TEXTS_TO_SPARE_ONE:
             return _draw(candidates, share, seed), "random clips"
     count = max(1, round(share * len(names)))
@@ -479,10 +484,18 @@ def _validation_of_one(candidates, group, *, rng, share, seed):
     return np.flatnonzero(among(group_keys(candidates, by), groups)), f"{by}s of their own"
 
 
+def _known(keys):
+    """The different keys but for what stands for those that nobody knows: together they are no one speaker or text."""
+    return [key for key in dict.fromkeys(keys) if not is_unknown(str(key))]
+
+
 def _shared_labels(index, test):
     """Clips with a label that both the corpora to test on and the others have."""
-    if not test or index.corpus.nunique() < 2:
+    corpora = list(dict.fromkeys(index.corpus))
+    if not test or len(corpora) < 2:
         raise SerlibError("A split by corpus needs two corpora or more and the name of the one to test on.")
+    if not set(test) & set(corpora):
+        raise SerlibError(f"There is no corpus '{test[0]}'; choose from {', '.join(corpora)}.")
     inside = index.corpus.isin(test)
     shared = set(index[inside].label) & set(index[~inside].label)
     return index[index.label.isin(shared)]

@@ -305,7 +305,7 @@ def _flaw(info):
         "its machine": not isinstance(info.get("machine", {}), dict),
         "its temperature": not calibration.COLDEST <= settings["temperature"] <= calibration.HOTTEST,
         "its threshold": not 0 <= settings["threshold"] <= 1,
-        "its domain": domain is not None and not novelty.is_sound(domain),
+        "its domain": domain is not None and not novelty.is_valid(domain),
     }
     return next((what for what, is_wrong in faults.items() if is_wrong), None)
 

@@ -131,17 +131,13 @@ def draw(recipe, examples, rng):
     x, y : np.ndarray
         One piece of the epoch after the other, each of which fits into memory (`normalisation.parts`; most corpora are
         one piece). Together they hold as many clips as were given; mixed clips have mixed labels.
-    weights : np.ndarray [shape=(clips,)] or None
-        What each clip counts in the loss.
     """
-    weight_of_label = class_weights(examples.y)
     groups = examples.y.argmax(axis=1) if examples.groups is None else examples.groups
     order = balanced(groups, rng) if recipe.balanced else rng.permutation(len(examples.x))
     order = order[: recipe.epoch_clips]
     for part in normalisation.parts(examples.x, multiple=recipe.batch_size):
         if part.start < len(order):
-            x, y = _changed(recipe, examples, order[part], rng)
-            yield x, y, y @ weight_of_label if recipe.class_weight else None
+            yield _changed(recipe, examples, order[part], rng)
 
 
 def _changed(recipe, examples, clips, rng):
@@ -156,27 +152,6 @@ def _changed(recipe, examples, clips, rng):
         if callable(change):  # the others are the changed copies
             x, y = change(x, y, rng, examples.columns)
     return x, y
-
-
-def class_weights(y):
-    """Weight of each label: its inverse frequency, so that a clip weighs 1 on average.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(clips, labels)]
-        One-hot.
-
-    Returns
-    -------
-    np.ndarray [shape=(labels,)], float32; 0 for a label without clips.
-
-    Examples
-    --------
-    >>> class_weights(np.array([[1, 0], [1, 0], [1, 0], [0, 1]])).round(2).tolist()
-    [0.67..., 2.0]
-    """
-    counts = y.sum(axis=0, dtype=np.float64)
-    return np.where(counts > 0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0).astype(np.float32)
 
 
 def balanced(group, rng):

@@ -38,11 +38,11 @@ PARTIAL = ".partial"
 #: What is only told about a recipe, and does not make another training of it.
 DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
 
-#: What a recipe need not say of itself, as JSON gives it back: no layers, and the defaults of `Recipe`.
+#: What a recipe need not say of itself, as JSON gives it back: the defaults of `Recipe`, no layers, and settings that
+#: only recipes of earlier versions have.
 DEFAULTS = {
     **{field.name: field.default for field in fields(Recipe) if field.default is not MISSING},
-    "build": [],
-    "augment": [],
+    **{"build": [], "augment": [], "clipnorm": None, "class_weight": False},
 }
 
 
@@ -81,7 +81,8 @@ class Training:
     @property
     def folder(self):
         """What the folder is called until the run is whole."""
-        return self.out.with_name(self.out.name + PARTIAL)
+        out = self.out.absolute()  # "." has no name
+        return out.with_name(out.name + PARTIAL)
 
     @functools.cached_property
     def plan(self):
@@ -117,7 +118,7 @@ class Outcome:
 
 
 def with_files(table):
-    """A table that says what its files hold; where `digest` or `duration_s` is missing, the files are read.
+    """A table that says what its files hold; where `digest` or `duration_s` is missing, the file is read.
 
     Parameters
     ----------
@@ -129,15 +130,18 @@ def with_files(table):
     pd.DataFrame
         With the columns `digest`, `duration_s` and `rate_hz`; the table itself where nothing is missing.
     """
-    if {"digest", "duration_s"} <= set(table.columns):
+    lacks_facts = pd.Series(not {"digest", "duration_s"} <= set(table.columns), index=table.index)
+    for name in {"digest", "duration_s"} & set(table.columns):
+        lacks_facts |= table[name].isna()
+    if not lacks_facts.any():
         return table
     facts = []
-    for path in table.speech:
+    for path in table.speech[lacks_facts]:
         with audio.opened(path) as file:
             duration_s, rate_hz, _, _ = audio.survey(file, path)
         facts.append((audio.path_digest(path), duration_s, rate_hz))
-    read = pd.DataFrame(facts, columns=["digest", "duration_s", "rate_hz"], index=table.index)
-    return table.assign(**{name: read[name] for name in read if name not in table})
+    read = pd.DataFrame(facts, columns=["digest", "duration_s", "rate_hz"], index=table.index[lacks_facts])
+    return table.assign(**{name: table[name].fillna(read[name]) if name in table else read[name] for name in read})
 
 
 def content(table):
@@ -203,8 +207,11 @@ def _identity(recipe):
     for name, value in recipe.items():
         if name in DESCRIPTIONS or (name in DEFAULTS and value == DEFAULTS[name]):
             continue
-        is_recipe = name == "probe" and isinstance(value, dict)
-        identity[name] = _identity(value) if is_recipe else value
+        if name == "probe" and isinstance(value, dict):
+            value = _identity(value)
+        elif name == "members":
+            value = [_identity(member) for member in value]
+        identity[name] = value
     return identity
 
 
@@ -264,8 +271,8 @@ def check_begun(training, *, resume):
     try:
         plan = json.loads((training.folder / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # killed before it had begun
-        for path in training.folder.iterdir():
-            remove(path)
+        throw_away(training.folder)
+        training.folder.mkdir(exist_ok=True)
         return
     refuse_other(training, plan, training.folder)
 

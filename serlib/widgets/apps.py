@@ -1,31 +1,21 @@
 """The live page for people who do not read code (`make app`): a model that is ready, and what its answers are worth."""
 
 import os
-from html import escape
 
 import ipywidgets
 
 from serlib import corpora
 from serlib.features.normalisation import who_speaks
+from serlib.plots.style import template
 from serlib.recognizer import Recognizer
 from serlib.training.run import RELEASED
 from serlib.utils import UNKNOWN, shown
 from serlib.widgets.debounce import SliderNames
 from serlib.widgets.listening import Live
+from serlib.widgets.pictures import TEMPLATES
 
 #: Where the slider for "unsure" begins.
 THRESHOLD = 0.5
-
-HEAD = """<style>
-.serlib-app { max-width: 900px; margin: 0 auto; padding: 8px 16px 40px; gap: 12px; }
-.serlib-app > * { width: 100%; }
-.serlib-app h1 { margin: 16px 0 4px; font-size: 32px; line-height: 1.2; }
-.serlib-app p { max-width: 46em; margin: 0 0 8px; font-size: 16px; line-height: 1.5; }
-.serlib-app p.small { font-size: 14px; }
-</style>
-<h1>Speak to the model</h1>
-<p>Press <b>Record</b>, say a sentence the way an actor would, angry or sad or happily surprised, and press <b>Stop</b>.
-The model listens to how you speak, not to what you say. A sound file will do as well.</p>"""
 
 
 def ready(run=None):
@@ -102,13 +92,11 @@ class App(ipywidgets.VBox):
         self.threshold.observe(self._abstain, "value")
         self._abstain()
         labels = ", ".join(f"{label} (pleasant surprise)" if label == "ps" else label for label in recognizer.labels)
-        foot = (
-            f"<p class='small'><b>What it can say:</b> {escape(labels)}.<br>"
-            f"<b>What that is worth:</b> {escape(learned(recognizer.run))}<br>"
-            f"<b>Where your voice goes:</b> to the computer that serves this page, and nowhere else; it is kept there "
-            f"only if you save it. The model is {escape(shown(recognizer.run.folder))}.</p>"
+        head = template(TEMPLATES / "app_head.html").render()
+        foot = template(TEMPLATES / "app_foot.html.jinja").render(
+            labels=labels, learned=learned(recognizer.run), folder=shown(recognizer.run.folder)
         )
-        super().__init__([ipywidgets.HTML(HEAD), self.live, self.threshold, SliderNames(), ipywidgets.HTML(foot)])
+        super().__init__([ipywidgets.HTML(head), self.live, self.threshold, SliderNames(), ipywidgets.HTML(foot)])
         self.add_class("serlib-app")
 
     def _abstain(self, _=None):

@@ -12,10 +12,11 @@ from serlib import audio, plots
 from serlib.evaluation.attribution import answers, occlusion
 from serlib.evaluation.report import abstaining
 from serlib.features import normalisation
+from serlib.plots.style import template
 from serlib.widgets.debounce import SliderNames, debounced
 from serlib.widgets.drawing import overlay_image
 from serlib.widgets.oscilloscope import Scope
-from serlib.widgets.pictures import Pictured, Static
+from serlib.widgets.pictures import TEMPLATES, Pictured, Static
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
@@ -286,16 +287,9 @@ def bars(clip, labels):
     -------
     str
     """
-    rows = ""
-    for label in labels:
-        says = [word for word, of in (("meant", clip.label), ("heard", clip.predicted)) if of == label]
-        bar = f"width: {round(200 * clip[label])}px; height: 14px; background: {plots.colour(label)}; {OUTLINE}"
-        rows += (
-            f'<tr><th scope="row" style="text-align: right; padding-right: 6px">{escape(label)}</th>'
-            f'<td style="width: 205px"><div style="{bar}"></div></td>'
-            f'<td style="text-align: right; padding: 0 8px">{clip[label]:.0%}</td><td>{" and ".join(says)}</td></tr>'
-        )
-    return f'<table style="line-height: 1.3">{rows}</table>'
+    return template(TEMPLATES / "bars.html.jinja").render(
+        clip=clip, labels=labels, colour=plots.colour, outline=OUTLINE
+    )
 
 
 def curve(report, threshold):
@@ -318,23 +312,10 @@ def curve(report, threshold):
     def place(coverage, accuracy):
         return 46 + 350 * coverage, 12 + 150 * (100 - 100 * accuracy) / (100 - low)
 
-    line = " ".join("{:.1f},{:.1f}".format(*place(r.coverage, r.accuracy)) for r in table.itertuples())
-    marks = ""
-    for percent in (0, 25, 50, 75, 100):
-        x, _ = place(percent / 100, 1)
-        marks += f'<text x="{x}" y="180" text-anchor="middle">{percent}</text>'
-    for percent in (low, (low + 100) // 2, 100):
-        _, y = place(0, percent / 100)
-        marks += (
-            f'<text x="40" y="{y + 4:.1f}" text-anchor="end">{percent}</text>'
-            f'<path d="M46 {y:.1f}H396" stroke="currentColor" stroke-opacity="0.25"/>'
-        )
-    dots = [place(r.coverage, r.accuracy) for r in here.itertuples()]
-    dot = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="#d9770a" stroke="currentColor"/>' for x, y in dots)
-    return (
-        f'<svg role="img" aria-label="{escape(abstained(report, threshold))}" viewBox="0 0 410 205" width="410"'
-        ' fill="currentColor" font-size="12" style="color: var(--jp-ui-font-color1, CanvasText)">'
-        f'{marks}<polyline points="{line}" fill="none" stroke="#3f8fd6" stroke-width="2.5"/>{dot}'
-        '<text x="221" y="199" text-anchor="middle">Clips answered (%)</text>'
-        '<text transform="translate(12 87) rotate(-90)" text-anchor="middle">Answers right (%)</text></svg>'
+    return template(TEMPLATES / "curve.svg.jinja").render(
+        label=abstained(report, threshold),
+        line=[place(row.coverage, row.accuracy) for row in table.itertuples()],
+        dots=[place(row.coverage, row.accuracy) for row in here.itertuples()],
+        across=[(place(percent / 100, 1)[0], percent) for percent in (0, 25, 50, 75, 100)],
+        upwards=[(place(0, percent / 100)[1], percent) for percent in (low, (low + 100) // 2, 100)],
     )

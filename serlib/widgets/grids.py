@@ -1,8 +1,6 @@
 """One text in every emotion, said by everybody: small spectrograms that play when they are clicked (`grid`)."""
 
-import base64
 import io
-from html import escape
 from pathlib import Path
 
 import anywidget
@@ -11,11 +9,11 @@ import traitlets
 from PIL import Image
 
 from serlib import audio, plots
-from serlib.plots.style import described, heading, panels, with_style
+from serlib.plots.style import described, heading, panels, template, with_style
 from serlib.utils import SerlibError, ordered_labels
 from serlib.widgets.drawing import thumbnail
 from serlib.widgets.oscilloscope import common
-from serlib.widgets.pictures import Pictured, Static
+from serlib.widgets.pictures import TEMPLATES, Pictured, Static
 from serlib.widgets.playing import encoded, find_clip
 
 
@@ -151,31 +149,7 @@ def table(shown):
     -------
     str
     """
-
-    def source(mime, data):
-        return f"data:{mime};base64,{base64.b64encode(data).decode()}"
-
-    def cell(clip):
-        if clip is None:
-            return "<td>no clip</td>"
-        width = round(300 * clip["duration_s"] / shown["span_s"])
-        image = source("image/png", clip["image"])
-        sound = source(clip["mime"], clip["sound"])
-        name = escape(clip["alt"].partition(":")[0])
-        return (
-            f'<td style="text-align: left"><img alt="{escape(clip["alt"])}" width="{width}" height="64" src="{image}">'
-            f'<br><audio aria-label="{name}" controls preload="none" style="width: 300px; height: 32px" '
-            f'src="{sound}"></audio></td>'
-        )
-
-    head = "".join(f'<th scope="col">{escape(speaker)}</th>' for speaker in shown["speakers"])
-    rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>{"".join(map(cell, row))}</tr>'
-        for label, row in zip(shown["labels"], shown["cells"], strict=True)
-    )
-    return (
-        f"<table><caption>{escape(shown['title'])}. {shown['reading']}.</caption><tr><td></td>{head}</tr>{rows}</table>"
-    )
+    return template(TEMPLATES / "grid.html.jinja").render(shown=shown)
 
 
 def grid(index, text, *, speakers=None):

@@ -10,6 +10,7 @@ from pathlib import Path
 import anywidget
 import ipywidgets
 import numpy as np
+import soundfile
 import traitlets
 
 from serlib import audio, plots
@@ -38,13 +39,10 @@ class Listener:
     Parameters
     ----------
     recognizer : serlib.Recognizer
-    every_s : float
-        From one answer to the next, in seconds of sound.
     """
 
-    def __init__(self, recognizer, *, every_s=EVERY_S):
+    def __init__(self, recognizer):
         self.recognizer = recognizer
-        self.every_s = every_s
         self.window_s = recognizer.window_s
         self.start()
 
@@ -73,7 +71,7 @@ class Listener:
         self._chunks.append(np.asarray(chunk, dtype=np.float32))
         self.rate_hz = rate_hz
         self._asked += len(chunk)
-        if not answer or self._asked < self.every_s * rate_hz:
+        if not answer or self._asked < EVERY_S * rate_hz:
             return None
         self._asked = 0
         return self._ask(speech(self.samples(self.window_s), rate_hz))
@@ -143,8 +141,6 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
         The label or the speaker is empty, or no name for a folder; the clip cannot be used, or not be written;
         `index.csv` is there with other columns.
     """
-    import soundfile
-
     label = normal_label(label)
     speaker = speaker.strip()
     for name, value in (("label", label), ("speaker", speaker)):

@@ -6,6 +6,17 @@ const CONFIG = {
   modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 };
 
+const INK = "#222222";
+const LAYOUT = {
+  height: 560,
+  margin: { l: 60, r: 20, t: 50, b: 55 },
+  paper_bgcolor: "white",
+  plot_bgcolor: "white",
+  font: { color: INK, size: 13 },
+  hovermode: "closest",
+};
+const AXIS = { gridcolor: "#dddddd", linecolor: INK, zeroline: false };
+
 // plotly.js comes as text and is read once for all maps of a page. It is no part of this module, since anywidget gives
 // a module two seconds to start, and a slow machine takes longer for five megabytes.
 function plotly(text) {
@@ -21,6 +32,12 @@ async function render({ model, el }) {
   box.className = "serlib-map";
   el.append(box);
   const { data, layout } = structuredClone(model.get("figure"));
+  Object.assign(layout, LAYOUT);
+  Object.assign(layout.title, { x: 0.01, xanchor: "left" });
+  for (const axis of [layout.xaxis, layout.yaxis]) {
+    Object.assign(axis, AXIS);
+    axis.title.font = { size: 13 };
+  }
   const Plotly = await plotly(model.get("library"));
   const places = new Map(); // row of the index -> its point
   for (const { customdata, x, y } of data) customdata?.forEach((row, k) => places.set(row, [x[k], y[k]]));

@@ -172,7 +172,7 @@ def drawing_of(index, points, axes, title):
     -------
     dict of `data` and `layout`, as JSON can hold them
         A trace an emotion (with the rows of its clips as `customdata`), the entries of the legend, and the ring around
-        the chosen clip.
+        the chosen clip. Sizes and colours of the layout are in map.js.
     """
     traces = groups(index, points)
     dots = [
@@ -205,16 +205,6 @@ def drawing_of(index, points, axes, title):
         )
     ]
     ring = {"symbol": "circle-open", "size": 22, "color": INK, "line": {"width": 4}}
-    grid = {"gridcolor": "#dddddd", "linecolor": INK, "zeroline": False}
-    layout = {
-        "title": {"text": f"<b>{escape(title)}</b>", "x": 0.01, "xanchor": "left"},
-        "height": 560,
-        "margin": {"l": 60, "r": 20, "t": 50, "b": 55},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "font": {"color": INK, "size": 13},
-        "hovermode": "closest",
-        "xaxis": {**grid, "title": {"text": escape(axes[0]), "font": {"size": 13}}},
-        "yaxis": {**grid, "title": {"text": escape(axes[1]), "font": {"size": 13}}},
-    }
+    layout = {"title": {"text": f"<b>{escape(title)}</b>"}}
+    layout |= {name: {"title": {"text": escape(axis)}} for name, axis in zip(("xaxis", "yaxis"), axes, strict=True)}
     return {"data": [*dots, *legend, {**nowhere, "showlegend": False, "marker": ring}], "layout": layout}

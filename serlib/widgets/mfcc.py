@@ -1,22 +1,23 @@
 """The MFCC explorer: turn the settings, see what becomes of a clip, hear what is left of it (`mfcc_explorer`)."""
 
-import base64
 import dataclasses
 import uuid
 import warnings
 from html import escape
 
 import ipywidgets
+import matplotlib
 import numpy as np
 
 from serlib import audio, plots
 from serlib.features import inverse, spectral
 from serlib.features.spec import FeatureSpec, extract_clip
+from serlib.plots.style import template
 from serlib.utils import SerlibError
 from serlib.widgets.debounce import SliderNames, debounced
 from serlib.widgets.drawing import palette_image
 from serlib.widgets.oscilloscope import Scope, common
-from serlib.widgets.pictures import Pictured, Static
+from serlib.widgets.pictures import TEMPLATES, Pictured, Static
 from serlib.widgets.playing import players
 
 #: What the sliders offer: samples a frame, parts of a frame from one to the next, most mel bands.
@@ -202,23 +203,6 @@ def mfcc_explorer(y, rate_hz, *, spec=None, title="The clip", label=None):
 
 # --- the picture: matplotlib takes a second for it, and a slider cannot wait ---------------------------------------
 
-STYLE = """<style>
-.serlib-mfcc { display: grid; grid-template-columns: 78px minmax(0, 1fr) 86px; row-gap: 12px; max-width: 1000px;
-  color: var(--jp-ui-font-color1, CanvasText); font: 12px/1.2 var(--jp-ui-font-family, system-ui, sans-serif); }
-.serlib-mfcc div { position: relative; }
-.serlib-mfcc img { width: 100%; height: 150px; display: block; margin: 0; image-rendering: pixelated; }
-.serlib-mfcc .mels img { height: 130px; } .serlib-mfcc .cepstrum img { height: 110px; }
-.serlib-mfcc i { position: absolute; font-style: normal; white-space: nowrap; }
-.serlib-mfcc .axis i { right: 6px; transform: translateY(50%); }
-.serlib-mfcc .axis i.name { right: 50px; bottom: 50%; transform: translate(50%, 50%) rotate(-90deg); }
-.serlib-mfcc .bar::before { content: ""; position: absolute; inset: 0 auto 0 10px; width: 12px;
-  background: linear-gradient(to top, var(--palette)); }
-.serlib-mfcc .bar i { left: 28px; transform: translateY(50%); }
-.serlib-mfcc .bar i.name { left: 76px; bottom: 50%; transform: translate(-50%, 50%) rotate(-90deg); }
-.serlib-mfcc .time { height: 28px; margin-top: -10px; } .serlib-mfcc .time i { top: 0; transform: translateX(-50%); }
-.serlib-mfcc .time i.name { top: 14px; left: 50%; }
-</style>"""
-
 
 def page(steps, spec):
     """The spectrogram, the mel bands and the MFCC of a clip as HTML that needs no other file.
@@ -237,50 +221,29 @@ def page(steps, spec):
     bound = max(float(np.percentile(abs(mfcc), 98)), 1e-6)
     first = spec.n_mfcc - mfcc.shape[1]
     top_khz = spec.rate_hz / 2000
-    level = ([(1 + db / 80, f"{db}".replace("-", "−")) for db in range(-80, 1, 40)], "dB", "magma")
-    value = ([(0, f"−{bound:.0f}"), (0.5, "0"), (1, f"{bound:.0f}")], "value", "PuOr_r")
+    level = _scale("dB", "magma", [(1 + db / 80, f"{db}".replace("-", "−")) for db in range(-80, 1, 40)])
+    value = _scale("value", "PuOr_r", [(0, f"−{bound:.0f}"), (0.5, "0"), (1, f"{bound:.0f}")])
     khz = [(k / top_khz, f"{k}") for k in range(0, int(top_khz) + 1, 2)]
+    bands = _counted(0, spec.n_mels)
+    numbers = _counted(first, spec.n_mfcc)
+    power_image = _level_image(steps["levels_db"])
+    bands_image = _level_image(steps["bands_db"])
+    mfcc_image = palette_image((mfcc / bound + 1) / 2, "PuOr_r")
     frames = f"of {len(mfcc)} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms"
     panels = [
-        _panel("power", "kHz", khz, _level_image(steps["levels_db"]), level, f"Spectrogram {frames}"),
-        _panel(
-            "mels",
-            "mel band",
-            _counted(0, spec.n_mels),
-            _level_image(steps["bands_db"]),
-            level,
-            f"{spec.n_mels} mel bands {frames}",
-        ),
-        _panel(
-            "cepstrum",
-            "MFCC",
-            _counted(first, spec.n_mfcc),
-            palette_image((mfcc / bound + 1) / 2, "PuOr_r"),
-            value,
-            f"MFCC {first} to {spec.n_mfcc - 1} {frames}",
-        ),
+        ("power", "kHz", khz, power_image, level, f"Spectrogram {frames}"),
+        ("mels", "mel band", bands, bands_image, level, f"{spec.n_mels} mel bands {frames}"),
+        ("cepstrum", "MFCC", numbers, mfcc_image, value, f"MFCC {first} to {spec.n_mfcc - 1} {frames}"),
     ]
     seconds = len(steps["copy"]) / spec.rate_hz
-    ticks = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
-    times = "".join(f'<i style="left: {100 * at:.1f}%">{text}</i>' for at, text in ticks)
-    time = f'<div></div><div class="time">{times}<i class="name">Time (s)</i></div><div></div>'
-    return f'{STYLE}<div class="serlib-mfcc">{"".join(panels)}{time}</div>'
+    times = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
+    return template(TEMPLATES / "mfcc.html.jinja").render(panels=panels, times=times)
 
 
-def _panel(kind, name, ticks, png, scale, alt):
-    """One picture between its axis and its colour bar."""
-    import matplotlib
-
-    marks, unit, cmap = scale
-    palette = ", ".join(matplotlib.colors.to_hex(c) for c in matplotlib.colormaps[cmap](np.linspace(0, 1, 9)))
-
-    def axis(pairs, name):
-        spans = "".join(f'<i style="bottom: {100 * at:.1f}%">{text}</i>' for at, text in pairs)
-        return f'{spans}<i class="name">{name}</i>'
-
-    image = f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
-    bar = f'<div class="bar" style="--palette: {palette}" aria-hidden="true">{axis(marks, unit)}</div>'
-    return f'<div class="axis" aria-hidden="true">{axis(ticks, name)}</div><div class="{kind}">{image}</div>{bar}'
+def _scale(unit, palette, marks):
+    """What stands beside a picture: its colours from low to high, and marks at their heights."""
+    colours = matplotlib.colormaps[palette](np.linspace(0, 1, 9))
+    return {"unit": unit, "marks": marks, "colours": [matplotlib.colors.to_hex(colour) for colour in colours]}
 
 
 def _counted(first, end):

@@ -227,14 +227,8 @@ def _draw_tracks(ax, tracks, *, duration_s):
         if len(tracks) > 1:
             ax.text(-0.008, middle, name, transform=ax.transAxes, ha="right", **text)
         for part in pieces:
-            ax.axvspan(
-                part["start_s"],
-                part["end_s"],
-                ymin=bottom,
-                ymax=bottom + 0.8 * height,
-                color=part["colour"],
-                linewidth=0,
-            )
+            place = {"ymin": bottom, "ymax": bottom + 0.8 * height}
+            ax.axvspan(part["start_s"], part["end_s"], **place, color=part["colour"], linewidth=0)
             share = (part["end_s"] - part["start_s"]) / duration_s
             if share > 0.015 * len(part["label"]):
                 middle_s = (part["start_s"] + part["end_s"]) / 2

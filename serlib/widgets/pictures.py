@@ -1,8 +1,12 @@
 """What a widget leaves on a page without a kernel: a picture of itself, and players."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from serlib.plots.style import shown_as
+
+#: What the widgets write in HTML and SVG.
+TEMPLATES = Path(__file__).with_name("templates")
 
 #: Dots per inch of these pictures: small, since a notebook may hold many.
 DPI = 58

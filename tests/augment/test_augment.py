@@ -471,6 +471,14 @@ def test_copies_are_the_changed_clips_in_order(table):
         np.testing.assert_array_equal(result[number, row], features.pad(expected, 60))
 
 
+@pytest.mark.parametrize("factor", [3, 4])
+def test_a_much_slower_copy_is_summarised_as_a_whole(table, factor):
+    spec = FeatureSpec(kinds=("logmel",), n_mels=30, n_mfcc=12, summary=("mean",))
+    clips = table[["speech"]]
+    slower = copies(clips, spec, Copies(1, frames=(TimeWarp((factor, factor)),)))[0]
+    np.testing.assert_allclose(slower, features.extract(clips, spec).values, atol=1.5)
+
+
 def test_frames_are_changed_before_they_are_summarised(table):
     spec = FeatureSpec(kinds=("logmel", "mfcc", "pitch", "voiced"), n_mels=30, n_mfcc=12, summary=("mean", "range"))
     changes = (FrequencyWarp((0.8, 0.9)), Transpose((3, 4)), Level((-2, 2)), TimeWarp((1.4, 1.5)))

@@ -187,11 +187,10 @@ def test_the_command_against_the_test_address_of_the_clients(archive, user, home
     assert len(list((home / "data" / "tess").rglob("*.wav"))) == 28
 
 
-def test_download_to_a_folder_keeping_the_archive(server, login, home, archive):
-    folder = corpora.download("tess", to=home / "my" / "speech.v1", keep_archive=True, show=False)
+def test_download_to_a_folder(server, login, home):
+    folder = corpora.download("tess", to=home / "my" / "speech.v1", show=False)
     assert len(list(folder.rglob("*.wav"))) == 2 * CLIPS
-    assert (home / "my" / "speech.v1.zip").read_bytes() == archive
-    assert sorted(path.name for path in (home / "my").iterdir()) == ["speech.v1", "speech.v1.zip"]
+    assert [path.name for path in (home / "my").iterdir()] == ["speech.v1"]
     asked = len(server.asked)
     assert corpora.download("tess", to=folder) == folder
     assert len(server.asked) == asked

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from serlib import corpora
+from serlib import audio, corpora
 from serlib.corpora import export
 from serlib.utils import SerlibError
 from tests.corpora.test_corpora import reasons, tree, wav
@@ -218,6 +218,14 @@ def test_an_index_as_audformat_is_read_by_audformat_and_by_us(tmp_path, table):
     assert same(table, corpora.index("folder", folder))
 
 
+@pytest.mark.parametrize(("to", "sheet"), [("audformat", "db.files.csv"), ("hf", "metadata.csv")])
+def test_a_column_that_is_called_as_the_database_calls_its_own_is_written_once(tmp_path, table, to, sheet):
+    folder = export.write(table.assign(emotion="3", file="x.wav", file_name="y.wav"), tmp_path / "db", to=to)
+    heading = (folder / sheet).read_text().partition("\n")[0].split(",")
+    assert len(set(heading)) == len(heading)
+    assert same(table, corpora.index("folder", folder))
+
+
 def test_an_audformat_database_of_others(tmp_path):
     tree(tmp_path, ["wav/a.wav", "wav/b.wav", "wav/c.wav"])
     database = audformat.Database("other")
@@ -262,6 +270,20 @@ def test_an_audio_folder_with_a_table_in_each_part(tmp_path):
         (tmp_path / part / "metadata.jsonl").write_text(line + "\n")
     table = corpora.index("folder", tmp_path).sort_values("label")
     assert table.part.tolist() == ["train", "test"] and table.speaker.tolist() == ["7", "unknown"]
+
+
+def test_parquet_that_was_written_again_holds_its_new_sounds(tmp_path, home):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    (tmp_path / "set").mkdir()
+    sounds = [wav("one"), wav("two")]
+    assert len(sounds[0]) == len(sounds[1])
+    for order in (sounds, sounds[::-1]):
+        sheet = pa.table({"audio": [{"bytes": sound, "path": None} for sound in order], "label": ["happy", "sad"]})
+        parquet.write_table(sheet, tmp_path / "set/TRAIN.PARQUET")
+        table = corpora.index("folder", tmp_path / "set/TRAIN.PARQUET").set_index("label")
+        assert table.digest[["happy", "sad"]].tolist() == [audio.digest(sound) for sound in order]
 
 
 def test_parquet_with_sounds_inside(tmp_path, home):

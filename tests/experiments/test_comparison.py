@@ -275,7 +275,7 @@ def test_parts_of_each_kind(tmp_path):
     assert [len(given_tables(index, kind, tmp_path / "2", folds=5)) for kind in kinds] == [5, 5, 3]
     seen = given_tables(index, "speaker", tmp_path / "3", folds=99)
     assert [set(t.speaker[t.role == "test"]) for t in seen] == [{"0"}, {"1"}, {"2"}]
-    assert len(given_tables(index, "random", tmp_path / "4", folds={"random": 4, "text": 2}, seeds=(0, 1))) == 8
+    assert len(given_tables(index, "random", tmp_path / "4", folds=4, seeds=(0, 1))) == 8
     both = given_tables(index, "speaker+text", tmp_path / "5")
     assert len(both) == 3 and all(set(t.text[t.role == "test"]).isdisjoint(t.text[t.role == "train"]) for t in both)
 

@@ -34,7 +34,7 @@ def clips(tmp_path, voice):
         path = tmp_path / "corpus" / f"{n}.wav"
         path.parent.mkdir(exist_ok=True)
         soundfile.write(path, y, 16000)
-        digest = audio.digest(path.read_bytes())
+        digest = audio.path_digest(path)
         rows.append({"speech": str(path), "digest": digest, "duration_s": len(y) / 16000, "rate_hz": 16000})
     return pd.DataFrame(rows)
 

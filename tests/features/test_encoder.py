@@ -2,9 +2,10 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
-from serlib.features import encoder, extract_clip, names, weights
+from serlib.features import encoder, extract, extract_clip, names, weights
 from serlib.features.spec import SPECS, FeatureSpec
 from serlib.utils import SerlibError
 from tests.features import reference_whisper as reference
@@ -131,3 +132,26 @@ def test_what_cannot_be_asked_for():
     with pytest.raises(SerlibError, match="There is no encoder 'whisper-minute'"):
         extract_clip(np.ones(16000, np.float32), 16000, FeatureSpec(encoder="whisper-minute", layers=(1,)))
     assert set(weights.ENCODERS) >= {"whisper-tiny", "whisper-base", "whisper-small.en"}
+
+
+def test_another_file_at_the_same_path_is_another_encoder(tmp_path, rng):
+    import soundfile
+    from safetensors.numpy import save_file
+
+    sound = tmp_path / "noise.wav"
+    soundfile.write(sound, 0.1 * rng.standard_normal(4000), 16000)
+    clips = pd.DataFrame({"speech": [sound]})
+    file = tmp_path / "mine.safetensors"
+    spec = FeatureSpec(encoder=file, layers=np.array([1]), summary=("mean",))
+    values = []
+    for _ in range(2):
+        shapes = weights.shapes((1,), width=64, blocks=1)
+        made = {name: rng.normal(scale=0.1, size=shape).astype(np.float32) for name, shape in shapes.items()}
+        save_file({name: np.ascontiguousarray(value.T) for name, value in made.items()}, file)
+        values.append(np.array(extract(clips, spec, out_dir=tmp_path / "cache").values))
+    assert np.abs(values[0] - values[1]).max() > 0.01
+    elsewhere = file.rename(tmp_path / "moved.safetensors")
+    spec = FeatureSpec(encoder=str(elsewhere), layers=(1,), summary=("mean",))
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+    np.testing.assert_array_equal(extract(clips, spec, out_dir=tmp_path / "cache").values, values[1])
+    assert len(list((tmp_path / "cache").iterdir())) == 2

@@ -9,6 +9,19 @@ from serlib.features import FeatureSpec, extract_clip, names
 from serlib.features.functionals import FUNCTIONALS, LAGS, OF_THE_VOICE, summarise
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 20, 21, 126])
+def test_percentiles_are_numpys_to_the_last_bit(rng, n):
+    rows = rng.standard_normal((n, 30)).astype(np.float32).astype(np.float64)
+    for name, share in {"p5": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95}.items():
+        np.testing.assert_array_equal(alone(rows, name), np.percentile(rows, share, axis=0).astype(np.float32))
+    for name, share in {"delta_p10": 10, "delta_p90": 90}.items():
+        np.testing.assert_array_equal(alone(rows, name), np.percentile(delta(rows), share, axis=0).astype(np.float32))
+
+
+def delta(rows):
+    return np.gradient(rows, axis=0) if len(rows) > 1 else np.zeros_like(rows)
+
+
 def alone(rows, name, **options):
     return summarise(rows, (name,), **options)
 

@@ -117,6 +117,7 @@ def test_mel_filters_are_librosas_to_the_last_bit(mel):
 def test_frames_too_short_for_contrast_serve_for_what_does_not_need_it(rng):
     y, short = rng.standard_normal(4000), {"rate_hz": 22050, "frame": 32, "hop": 16, "n_mels": 4, "n_mfcc": 3}
     assert extract_clip(y, 22050, FeatureSpec(kinds=("rms", "zcr"), **short)).shape[1] == 2
+    assert features.names(FeatureSpec(kinds=("rms", "zcr"), **short)) == ["rms", "zcr"]
     with pytest.raises(SerlibError, match="too short for contrast; make them longer"):
         extract_clip(y, 22050, FeatureSpec(kinds=("contrast",), **short))
 
@@ -405,3 +406,11 @@ def test_real_speech_equals_the_usual_code_and_librosa(real, corpus, tmp_path):
         np.testing.assert_allclose(row, librosa.feature.mfcc(y=y, sr=rate_hz, n_mfcc=40).mean(axis=1), atol=1e-3)
     for file in table["speech"][::6]:
         assert_equals_librosa(audio.load(file, rate_hz=22050)[0], FeatureSpec())
+
+
+def test_what_a_table_does_not_say_of_a_clip_is_read_from_its_file(table, tmp_path):
+    joined = table.assign(digest=table.digest.where(table.index > 1))
+    joined["duration_s"] = table.duration_s.where(table.index > 0)
+    whole = extract(table, SEQUENCES, out_dir=tmp_path / "whole")
+    result = extract(joined, SEQUENCES, out_dir=tmp_path / "joined")
+    np.testing.assert_array_equal(result.values, whole.values)

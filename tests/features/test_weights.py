@@ -110,3 +110,20 @@ def test_the_shipped_blocks():
     values, width, blocks = weights.find("whisper-tiny", (1, 3))
     assert (width, blocks) == (384, 4)
     assert {name: value.shape for name, value in values.items()} == weights.shapes((3,), width=384, blocks=4)
+
+
+def test_weights_are_known_by_their_content(values, tmp_path):
+    file = tmp_path / "mine.safetensors"
+    save_file(as_published(values), file)
+    first = weights.content(str(file))
+    assert weights.width(str(file)) == 128
+    (tmp_path / "there").mkdir()
+    save_file(as_published(values), tmp_path / "there" / "model.safetensors")
+    assert weights.content(str(tmp_path / "there")) == first
+    save_file({"model.encoder.conv1.bias": np.zeros(64, np.float32)}, file)
+    assert weights.content(str(file)) != first
+    assert weights.width(str(file)) == 64
+    assert weights.content("whisper-base") == "whisper-base"
+    (tmp_path / "there" / "model.safetensors").unlink()
+    with pytest.raises(SerlibError, match=r"there/model\.weights\.h5 is missing or cannot be read"):
+        weights.content(str(tmp_path / "there"))

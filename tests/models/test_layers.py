@@ -40,28 +40,15 @@ def test_z_score_over_the_real_frames(x):
     assert not layer.trainable_weights and len(layer.weights) == 2
 
 
-def test_z_score_of_each_clip(x):
-    layer = layers.UtteranceZScore()
-    out = layer(x)
-    for ours, clip in zip(real(out)[:2], real(x)[:2], strict=True):
-        np.testing.assert_allclose(ours, StandardScaler().fit_transform(clip), atol=1e-4)
-    np.testing.assert_allclose(np.asarray(out)[2], 0, atol=1e-3)  # one frame is its own mean
-    assert not np.asarray(out)[~mask_of(x)].any()
-    np.testing.assert_array_equal(layer.compute_mask(x), mask_of(x))
-    constant = np.full((1, 6, 2), 1234.5, np.float32)
-    np.testing.assert_allclose(layer(constant), 0, atol=1e-3)
-
-
 def test_masks_reach_the_layers_behind(x):
     """An LSTM behind the z-score answers as it does for each clip alone, whatever follows in the array."""
-    for z_score in (layers.ZScore(), layers.UtteranceZScore()):
-        inputs = keras.Input((None, 5))
-        y = layers.MaskedConv1D(6, 3, activation="relu")(z_score(inputs))
-        y = keras.layers.BatchNormalization()(y)
-        y = layers.MaskedMaxPooling1D(2)(keras.layers.Dropout(0.5)(y))
-        model = keras.Model(inputs, keras.layers.LSTM(4)(y))
-        for alone, together in zip([clip[None] for clip in real(x)], np.asarray(model(x)), strict=True):
-            np.testing.assert_allclose(np.asarray(model(alone))[0], together, atol=1e-5)
+    inputs = keras.Input((None, 5))
+    y = layers.MaskedConv1D(6, 3, activation="relu")(layers.ZScore()(inputs))
+    y = keras.layers.BatchNormalization()(y)
+    y = layers.MaskedMaxPooling1D(2)(keras.layers.Dropout(0.5)(y))
+    model = keras.Model(inputs, keras.layers.LSTM(4)(y))
+    for alone, together in zip([clip[None] for clip in real(x)], np.asarray(model(x)), strict=True):
+        np.testing.assert_allclose(np.asarray(model(alone))[0], together, atol=1e-5)
 
 
 def test_masked_convolution_is_keras_own_on_the_clip_alone(x):

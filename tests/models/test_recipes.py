@@ -123,7 +123,7 @@ def test_models_answer_with_probabilities(name, rng):
 
 @pytest.mark.parametrize(
     ("name", "normalise"),
-    [*((name, RECIPES[name].normalise) for name in VARIABLE), ("cnn-lstm", "none"), ("cnn-lstm", "utterance")],
+    [*((name, RECIPES[name].normalise) for name in VARIABLE), ("cnn-lstm", "none")],
 )
 def test_padding_never_changes_an_answer(name, normalise, rng):
     import tensorflow as tf
@@ -181,12 +181,8 @@ def test_z_score_is_a_layer_adapted_on_the_examples_given(rng):
         ({}, ("CategoricalCrossentropy", {}, "Adam", {})),
         ({"label_smoothing": 0.1}, ("CategoricalCrossentropy", {"label_smoothing": 0.1}, "Adam", {})),
         (
-            {"loss": "categorical_focal_crossentropy", "label_smoothing": 0.05},
-            ("CategoricalFocalCrossentropy", {"label_smoothing": 0.05}, "Adam", {}),
-        ),
-        (
-            {"optimizer": "adamw", "weight_decay": 0.05, "clipnorm": 0.5},
-            ("CategoricalCrossentropy", {}, "AdamW", {"weight_decay": 0.05, "clipnorm": 0.5}),
+            {"optimizer": "adamw", "weight_decay": 0.05},
+            ("CategoricalCrossentropy", {}, "AdamW", {"weight_decay": 0.05}),
         ),
     ],
 )
@@ -269,12 +265,11 @@ def test_other_features_for_a_recipe(rng):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"normalise": True}, "normalise 'True'; choose one of none, training, utterance, speaker"),
+        ({"normalise": True}, "normalise 'True'; choose one of none, training, speaker"),
         ({"loss": "mse"}, "loss 'mse'; choose one of categorical_crossentropy"),
         ({"optimizer": "sgd"}, "optimizer 'sgd'; choose one of adam, adamw"),
         ({"schedule": "linear"}, "schedule 'linear'"),
         ({"keep": "both"}, "keep 'both'; choose one of last, best"),
-        ({"normalise": "utterance"}, "its features have none"),
         ({"weight_decay": 0.1}, "weight_decay without adamw"),
         ({"patience": 0}, "patience 0; choose a whole number from 1"),
         ({"batch_size": 0}, "batch_size 0; choose a whole number from 1"),

@@ -183,7 +183,7 @@ def test_other_files_in_the_folder_stay(tmp_path, monkeypatch):
 def test_an_interrupted_report_leaves_the_old_page(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "_figures", lambda *_: {})
     (tmp_path / "report.html").write_text("old")
-    monkeypatch.setattr(report, "_template", lambda *_: 1 / 0)
+    monkeypatch.setattr(report, "template", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         report.write(made(), tmp_path)
     assert (tmp_path / "report.html").read_text() == "old"

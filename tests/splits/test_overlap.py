@@ -9,7 +9,7 @@ import soundfile as sf
 from test_roles import table_of
 
 from serlib import audio
-from serlib.splits import audit, split
+from serlib.splits import audit, seen, split
 
 
 def test_audit_counts_what_roles_share():
@@ -86,3 +86,16 @@ def test_ravdess_holds_one_recording_twice(real, home):
     parted.loc[twins.index[1], "role"] = "test"
     result = audit(parted, near=True).set_index("what").clips
     assert result["identical clips"] == result["near-identical clips"] == 1
+
+
+def test_a_clip_without_a_digest_is_known_by_its_file(tmp_path):
+    files = [tmp_path / f"{name}.wav" for name in "ab"]
+    for number, file in enumerate(files):
+        sf.write(file, np.full(800, 0.1 * number), 8000)
+    digests = [audio.path_digest(file) for file in files]
+    table = pd.DataFrame({"speech": files, "digest": digests, "role": ["train", "test"]})
+    half_known = table.assign(digest=[None, digests[1]])
+    assert seen(table, "held-out", half_known).tolist() == [True, False]
+    names = {"speaker": "x", "text": "y", "corpus": "own"}
+    counts = audit(table.assign(**names, digest=[np.nan, np.nan])).set_index("what")
+    assert counts.loc["identical clips", ["shared", "clips"]].tolist() == [0, 0]

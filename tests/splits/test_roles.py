@@ -155,6 +155,7 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
         ),
         (table_of(2, 10), {"kind": "random", "fold": 0, "folds": 30}, "choose from 2 to 20"),
         (table_of(2, 10), {"kind": "random", "seed": -1}, "The seed is -1"),
+        (table_of(2, 10), {"kind": "random", "seed": 2**32}, "The seed is 4294967296"),
     ],
 )
 def test_what_cannot_be_split_is_refused_with_the_reason(index, options, said):
@@ -226,6 +227,14 @@ def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
     roles = split(table, "speaker")
     assert set(roles.speaker) == persons
     assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
+
+
+def test_columns_of_categories_are_columns_of_names():
+    index = pd.concat([table_of(2, 10), table_of(2, 10).assign(corpus="other")], ignore_index=True)
+    table = index.astype({"label": "category", "speaker": "category", "corpus": "category"})
+    table = table[table.label != "sad"]  # still one of the categories
+    expected = split(index[index.label != "sad"], "speaker")
+    assert split(table, "speaker").role.tolist() == expected.role.tolist()
 
 
 def test_folds_take_the_tables_that_split_takes():
@@ -316,3 +325,32 @@ def test_any_column_can_be_held_out():
         split(own_clips(), "column:room")
     with pytest.raises(SerlibError, match="no kind of split"):
         split(own_clips(), "column")
+
+
+@pytest.mark.parametrize("kind", ["random", "published", "speaker", "text"])
+def test_a_table_with_digests_above_one_without_loses_no_clip(kind):
+    own = table_of(4, 10).drop(columns=["digest", "corpus", "duration_s", "rate_hz"])
+    joined = pd.concat([table_of(4, 10), own])
+    table = split(joined, kind)
+    assert len(table) == len(joined)
+    assert table.role.notna().all()
+    assert set(table.corpus) == {"tess", "own"}
+    by_corpus = split(joined, "corpus", test=["tess"])
+    assert by_corpus.groupby("corpus").role.agg(set).to_dict() == {"own": {"train", "validation"}, "tess": {"test"}}
+
+
+def test_clips_whose_text_or_speaker_nobody_knows_are_not_validation_as_a_whole():
+    few_speakers = table_of(3, 40)
+    few_speakers["text"] = few_speakers.text.where(few_speakers.text < "word14", "unknown")
+    others = table_of(6, 10, corpus="ravdess")
+    others["speaker"] = others.speaker.where(others.speaker < "s5", "unknown")
+    for seed in range(8):
+        assert "unknown" not in set(split(few_speakers, "speaker", seed=seed).query("role == 'validation'").text)
+        both = split(pd.concat([table_of(), others]), "corpus", test=["tess"], seed=seed)
+        assert "unknown" not in set(both[both.role == "validation"].speaker)
+
+
+def test_a_corpus_that_is_not_there_is_named():
+    both = pd.concat([table_of(), table_of(corpus="ravdess")])
+    with pytest.raises(SerlibError, match=r"There is no corpus 'crema'; choose from tess, ravdess\."):
+        split(both, "corpus", test=["crema"])

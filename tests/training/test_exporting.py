@@ -156,3 +156,24 @@ def test_the_released_model_without_serlib(to, tmp_path):
     np.testing.assert_allclose(
         without_serlib(onnx if to == "onnx" else litert, tmp_path), list(expected.values()), atol=1e-4
     )
+
+
+def test_a_gelu_is_one_step_for_onnx_runtime(tmp_path, capfd):
+    import keras
+    import onnx
+    import onnxruntime
+
+    from serlib.features.encoder import gelu
+
+    signature = keras.InputSpec(shape=(1, 8), dtype="float32", name="features")
+    inputs = keras.Input((8,), name="features")
+    model = keras.Model(inputs, gelu(keras.layers.Dense(16)(inputs)))
+    exporting.convert(model, tmp_path / "m.onnx", "onnx", signature)
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), options)
+    assert "initializer" not in capfd.readouterr().err
+    steps = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert "Gelu" in steps and "Erf" not in steps
+    x = np.linspace(-3, 3, 8, dtype=np.float32)[np.newaxis]
+    np.testing.assert_allclose(session.run(None, {"features": x})[0], model(x), atol=1e-6)

@@ -12,7 +12,7 @@ import pytest
 
 from serlib import augment
 from serlib.features import FeatureSpec, extract, normalisation
-from serlib.models import RECIPES, dense, layer, stack
+from serlib.models import RECIPES, layer, stack
 from serlib.splits import clips_of_role, split
 from serlib.training import fitting, state
 from serlib.training.run import FILES, RELEASED
@@ -27,7 +27,10 @@ FRAMES = FeatureSpec(rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels
 def frames_recipe(tiny_recipe):
     """A recipe on frames of variable length."""
     build = stack(
-        layer("MaskedConv1D", 8, 3, activation="relu"), layer("StatisticsPooling"), dense(8, dropout=0.1, l2=1e-3)
+        layer("MaskedConv1D", 8, 3, activation="relu"),
+        layer("StatisticsPooling"),
+        layer("Dense", 8, activation="relu", kernel_regularizer="l2"),
+        layer("Dropout", 0.1),
     )
     return replace(tiny_recipe, name="frames", features=FRAMES, build=build)
 
@@ -94,14 +97,11 @@ def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_ta
     recipe = replace(
         frames_recipe,
         normalise="speaker",
-        loss="categorical_focal_crossentropy",
         label_smoothing=0.1,
         optimizer="adamw",
         weight_decay=0.01,
-        clipnorm=1.0,
         schedule="cosine",
         plateau=(0.5, 1),
-        class_weight=True,
         balanced=True,
         augment=(augment.Copies(1, (augment.Stretch((1.1, 1.3)),)), augment.Mixup(0.3), augment.SpecAugment()),
     )
@@ -138,26 +138,26 @@ def test_runs_of_earlier_versions_are_found_again(tone_table, tmp_path):
         training = Training(RECIPES[name], tone_table, seed=0, epochs=3, out=tmp_path)
         plan = json.loads(json.dumps({**training.plan, "recipe": recipe}))
         refuse_other(training, plan, tmp_path)
-        plan["recipe"]["learning_rate"] = 0.02
-        with pytest.raises(SerlibError, match="has other recipe"):
-            refuse_other(training, plan, tmp_path)
+        for setting in ({"learning_rate": 0.02}, {"class_weight": True}, {"clipnorm": 1.0}):
+            with pytest.raises(SerlibError, match="has other recipe"):
+                refuse_other(training, {**plan, "recipe": {**recipe, **setting}}, tmp_path)
     plan["recipe"] = json.loads(json.dumps(released))
     plan["recipe"]["probe"]["c"] = 0.5
     with pytest.raises(SerlibError, match="has other recipe"):
         refuse_other(Training(RECIPES["whisper-tuned"], tone_table, seed=0, epochs=3, out=tmp_path), plan, tmp_path)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weighted):
-    """Our loop gives the loss and accuracy of `model.fit` with the same clips, order, weights and dropout."""
+@pytest.mark.parametrize("balanced", [False, True])
+def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, balanced):
+    """Our loop gives the loss and accuracy of `model.fit` with the same clips, order and dropout."""
     import keras
 
     from serlib.training import schedule
 
-    keep = (tone_table.label != "sad") | (tone_table.index % 4 == 0)  # a rare label, so that weights differ
+    keep = (tone_table.label != "sad") | (tone_table.index % 4 == 0)  # a rare label
     table = tone_table[keep].reset_index(drop=True)
     table.attrs = tone_table.attrs
-    recipe = replace(frames_recipe, class_weight=weighted, augment=(augment.SpecAugment(),))
+    recipe = replace(frames_recipe, balanced=balanced, augment=(augment.SpecAugment(),))
     run = fitting.fit(recipe, table, out=tmp_path / "run", epochs=1)
 
     labels = run.labels
@@ -170,8 +170,7 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
     model = recipe.model(7, shape=(None, x.shape[2]), examples=x)
     rng = np.random.default_rng([0, 1])
     fitting._reseed(model, rng)
-    counts = y.sum(axis=0)
-    [(x, y, _)] = schedule.draw(recipe, schedule.Examples(x, y, columns=[f"logmel_{i}" for i in range(16)]), rng)
+    [(x, y)] = schedule.draw(recipe, schedule.Examples(x, y, columns=[f"logmel_{i}" for i in range(16)]), rng)
     seen = model.fit(
         x,
         y,
@@ -179,7 +178,6 @@ def test_an_epoch_is_that_of_keras_fit(frames_recipe, tone_table, tmp_path, weig
         shuffle=False,
         validation_data=(val_x, val_y),
         verbose=0,
-        class_weight=dict(enumerate(counts.sum() / (7 * counts))) if weighted else None,
     ).history
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         assert run.history[name][0] == pytest.approx(seen[name][0], rel=1e-6)
@@ -285,6 +283,34 @@ def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
     fitting.fit(tiny_recipe, tone_table, out=tmp_path / "killed", epochs=1, overwrite=True)
 
 
+def test_what_lies_in_the_place_of_an_interrupted_training_stays(tiny_recipe, tone_table, tmp_path):
+    mine = tmp_path / "run.partial" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(SerlibError, match=r"run\.partial is no run, so it is not replaced"):
+        fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1, resume=True)
+    assert mine.read_text() == "mine"
+
+
+def test_the_folder_that_one_is_in_may_be_named(tiny_recipe, tone_table, tmp_path, monkeypatch):
+    fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1)
+    monkeypatch.chdir(tmp_path / "run")
+    assert fitting.fit(tiny_recipe, tone_table, out=".", epochs=1, resume=True).kind == "random"
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
+def test_a_seed_that_is_none_is_refused(tiny_recipe, tone_table, tmp_path, seed):
+    with pytest.raises(SerlibError, match=f"The seed is {seed}; choose a whole number from 0"):
+        fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", seed=seed)
+
+
+def test_members_that_are_only_described_otherwise_are_the_same():
+    recipe = json.loads(json.dumps(RECIPES["committee"].to_dict()))
+    described = {**recipe, "members": [{**member, "title": "another"} for member in recipe["members"]]}
+    other = {**recipe, "members": [{**member, "batch_size": 7} for member in recipe["members"]]}
+    assert state._identity(described) == state._identity(recipe) != state._identity(other)
+
+
 @pytest.mark.parametrize("names", [(".git", ".env"), ("split.csv",)])
 def test_what_only_looks_empty_is_not_replaced(tmp_path, names):
     for name in names:
@@ -328,6 +354,13 @@ def test_a_table_without_digests_is_the_same_training(tiny_recipe, tone_index, t
     facts = ["speech", "digest", "duration_s"]
     pd.testing.assert_frame_equal(run.split[facts], tone_index[facts])
     assert fitting.finished(tiny_recipe, table, out=tmp_path / "run", epochs=1)
+
+
+def test_only_what_a_table_does_not_say_is_read(tone_index):
+    half_known = tone_index.assign(digest=tone_index.digest.where(tone_index.index > 2))
+    half_known.loc[5:, ["duration_s", "rate_hz"]] = np.nan
+    columns = ["digest", "duration_s", "rate_hz"]
+    pd.testing.assert_frame_equal(state.with_files(half_known)[columns], tone_index[columns], check_dtype=False)
 
 
 def test_a_table_that_forgot_its_split_is_refused_before_it_is_trained(tiny_recipe, tone_table, tmp_path):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.utils.class_weight import compute_class_weight
 
 from serlib.augment import Copies, Mixup, Noise
 from serlib.features import normalisation
@@ -16,7 +15,6 @@ from serlib.training.schedule import (
     Examples,
     balanced,
     best_epoch,
-    class_weights,
     draw,
     learning_rate,
     should_stop,
@@ -85,16 +83,6 @@ def one_hot(labels, k):
 
 
 @settings(max_examples=50, deadline=None)
-@given(labels=st.lists(st.integers(0, 3), min_size=2, max_size=60))
-def test_class_weights_are_those_of_scikit_learn(labels):
-    result = class_weights(one_hot(labels, 4))
-    present = np.unique(labels)
-    reference = compute_class_weight("balanced", classes=present, y=labels)
-    np.testing.assert_allclose(result[present], reference, rtol=1e-6)
-    assert result.sum() == pytest.approx(reference.sum(), rel=1e-6)
-
-
-@settings(max_examples=50, deadline=None)
 @given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=60), seed=st.integers(0, 99))
 def test_balanced_draws_every_label_and_every_clip_equally_often(labels, seed):
     labels = np.array(labels)
@@ -111,10 +99,10 @@ def test_a_balanced_epoch_hears_every_corpus_and_label_equally_often_and_may_be_
     x, y = np.arange(90, dtype=np.float32)[:, None], one_hot([0] * 45 + [1] * 45, 2)
     groups = np.array([0] * 5 + [1] * 40 + [2] * 45)  # two corpora have the first label
     recipe = replace(RECIPES["lstm-256"], balanced=True)
-    whole, _, _ = next(draw(recipe, Examples(x, y, groups=groups), np.random.default_rng(0)))
+    whole, _ = next(draw(recipe, Examples(x, y, groups=groups), np.random.default_rng(0)))
     assert np.bincount(groups[whole[:, 0].astype(int)]).tolist() == [30, 30, 30]
     short = list(draw(replace(recipe, epoch_clips=12), Examples(x, y, groups=groups), np.random.default_rng(0)))
-    np.testing.assert_array_equal(np.concatenate([part for part, _, _ in short]), whole[:12])
+    np.testing.assert_array_equal(np.concatenate([part for part, _ in short]), whole[:12])
 
 
 def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(rng):
@@ -123,7 +111,7 @@ def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(rng):
         next(draw(RECIPES["lstm-256"], Examples(x, y), np.random.default_rng([0, epoch]))) for epoch in (1, 1, 2)
     )
     for one in (first, other):
-        assert sorted(one[0][:, 0]) == list(range(20)) and one[2] is None
+        assert sorted(one[0][:, 0]) == list(range(20))
         np.testing.assert_array_equal(one[1], y[one[0][:, 0].astype(int)])
     np.testing.assert_array_equal(first[0], again[0])
     assert not np.array_equal(first[0], other[0])
@@ -131,25 +119,21 @@ def test_an_epoch_is_every_clip_once_in_an_order_of_its_own(rng):
 
 def test_an_epoch_is_changed_as_the_recipe_says(rng):
     x, y = rng.normal(size=(20, 4)).astype(np.float32), one_hot([0] * 15 + [1] * 5, 2)
-    recipe = replace(RECIPES["lstm-256"], augment=(Copies(1, (Noise(),)), Mixup(0.4)), class_weight=True)
-    [(mixed, labels, weights)] = draw(recipe, Examples(x, y, columns=list("abcd")), np.random.default_rng([0, 1]))
+    recipe = replace(RECIPES["lstm-256"], augment=(Copies(1, (Noise(),)), Mixup(0.4)))
+    [(mixed, labels)] = draw(recipe, Examples(x, y, columns=list("abcd")), np.random.default_rng([0, 1]))
     order = np.random.default_rng([0, 1])
     place = order.permutation(20)
     expected, soft = Mixup(0.4)(x[place], y[place], order, list("abcd"))
     np.testing.assert_array_equal(mixed, expected)
     np.testing.assert_array_equal(labels, soft)
-    np.testing.assert_allclose(
-        weights, soft @ np.array([20 / 30, 20 / 10]), rtol=1e-6
-    )  # a mixed clip weighs in between
-    assert weights.dtype == np.float32
-    [(_, drawn, _)] = draw(replace(recipe, augment=(), balanced=True), Examples(x, y), rng)
+    [(_, drawn)] = draw(replace(recipe, augment=(), balanced=True), Examples(x, y), rng)
     np.testing.assert_array_equal(drawn.sum(axis=0), [10, 10])
 
 
 def test_an_epoch_hears_each_clip_once_as_it_is_or_as_one_of_its_copies():
     x, y = np.arange(90, dtype=np.float32)[:, None], one_hot([0] * 45 + [1] * 45, 2)
     copies = [x + 100, x + 200]
-    [(heard, labels, _)] = draw(RECIPES["lstm-256"], Examples(x, y, tuple(copies)), np.random.default_rng([0, 1]))
+    [(heard, labels)] = draw(RECIPES["lstm-256"], Examples(x, y, tuple(copies)), np.random.default_rng([0, 1]))
     clip, version = heard[:, 0] % 100, heard[:, 0] // 100
     assert sorted(clip) == list(range(90))
     assert np.bincount(version.astype(int)).min() > 15  # about a third each
@@ -159,11 +143,9 @@ def test_an_epoch_hears_each_clip_once_as_it_is_or_as_one_of_its_copies():
 def test_an_epoch_in_pieces_hears_each_clip_once(monkeypatch):
     x, y = np.arange(100, dtype=np.float32)[:, None], one_hot([0] * 80 + [1] * 20, 2)
     monkeypatch.setattr(normalisation, "BLOCK_BYTES", 4 * 35)
-    recipe = replace(RECIPES["lstm-256"], batch_size=16, class_weight=True)
+    recipe = replace(RECIPES["lstm-256"], batch_size=16)
     pieces = list(draw(recipe, Examples(normalisation.LazyFeatures(x), y), np.random.default_rng([0, 1])))
-    assert [len(piece) for piece, _, _ in pieces] == [32, 32, 32, 4]  # whole batches, but for the last
-    heard = np.concatenate([piece for piece, _, _ in pieces])[:, 0].astype(int)
+    assert [len(piece) for piece, _ in pieces] == [32, 32, 32, 4]  # whole batches, but for the last
+    heard = np.concatenate([piece for piece, _ in pieces])[:, 0].astype(int)
     assert sorted(heard) == list(range(100))
-    np.testing.assert_array_equal(np.concatenate([labels for _, labels, _ in pieces]), y[heard])
-    weights = np.concatenate([weights for _, _, weights in pieces])
-    np.testing.assert_allclose(weights, y[heard] @ [100 / 160, 100 / 40], rtol=1e-6)  # of the whole role, in each piece
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in pieces]), y[heard])

@@ -42,13 +42,7 @@ _BATCH = 20
 
 _FILE = re.compile(rf"(S[12])_([a-z]+)_({'|'.join(EMOTIONS)})", re.ASCII)
 
-_README = """This is synthetic speech. Nobody recorded it and nobody felt anything.
-
-Two voices of eSpeak NG say "Say the word ..." with {words} words in seven emotions (angry, disgust, fear, happy,
-neutral, ps = pleasant surprise, sad): {clips} clips, seed {seed}, named like the Toronto Emotional Speech Set (TESS).
-The emotions follow published acoustics of emotional speech; see serlib/corpora/sample/making.py.
-Use it to try the notebooks and to test code. Accuracies on it say nothing about people.
-"""
+_README = Path(__file__).with_name("README.txt").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

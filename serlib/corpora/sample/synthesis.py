@@ -31,18 +31,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 # `flutter` and `roughness` are off: both run on counters inside eSpeak that nothing resets, and the same clip would
 # come out different after another one. Jitter and tremor are added by `tremble`.
-_VOICE_FILE = """name sample
-language en-us
-phonemes en-us
-dictionary en
-dictrules 3 6
-stressLength 140 120 190 170 0 0 255 300
-flutter 0
-roughness 0
-pitch {low_hz} {high_hz}
-breath 0 {breath} {breath} {breath} {breath} {breath}
-breathw 150 150 200 200 400 400
-"""
+_VOICE_FILE = Path(__file__).with_name("voice.txt").read_text(encoding="ascii")
 
 
 def library():
