@@ -287,7 +287,6 @@ def _flat(array, name, end):
 
 
 def _tensors(file):
-    import ml_dtypes  # noqa: F401  numpy knows bfloat16, in which many models are saved, once this is imported
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -295,3 +294,7 @@ def _tensors(file):
         return load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
         raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download it again.") from error
+    except TypeError as error:  # bfloat16, unless TensorFlow has taught it numpy
+        raise SerlibError(
+            f"{shown(file)} holds weights that numpy cannot read ({error}); save them as float32"
+        ) from error
