@@ -11,7 +11,7 @@ import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.utils import ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
+from serlib.utils import RESERVED, ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -515,6 +515,11 @@ def _check_labels(index):
     if len(counts) < 2:
         contents = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
         raise SerlibError(f"The index holds {contents}; two labels or more are needed to train and to test.")
+    for label in counts.index.intersection(RESERVED):
+        raise SerlibError(
+            f"No label may be called '{label}', as a column of the tables is; give it another name "
+            f"(--labels my_{label}={label})."
+        )
     if counts.min() < 3:
         raise _too_few(index)
 
