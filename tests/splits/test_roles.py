@@ -228,6 +228,14 @@ def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
     assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
 
 
+def test_voices_are_held_out_unless_another_split_is_asked_for():
+    clips = pd.DataFrame({"path": [f"{n}.wav" for n in range(36)], "emotion": ["a", "b"] * 18})
+    clips["Speaker"] = np.repeat(["anna", "bob", "cy"], 12)
+    roles = split(clips)
+    assert roles.attrs["split"]["kind"] == "speaker"
+    assert not set(roles.speaker[roles.role == "test"]) & set(roles.speaker[roles.role != "test"])
+
+
 def test_folds_take_the_tables_that_split_takes():
     clips = pd.DataFrame({"path": [f"{n}.wav" for n in range(36)], "emotion": ["a", "b"] * 18})
     clips["Speaker"] = np.repeat([1, 2, 3], 12)
