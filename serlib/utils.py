@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import glob
+import numbers
 import os
 import re
 import shutil
@@ -53,6 +54,9 @@ MISSING = (
 #: What a clip's columns hold where a table does not say.
 UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}
 
+#: What a table of clips says of each in words.
+COLUMNS = ("speech", "label", *UNTOLD)
+
 #: What messages call a sound that has no file.
 NAMELESS = ("The clip", "The recording")
 
@@ -79,6 +83,12 @@ class SerlibError(Exception):
     def _render_traceback_(self):
         """What IPython shows in a notebook: the sentence, without the way through our code."""
         return [f"SerlibError: {self}"]
+
+
+def check_seed(seed):
+    """Raise a SerlibError unless numpy, scikit-learn and Keras alike take a number for a seed."""
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
+        raise SerlibError(f"The seed is {seed}; choose a whole number from 0 to {2**32 - 1}.")
 
 
 def clip_table(table, *, needs=("speech", "label")):
@@ -123,6 +133,8 @@ def clip_table(table, *, needs=("speech", "label")):
         if table[column].isna().any():
             row = int(table[column].isna().to_numpy().argmax())
             raise SerlibError(f"Row {row} of the table has no {column}; fill it in, or leave the row out")
+    categories = [name for name in COLUMNS if name in table.columns and table[name].dtype == "category"]
+    table = table.astype(dict.fromkeys(categories, object)) if categories else table  # they remember what is filtered
     if "label" in table.columns and not all(isinstance(label, str) for label in table["label"]):
         table = table.assign(label=[_word(label) for label in table["label"]])
     for column, value in UNTOLD.items():

@@ -286,7 +286,7 @@ def test_windows_cover_every_sample_with_pieces_of_one_length(n, window, hop):
     assert (np.diff(starts_s) > 0).all()
 
 
-@pytest.mark.parametrize(("window_s", "hop_s"), [(0, 1), (1, 0), (1, 2), (-1, 1)])
+@pytest.mark.parametrize(("window_s", "hop_s"), [(0, 1), (1, 0), (1, 2), (-1, 1), (np.nan, 1), (1, np.inf)])
 def test_windows_that_cannot_be_cut_are_refused(window_s, hop_s):
     with pytest.raises(SerlibError, match="windows of"):
         audio.windows(np.zeros(100), rate_hz=100, window_s=window_s, hop_s=hop_s)

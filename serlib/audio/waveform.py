@@ -134,6 +134,8 @@ def windows(y, *, rate_hz, window_s, hop_s):
 
     Taught in notebooks/09_live.
     """
+    if not (np.isfinite(window_s * rate_hz) and np.isfinite(hop_s * rate_hz)):
+        raise SerlibError(f"windows of {window_s} s every {hop_s} s cannot be cut; choose seconds")
     window = round(window_s * rate_hz)
     hop = round(hop_s * rate_hz)
     if window < 1 or hop < 1:

@@ -85,7 +85,8 @@ def match_corpora(probabilities, clips, labels, train):
 
     Returns
     -------
-    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
+    np.ndarray [shape=(clips, labels)], float64, rows add up to 1. Those of a corpus that has none of the labels stay
+    as they are.
 
     Raises
     ------
@@ -97,7 +98,8 @@ def match_corpora(probabilities, clips, labels, train):
         prior = label_shares(train["label"][train["corpus"] == corpus], labels)
         if prior is None:
             prior = label_shares(clips["label"].iloc[rows].drop_duplicates(), labels)
-        matched[rows] = match(matched[rows], clips["speaker"].iloc[rows], prior)
+        if prior is not None:
+            matched[rows] = match(matched[rows], clips["speaker"].iloc[rows], prior)
     return matched
 
 

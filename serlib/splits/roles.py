@@ -11,7 +11,7 @@ import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, is_unknown
+from serlib.utils import ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -179,8 +179,7 @@ def _check_request(kind, seed, fold, test):
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}:NAME.")
     if kind == "given" and (test is not None or fold is not None):
         raise SerlibError("A given split says itself what is tested on; leave out test and fold.")
-    if seed < 0:
-        raise SerlibError(f"The seed is {seed}; choose a whole number from 0.")
+    check_seed(seed)
     if test is None:
         return
     if fold is not None:

@@ -65,7 +65,10 @@ def learn(table, *, jobs=None, show=None):
     train = (table.role == "train").to_numpy()
     points = _points(np.asarray(extracted.values[train], np.float64))
     mean, scale = normalisation.statistics(points)
-    precision = LedoitWolf(assume_centered=True).fit((points - mean) / scale).precision_ / np.outer(scale, scale)
+    precision = np.eye(len(mean))  # of two clips, which lie on a line: that has no covariance to turn around
+    if len(points) > 2:
+        precision = LedoitWolf(assume_centered=True).fit((points - mean) / scale).precision_
+    precision = precision / np.outer(scale, scale)
     domain = {"mean": _short(mean), "precision": [_short(row) for row in precision]}
     sound_s = extracted.lengths[train] * SPEC.hop / SPEC.rate_hz
     return {

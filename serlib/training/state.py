@@ -81,7 +81,8 @@ class Training:
     @property
     def folder(self):
         """What the folder is called until the run is whole."""
-        return self.out.with_name(self.out.name + PARTIAL)
+        out = self.out.absolute()  # "." has no name
+        return out.with_name(out.name + PARTIAL)
 
     @functools.cached_property
     def plan(self):
@@ -206,8 +207,11 @@ def _identity(recipe):
     for name, value in recipe.items():
         if name in DESCRIPTIONS or (name in DEFAULTS and value == DEFAULTS[name]):
             continue
-        is_recipe = name == "probe" and isinstance(value, dict)
-        identity[name] = _identity(value) if is_recipe else value
+        if name == "probe" and isinstance(value, dict):
+            value = _identity(value)
+        elif name == "members":
+            value = [_identity(member) for member in value]
+        identity[name] = value
     return identity
 
 
@@ -267,8 +271,8 @@ def check_begun(training, *, resume):
     try:
         plan = json.loads((training.folder / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # killed before it had begun
-        for path in training.folder.iterdir():
-            remove(path)
+        throw_away(training.folder)
+        training.folder.mkdir(exist_ok=True)
         return
     refuse_other(training, plan, training.folder)
 

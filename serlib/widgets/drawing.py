@@ -2,8 +2,11 @@
 
 import io
 
+import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from serlib import audio, plots
 from serlib.features import spectral
@@ -253,15 +256,11 @@ def _pieces(x, height):
 
 
 def _time_ticks(span_s):
-    from matplotlib.ticker import MaxNLocator
-
     ticks = MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(0, span_s)
     return [(float(t / span_s), f"{t:g}") for t in ticks.round(6) if 0 <= t <= span_s]
 
 
 def _palette(name="magma"):
-    import matplotlib
-
     return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
@@ -271,8 +270,6 @@ def _hex(colour):
 
 def palette_image(shares, palette="magma"):
     """Shares from 0 to 1 [shape=(columns, rows)] as a PNG in a palette of matplotlib's, row 0 at the bottom."""
-    from PIL import Image
-
     pixels = (255 * np.clip(shares, 0, 1)).round().astype(np.uint8)
     picture = Image.fromarray(np.ascontiguousarray(pixels.T[::-1]))
     data = io.BytesIO()
@@ -313,8 +310,6 @@ def overlay_image(values):
     -------
     bytes, PNG
     """
-    from PIL import Image
-
     data = io.BytesIO()
     Image.fromarray(overlay_pixels(values), "RGBA").save(data, "PNG")
     return data.getvalue()

@@ -10,6 +10,7 @@ from pathlib import Path
 import anywidget
 import ipywidgets
 import numpy as np
+import soundfile
 import traitlets
 
 from serlib import audio, plots
@@ -146,8 +147,6 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
         The label or the speaker is empty, or no name for a folder; the clip cannot be used, or not be written;
         `index.csv` is there with other columns.
     """
-    import soundfile
-
     label = normal_label(label)
     speaker = speaker.strip()
     for name, value in (("label", label), ("speaker", speaker)):

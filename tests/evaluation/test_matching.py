@@ -57,3 +57,6 @@ def test_shares_are_those_of_the_speaker_s_own_corpus_or_equal_ones_of_its_label
         if rows.any():
             np.testing.assert_allclose(result[rows].mean(axis=0), shares, atol=1e-3)
     assert matching.label_shares(["calm"], labels) is None
+    strange = clips.assign(corpus="strange", label="calm")
+    answers = rng.dirichlet([1, 2, 3], size=60)
+    np.testing.assert_array_equal(matching.match_corpora(answers, strange, labels, train), answers)

@@ -155,6 +155,7 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
         ),
         (table_of(2, 10), {"kind": "random", "fold": 0, "folds": 30}, "choose from 2 to 20"),
         (table_of(2, 10), {"kind": "random", "seed": -1}, "The seed is -1"),
+        (table_of(2, 10), {"kind": "random", "seed": 2**32}, "The seed is 4294967296"),
     ],
 )
 def test_what_cannot_be_split_is_refused_with_the_reason(index, options, said):
@@ -234,6 +235,14 @@ def test_voices_are_held_out_unless_another_split_is_asked_for():
     roles = split(clips)
     assert roles.attrs["split"]["kind"] == "speaker"
     assert not set(roles.speaker[roles.role == "test"]) & set(roles.speaker[roles.role != "test"])
+
+
+def test_columns_of_categories_are_columns_of_names():
+    index = pd.concat([table_of(2, 10), table_of(2, 10).assign(corpus="other")], ignore_index=True)
+    table = index.astype({"label": "category", "speaker": "category", "corpus": "category"})
+    table = table[table.label != "sad"]  # still one of the categories
+    expected = split(index[index.label != "sad"], "speaker")
+    assert split(table, "speaker").role.tolist() == expected.role.tolist()
 
 
 def test_folds_take_the_tables_that_split_takes():

@@ -283,6 +283,34 @@ def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
     fitting.fit(tiny_recipe, tone_table, out=tmp_path / "killed", epochs=1, overwrite=True)
 
 
+def test_what_lies_in_the_place_of_an_interrupted_training_stays(tiny_recipe, tone_table, tmp_path):
+    mine = tmp_path / "run.partial" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(SerlibError, match=r"run\.partial is no run, so it is not replaced"):
+        fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1, resume=True)
+    assert mine.read_text() == "mine"
+
+
+def test_the_folder_that_one_is_in_may_be_named(tiny_recipe, tone_table, tmp_path, monkeypatch):
+    fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=1)
+    monkeypatch.chdir(tmp_path / "run")
+    assert fitting.fit(tiny_recipe, tone_table, out=".", epochs=1, resume=True).kind == "random"
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
+def test_a_seed_that_is_none_is_refused(tiny_recipe, tone_table, tmp_path, seed):
+    with pytest.raises(SerlibError, match=f"The seed is {seed}; choose a whole number from 0"):
+        fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", seed=seed)
+
+
+def test_members_that_are_only_described_otherwise_are_the_same():
+    recipe = json.loads(json.dumps(RECIPES["committee"].to_dict()))
+    described = {**recipe, "members": [{**member, "title": "another"} for member in recipe["members"]]}
+    other = {**recipe, "members": [{**member, "batch_size": 7} for member in recipe["members"]]}
+    assert state._identity(described) == state._identity(recipe) != state._identity(other)
+
+
 @pytest.mark.parametrize("names", [(".git", ".env"), ("split.csv",)])
 def test_what_only_looks_empty_is_not_replaced(tmp_path, names):
     for name in names:

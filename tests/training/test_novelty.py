@@ -43,6 +43,15 @@ def test_only_the_training_role_is_learned_from(tones, tone_table):
     assert novelty.learn(other, show=False) != tones
 
 
+def test_two_clips_are_learned_from(tones, tone_table):
+    """Their covariance has no inverse: rounding decided the limit, down to 0, which no run may have."""
+    for first in range(0, 40, 8):
+        few = tone_table.iloc[[first, first + 5]].assign(role="train").reset_index(drop=True)
+        domain = novelty.learn(few, show=False)
+        assert novelty.is_sound(domain)
+        assert domain["limit"] == pytest.approx(novelty.MARGIN * np.sqrt(26), rel=0.01)
+
+
 def test_it_survives_json_and_damage_is_found(tones):
     again = json.loads(json.dumps(tones))
     assert again == tones and novelty.is_valid(again)
