@@ -1,10 +1,12 @@
 """Sound in: any file, upload or array to mono float32; resample, trim, find the voice, cut windows."""
 
+import pkgutil
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["containers", "joined", "reading", "waveform"],
+    submodules=[module.name for module in pkgutil.iter_modules(__path__)],
     submod_attrs={
         "containers": [
             "AUDIO_SUFFIXES",
