@@ -113,6 +113,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Taught in notebooks/04_lstm_train.
     """
     _check_request(kind, seed, fold, test)
+    for share in (test_share, validation_share):
+        if not 0 < share < 1:
+            raise SerlibError(f"A share of {share} was asked for; choose one between 0 and 1.")
     index = clip_table(index)
     if kind == "corpus":
         index = _shared_labels(index, _names(test))

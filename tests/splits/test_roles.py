@@ -354,3 +354,9 @@ def test_a_corpus_that_is_not_there_is_named():
     both = pd.concat([table_of(), table_of(corpus="ravdess")])
     with pytest.raises(SerlibError, match=r"There is no corpus 'crema'; choose from tess, ravdess\."):
         split(both, "corpus", test=["crema"])
+
+
+@pytest.mark.parametrize("share", [{"test_share": 1}, {"test_share": -0.2}, {"validation_share": 0}])
+def test_a_share_that_is_none_is_said(share):
+    with pytest.raises(SerlibError, match=r"A share of .* was asked for; choose one between 0 and 1\."):
+        split(table_of(), **share)
