@@ -429,12 +429,7 @@ def alone(path, refusal=None):
 
 
 def remove(path):
-    """Remove a file or a folder, if it is there and lets itself be removed.
-
-    Parameters
-    ----------
-    path : Path
-    """
+    """Remove a file or a folder, if it is there and lets itself be removed."""
     if os.path.isdir(path) and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -329,17 +329,7 @@ def _order(path, clip, names):
 
 
 def none_usable(place, rejected):
-    """The sentence for a folder or table of which nothing can be used.
-
-    Parameters
-    ----------
-    place : Path
-    rejected : list of {"file", "reason"}
-
-    Returns
-    -------
-    str
-    """
+    """The sentence for a folder or table of which nothing can be used, from what was rejected of it."""
     first = rejected[0]
     one = "1 file is" if len(rejected) == 1 else f"{len(rejected)} files are"
     return f"No recording in {printable(place)} can be used ({one} rejected): {first['file']} {first['reason']}"

@@ -88,15 +88,9 @@ def is_table(path):
 
 
 def foreign(path):
-    """What a file is that lists labels and cannot be read, and the mend; "" where it is nothing of the kind.
+    """What a file is that lists labels and cannot be read, and the mend: a sentence that lacks the name before it.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str, the end of a sentence that begins with the file's name.
+    "" where it is nothing of the kind.
     """
     name = path.name.lower()
     if name.endswith(SPREADSHEETS):
@@ -157,17 +151,7 @@ def read(tables, rejected, notes, *, columns):
 
 
 def heading(data):
-    """The columns that the first line of a comma-separated table names.
-
-    Parameters
-    ----------
-    data : bytes
-        Of its file.
-
-    Returns
-    -------
-    list of str
-    """
+    """The columns that the first line of a comma-separated table names, from the bytes of its file."""
     return [cell.strip().lower() for cell in _decoded(data).split("\n", 1)[0].split(",")]
 
 

@@ -5,7 +5,11 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import optuna
 import pandas as pd
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
 
 from serlib.models.committee import Committee
 from serlib.models.probe import LinearProbe
@@ -83,8 +87,6 @@ def usual_space(recipe):
 
 def _drawn_from(space):
     """What tells one space from another: the recipe that it makes of one fixed draw, and the ranges it draws from."""
-    import optuna
-
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
     recipe = space(trial).to_dict()
     ranges = {name: str(distribution) for name, distribution in trial.distributions.items()}
@@ -142,9 +144,6 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
 
     Taught in notebooks/06_compare.
     """
-    import optuna
-    from optuna.trial import TrialState
-
     if table.attrs.get("split", {}).get("protocol") == "published":
         raise SerlibError("Under the published protocol validation is the test set; search with another split.")
     table = clip_table(table, needs=("speech", "label", "role"))
@@ -186,8 +185,6 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
 @contextlib.contextmanager
 def _only_warnings():
     """Optuna is silent meanwhile but for warnings."""
-    import optuna
-
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -198,11 +195,6 @@ def _only_warnings():
 
 def _study(out, identity):
     """The study in a folder, as it was left or new; a trial that was interrupted is the next one to be asked for."""
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-    from optuna.trial import TrialState
-
     journal = str(out / "journal.log")
     lock = JournalFileOpenLock(journal)  # the usual one is a symbolic link, which few may make on Windows
     study = optuna.create_study(
@@ -222,6 +214,4 @@ def _study(out, identity):
 
 def _over(study):
     """The trials of a study that came to an end, good or bad."""
-    from optuna.trial import TrialState
-
     return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))

@@ -242,16 +242,8 @@ def _carry_out(experiment, jobs, show):
 
 
 def _recipe(experiment, jobs, show):
-    run = fit(
-        experiment.system,
-        experiment.table,
-        out=experiment.out,
-        seed=experiment.seed,
-        epochs=experiment.epochs,
-        resume=True,
-        jobs=jobs,
-        show=show,
-    )
+    options = {"seed": experiment.seed, "epochs": experiment.epochs, "resume": True, "jobs": jobs, "show": show}
+    run = fit(experiment.system, experiment.table, out=experiment.out, **options)
     predictions = evaluate(run, resamples=1, jobs=jobs, show=show).predictions
     clips = run.split[run.split.role == "test"].reset_index(drop=True)
     return pd.concat([clips, predictions[run.labels]], axis=1), {

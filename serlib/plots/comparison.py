@@ -53,17 +53,9 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
         value, low, high = (
             np.array([100 * row[name] for _, row in entries]) for name in (metric, f"{metric}_low", f"{metric}_high")
         )
-        ax.errorbar(
-            value,
-            y,
-            xerr=[(value - low).clip(0), (high - value).clip(0)],
-            fmt=SHAPES[n % len(SHAPES)],
-            color=shade,
-            markersize=8,
-            capsize=4,
-            linewidth=2,
-            label=split,
-        )
+        interval = [(value - low).clip(0), (high - value).clip(0)]
+        look = {"color": shade, "markersize": 8, "capsize": 4, "linewidth": 2, "label": split}
+        ax.errorbar(value, y, xerr=interval, fmt=SHAPES[n % len(SHAPES)], **look)
         reported = np.array([100 * row["reported"] for _, row in entries], dtype=float)
         is_reported = ~np.isnan(reported) & (metric == "accuracy")
         ax.plot(reported[is_reported], y[is_reported], "|", **REPORTED)

@@ -87,22 +87,16 @@ def _boxes(ax, table, value):
     apart = 1 < len(speakers) <= FEW
     parts = speakers if apart else [None]
     width = 0.75 / len(parts)
+    look = {"whis": (5, 95), "showfliers": False, "patch_artist": True, "manage_ticks": False}
+    look["medianprops"] = {"color": INK, "linewidth": 2.5}
     for i, label in enumerate(labels):
         for j, speaker in enumerate(parts):
             of = (table["label"] == label) & (True if speaker is None else table["speaker"].astype(str) == speaker)
             values = table.loc[of, value].dropna()
             if values.empty:
                 continue
-            box = ax.boxplot(
-                values,
-                positions=[i + (j - (len(parts) - 1) / 2) * width],
-                widths=0.85 * width,
-                whis=(5, 95),
-                showfliers=False,
-                patch_artist=True,
-                medianprops={"color": INK, "linewidth": 2.5},
-                manage_ticks=False,
-            )
+            place = i + (j - (len(parts) - 1) / 2) * width
+            box = ax.boxplot(values, positions=[place], widths=0.85 * width, **look)
             for patch in box["boxes"]:
                 patch.set(facecolor=tint(colour(label), SHARES[j]), edgecolor=INK, hatch=HATCHES[j])
     ax.set_xticks(range(len(labels)), labels)
@@ -202,14 +196,8 @@ def roles(table, *, title=None, ax=None):
     grid[row, column] = pd.Index(ROLES).get_indexer(table["role"])
 
     ax, out = canvas(ax, size=(10, 4.6))
-    ax.imshow(
-        grid,
-        cmap=ListedColormap([ROLE_COLOURS[r] for r in ROLES]),
-        vmin=0,
-        vmax=len(ROLES) - 1,
-        origin="upper",
-        interpolation="nearest",
-    )
+    colours = ListedColormap([ROLE_COLOURS[role] for role in ROLES])
+    ax.imshow(grid, cmap=colours, vmin=0, vmax=len(ROLES) - 1, origin="upper", interpolation="nearest")
     for edge in range(1, len(speakers)):
         ax.axhline(edge * len(labels) - 0.5, color="white", linewidth=3 if len(speakers) <= FEW else 1)
     step = -(-len(speakers) // 24)
@@ -264,17 +252,11 @@ def embedding(points, labels, *, speakers=None, title="Clips in two dimensions",
     names = sorted(set(speakers))
     few = 1 < len(names) <= len(MARKERS)
     ax, out = canvas(ax, size=(9, 6.5))
+    look = {"s": 42, "edgecolor": INK, "linewidth": 0.6}
     for label in ordered_labels(labels):
         for i, name in enumerate(names if few else [None]):
             of = (labels == label) & ((speakers == name) | (name is None))
-            ax.scatter(
-                *points[of].T,
-                color=to_rgba(colour(label), 0.8),
-                marker=MARKERS[i],
-                s=42,
-                edgecolor=INK,
-                linewidth=0.6,
-            )
+            ax.scatter(*points[of].T, color=to_rgba(colour(label), 0.8), marker=MARKERS[i], **look)
     entries = [("o", colour(label), label) for label in ordered_labels(labels)]
     if few:
         entries += [(marker, INK, name) for marker, name in zip(MARKERS, names, strict=False)]

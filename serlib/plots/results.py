@@ -219,16 +219,8 @@ def reliability(report, *, title="Is the model as sure as it should be?"):
     top.bar(middle, 100 * table["accuracy"], width, color=shades, edgecolor=MAIN)
     top.bar(0, 0, color=MAIN, label=f"accuracy{f' (pale: under {FEW} clips)' if few.any() else ''}")
     gap = 100 * (table["confidence"] - table["accuracy"])
-    top.bar(
-        middle,
-        gap,
-        width,
-        bottom=100 * table["accuracy"],
-        color="none",
-        edgecolor=SECOND,
-        hatch="//",
-        label="distance to the confidence",
-    )
+    look = {"color": "none", "edgecolor": SECOND, "hatch": "//", "label": "distance to the confidence"}
+    top.bar(middle, gap, width, bottom=100 * table["accuracy"], **look)
     top.plot([0, 100], [0, 100], "--", color=INK, linewidth=1.5, label="perfectly calibrated")
     top.set(title=honest(title, report.corpora), ylabel="Accuracy (%)", xlim=(0, 100), ylim=(0, 102))
     top.legend(loc="upper left", bbox_to_anchor=(1.01, 1), title=f"ECE = {100 * report.ece:.1f} %", alignment="left")

@@ -257,14 +257,9 @@ def mfcc(values, *, hop_s=None, first=0, title="MFCC over time", ax=None):
     bound = max(float(np.percentile(abs(shape), 98)), 1e-6)
     ax, out = canvas(ax, size=(10, 4.5))
     step = hop_s or 1
-    image = ax.imshow(
-        values[:, first:].T,
-        cmap="PuOr_r",
-        vmin=-bound,
-        vmax=bound,
-        interpolation="nearest",
-        extent=(0, len(values) * step, first - 0.5, values.shape[1] - 0.5),
-    )
+    look = {"cmap": "PuOr_r", "vmin": -bound, "vmax": bound, "interpolation": "nearest"}
+    extent = (0, len(values) * step, first - 0.5, values.shape[1] - 0.5)
+    image = ax.imshow(values[:, first:].T, extent=extent, **look)
     ax.figure.colorbar(image, ax=ax, label="Value", pad=0.02, extend="both")
     ax.set(title=title, xlabel="Time (s)" if hop_s else "Frame", ylabel="Coefficient")
     return described(

@@ -144,13 +144,8 @@ def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter ba
     numbers = range(0, len(weights), every)
     for i, shade in zip(numbers, ramp(len(numbers)), strict=True):
         ax.plot(hz, weights[i], color=shade, linewidth=1.5)
-    ax.set(
-        title=title,
-        xlabel="Frequency (Hz)",
-        ylabel="Weight",
-        xlim=(0, fmax_hz or rate_hz / 2),
-        ylim=(0, weights.max() * 1.05),
-    )
+    ax.set(title=title, xlabel="Frequency (Hz)", ylabel="Weight")
+    ax.set(xlim=(0, fmax_hz or rate_hz / 2), ylim=(0, weights.max() * 1.05))
     centres = hz[weights.argmax(axis=1)]
     return described(
         out,

@@ -43,7 +43,7 @@ SPEAKER_FOLDS = 6
 FOLDS = 5
 
 
-def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, test_share=0.2, validation_share=0.1):
+def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, test_share=0.2, validation_share=0.1):
     """Give each clip of an index its role: train, validation or test.
 
     Parameters
@@ -52,12 +52,12 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         What `serlib.index` returns: columns `label`, `speaker`, `text`, `corpus`; copies are found by `digest`, where
         that is there.
     kind : str
+        - `speaker`, unless another is asked for: no speaker of the test set in another role. (Here and by text, where
+          one recording goes by two names, its copies outside of the test set are left out.)
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
         - `text`: no word or sentence of the test set in another role.
-        - `speaker`: no speaker of the test set in another role. (Here and by text, where one recording goes by two
-          names, its copies outside of the test set are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
@@ -113,6 +113,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Taught in notebooks/04_lstm_train.
     """
     _check_request(kind, seed, fold, test)
+    for share in (test_share, validation_share):
+        if not 0 < share < 1:
+            raise SerlibError(f"A share of {share} was asked for; choose one between 0 and 1.")
     index = clip_table(index)
     if kind == "corpus":
         index = _shared_labels(index, _names(test))

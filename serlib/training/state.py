@@ -145,16 +145,7 @@ def with_files(table):
 
 
 def content(table):
-    """A digest of a table from `serlib.split`: the same clips, roles, labels, speakers and texts give the same one.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-
-    Returns
-    -------
-    str
-    """
+    """A digest of a table from `serlib.split`: the same clips, roles, labels, speakers and texts give the same one."""
     columns = [table[name].astype(str) for name in ("digest", "role", "label", "corpus", "speaker", "text")]
     lines = sorted("\t".join(row) for row in zip(*columns, strict=True))
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()

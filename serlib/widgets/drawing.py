@@ -2,8 +2,11 @@
 
 import io
 
+import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from serlib import audio, plots
 from serlib.features import spectral
@@ -119,13 +122,7 @@ def view(
 
 
 def mel_levels(y, rate_hz, *, fmax_hz=8000):
-    """The mel spectrogram of a picture.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)], float32
-    rate_hz : int
-    fmax_hz : float
+    """The mel spectrogram of a picture, from mono samples [shape=(n,)], float32.
 
     Returns
     -------
@@ -183,19 +180,7 @@ def stretches(timeline, duration_s):
 
 
 def track_words(name, pieces):
-    """What a track under the waveform says, in words.
-
-    Parameters
-    ----------
-    name : str
-        `meant` or `heard`.
-    pieces : list of dict
-        Of `coloured` or `stretches`.
-
-    Returns
-    -------
-    str, empty where the track is.
-    """
+    """What a track under the waveform, called `meant` or `heard`, says in words; "" where it has no pieces."""
     if not pieces:
         return ""
     listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
@@ -253,15 +238,11 @@ def _pieces(x, height):
 
 
 def _time_ticks(span_s):
-    from matplotlib.ticker import MaxNLocator
-
     ticks = MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(0, span_s)
     return [(float(t / span_s), f"{t:g}") for t in ticks.round(6) if 0 <= t <= span_s]
 
 
 def _palette(name="magma"):
-    import matplotlib
-
     return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
@@ -271,8 +252,6 @@ def _hex(colour):
 
 def palette_image(shares, palette="magma"):
     """Shares from 0 to 1 [shape=(columns, rows)] as a PNG in a palette of matplotlib's, row 0 at the bottom."""
-    from PIL import Image
-
     pixels = (255 * np.clip(shares, 0, 1)).round().astype(np.uint8)
     picture = Image.fromarray(np.ascontiguousarray(pixels.T[::-1]))
     data = io.BytesIO()
@@ -282,18 +261,7 @@ def palette_image(shares, palette="magma"):
 
 
 def thumbnail(y, rate_hz, *, fmax_hz=8000):
-    """The mel spectrogram of a clip as a small picture: half as fine as that of `view` in time and frequency.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-    fmax_hz : float
-
-    Returns
-    -------
-    bytes, PNG
-    """
+    """The mel spectrogram of a clip as a small PNG: half as fine as that of `view` in time and frequency."""
     db = mel_levels(np.asarray(y, dtype=np.float32), rate_hz, fmax_hz=min(fmax_hz, rate_hz / 2))
     even = db[: len(db) // 2 * 2] if len(db) > 1 else np.repeat(db, 2, axis=0)
     small = even.reshape(-1, 2, BANDS // 2, 2).mean(axis=(1, 3))
@@ -313,8 +281,6 @@ def overlay_image(values):
     -------
     bytes, PNG
     """
-    from PIL import Image
-
     data = io.BytesIO()
     Image.fromarray(overlay_pixels(values), "RGBA").save(data, "PNG")
     return data.getvalue()

@@ -1,8 +1,11 @@
 """To listen: players that are small enough for a page, and the clip that somebody asks for."""
 
 import io
+from html import escape
 
 import numpy as np
+import soundfile
+from IPython.display import HTML, Audio
 
 from serlib import audio
 from serlib.utils import SerlibError
@@ -31,8 +34,6 @@ def encoded(y, rate_hz, *, gain=1.0):
     mime : str
         The type of file, for the page.
     """
-    import soundfile
-
     y = np.clip(gain * np.asarray(y, dtype=np.float32), -1, 1)
     data = io.BytesIO()
     if "MP3" not in soundfile.available_formats():
@@ -66,9 +67,6 @@ def player(y, rate_hz, *, gain=1.0, name="clip"):
 
     Taught in notebooks/02_eda.
     """
-    from html import escape
-
-    from IPython.display import Audio
 
     class Player(Audio):
         def _repr_html_(self):
@@ -109,10 +107,6 @@ def players(clips):
 
     Taught in notebooks/02_eda.
     """
-    from html import escape
-
-    from IPython.display import HTML
-
     gain = common_gain(y for y, _ in clips.values())
     rows = [
         f'<tr><th scope="row" style="text-align: right">{escape(str(name))}</th>'

@@ -120,11 +120,16 @@ def logistic(table):
 
 
 @pytest.fixture(scope="module")
-def found(tone_index, tiny_recipe, tmp_path_factory):
-    """Two recipes and a peer under three splits, two seeds."""
-    root = tmp_path_factory.mktemp("compare")
+def systems(tiny_recipe):
+    """Two recipes, the second with a reported accuracy, and a peer."""
     starred = dataclasses.replace(tiny_recipe, name="tiny-2", epochs=3, reported=0.9, split="random")
-    systems = [tiny_recipe, starred, Peer(name="logistic", title="logistic regression", answer=logistic)]
+    return [tiny_recipe, starred, Peer(name="logistic", title="logistic regression", answer=logistic)]
+
+
+@pytest.fixture(scope="module")
+def found(tone_index, systems, tmp_path_factory):
+    """The systems under three splits, two seeds."""
+    root = tmp_path_factory.mktemp("compare")
     options = {"splits": ["published", "random", "speaker"], "seeds": (0, 1), "root": root, "jobs": 1, "show": False}
     return compare(tone_index, systems, **options), (tone_index, systems, options), root
 
@@ -232,11 +237,11 @@ def test_runs_with_other_settings_are_refused_before_anything_is_trained(found):
 
 
 @pytest.mark.slow
-def test_several_processes_find_the_same(found, tmp_path):
-    _, (index, systems, options), _ = found
-    few = {"seeds": (0,), "splits": ["random"]}
-    both = compare(index, systems[::2], **options | few | {"root": tmp_path, "jobs": 2})
-    one = compare(index, systems[::2], **options | few)
+def test_several_processes_find_the_same(tone_index, systems, tmp_path):
+    both, one = (
+        compare(tone_index, systems[::2], splits=["random"], root=tmp_path / f"{jobs}", jobs=jobs, show=False)
+        for jobs in (2, 1)
+    )
     assert both.table["uar"].tolist() == pytest.approx(one.table["uar"].tolist(), abs=0.06)
     assert both.table["epochs"].tolist() == pytest.approx(one.table["epochs"].tolist(), nan_ok=True)
 

@@ -274,7 +274,7 @@ def table(tmp_path, voice):
         path.parent.mkdir(exist_ok=True)
         soundfile.write(path, voice(duration_s=seconds, rate_hz=rate_hz, silence_s=0.05, seed=n), rate_hz)
         y, _ = audio.load(path)
-        digest = audio.digest(path.read_bytes())
+        digest = audio.path_digest(path)
         rows.append({"speech": str(path), "digest": digest, "duration_s": len(y) / rate_hz, "rate_hz": rate_hz})
     return pd.DataFrame(rows)
 

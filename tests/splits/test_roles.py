@@ -230,6 +230,14 @@ def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
     assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
 
 
+def test_voices_are_held_out_unless_another_split_is_asked_for():
+    clips = pd.DataFrame({"path": [f"{n}.wav" for n in range(36)], "emotion": ["a", "b"] * 18})
+    clips["Speaker"] = np.repeat(["anna", "bob", "cy"], 12)
+    roles = split(clips)
+    assert roles.attrs["split"]["kind"] == "speaker"
+    assert not set(roles.speaker[roles.role == "test"]) & set(roles.speaker[roles.role != "test"])
+
+
 def test_columns_of_categories_are_columns_of_names():
     index = pd.concat([table_of(2, 10), table_of(2, 10).assign(corpus="other")], ignore_index=True)
     table = index.astype({"label": "category", "speaker": "category", "corpus": "category"})
@@ -355,3 +363,9 @@ def test_a_corpus_that_is_not_there_is_named():
     both = pd.concat([table_of(), table_of(corpus="ravdess")])
     with pytest.raises(SerlibError, match=r"There is no corpus 'crema'; choose from tess, ravdess\."):
         split(both, "corpus", test=["crema"])
+
+
+@pytest.mark.parametrize("share", [{"test_share": 1}, {"test_share": -0.2}, {"validation_share": 0}])
+def test_a_share_that_is_none_is_said(share):
+    with pytest.raises(SerlibError, match=r"A share of .* was asked for; choose one between 0 and 1\."):
+        split(table_of(), **share)

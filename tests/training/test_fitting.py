@@ -378,22 +378,37 @@ def test_other_speakers_or_texts_are_another_training(tiny_recipe, tone_table, t
         fitting.fit(tiny_recipe, other, out=tmp_path / "run", epochs=1, resume=True)
 
 
+#: A process that wants to train in a folder whenever it is asked, and prints what it is told.
+SECOND = """
+import sys
+from pathlib import Path
+from serlib.training import state
+from serlib.utils import SerlibError
+for _ in sys.stdin:
+    try:
+        with state.at_work(Path(sys.argv[1])):
+            print("it is free", flush=True)
+    except SerlibError as error:
+        print(error, flush=True)
+"""
+
+
 def test_two_trainings_do_not_share_a_folder(tiny_recipe, tone_table, tmp_path):
     """What the second is told while the first is at work; nothing of the first is lost."""
-    told = []
+    command = [sys.executable, "-c", SECOND, str(tmp_path / "run.partial")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as second:
 
-    def second(history):
-        code = (
-            "import sys; from pathlib import Path; from serlib.training import state\n"
-            "with state.at_work(Path(sys.argv[1])): pass"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / "run.partial")], capture_output=True, text=True
-        )
-        told.append(done.stderr)
+        def ask(history=None):
+            second.stdin.write("\n")
+            second.stdin.flush()
+            told.append(second.stdout.readline())
 
-    run = fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=2, after_epoch=second)
-    assert len(told) == 2 and all("Another process is training in" in each for each in told)
+        told = []
+        run = fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=2, after_epoch=ask)
+        ask()
+    *during, after = told
+    assert len(during) == 2 and all("Another process is training in" in answer for answer in during)
+    assert after == "it is free\n"
     assert len(run.history) == 2 and {path.name for path in run.folder.iterdir()} == {*FILES}
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
