@@ -467,8 +467,9 @@ def compare(
     lines = [f"left out: {name}, {why}" for name, why in result.left_out.items()]
     lines += [comparison.readable(result.table).to_string(index=False)]
     lines += [comparison.MARKED] if comparison.starred(result.table).any() else []
-    lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
-    lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
+    if len(neighbours):
+        lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
+        lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
     _tell({**result.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")
 
 

@@ -57,6 +57,12 @@ UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}
 #: What a table of clips says of each in words.
 COLUMNS = ("speech", "label", *UNTOLD)
 
+#: What no label may be called: it has a column of its own in tables that hold these, and `unsure` is no emotion.
+RESERVED = (
+    *(*COLUMNS, "digest", "role", "predicted", "confidence", "p_label", "unsure"),
+    *("file", "channel", "seconds", "reason", "note", "error", "model", "start_s", "end_s"),
+)
+
 #: What messages call a sound that has no file.
 NAMELESS = ("The clip", "The recording")
 

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "opened",
             "path_digest",
         ],
-        "reading": ["any_sound", "checked", "decode", "fault", "full_scale", "load", "mono", "survey"],
+        "reading": ["any_sound", "checked", "decode", "digest", "fault", "full_scale", "load", "mono", "survey"],
         "waveform": ["mean_power", "resample", "trim", "voice_activity", "windows"],
     },
 )
