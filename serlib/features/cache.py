@@ -254,10 +254,8 @@ def _compute(function, tasks, stores, *, jobs, show, desc):
                     continue
                 for k, (values, length) in zip(lacking, answer, strict=True):
                     if stores[k].cuts(values, length):
-                        faults[n] = (
-                            f"{shown(str(tasks[n][0]))} is longer than the table says; correct its columns duration_s and "
-                            "rate_hz, or leave them out"
-                        )
+                        what = "is longer than the table says; correct its columns duration_s and rate_hz"
+                        faults[n] = f"{shown(str(tasks[n][0]))} {what}, or leave them out"
                     else:
                         stores[k].write(n, values, length)
             for _, store in missing:

@@ -118,10 +118,10 @@ def test_one_frame_more_than_the_shape_is_cut_and_more_are_refused(tmp_path):
     ((values, lengths),) = cache.fill(row, tasks[:4], [store(tmp_path, range(4), shape=(2, 2))], show=False)
     assert values.shape == (4, 2, 2)
     assert lengths.tolist() == [0, 1, 2, 2]
-    with pytest.raises(SerlibError, match="^4 is longer than the table says; correct its columns"):
+    with pytest.raises(SerlibError, match=r"^4 is longer than the table says; correct its columns"):
         cache.fill(row, tasks, [store(tmp_path, range(5), shape=(2, 2))], show=False)
     fill(tmp_path / "whole", range(5))
-    with pytest.raises(SerlibError, match="^4 is longer than the table says"):
+    with pytest.raises(SerlibError, match=r"^4 is longer than the table says"):
         cache.fill(row, tasks[:0:-1], [store(tmp_path / "whole", range(4, 0, -1), shape=(2, 2))], show=False)
 
 
