@@ -241,7 +241,7 @@ def test_compare(call, tone_corpus, home, tmp_path):
     code, out, err = call(*words[:-2], "--epochs", "2")
     assert code == 1 and "has other epochs (1, not 2)" in err and out == ""
     code, out, _ = call("compare", "tess", folder, "--recipes", "lstm-123", "--split", "random", "--epochs", "1")
-    assert code == 0 and "71,747" in out and "comparison.html" in out
+    assert code == 0 and "71,747" in out and "comparison.html" in out and "Empty" not in out
 
 
 def test_search(call, tone_corpus, home, tmp_path):

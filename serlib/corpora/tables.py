@@ -378,6 +378,11 @@ def _from_csv(path, content):
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             is_comment = cells and cells[0].startswith("#") and not cells[0].lower().endswith(AUDIO_SUFFIXES)
+            if any(_swallows_lines(cell, separator) for cell in cells):
+                line = rows[-1][0] + 1 if rows else 1
+                raise SerlibError(
+                    f"{printable(path)} has a quotation mark that is not closed from line {line} on; close it"
+                )
             if any(cells) and not is_comment:
                 rows.append((reader.line_num + bool(declared), cells))
     except csv.Error as error:
@@ -389,6 +394,12 @@ def _from_csv(path, content):
             row[None] = f"{len(cells)} cells where the first line has {len(sheet.heading)}"
         sheet.lines.append((line, row))
     return sheet
+
+
+def _swallows_lines(cell, separator):
+    """Whether further rows, known by the names of their files, lie within a cell whose quotation mark is not closed."""
+    pieces = [piece for line in cell.splitlines()[1:] for piece in line.split(separator)]
+    return any(piece.strip().lower().endswith(AUDIO_SUFFIXES) for piece in pieces)
 
 
 def _from_json(path, content):

@@ -11,7 +11,7 @@ import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.utils import ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
+from serlib.utils import RESERVED, ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -43,7 +43,7 @@ SPEAKER_FOLDS = 6
 FOLDS = 5
 
 
-def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, test_share=0.2, validation_share=0.1):
+def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, test_share=0.2, validation_share=0.1):
     """Give each clip of an index its role: train, validation or test.
 
     Parameters
@@ -52,12 +52,12 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         What `serlib.index` returns: columns `label`, `speaker`, `text`, `corpus`; copies are found by `digest`, where
         that is there.
     kind : str
+        - `speaker`, unless another is asked for: no speaker of the test set in another role. (Here and by text, where
+          one recording goes by two names, its copies outside of the test set are left out.)
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
         - `text`: no word or sentence of the test set in another role.
-        - `speaker`: no speaker of the test set in another role. (Here and by text, where one recording goes by two
-          names, its copies outside of the test set are left out.)
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
@@ -518,6 +518,11 @@ def _check_labels(index):
     if len(counts) < 2:
         contents = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
         raise SerlibError(f"The index holds {contents}; two labels or more are needed to train and to test.")
+    for label in counts.index.intersection(RESERVED):
+        raise SerlibError(
+            f"No label may be called '{label}', as a column of the tables is; give it another name "
+            f"(--labels my_{label}={label})."
+        )
     if counts.min() < 3:
         raise _too_few(index)
 

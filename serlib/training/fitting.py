@@ -29,6 +29,7 @@ from serlib.training.state import (
     Training,
     at_work,
     check_begun,
+    check_state,
     finish,
     last_state,
     load_finished,
@@ -182,6 +183,8 @@ def _fit(training, examples, *, after_epoch, show):
         row["seconds"] = round(time.perf_counter() - start_s, 3)
         history.append(row)
         save_state(training.folder, model, history)
+        if epoch == 1:
+            check_state(training)
         if after_epoch:
             after_epoch(history)
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")

@@ -302,6 +302,18 @@ def last_state(folder):
     return history, load_model(_state_path(folder, len(history)), compiled=True)
 
 
+def check_state(training):
+    """Raise a SerlibError where the saved model cannot be loaded again, which all epochs would be lost by."""
+    try:
+        last_state(training.folder)
+    except SerlibError as error:
+        reason = str(error.__cause__).splitlines()[0][:200]
+        raise SerlibError(
+            f"A model of {training.recipe.name} cannot be loaded again once it is saved ({reason}); build it without "
+            "Lambda, and register layers of your own (keras.saving.register_keras_serializable)."
+        ) from error
+
+
 def outcome(training, history):
     """The epoch that the recipe keeps, the last or the best one."""
     epoch = len(history) if training.recipe.keep == "last" else best_epoch(history) + 1

@@ -414,3 +414,13 @@ def test_what_a_table_does_not_say_of_a_clip_is_read_from_its_file(table, tmp_pa
     whole = extract(table, SEQUENCES, out_dir=tmp_path / "whole")
     result = extract(joined, SEQUENCES, out_dir=tmp_path / "joined")
     np.testing.assert_array_equal(result.values, whole.values)
+
+
+def test_a_table_that_says_less_than_a_file_holds_cuts_nothing(table, tmp_path):
+    rounded = table.assign(duration_s=table.duration_s.round(2))
+    lengths = extract(rounded, SEQUENCES, out_dir=tmp_path / "rounded").lengths
+    np.testing.assert_allclose(lengths, extract(table, SEQUENCES, out_dir=tmp_path / "whole").lengths, atol=1)
+    for place in ("short", "whole"):
+        with pytest.raises(SerlibError, match=r"0\.wav is longer than the table says; correct .* \(and . more like it"):
+            extract(table[:4].assign(duration_s=0.1), SEQUENCES, out_dir=tmp_path / place)
+    extract(table[:4], SEQUENCES, out_dir=tmp_path / "short")

@@ -154,6 +154,7 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
             "cannot be parted into 1 folds; choose from 2 to 20",
         ),
         (table_of(2, 10), {"kind": "random", "fold": 0, "folds": 30}, "choose from 2 to 20"),
+        (table_of(2, 10, labels=["sad", "role"]), {"kind": "random"}, "called 'role', as a column of the tables is"),
         (table_of(2, 10), {"kind": "random", "seed": -1}, "The seed is -1"),
         (table_of(2, 10), {"kind": "random", "seed": 2**32}, "The seed is 4294967296"),
     ],
@@ -227,6 +228,14 @@ def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
     roles = split(table, "speaker")
     assert set(roles.speaker) == persons
     assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
+
+
+def test_voices_are_held_out_unless_another_split_is_asked_for():
+    clips = pd.DataFrame({"path": [f"{n}.wav" for n in range(36)], "emotion": ["a", "b"] * 18})
+    clips["Speaker"] = np.repeat(["anna", "bob", "cy"], 12)
+    roles = split(clips)
+    assert roles.attrs["split"]["kind"] == "speaker"
+    assert not set(roles.speaker[roles.role == "test"]) & set(roles.speaker[roles.role != "test"])
 
 
 def test_columns_of_categories_are_columns_of_names():
