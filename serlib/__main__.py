@@ -479,7 +479,7 @@ def search(
     recipe: str,
     corpus: Corpora,
     trials: Annotated[int, typer.Option(min=1, help="Settings to try, in all.")] = 20,
-    split: Annotated[str, typer.Option(help="random, text, speaker, speaker+text or corpus.")] = "speaker",
+    split: Annotated[str, typer.Option(help="random, text, speaker, speaker+text, given or column:NAME.")] = "speaker",
     seed: int = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: checkpoints/search/...")] = None,

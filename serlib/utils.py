@@ -373,7 +373,10 @@ def atomic_path(target):
     end = target.name[-50:]  # a name may have 255 bytes
     partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{end}") for _ in range(2))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # a drive that is not there
+            raise disk_fault(OSError(error.errno, os.strerror(error.errno)), target) from error
         for abandoned in target.parent.glob(f".partial-????????-{glob.escape(end)}"):
             with contextlib.suppress(OSError):  # another process was quicker
                 if time.time() - abandoned.lstat().st_mtime > ABANDONED_S:
