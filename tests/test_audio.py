@@ -380,3 +380,19 @@ def test_whatever_holds_sound_is_opened(sine, tmp_path):
     ):
         with pytest.raises(SerlibError, match=sentence):
             audio.any_sound(source)
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ({"offset_s": -1}, "A part of None s from -1 s on was asked for; choose numbers from 0"),
+        ({"duration_s": -0.5}, "A part of -0.5 s from 0.0 s on was asked for"),
+        ({"offset_s": float("nan")}, "A part of None s from nan s on was asked for"),
+        ({"duration_s": float("inf")}, "A part of inf s from 0.0 s on was asked for"),
+        ({"rate_hz": 0}, "A sampling rate of 0 was asked for; choose one from 1"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_not_laid_to_the_file(tmp_path, part, sentence):
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)
+    with pytest.raises(SerlibError, match=sentence):
+        audio.load(tmp_path / "a.wav", **part)

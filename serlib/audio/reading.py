@@ -118,6 +118,8 @@ def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
 def _decode(file, name, rate_hz, *, notes=None, **part):
     """Decode an open file, and bring it to full scale 1.0 and to the rate that is asked for."""
     notes = [] if notes is None else notes
+    if rate_hz is not None and not 0 < rate_hz <= HIGHEST_HZ:
+        raise SerlibError(f"A sampling rate of {rate_hz} was asked for; choose one from 1 to {HIGHEST_HZ}")
     y, native_hz = containers.samples_of(file, name, notes=notes, **part)
     scale = full_scale(y)
     if scale > 1:

@@ -424,3 +424,8 @@ def test_a_table_that_says_less_than_a_file_holds_cuts_nothing(table, tmp_path):
         with pytest.raises(SerlibError, match=r"0\.wav is longer than the table says; correct .* \(and . more like it"):
             extract(table[:4].assign(duration_s=0.1), SEQUENCES, out_dir=tmp_path / place)
     extract(table[:4], SEQUENCES, out_dir=tmp_path / "short")
+
+
+def test_a_clip_of_two_channels_is_refused_in_a_sentence():
+    with pytest.raises(SerlibError, match=r"shape \(2, 16000\) is not mono; make it so with serlib\.audio\.mono"):
+        extract_clip(np.zeros((2, 16000)), 16000, FeatureSpec())
