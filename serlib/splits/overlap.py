@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from serlib import audio
 from serlib.features.normalisation import who_speaks
 from serlib.features.spec import FeatureSpec, contents, extract
-from serlib.splits.roles import among
+from serlib.splits.roles import among, text_key
 from serlib.utils import ROLES, SerlibError, clip_table, shown
 
 #: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further:
@@ -65,7 +65,7 @@ def audit(table, *, near=False, show=None):
         second_rows = table[table.role == second]
         keys = {
             "speakers": (who_speaks(first_rows), who_speaks(second_rows)),
-            "texts": (first_rows.text, second_rows.text),
+            "texts": (first_rows.text.map(text_key), second_rows.text.map(text_key)),
         }
         if "digest" in table:
             keys["identical clips"] = (first_rows.digest.dropna(), second_rows.digest.dropna())

@@ -3,7 +3,9 @@
 The roles are the column `role` of the table; what two roles still have in common, `serlib.splits.overlap` counts.
 """
 
+import functools
 import math
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +59,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
-        - `text`: no word or sentence of the test set in another role.
+        - `text`: no word or sentence of the test set in another role, however it is spelled (`text_key`).
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
@@ -310,7 +312,24 @@ def group_keys(index, by):
     """
     if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
+    if by == "text":  # of two spellings the first
+        first = {}
+        return index.text.map(lambda text: first.setdefault(text_key(text), text)).to_numpy()
     return index[by].to_numpy()
+
+
+@functools.lru_cache(2**17)
+def text_key(text):
+    """What two spellings of one sentence have in common: neither case nor spaces nor punctuation.
+
+    Examples
+    --------
+    >>> text_key("Yes, please!") == text_key("yes please"), text_key("No.") == text_key("no one")
+    (True, False)
+    """
+    letters = unicodedata.normalize("NFKC", str(text)).casefold()
+    words = "".join(" " if unicodedata.category(letter)[0] in "PSZ" else letter for letter in letters).split()
+    return " ".join(words) or str(text)
 
 
 def among(keys, names):
@@ -418,11 +437,12 @@ def _group_test(index, by, part, *, rng):
     if len(names) < 2:
         raise _one_group(index, by, names[0])
     if part.test is not None:
-        by_name = {str(name): name for name in names}  # a column may hold numbers
-        strangers = [name for name in _names(part.test) if name not in by_name]
+        spelling = text_key if by == "text" else str  # a column may hold numbers
+        by_name = {spelling(name): name for name in names}
+        strangers = [name for name in _names(part.test) if spelling(name) not in by_name]
         if strangers:
             raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
-        test = [by_name[name] for name in _names(part.test)]
+        test = [by_name[spelling(name)] for name in _names(part.test)]
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:
@@ -479,7 +499,7 @@ def _validation_of_one(candidates, group, *, rng, share, seed):
     names = [] if by in (None, "text") else natsorted(_known(group_keys(candidates, by)))
     if len(names) < SPEAKERS_TO_SPARE_ONE:
         by = "text"
-        names = _known(candidates.text)
+        names = _known(group_keys(candidates, "text"))
         if group is None or len(names) < TEXTS_TO_SPARE_ONE:
             return _draw(candidates, share, seed), "random clips"
     count = max(1, round(share * len(names)))

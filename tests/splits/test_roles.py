@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serlib.splits import SPLIT_KINDS, clips_of_role, folds, held_out, possible, split
+from serlib.splits import SPLIT_KINDS, audit, clips_of_role, folds, held_out, possible, split
 from serlib.utils import SerlibError
 
 LABELS = ["angry", "happy", "sad"]
@@ -369,3 +369,17 @@ def test_a_corpus_that_is_not_there_is_named():
 def test_a_share_that_is_none_is_said(share):
     with pytest.raises(SerlibError, match=r"A share of .* was asked for; choose one between 0 and 1\."):
         split(table_of(), **share)
+
+
+def test_a_sentence_that_is_spelled_in_two_ways_is_in_one_role():
+    index = table_of(2, 20)
+    spellings = index.text.where(index.index % 2 == 0, " " + index.text.str.upper() + "!")
+    for kind in ("text", "speaker+text", "speaker"):
+        table = split(index.assign(text=spellings), kind, seed=3)
+        words = table.text.str.strip(" !").str.lower().groupby(table.role).agg(set)
+        assert not words["train"] & words["validation"]
+        assert kind == "speaker" or not words["train"] & words["test"]
+    named = split(index.assign(text=spellings), "text", test=["Word3."])
+    assert set(named[named.role == "test"].text.str.strip(" !").str.lower()) == {"word3"}
+    shared = audit(split(index.assign(text=spellings), "random")).set_index(["roles", "what"])
+    assert shared.loc[("train and test", "texts"), "of"] <= 20
