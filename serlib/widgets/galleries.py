@@ -20,8 +20,6 @@ from serlib.widgets.pictures import TEMPLATES, Pictured, Static
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
-#: CSS of a bar, since some emotions' colours have little contrast with the page.
-OUTLINE = "box-shadow: inset 0 0 0 1px var(--jp-ui-font-color1, CanvasText)"
 #: Seconds that a clip rests in the list before it is asked what drove its answer (which takes a second).
 REST_S = 0.3
 
@@ -246,9 +244,7 @@ def _worst(report):
 
 def bars(clip, labels):
     """The probabilities of one clip, a row of `report.predictions`, as an HTML table: a bar an emotion."""
-    return template(TEMPLATES / "bars.html.jinja").render(
-        clip=clip, labels=labels, colour=plots.colour, outline=OUTLINE
-    )
+    return template(TEMPLATES / "bars.html.jinja").render(clip=clip, labels=labels, colour=plots.colour)
 
 
 def curve(report, threshold):
