@@ -125,6 +125,19 @@ def test_one_frame_more_than_the_shape_is_cut_and_more_are_refused(tmp_path):
         cache.fill(row, tasks[:0:-1], [store(tmp_path / "whole", range(4, 0, -1), shape=(2, 2))], show=False)
 
 
+def test_rows_of_another_shape_are_not_taken_over(tmp_path):
+    calls = []
+
+    def frames(n, wanted, *, width):
+        calls.append(n)
+        return [(np.full((4, width), n, np.float32), 4)]
+
+    for width, rows in ((1, range(3)), (2, range(4))):
+        function = functools.partial(frames, width=width)
+        cache.fill(function, [(n,) for n in rows], [store(tmp_path, rows, shape=(4, width))], jobs=1, show=False)
+    assert calls == [0, 1, 2, 0, 1, 2, 3]
+
+
 def test_what_goes_wrong_is_told_after_the_rest_is_done(tmp_path):
     bad = (2 * cache.CHUNK + 7, 2 * cache.CHUNK + 9)
     with pytest.raises(SerlibError, match=rf"^row {bad[0]} is bad; mend it \(and 1 more like it\)$"):

@@ -103,3 +103,13 @@ def test_a_clip_without_a_digest_is_known_by_its_file(tmp_path):
 def test_a_table_without_roles_is_refused_in_a_sentence():
     with pytest.raises(SerlibError, match=r"expected role; give roles with serlib\.split"):
         audit(table_of())
+
+
+def test_clips_that_only_sound_alike_are_no_copies(tmp_path, rng, home):
+    table = table_of(1, 2).iloc[:2].assign(role=["train", "test"])
+    table["speech"] = [tmp_path / "a.wav", tmp_path / "b.wav"]
+    for file in table.speech:
+        sf.write(file, 0.1 * rng.standard_normal(16000), 16000)
+    table["digest"] = [audio.path_digest(file) for file in table.speech]
+    result = audit(table, near=True, show=False).set_index("what")
+    assert result.loc["near-identical clips", "shared"] == 0
