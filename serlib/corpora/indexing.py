@@ -155,7 +155,11 @@ class Labels:
         return stay
 
     def check(self):
-        """Raise a SerlibError where a label was named that no clip has."""
+        """Raise a SerlibError where a label was named that no clip has, or a new one is another in capital letters."""
+        old = self.names - set(self.new) - self.drop
+        for label in set(self.new.values()) & self.names:
+            if label != label.lower() and label.lower() in old:
+                raise SerlibError(f"'{label}' and '{label.lower()}' would be two labels; write {label.lower()}")
         unknown = natsorted((set(self.new) | self.drop) - self.names)
         if unknown:
             there = ", ".join(ordered_labels(self.original)) or "none"

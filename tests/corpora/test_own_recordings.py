@@ -172,6 +172,9 @@ def test_labels_are_merged_and_dropped(tmp_path):
     assert sorted(table.label) == ["happy", "happy", "sad"] and table.attrs["dropped"] == {"other": 1}
     assert table.attrs["notes"][-1] == "dropped: 1 clips labelled other"
     assert sorted(own(tmp_path, names, labels={"joy": ["happy"]}).label) == ["excited", "joy", "other", "sad"]
+    assert sorted(own(tmp_path, names, labels={"Happy": ["happy"]}).label) == ["Happy", "excited", "other", "sad"]
+    with pytest.raises(SerlibError, match="'Happy' and 'happy' would be two labels; write happy"):
+        own(tmp_path, names, labels={"Happy": ["excited"]})
     for options in ({"labels": {"happy": ["zeal"]}}, {"drop": ["zeal"]}):
         with pytest.raises(
             SerlibError, match="No clip has the label 'zeal'; the labels are happy, sad, excited, other"
