@@ -128,12 +128,12 @@ def renew(path, rows, keys):
         A CSV table.
     rows : pd.DataFrame
     keys : list of str
-        Columns that name what was measured.
+        Columns that name what was measured, in any order: who was the better one of two may be the worse one now.
     """
     rows = rows.astype(str).replace("nan", "")
     kept = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else rows.iloc[:0]
-    measured = set(rows[keys].itertuples(index=False, name=None))
-    old = [key in measured for key in kept[keys].itertuples(index=False, name=None)]
+    measured = set(map(frozenset, rows[keys].itertuples(index=False, name=None)))
+    old = [frozenset(key) in measured for key in kept[keys].itertuples(index=False, name=None)]
     kept = kept[~np.array(old, dtype=bool)]
     pd.concat([kept, rows[kept.columns]]).to_csv(path, index=False)
 

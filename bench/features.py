@@ -64,7 +64,7 @@ def clips(folder, count):
     rows = []
     for file in files:
         y, rate_hz = audio.load(file)
-        digest = audio.digest(file.read_bytes())
+        digest = audio.path_digest(file)
         rows.append({"speech": str(file), "digest": digest, "duration_s": len(y) / rate_hz, "rate_hz": rate_hz})
     return pd.DataFrame(rows)
 

@@ -178,7 +178,8 @@ def appendix(figures):
     lines += [
         "## Appendix: neighbours in the ranking",
         "Clips that only one of two neighbours gets right (McNemar, mid-p, first seed; it takes clips for independent: "
-        "with few speakers a small p is about these speakers only).",
+        "with few speakers a small p is about these speakers only). Neighbours in the ranking of the recipes that were "
+        "measured together; those measured later may stand between them.",
     ]
     shown = neighbours.rename(columns={"only_better": "the better alone", "only_worse": "the worse alone"})
     lines.append(markdown(shown.assign(p=shown.p.map("{:.2g}".format))))

@@ -284,7 +284,7 @@ def train(
     shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if as_authors else {}
     table = serlib.split(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
     run = serlib.fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
-    _report(run, serlib.evaluate(run), home() / "reports" / out.name, as_json, notes=_index_notes(table))
+    _report(run, serlib.evaluate(run), home() / "reports" / out.resolve().name, as_json, notes=_index_notes(table))
 
 
 @app.command()
@@ -467,8 +467,9 @@ def compare(
     lines = [f"left out: {name}, {why}" for name, why in result.left_out.items()]
     lines += [comparison.readable(result.table).to_string(index=False)]
     lines += [comparison.MARKED] if comparison.starred(result.table).any() else []
-    lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
-    lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
+    if len(neighbours):
+        lines += ["", "McNemar between neighbours: clips that only one of them gets right"]
+        lines += [neighbours.to_string(index=False, float_format="{:.2g}".format)]
     _tell({**result.to_json(), "report": shown(page)}, as_json, *lines, "", f"report {shown(page)}")
 
 
@@ -478,7 +479,7 @@ def search(
     recipe: str,
     corpus: Corpora,
     trials: Annotated[int, typer.Option(min=1, help="Settings to try, in all.")] = 20,
-    split: Annotated[str, typer.Option(help="random, text, speaker, speaker+text or corpus.")] = "speaker",
+    split: Annotated[str, typer.Option(help="random, text, speaker, speaker+text, given or column:NAME.")] = "speaker",
     seed: int = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: checkpoints/search/...")] = None,

@@ -19,7 +19,18 @@ from serlib.evaluation import matching
 from serlib.features import normalisation
 from serlib.training import calibration, graph, novelty
 from serlib.training.run import RELEASED, Record, Run, example
-from serlib.utils import FORMULA, SerlibError, atomic_path, disk_fault, import_tensorflow, on_cluster, progress, shown
+from serlib.utils import (
+    FORMULA,
+    SerlibError,
+    alone,
+    atomic_path,
+    disk_fault,
+    import_tensorflow,
+    on_cluster,
+    progress,
+    remove,
+    shown,
+)
 
 #: What is answered where the model abstains.
 UNSURE = "unsure"
@@ -374,14 +385,27 @@ def write_answers(recognizer, sounds, out, *, channels="average", show=None):
     Raises
     ------
     SerlibError
-        The table was written by another model or with other settings, or is no such table.
+        The table was written by another model or with other settings, is no such table, or another process writes it.
     """
     if channels not in ("average", "split"):
         raise SerlibError(f"channels is '{channels}'; choose average or split")
+    out = Path(out)
+    if out.is_dir():
+        raise SerlibError(f"{shown(out)} is a folder; name a CSV file")
+    lock = out.with_name(f".{out.name[-200:]}.lock")
+    with alone(lock, f"Another process writes {shown(out)}; wait for it, or name another file"):
+        try:
+            return _write_answers(recognizer, sounds, out, channels, show)
+        finally:
+            remove(lock)
+
+
+def _write_answers(recognizer, sounds, out, channels, show):
+    """`write_answers`, which alone writes the table meanwhile."""
     files = [str(path) for path in sound_files(sounds)]
     heading = [*BEFORE_LABELS, *recognizer.labels, *AFTER_LABELS]
     model = f"{recognizer.run.folder.name} {_fingerprint(recognizer)} {channels}"
-    rows = _rows_there(Path(out), heading, model)
+    rows = _rows_there(out, heading, model)
     files_done = {row["file"] for row in rows}
     counts = {"answered": 0, "failed": 0, "kept": len(rows)}
     with atomic_path(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:

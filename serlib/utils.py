@@ -57,6 +57,12 @@ UNTOLD = {"speaker": UNKNOWN, "text": UNKNOWN, "corpus": "own"}
 #: What a table of clips says of each in words.
 COLUMNS = ("speech", "label", *UNTOLD)
 
+#: What no label may be called: it has a column of its own in tables that hold these, and `unsure` is no emotion.
+RESERVED = (
+    *(*COLUMNS, "digest", "role", "predicted", "confidence", "p_label", "unsure"),
+    *("file", "channel", "seconds", "reason", "note", "error", "model", "start_s", "end_s"),
+)
+
 #: What messages call a sound that has no file.
 NAMELESS = ("The clip", "The recording")
 
@@ -367,7 +373,10 @@ def atomic_path(target):
     end = target.name[-50:]  # a name may have 255 bytes
     partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{end}") for _ in range(2))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # a drive that is not there
+            raise disk_fault(OSError(error.errno, os.strerror(error.errno)), target) from error
         for abandoned in target.parent.glob(f".partial-????????-{glob.escape(end)}"):
             with contextlib.suppress(OSError):  # another process was quicker
                 if time.time() - abandoned.lstat().st_mtime > ABANDONED_S:
@@ -423,12 +432,7 @@ def alone(path, refusal=None):
 
 
 def remove(path):
-    """Remove a file or a folder, if it is there and lets itself be removed.
-
-    Parameters
-    ----------
-    path : Path
-    """
+    """Remove a file or a folder, if it is there and lets itself be removed."""
     if os.path.isdir(path) and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

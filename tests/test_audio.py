@@ -1,6 +1,5 @@
 """serlib.audio: containers, faults, resampling, trimming, voice activity, windows."""
 
-import hashlib
 import io
 import os
 
@@ -13,11 +12,6 @@ from hypothesis import strategies as st
 
 from serlib import audio
 from serlib.utils import SerlibError
-
-
-def content(data):
-    """What an index says of a file with these bytes."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def encoded(y, rate_hz=22050, **how):
@@ -161,7 +155,7 @@ def test_a_file_is_read_as_its_bytes_are(tmp_path, rng, format):
     assert len(expected) == 8000
     for y, rate_hz in (
         audio.load(tmp_path / "clip", **part),
-        audio.checked(tmp_path / "clip", content(data), **part),
+        audio.checked(tmp_path / "clip", audio.digest(data), **part),
     ):
         assert rate_hz == 16000
         np.testing.assert_array_equal(y, expected)
@@ -171,7 +165,7 @@ def test_a_file_that_is_not_the_one_that_was_indexed_is_refused(tmp_path, monkey
     path, data = tmp_path / "clip.wav", encoded(sine())
     path.write_bytes(data)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed since it was indexed; index the corpus again"):
-        audio.checked(path, content(data + b"x"))
+        audio.checked(path, audio.digest(data + b"x"))
     decode = audio.reading._decode
 
     def overwritten(*args, **options):
@@ -181,7 +175,7 @@ def test_a_file_that_is_not_the_one_that_was_indexed_is_refused(tmp_path, monkey
 
     monkeypatch.setattr(audio.reading, "_decode", overwritten)
     with pytest.raises(SerlibError, match=r"clip\.wav has changed"):
-        audio.checked(path, content(data))
+        audio.checked(path, audio.digest(data))
 
 
 # ---------------------------------------------------------------- faults
@@ -386,3 +380,19 @@ def test_whatever_holds_sound_is_opened(sine, tmp_path):
     ):
         with pytest.raises(SerlibError, match=sentence):
             audio.any_sound(source)
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ({"offset_s": -1}, "A part of None s from -1 s on was asked for; choose numbers from 0"),
+        ({"duration_s": -0.5}, "A part of -0.5 s from 0.0 s on was asked for"),
+        ({"offset_s": float("nan")}, "A part of None s from nan s on was asked for"),
+        ({"duration_s": float("inf")}, "A part of inf s from 0.0 s on was asked for"),
+        ({"rate_hz": 0}, "A sampling rate of 0 was asked for; choose one from 1"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_not_laid_to_the_file(tmp_path, part, sentence):
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)
+    with pytest.raises(SerlibError, match=sentence):
+        audio.load(tmp_path / "a.wav", **part)

@@ -291,6 +291,26 @@ def test_a_table_of_another_model_is_left_alone(recognizer, tiny_run, calls, tmp
     assert out.read_bytes() == before and out.with_name("mine.csv").read_text() == "my,own\n1,2\n"
 
 
+def test_one_process_at_a_time_writes_a_table(recognizer, calls, tmp_path):
+    """The rows of the first one were lost, which nevertheless counted them."""
+    out = tmp_path / "answers.csv"
+
+    class Meddling:
+        def __getattr__(self, name):
+            return getattr(recognizer, name)
+
+        def predict(self, *args, **options):
+            with pytest.raises(SerlibError, match=r"Another process writes .*answers\.csv; wait for it"):
+                write_answers(recognizer, calls / "b.wav", out)
+            return recognizer.predict(*args, **options)
+
+    assert write_answers(Meddling(), calls, out)["answered"] == 2
+    assert len(table(out)) == 3
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["answers.csv"]
+    with pytest.raises(SerlibError, match="is a folder; name a CSV file"):
+        write_answers(recognizer, calls, tmp_path)
+
+
 def test_another_voice_of_many_columns_is_another_model(tiny_run):
     """NumPy prints the first and the last three numbers of an array of more than 1000."""
     recognizer = Recognizer(tiny_run)

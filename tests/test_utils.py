@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -65,7 +67,7 @@ def test_what_a_killed_process_left_goes_after_an_hour(tmp_path):
     assert sorted(item.name for item in tmp_path.iterdir()) == [young.name, "table.csv"]
 
 
-def test_what_cannot_be_written_is_one_sentence(tmp_path):
+def test_what_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     said = r"file/table.csv cannot be written \(.*\); mend that or name another folder"
     with pytest.raises(SerlibError, match=said), utils.atomic_path(tmp_path / "file" / "table.csv"):
@@ -74,6 +76,10 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FileNotFoundError), utils.atomic_path(tmp_path / "x"):
         (tmp_path / "nothing").read_bytes()  # not about what is written
+    no_drive = FileNotFoundError(errno.ENOENT, "The system cannot find the path specified")
+    monkeypatch.setattr(Path, "mkdir", mock.Mock(side_effect=no_drive))
+    with pytest.raises(SerlibError, match=r"z/x cannot be written \("), utils.atomic_path(tmp_path / "z" / "x"):
+        pass
 
 
 def test_home_and_data(monkeypatch, tmp_path):

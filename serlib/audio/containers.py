@@ -6,6 +6,7 @@ libsndfile decodes what it knows; anything else goes through PyAV, which carries
 import contextlib
 import errno
 import hashlib
+import math
 import os
 import re
 import stat
@@ -160,6 +161,8 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
         only.
     """
     notes = [] if notes is None else notes
+    if not (0 <= offset_s < math.inf and 0 <= (duration_s or 0) < math.inf):
+        raise SerlibError(f"A part of {duration_s} s from {offset_s} s on was asked for; choose numbers from 0")
     if _ends_within_a_page(file):
         raise SerlibError(_cut_short(name, "its last page is not whole"))
     with _decoder(file, name, notes, whole=duration_s is None) as sound:

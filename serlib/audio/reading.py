@@ -1,5 +1,6 @@
 """From whatever holds sound (a file, its bytes, an upload, an array) to mono float32 with full scale 1.0."""
 
+import hashlib
 import numbers
 import os
 import tempfile
@@ -101,7 +102,7 @@ def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
     ----------
     path : str or Path
     content : str
-        What `path_digest` gave for the file then; another content now is a SerlibError.
+        What `digest` gave for the file then; another content now is a SerlibError.
     rate_hz, offset_s, duration_s
         As in `load`, and so is what comes back.
     """
@@ -117,6 +118,8 @@ def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
 def _decode(file, name, rate_hz, *, notes=None, **part):
     """Decode an open file, and bring it to full scale 1.0 and to the rate that is asked for."""
     notes = [] if notes is None else notes
+    if rate_hz is not None and not 0 < rate_hz <= HIGHEST_HZ:
+        raise SerlibError(f"A sampling rate of {rate_hz} was asked for; choose one from 1 to {HIGHEST_HZ}")
     y, native_hz = containers.samples_of(file, name, notes=notes, **part)
     scale = full_scale(y)
     if scale > 1:
@@ -125,6 +128,11 @@ def _decode(file, name, rate_hz, *, notes=None, **part):
     if rate_hz is None or rate_hz == native_hz:
         return y, native_hz
     return resample(y, from_hz=native_hz, to_hz=rate_hz), int(rate_hz)
+
+
+def digest(data):
+    """Name of a file's content: blake2b of its bytes, 32 hex digits. Finds duplicates; is the features' cache key."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def survey(file, name):

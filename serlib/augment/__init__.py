@@ -6,11 +6,13 @@ the arrays, with new draws in every epoch: `augmentation(x, y, rng, names) -> x,
 generator that is passed in and from nothing else.
 """
 
+import pkgutil
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["common", "copying", "frames", "waveform"],
+    submodules=[module.name for module in pkgutil.iter_modules(__path__)],
     submod_attrs={
         "common": ["Augmentation"],
         "copying": ["Copies", "copies"],

@@ -13,8 +13,8 @@ from serlib.augment.waveform import WaveformAugmentation
 from serlib.features import cache
 from serlib.utils import SerlibError, data_dir, shown
 
-#: Goes up whenever a waveform augmentation gives other samples, so that no cache of older code is used.
-AUGMENT_VERSION = 2
+#: Goes up whenever copies get other values, so that no cache of older code is used.
+AUGMENT_VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True)

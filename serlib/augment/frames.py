@@ -16,6 +16,8 @@ from serlib.utils import SerlibError
 
 #: Jaitly & Hinton's: formants lie below this frequency, in Hz; above it the warp leads back to the upper end.
 FORMANTS_HZ = 4800.0
+#: Whisper's log-mel counts in powers of ten, a quarter each: so many dB are 1.
+WHISPER_DB = 40.0
 #: Takes the place of a mean that is exactly zero: a masked frame must not look like padding.
 ALMOST_ZERO = np.float32(1e-6)
 
@@ -177,8 +179,11 @@ class Level(FeatureAugmentation):
         """The features at another level, and the labels as they are."""
         out = _sequences(self, x).copy()
         bands = logmel_columns(names)
+        if bands.start == bands.stop:
+            raise SerlibError("Level moves mel bands, but the features hold none; add the kind logmel.")
+        unit = 1 / WHISPER_DB if names[bands.start].startswith("whisper_") else 1
         for clip, n, db in zip(out, lengths(x), rng.uniform(*self.db, size=len(x)), strict=True):
-            clip[:n, bands] += np.float32(db)
+            clip[:n, bands] += np.float32(db * unit)
             _renew_mfcc(clip[:n], names)
         return out, y
 

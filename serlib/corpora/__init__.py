@@ -4,25 +4,13 @@
 a table in `published.toml`.
 """
 
+import pkgutil
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "archives",
-        "export",
-        "folder",
-        "kaggle",
-        "published",
-        "ravdess",
-        "registry",
-        "sample",
-        "savee",
-        "tables",
-        "tess",
-        "words",
-        "zenodo",
-    ],
+    submodules=[module.name for module in pkgutil.iter_modules(__path__)],
     submod_attrs={
         "corpus": ["Clip", "Corpus", "Reading"],
         "indexing": ["expected", "index"],

@@ -19,6 +19,9 @@ from serlib.utils import SerlibError, alone, data_dir, disk_fault, progress, rem
 #: Marks a folder that was unpacked whole; holds how many files it had. Its dot hides it from the index.
 MARKER = ".serlib-unpacked.json"
 
+#: What file managers leave in folders.
+LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
+
 #: The archive, once it is whole.
 PACKED = "archive.zip"
 
@@ -65,7 +68,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False):
     show : bool, optional
         Progress bar; default: shown unless `SERLIB_PROGRESS=0`.
     force : bool
-        Download again what is there, and replace it.
+        Download again what is there, and replace it. Files of your own in that folder are not: they must be moved.
 
     Returns
     -------
@@ -179,9 +182,20 @@ def _install(entry, archive, part, target, *, show):
         remove(part)
         raise
     if target.is_dir():
+        _refuse_loss(target, work)
         remove(part / "replaced")
         os.rename(target, part / "replaced")  # removed file by file it might be taken for whole after a kill
     os.replace(work, target)
+
+
+def _refuse_loss(target, work):
+    """Raise a SerlibError where a folder that is to be replaced holds files that are not of the archive."""
+    for folder, _, names in os.walk(target):
+        below = os.path.relpath(folder, target)
+        for name in names:
+            if name not in (MARKER, *LITTER) and not (work / below / name).exists():
+                what = "is not of the archive and would be lost"
+                raise SerlibError(f"{shown(Path(folder) / name)} {what}; move it elsewhere, then run this again")
 
 
 def unpack(archive, to, *, show=None):

@@ -16,14 +16,8 @@ from serlib.utils import SerlibError, one_line, one_name, ordered_labels, same_p
 
 #: Columns of the index and their types.
 COLUMNS = {
-    "speech": str,
-    "label": str,
-    "speaker": str,
-    "text": str,
-    "corpus": str,
-    "duration_s": float,
-    "rate_hz": int,
-    "digest": str,
+    **dict.fromkeys(("speech", "label", "speaker", "text", "corpus"), str),
+    **{"duration_s": float, "rate_hz": int, "digest": str},
 }
 
 #: Formats without loss, which are used where the same recording lies beside them in another one.
@@ -155,7 +149,11 @@ class Labels:
         return stay
 
     def check(self):
-        """Raise a SerlibError where a label was named that no clip has."""
+        """Raise a SerlibError where a label was named that no clip has, or a new one is another in capital letters."""
+        old = self.names - set(self.new) - self.drop
+        for label in set(self.new.values()) & self.names:
+            if label != label.lower() and label.lower() in old:
+                raise SerlibError(f"'{label}' and '{label.lower()}' would be two labels; write {label.lower()}")
         unknown = natsorted((set(self.new) | self.drop) - self.names)
         if unknown:
             there = ", ".join(ordered_labels(self.original)) or "none"
@@ -329,17 +327,7 @@ def _order(path, clip, names):
 
 
 def none_usable(place, rejected):
-    """The sentence for a folder or table of which nothing can be used.
-
-    Parameters
-    ----------
-    place : Path
-    rejected : list of {"file", "reason"}
-
-    Returns
-    -------
-    str
-    """
+    """The sentence for a folder or table of which nothing can be used, from what was rejected of it."""
     first = rejected[0]
     one = "1 file is" if len(rejected) == 1 else f"{len(rejected)} files are"
     return f"No recording in {printable(place)} can be used ({one} rejected): {first['file']} {first['reason']}"

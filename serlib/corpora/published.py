@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from serlib.corpora import ravdess, savee, tess
-from serlib.corpora.corpus import Clip, Corpus, Deposit, tables
-from serlib.utils import UNKNOWN, missing
+from serlib.corpora.corpus import Clip, Corpus, Deposit, printable, tables
+from serlib.utils import UNKNOWN, SerlibError, missing
 
 
 def by_name(pattern, emotions, *, speakers=(), texts=()):
@@ -75,10 +75,14 @@ NAMES = {name: _parser(name) for name in TABLES}
 def _rows(root, file, *, delimiter=","):
     """The rows of a corpus's own tables, with the path of each: column -> cell, UNKNOWN where nobody knows."""
     for path in tables(root, file):
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as text:
-            for row in csv.DictReader(text, delimiter=delimiter):
-                cells = {column: cell.strip() for column, cell in row.items() if column and isinstance(cell, str)}
-                yield path, {column: UNKNOWN if missing(cell) else cell for column, cell in cells.items()}
+        try:
+            with open(path, encoding="utf-8-sig", errors="replace", newline="") as text:
+                lines = list(csv.DictReader(text, delimiter=delimiter))
+        except (OSError, csv.Error) as error:
+            raise SerlibError(f"{printable(path)} cannot be read ({error}); download the corpus again") from None
+        for row in lines:
+            cells = {column: cell.strip() for column, cell in row.items() if column and isinstance(cell, str)}
+            yield path, {column: UNKNOWN if missing(cell) else cell for column, cell in cells.items()}
 
 
 # -------------------------------------------------------------------------------------------------------------- CREMA-D

@@ -88,15 +88,9 @@ def is_table(path):
 
 
 def foreign(path):
-    """What a file is that lists labels and cannot be read, and the mend; "" where it is nothing of the kind.
+    """What a file is that lists labels and cannot be read, and the mend: a sentence that lacks the name before it.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str, the end of a sentence that begins with the file's name.
+    "" where it is nothing of the kind.
     """
     name = path.name.lower()
     if name.endswith(SPREADSHEETS):
@@ -157,17 +151,7 @@ def read(tables, rejected, notes, *, columns):
 
 
 def heading(data):
-    """The columns that the first line of a comma-separated table names.
-
-    Parameters
-    ----------
-    data : bytes
-        Of its file.
-
-    Returns
-    -------
-    list of str
-    """
+    """The columns that the first line of a comma-separated table names, from the bytes of its file."""
     return [cell.strip().lower() for cell in _decoded(data).split("\n", 1)[0].split(",")]
 
 
@@ -394,6 +378,11 @@ def _from_csv(path, content):
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             is_comment = cells and cells[0].startswith("#") and not cells[0].lower().endswith(AUDIO_SUFFIXES)
+            if any(_swallows_lines(cell, separator) for cell in cells):
+                line = rows[-1][0] + 1 if rows else 1
+                raise SerlibError(
+                    f"{printable(path)} has a quotation mark that is not closed from line {line} on; close it"
+                )
             if any(cells) and not is_comment:
                 rows.append((reader.line_num + bool(declared), cells))
     except csv.Error as error:
@@ -405,6 +394,12 @@ def _from_csv(path, content):
             row[None] = f"{len(cells)} cells where the first line has {len(sheet.heading)}"
         sheet.lines.append((line, row))
     return sheet
+
+
+def _swallows_lines(cell, separator):
+    """Whether further rows, known by the names of their files, lie within a cell whose quotation mark is not closed."""
+    pieces = [piece for line in cell.splitlines()[1:] for piece in line.split(separator)]
+    return any(piece.strip().lower().endswith(AUDIO_SUFFIXES) for piece in pieces)
 
 
 def _from_json(path, content):

@@ -10,7 +10,7 @@ from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
 from serlib.splits import clips_of_role, group_keys, refuse_seen, seen
 from serlib.training import calibration
-from serlib.utils import SerlibError, clip_table
+from serlib.utils import UNTOLD, SerlibError, clip_table
 
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
@@ -219,7 +219,7 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     index : pd.DataFrame, optional
         Clips of another corpus. Those whose label the model does not know are left out and counted in `left_out`;
         the model may still answer every label that it knows. Where they are of a corpus that the run was trained on,
-        who is new is not known, and the report says neither split nor protocol.
+        or no column `corpus` tells, who is new is not known, and the report says neither split nor protocol.
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
     match : bool
@@ -295,7 +295,7 @@ def _conditions(run, clips, is_scored, *, is_own, allow_seen, match):
     if is_own:
         return Conditions(run.kind, run.protocol, normalise)
     left_out = clips["label"][~is_scored].value_counts().to_dict()
-    is_other_corpus = not set(clips["corpus"]) & set(run.split["corpus"])
+    is_other_corpus = not set(clips["corpus"]) & {*run.split["corpus"], UNTOLD["corpus"]}
     is_seen = is_other_corpus and allow_seen and seen(run.split, run.protocol, clips[is_scored]).any()
     if is_other_corpus and not is_seen:  # without `allow_seen` it would have been refused
         return Conditions("corpus", "held-out", normalise, left_out)

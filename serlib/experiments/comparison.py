@@ -253,29 +253,14 @@ def pooled(answers, split, *, normalise="none"):
 
 
 def starred(table):
-    """Which rows of a table of a Comparison use the test speaker's unlabelled clips.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-
-    Returns
-    -------
-    pd.Series of bool
-    """
+    """Which rows of a Comparison's table use the test speaker's unlabelled clips [pd.Series of bool]."""
     return table["normalise"].isin(normalisation.OF_THE_SPEAKER)
 
 
 def readable(table):
-    """The table of a Comparison as people read it: per cent with intervals, one row a split and recipe.
+    """The table of a Comparison as people read it, all of it text: per cent with intervals, one row a split and recipe.
 
-    Parameters
-    ----------
-    table : pd.DataFrame
-
-    Returns
-    -------
-    pd.DataFrame of str. A star marks the recipes that use the test speaker's unlabelled clips.
+    A star marks the recipes that use the test speaker's unlabelled clips.
     """
     return pd.DataFrame([_in_words(row) for row in table.to_dict("records")])
 

@@ -17,7 +17,7 @@ from serlib.models.recipe import Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
 from serlib.training.state import content, with_files
-from serlib.utils import SerlibError, alone, clip_table, progress, shown
+from serlib.utils import SerlibError, alone, clip_table, disk_fault, progress, shown
 
 #: What is searched for the highest value of: a loss would not be comparable where the trials differ in it.
 METRIC = "val_accuracy"
@@ -149,7 +149,10 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
     table = clip_table(table, needs=("speech", "label", "role"))
     visible = with_files(table[table.role != "test"].reset_index(drop=True))
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_fault(error, out) from None
     with _only_warnings(), alone(out / ".lock", f"Another process is searching in {shown(out)}; wait for it."):
         identity = {
             "metric": METRIC,

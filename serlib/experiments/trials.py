@@ -17,6 +17,7 @@ import pandas as pd
 
 from serlib.evaluation.report import evaluate
 from serlib.features.spec import extract
+from serlib.models.committee import Committee
 from serlib.splits import SPLIT_KINDS, default_folds, speakers
 from serlib.splits import split as give_roles
 from serlib.training.fitting import finished, fit
@@ -133,6 +134,9 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
     -------
     list of Experiment
     """
+    for system in systems:
+        if epochs is not None and isinstance(system, Committee):
+            system.epochs_of_members(epochs)  # raises where they are too few
     corpora = "+".join(dict.fromkeys(index.corpus))
     experiments = []
     for seed, split in product(dict.fromkeys(chain(*seeds.values())), splits):

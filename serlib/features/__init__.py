@@ -1,38 +1,16 @@
 """From samples to numbers: what to compute (`FeatureSpec`), of one clip (`extract_clip`), of an index (`extract`)."""
 
+import pkgutil
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "cache",
-        "encoder",
-        "functionals",
-        "inverse",
-        "normalisation",
-        "pitch",
-        "projection",
-        "spectral",
-        "weights",
-        "whisper",
-    ],
+    submodules=[module.name for module in pkgutil.iter_modules(__path__)],
     submod_attrs={
         "spec": [
-            "FEATURES_VERSION",
-            "KINDS",
-            "LIBROSA_KINDS",
-            "SPECS",
-            "FeatureSpec",
-            "cache_key",
-            "contents",
-            "extract",
-            "extract_clip",
-            "extract_together",
-            "frames_of",
-            "names",
-            "pad",
-            "row_shape",
-            "summarise",
+            *("FEATURES_VERSION", "KINDS", "LIBROSA_KINDS", "SPECS", "FeatureSpec", "cache_key", "contents", "extract"),
+            *("extract_clip", "extract_together", "frames_of", "names", "pad", "row_shape", "summarise"),
         ],
     },
 )

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serlib.utils import SerlibError, alone, disk_fault, progress
+from serlib.utils import SerlibError, alone, disk_fault, progress, shown
 
 #: Rows that a worker computes at once. Small enough that a kill costs less than a second.
 CHUNK = 32
@@ -52,7 +52,8 @@ class Store:
     keys : sequence of str
         The content of each clip. Rows of the same key and kind are the same.
     shape : callable
-        Returns the shape of a row. A row may be shorter along its first axis: the rest is zeros; what is longer is cut.
+        Returns the shape of a row. A row may be shorter along its first axis: the rest is zeros. One frame more is cut
+        off, since lengths are rounded; a row that is longer still is refused.
     """
 
     def __init__(self, root, kind, keys, shape):
@@ -147,9 +148,13 @@ class Store:
                     continue
                 place = {key: n for n, key in enumerate(keys)}
                 for n in np.flatnonzero(self.missing):
-                    if self.keys[n] in place:
-                        m = place[self.keys[n]]
+                    m = place.get(self.keys[n])
+                    if m is not None and not self.cuts(rows[0][m], int(rows[1][m])):
                         self.write(n, rows[0][m], int(rows[1][m]))
+
+    def cuts(self, values, length):
+        """Whether a row has more along its first axis than there is room for; one more may come of rounding."""
+        return values.shape != self.shape and min(length, len(values)) > self.shape[0] + 1
 
     def write(self, row, values, length):
         """Write one row; nobody believes it before its record is in the journal.
@@ -194,7 +199,7 @@ def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
         `function(*task, wanted)` returns, for each number of a store in `wanted`, a row, float32, and its length. May
         raise SerlibError: the other tasks are finished nevertheless. Must be picklable for backends other than threads.
     tasks : sequence of tuple
-        One task a row.
+        One task a row. It begins with the file, for messages.
     stores : sequence of Store
         What one call of the function gives; the same rows in each.
     jobs : int, optional
@@ -248,7 +253,11 @@ def _compute(function, tasks, stores, *, jobs, show, desc):
                     faults[n] = answer
                     continue
                 for k, (values, length) in zip(lacking, answer, strict=True):
-                    stores[k].write(n, values, length)
+                    if stores[k].cuts(values, length):
+                        what = "is longer than the table says; correct its columns duration_s and rate_hz"
+                        faults[n] = f"{shown(str(tasks[n][0]))} {what}, or leave them out"
+                    else:
+                        stores[k].write(n, values, length)
             for _, store in missing:
                 store.flush()
             bar.update(len(answers))

@@ -247,7 +247,7 @@ def extract_clip(y, rate_hz, spec):
     Raises
     ------
     SerlibError
-        The clip holds no samples, or NaN.
+        The clip holds no samples, or NaN, or is not mono.
 
     Examples
     --------
@@ -257,6 +257,8 @@ def extract_clip(y, rate_hz, spec):
 
     Taught in notebooks/03_mfcc.
     """
+    if np.ndim(y) != 1:
+        raise SerlibError(f"A clip of shape {np.shape(y)} is not mono; make it so with serlib.audio.mono")
     return _compute(_part(y, rate_hz, spec), rate_hz, spec)[0]
 
 

@@ -294,3 +294,7 @@ def _tensors(file):
         return load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
         raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download it again.") from error
+    except TypeError as error:  # bfloat16, unless TensorFlow has taught it numpy
+        raise SerlibError(
+            f"{shown(file)} holds weights that numpy cannot read ({error}); save them as float32"
+        ) from error

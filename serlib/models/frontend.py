@@ -18,16 +18,7 @@ SUMMARIES = {"mean": ops.mean, "std": ops.std, "min": ops.min, "max": ops.max}
 
 
 def beyond(spec):
-    """The kinds and summaries of a specification that the layer does not compute.
-
-    Parameters
-    ----------
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    list of str
-    """
+    """The kinds and summaries of a FeatureSpec that the layer does not compute [list of str]."""
     return [name for name in (*spec.kinds, *spec.summary) if name not in (*KINDS, *SUMMARIES)]
 
 

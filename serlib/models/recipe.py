@@ -50,16 +50,7 @@ def precision_of_layers(precision):
 
 
 def in_single_precision(model):
-    """A model that computes in float32 with the weights of one that was trained in mixed precision.
-
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    keras.Model, not compiled
-    """
+    """A Keras model, not compiled, that computes in float32 with the weights of one trained in mixed precision."""
     import keras
 
     text = json.dumps(model.get_config())

@@ -5,11 +5,13 @@ figure describes itself: `alt(figure)` is one sentence with what the data say, a
 when a notebook cell ends with the figure or calls `show(figure)`.
 """
 
+import pkgutil
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["comparison", "corpus", "page", "results", "sound", "steps", "style", "training"],
+    submodules=[module.name for module in pkgutil.iter_modules(__path__)],
     submod_attrs={
         "comparison": ["recipes_compared", "similarity"],
         "corpus": ["counts", "durations", "embedding", "pitch_and_loudness", "roles"],

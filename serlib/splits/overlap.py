@@ -10,8 +10,8 @@ from sklearn.neighbors import NearestNeighbors
 from serlib import audio
 from serlib.features.normalisation import who_speaks
 from serlib.features.spec import FeatureSpec, contents, extract
-from serlib.splits.roles import among
-from serlib.utils import ROLES, SerlibError, shown
+from serlib.splits.roles import among, text_key
+from serlib.utils import ROLES, SerlibError, clip_table, shown
 
 #: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further:
 #: on TESS, copies at half the level with silence added stay below 0.9 dB, other clips are 1.8 dB apart or more.
@@ -33,8 +33,8 @@ def audit(table, *, near=False, show=None):
     Parameters
     ----------
     table : pd.DataFrame
-        From `split`; a table made elsewhere needs the columns `role`, `speaker`, `text`, `corpus`, and `digest` to
-        count identical clips. Clips of unknown speakers count as one speaker: it may be in both roles.
+        From `split`; a table made elsewhere needs the column `role`, and `speaker`, `text` and `digest` for what is to
+        be counted. Clips of unknown speakers count as one speaker: it may be in both roles.
     near : bool
         Also compare the sound, to find copies with another level, length or file format (reads every clip; the
         features are cached).
@@ -55,6 +55,7 @@ def audit(table, *, near=False, show=None):
 
     Taught in notebooks/04_lstm_train.
     """
+    table = clip_table(table, needs=("role",))
     same_sound = _near_identical(table, show=show) if near else None
     roles = [role for role in ROLES if (table.role == role).any()]
     rows = []
@@ -64,7 +65,7 @@ def audit(table, *, near=False, show=None):
         second_rows = table[table.role == second]
         keys = {
             "speakers": (who_speaks(first_rows), who_speaks(second_rows)),
-            "texts": (first_rows.text, second_rows.text),
+            "texts": (first_rows.text.map(text_key), second_rows.text.map(text_key)),
         }
         if "digest" in table:
             keys["identical clips"] = (first_rows.digest.dropna(), second_rows.digest.dropna())

@@ -3,7 +3,9 @@
 The roles are the column `role` of the table; what two roles still have in common, `serlib.splits.overlap` counts.
 """
 
+import functools
 import math
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 from natsort import natsorted
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from serlib.utils import ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
+from serlib.utils import RESERVED, ROLES, UNKNOWN, SerlibError, check_seed, clip_table, is_unknown
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
@@ -43,7 +45,7 @@ SPEAKER_FOLDS = 6
 FOLDS = 5
 
 
-def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, test_share=0.2, validation_share=0.1):
+def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, test_share=0.2, validation_share=0.1):
     """Give each clip of an index its role: train, validation or test.
 
     Parameters
@@ -52,12 +54,12 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
         What `serlib.index` returns: columns `label`, `speaker`, `text`, `corpus`; copies are found by `digest`, where
         that is there.
     kind : str
+        - `speaker`, unless another is asked for: no speaker of the test set in another role. (Here and by text, where
+          one recording goes by two names, its copies outside of the test set are left out.)
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
-        - `text`: no word or sentence of the test set in another role.
-        - `speaker`: no speaker of the test set in another role. (Here and by text, where one recording goes by two
-          names, its copies outside of the test set are left out.)
+        - `text`: no word or sentence of the test set in another role, however it is spelled (`text_key`).
         - `speaker+text`: neither; clips with a new voice but an old word, or the reverse, are left out.
         - `corpus`: trained on some corpora, tested on `test`; only the labels they share stay.
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
@@ -113,6 +115,9 @@ def split(index, kind="random", *, seed=0, fold=None, folds=None, test=None, tes
     Taught in notebooks/04_lstm_train.
     """
     _check_request(kind, seed, fold, test)
+    for share in (test_share, validation_share):
+        if not 0 < share < 1:
+            raise SerlibError(f"A share of {share} was asked for; choose one between 0 and 1.")
     index = clip_table(index)
     if kind == "corpus":
         index = _shared_labels(index, _names(test))
@@ -307,7 +312,24 @@ def group_keys(index, by):
     """
     if by == "speaker" and len(set(index.corpus)) > 1:
         return (index.corpus + "/" + index.speaker).to_numpy()
+    if by == "text":  # of two spellings the first
+        first = {}
+        return index.text.map(lambda text: first.setdefault(text_key(text), text)).to_numpy()
     return index[by].to_numpy()
+
+
+@functools.lru_cache(2**17)
+def text_key(text):
+    """What two spellings of one sentence have in common: neither case nor spaces nor punctuation.
+
+    Examples
+    --------
+    >>> text_key("Yes, please!") == text_key("yes please"), text_key("No.") == text_key("no one")
+    (True, False)
+    """
+    letters = unicodedata.normalize("NFKC", str(text)).casefold()
+    words = "".join(" " if unicodedata.category(letter)[0] in "PSZ" else letter for letter in letters).split()
+    return " ".join(words) or str(text)
 
 
 def among(keys, names):
@@ -415,11 +437,12 @@ def _group_test(index, by, part, *, rng):
     if len(names) < 2:
         raise _one_group(index, by, names[0])
     if part.test is not None:
-        by_name = {str(name): name for name in names}  # a column may hold numbers
-        strangers = [name for name in _names(part.test) if name not in by_name]
+        spelling = text_key if by == "text" else str  # a column may hold numbers
+        by_name = {spelling(name): name for name in names}
+        strangers = [name for name in _names(part.test) if spelling(name) not in by_name]
         if strangers:
             raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
-        test = [by_name[name] for name in _names(part.test)]
+        test = [by_name[spelling(name)] for name in _names(part.test)]
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:
@@ -476,7 +499,7 @@ def _validation_of_one(candidates, group, *, rng, share, seed):
     names = [] if by in (None, "text") else natsorted(_known(group_keys(candidates, by)))
     if len(names) < SPEAKERS_TO_SPARE_ONE:
         by = "text"
-        names = _known(candidates.text)
+        names = _known(group_keys(candidates, "text"))
         if group is None or len(names) < TEXTS_TO_SPARE_ONE:
             return _draw(candidates, share, seed), "random clips"
     count = max(1, round(share * len(names)))
@@ -515,6 +538,11 @@ def _check_labels(index):
     if len(counts) < 2:
         contents = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
         raise SerlibError(f"The index holds {contents}; two labels or more are needed to train and to test.")
+    for label in counts.index.intersection(RESERVED):
+        raise SerlibError(
+            f"No label may be called '{label}', as a column of the tables is; give it another name "
+            f"(--labels my_{label}={label})."
+        )
     if counts.min() < 3:
         raise _too_few(index)
 

@@ -29,7 +29,7 @@ from serlib.utils import SerlibError, atomic_path, shown
 NAME = "graph.zip"
 #: Layout of the file; another number is ignored.
 FORMAT = 1
-#: No weight and no member of the file is larger than this, in bytes: one that says so would fill the memory.
+#: No member of the file and no model is larger than this, in bytes: one that says so would fill the memory.
 MOST_BYTES = 2**30
 #: A constant of the graph that has at least this many numbers is left out where it is a weight of the run.
 LARGE = 256
@@ -201,15 +201,17 @@ def stored_weights(run):
     import h5py
 
     with zipfile.ZipFile(run.folder / "model.keras") as archive:
+        _check_size(run, sum(member.file_size for member in archive.infolist()))
         encoders = list(_encoders(json.loads(archive.read("config.json"))))
         file = io.BytesIO(archive.read("model.weights.h5"))
     groups = {}
+    sizes = []
     with h5py.File(file) as store:
 
         def read(place, item):
-            if isinstance(item, h5py.Dataset) and item.nbytes > MOST_BYTES:
-                raise SerlibError(f"{shown(run.folder)}/model.keras holds {item.nbytes} bytes in {place}")
             if isinstance(item, h5py.Dataset):
+                sizes.append(item.nbytes)
+                _check_size(run, sum(sizes))
                 group, _, name = place.rpartition("/")
                 groups.setdefault(group, {})[name] = item[()]
 
@@ -226,6 +228,11 @@ def stored_weights(run):
     for size in {width, *(encoder["width"] for encoder in encoders)} - {None}:
         values[f"positions/{size}"] = whisper.positions(whisper.POSITIONS, size)
     return values
+
+
+def _check_size(run, size):
+    if size > MOST_BYTES:
+        raise SerlibError(f"{shown(run.folder)}/model.keras holds {size} bytes or more")
 
 
 def _encoders(config):

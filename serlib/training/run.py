@@ -39,6 +39,10 @@ RELEASED = Path(__file__).parents[1] / "pretrained"
 #: A `.keras` file is a ZIP archive of these.
 MODEL_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 
+#: No part of a model file unpacks to more than this many times its bytes; one of zeros, to a thousand times, would fill
+#: the memory. (Keras does not pack; the released model is packed to a sixth.)
+MOST_PACKED = 100
+
 #: Layout of the folder; another number is refused.
 FORMAT = 1
 
@@ -48,14 +52,8 @@ PROBE_TOLERANCE = 0.01
 
 #: Environment variables by which a user decides how the numbers of a training are computed.
 ARITHMETIC = (
-    "ONEDNN_MAX_CPU_ISA",
-    "TF_ENABLE_ONEDNN_OPTS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "OPENBLAS_CORETYPE",
-    "NPY_DISABLE_CPU_FEATURES",
+    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
     "CUDA_VISIBLE_DEVICES",
 )
 
@@ -338,6 +336,8 @@ def load_model(path, *, compiled=False):
         with zipfile.ZipFile(path) as archive:
             if set(archive.namelist()) != MODEL_PARTS:  # Keras would unpack what else is there
                 raise ValueError("it holds other files than a model")
+            if any(part.file_size > MOST_PACKED * part.compress_size for part in archive.infolist()):
+                raise ValueError("it would fill the memory")
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
     except Exception as error:  # Keras raises many types for a damaged or unsafe file
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -145,16 +145,7 @@ def with_files(table):
 
 
 def content(table):
-    """A digest of a table from `serlib.split`: the same clips, roles, labels, speakers and texts give the same one.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-
-    Returns
-    -------
-    str
-    """
+    """A digest of a table from `serlib.split`: the same clips, roles, labels, speakers and texts give the same one."""
     columns = [table[name].astype(str) for name in ("digest", "role", "label", "corpus", "speaker", "text")]
     lines = sorted("\t".join(row) for row in zip(*columns, strict=True))
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
@@ -309,6 +300,18 @@ def last_state(folder):
         return [], None
     history = pd.read_csv(folder / "history.csv", float_precision="round_trip").to_dict("records")
     return history, load_model(_state_path(folder, len(history)), compiled=True)
+
+
+def check_state(training):
+    """Raise a SerlibError where the saved model cannot be loaded again, which all epochs would be lost by."""
+    try:
+        last_state(training.folder)
+    except SerlibError as error:
+        reason = str(error.__cause__).splitlines()[0][:200]
+        raise SerlibError(
+            f"A model of {training.recipe.name} cannot be loaded again once it is saved ({reason}); build it without "
+            "Lambda, and register layers of your own (keras.saving.register_keras_serializable)."
+        ) from error
 
 
 def outcome(training, history):

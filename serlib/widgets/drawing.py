@@ -122,13 +122,7 @@ def view(
 
 
 def mel_levels(y, rate_hz, *, fmax_hz=8000):
-    """The mel spectrogram of a picture.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)], float32
-    rate_hz : int
-    fmax_hz : float
+    """The mel spectrogram of a picture, from mono samples [shape=(n,)], float32.
 
     Returns
     -------
@@ -186,19 +180,7 @@ def stretches(timeline, duration_s):
 
 
 def track_words(name, pieces):
-    """What a track under the waveform says, in words.
-
-    Parameters
-    ----------
-    name : str
-        `meant` or `heard`.
-    pieces : list of dict
-        Of `coloured` or `stretches`.
-
-    Returns
-    -------
-    str, empty where the track is.
-    """
+    """What a track under the waveform, called `meant` or `heard`, says in words; "" where it has no pieces."""
     if not pieces:
         return ""
     listed = plots.style.listed((part["label"], f"from {part['start_s']:.1f} s") for part in pieces)
@@ -279,18 +261,7 @@ def palette_image(shares, palette="magma"):
 
 
 def thumbnail(y, rate_hz, *, fmax_hz=8000):
-    """The mel spectrogram of a clip as a small picture: half as fine as that of `view` in time and frequency.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-    fmax_hz : float
-
-    Returns
-    -------
-    bytes, PNG
-    """
+    """The mel spectrogram of a clip as a small PNG: half as fine as that of `view` in time and frequency."""
     db = mel_levels(np.asarray(y, dtype=np.float32), rate_hz, fmax_hz=min(fmax_hz, rate_hz / 2))
     even = db[: len(db) // 2 * 2] if len(db) > 1 else np.repeat(db, 2, axis=0)
     small = even.reshape(-1, 2, BANDS // 2, 2).mean(axis=(1, 3))

@@ -20,8 +20,6 @@ from serlib.widgets.pictures import TEMPLATES, Pictured, Static
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
-#: CSS of a bar, since some emotions' colours have little contrast with the page.
-OUTLINE = "box-shadow: inset 0 0 0 1px var(--jp-ui-font-color1, CanvasText)"
 #: Seconds that a clip rests in the list before it is asked what drove its answer (which takes a second).
 REST_S = 0.3
 
@@ -51,33 +49,12 @@ def confused(report, label, predicted, *, threshold=0.0, surest_first=True):
 
 
 def answered(report, threshold=0.0):
-    """The confusion matrix of the clips that the model answers.
-
-    Parameters
-    ----------
-    report : serlib.evaluation.Report
-    threshold : float
-        It abstains below this confidence.
-
-    Returns
-    -------
-    list of lists of int, as `report.confusion`.
-    """
+    """`report.confusion` of the clips that the model answers: those with at least this confidence."""
     return [[len(confused(report, i, j, threshold=threshold)) for j in report.labels] for i in report.labels]
 
 
 def abstained(report, threshold):
-    """What a threshold costs and what it gains, in a sentence.
-
-    Parameters
-    ----------
-    report : serlib.evaluation.Report
-    threshold : float
-
-    Returns
-    -------
-    str
-    """
+    """What a threshold of confidence costs and what it gains, in a sentence."""
     row = abstaining(report, thresholds=[threshold]).iloc[0]
     if not threshold:
         return f"It always answers: {row.accuracy:.0%} of {len(report.predictions)} answers are right."
@@ -90,16 +67,7 @@ def abstained(report, threshold):
 
 
 def drove(result):
-    """What drove an answer, in a sentence.
-
-    Parameters
-    ----------
-    result : serlib.evaluation.attribution.Occlusion
-
-    Returns
-    -------
-    str
-    """
+    """What drove an answer, in a sentence, from an `attribution.Occlusion`."""
     parts = []
     for values, edges, unit in ((result.windows, result.edges_s, "s"), (result.bands, result.edges_hz, "Hz")):
         k = int(values.argmax())
@@ -275,35 +243,14 @@ def _worst(report):
 
 
 def bars(clip, labels):
-    """The probabilities of one clip as an HTML table: a bar an emotion.
-
-    Parameters
-    ----------
-    clip : pd.Series
-        A row of `report.predictions`.
-    labels : list of str
-
-    Returns
-    -------
-    str
-    """
-    return template(TEMPLATES / "bars.html.jinja").render(
-        clip=clip, labels=labels, colour=plots.colour, outline=OUTLINE
-    )
+    """The probabilities of one clip, a row of `report.predictions`, as an HTML table: a bar an emotion."""
+    return template(TEMPLATES / "bars.html.jinja").render(clip=clip, labels=labels, colour=plots.colour)
 
 
 def curve(report, threshold):
     """Accuracy of the answers against the share of clips answered, with the point of a threshold, as SVG.
 
-    Parameters
-    ----------
-    report : serlib.evaluation.Report
-    threshold : float
-
-    Returns
-    -------
-    str
-        HTML. `serlib.plots.abstaining` is the figure of the same; this one is quick enough for a slider.
+    `serlib.plots.abstaining` is the figure of the same; this one is quick enough for a slider.
     """
     table = abstaining(report).dropna()
     here = abstaining(report, thresholds=[threshold]).dropna()

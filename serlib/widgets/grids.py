@@ -107,17 +107,7 @@ class Grid(Pictured, anywidget.AnyWidget):
 
 @with_style
 def still(shown):
-    """What a grid shows, as a figure.
-
-    Parameters
-    ----------
-    shown : dict
-        Of `grid_view`.
-
-    Returns
-    -------
-    Figure
-    """
+    """What a grid shows, of `grid_view`, as a figure."""
     rows, columns = len(shown["labels"]), len(shown["speakers"])
     figure, places = panels(rows, columns, size=(1 + 3 * columns, 0.8 + 0.8 * rows))
     for row, label in enumerate(shown["labels"]):
@@ -138,17 +128,7 @@ def still(shown):
 
 
 def table(shown):
-    """A grid as HTML that needs no other file: pictures in proportion to their length, and players.
-
-    Parameters
-    ----------
-    shown : dict
-        Of `grid_view`.
-
-    Returns
-    -------
-    str
-    """
+    """A grid, of `grid_view`, as HTML that needs no other file: pictures as wide as they are long, and players."""
     return template(TEMPLATES / "grid.html.jinja").render(shown=shown)
 
 

@@ -78,8 +78,14 @@ class Listener:
 
     def samples(self, last_s=None):
         """The take so far, or its last seconds [shape=(n,)]."""
-        y = np.concatenate(self._chunks) if self._chunks else np.zeros(0, np.float32)
-        return y if last_s is None else y[-round(last_s * self.rate_hz) :]
+        wanted = np.inf if last_s is None else round(last_s * self.rate_hz)
+        last = []
+        for chunk in reversed(self._chunks):  # a long take is not put together twice a second
+            if wanted <= 0:
+                break
+            last.append(chunk[-int(min(wanted, len(chunk))) :])
+            wanted -= len(chunk)
+        return np.concatenate([np.zeros(0, np.float32), *reversed(last)])
 
     def finish(self):
         """End the take.

@@ -19,53 +19,8 @@ from serlib.widgets.pictures import Pictured, Static
 SYMBOLS = ("circle", "triangle-up", "square", "diamond", "triangle-down", "cross")
 
 
-def groups(index, points):
-    """The points of a map, one group for each emotion.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        Of `serlib.corpora.index`.
-    points : np.ndarray [shape=(clips, 2)]
-        Of `serlib.features.projection.map_points`, in the order of `index`.
-
-    Returns
-    -------
-    list of dict
-        `label`, `colour`; `rows`, which clips of `index`; `x`, `y`; `symbols`, by speaker where there are few; `texts`,
-        what is shown of each clip under the mouse.
-
-    Raises
-    ------
-    SerlibError
-        There is not one point a clip.
-    """
-    points = np.asarray(points, dtype=float)
-    if points.shape != (len(index), 2):
-        raise SerlibError(f"points have the shape {points.shape}, expected {(len(index), 2)}: one point a clip")
-    symbols, traces = symbols_of(index), []
-    for label in ordered_labels(index.label):
-        rows = np.flatnonzero(index.label.astype(str) == label)
-        clips = [index.iloc[row] for row in rows]
-        traces.append(
-            {
-                "label": label,
-                "colour": plots.colour(label),
-                "rows": rows,
-                "x": points[rows, 0],
-                "y": points[rows, 1],
-                "symbols": [symbols.get(str(clip.speaker), SYMBOLS[0]) for clip in clips],
-                "texts": [
-                    f"{escape(f'{clip.speaker}: {clip.text}, {label}')}<br>{escape(Path(clip.speech).name)}"
-                    for clip in clips
-                ],
-            }
-        )
-    return traces
-
-
-#: Around each point, since some emotions' colours have little contrast on white.
-OUTLINE = {"width": 1, "color": INK}
+#: A point; its outline is there since some emotions' colours have little contrast on white.
+POINT = {"size": 10, "line": {"width": 1, "color": INK}}
 
 
 def symbols_of(index):
@@ -171,39 +126,47 @@ def drawing_of(index, points, axes, title):
     Returns
     -------
     dict of `data` and `layout`, as JSON can hold them
-        A trace an emotion (with the rows of its clips as `customdata`), the entries of the legend, and the ring around
-        the chosen clip. Sizes and colours of the layout are in map.js.
+        A trace an emotion (with the rows of its clips as `customdata`, by speaker with symbols where they are few), the
+        entries of the legend, and the ring around the chosen clip. Sizes and colours of the layout are in map.js.
+
+    Raises
+    ------
+    SerlibError
+        There is not one point a clip.
     """
-    traces = groups(index, points)
-    dots = [
-        {
-            "type": "scattergl",
-            "mode": "markers",
-            "name": escape(group["label"]),  # plotly takes texts for HTML
-            "x": group["x"].tolist(),
-            "y": group["y"].tolist(),
-            "customdata": group["rows"].tolist(),
-            "text": group["texts"],
-            "hoverinfo": "text",
-            "legendgroup": group["label"],
-            "showlegend": False,
-            "marker": {"color": group["colour"], "symbol": group["symbols"], "size": 10, "line": OUTLINE},
-        }
-        for group in traces
-    ]
-    nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
-    legend = [  # entries of their own, since a group's would show the symbol of its first clip
-        {
-            **nowhere,
-            "name": escape(name),
-            "legendgroup": name,
-            "marker": {"symbol": symbol, "color": shade, "size": 10, "line": OUTLINE},
-        }
-        for name, symbol, shade in (
-            *((group["label"], SYMBOLS[0], group["colour"]) for group in traces),
-            *((speaker, symbol, INK) for speaker, symbol in symbols_of(index).items()),
+    points = np.asarray(points, dtype=float)
+    if points.shape != (len(index), 2):
+        raise SerlibError(f"points have the shape {points.shape}, expected {(len(index), 2)}: one point a clip")
+    labels = ordered_labels(index.label)
+    symbols = symbols_of(index)
+    dots = []
+    for label in labels:
+        rows = np.flatnonzero(index.label.astype(str) == label)
+        clips = [index.iloc[row] for row in rows]
+        words = [(f"{clip.speaker}: {clip.text}, {label}", Path(clip.speech).name) for clip in clips]
+        shapes = [symbols.get(str(clip.speaker), SYMBOLS[0]) for clip in clips]
+        dots.append(
+            {
+                "type": "scattergl",
+                "mode": "markers",
+                "name": escape(label),  # plotly takes texts for HTML
+                "x": points[rows, 0].tolist(),
+                "y": points[rows, 1].tolist(),
+                "customdata": rows.tolist(),
+                "text": [f"{escape(clip)}<br>{escape(file)}" for clip, file in words],
+                "hoverinfo": "text",
+                "legendgroup": label,
+                "showlegend": False,
+                "marker": {**POINT, "color": plots.colour(label), "symbol": shapes},
+            }
         )
-    ]
+    nowhere = {"type": "scattergl", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
+    entries = [(label, SYMBOLS[0], plots.colour(label)) for label in labels]
+    entries += [(speaker, symbol, INK) for speaker, symbol in symbols.items()]
+    legend = []  # entries of their own, since a group's would show the symbol of its first clip
+    for name, symbol, shade in entries:
+        marker = {**POINT, "symbol": symbol, "color": shade}
+        legend.append({**nowhere, "name": escape(name), "legendgroup": name, "marker": marker})
     ring = {"symbol": "circle-open", "size": 22, "color": INK, "line": {"width": 4}}
     layout = {"title": {"text": f"<b>{escape(title)}</b>"}}
     layout |= {name: {"title": {"text": escape(axis)}} for name, axis in zip(("xaxis", "yaxis"), axes, strict=True)}

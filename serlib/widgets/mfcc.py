@@ -65,18 +65,7 @@ def workings(y, spec):
 
 
 def in_words(steps, spec):
-    """What is kept and what is lost, in a sentence or three.
-
-    Parameters
-    ----------
-    steps : dict
-        Of `workings`.
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    str
-    """
+    """What is kept and what is lost, from `workings` of a specification, in a sentence or three."""
     numbers = spec.n_mfcc * len(steps["mfcc"])
     text = (
         f"{len(steps['mfcc'])} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms, one every "
@@ -205,18 +194,7 @@ def mfcc_explorer(y, rate_hz, *, spec=None, title="The clip", label=None):
 
 
 def page(steps, spec):
-    """The spectrogram, the mel bands and the MFCC of a clip as HTML that needs no other file.
-
-    Parameters
-    ----------
-    steps : dict
-        Of `workings`.
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    str
-    """
+    """Spectrogram, mel bands and MFCC of a clip, from `workings`, as HTML that needs no other file."""
     mfcc = steps["mfcc"][:, 1:] if spec.n_mfcc > 1 else steps["mfcc"]  # number 0 is the level and outshines the others
     bound = max(float(np.percentile(abs(mfcc), 98)), 1e-6)
     first = spec.n_mfcc - mfcc.shape[1]

@@ -360,6 +360,17 @@ def test_time_warp_is_linear_between_frames(factor):
     assert (result[1, 0] == 7).all() and not result[1, 1:].any() | (factor > 1.4)
 
 
+def test_level_is_what_a_louder_recording_has(voice):
+    y = voice(rate_hz=16000)
+    for spec in (features.SPECS["whisper-frames"], FeatureSpec(rate_hz=16000, kinds=("logmel", "mfcc"))):
+        x, louder = (features.extract_clip(gain * y, 16000, spec) for gain in (1, 10 ** (6 / 20)))
+        result, _ = Level((6, 6))(x[np.newaxis], None, drawn(), features.names(spec))
+        np.testing.assert_allclose(result[0], louder, atol=2e-3)
+    mfcc = features.names(FeatureSpec())
+    with pytest.raises(SerlibError, match="Level moves mel bands, but the features hold none; add the kind logmel"):
+        Level()(np.ones((1, 5, len(mfcc))), None, drawn(), mfcc)
+
+
 def test_time_warp_is_cut_at_the_end_of_the_array():
     x = np.arange(1, 21, dtype=np.float32).reshape(1, 20, 1)
     result, _ = TimeWarp((2, 2))(x, None, drawn(), [])

@@ -100,6 +100,20 @@ def test_files_of_the_user_stay(home):
     assert (folder / "thesis.txt").read_text() == "years of work"
 
 
+def test_files_of_the_user_in_a_folder_that_was_unpacked_stay(home, clips):
+    by_browser(home, zipped(clips))
+    place = archives.download("tess", show=False)
+    for path in place.rglob("*.wav"):
+        path.unlink()
+    (place / "labels.csv").write_text("mine")
+    (place / ".DS_Store").write_text("")
+    with pytest.raises(SerlibError, match=r"labels\.csv is not of the archive and would be lost; move it elsewhere"):
+        archives.download("tess", show=False)
+    assert (place / "labels.csv").read_text() == "mine"
+    (place / "labels.csv").unlink()
+    assert any(archives.download("tess", show=False).rglob("*.wav"))
+
+
 def test_what_cannot_be_downloaded(home):
     for name, entry in corpora.CORPORA.items():
         if entry.sources or entry.synthetic:

@@ -563,6 +563,13 @@ def test_the_sentences_of_nemo_stand_in_its_table(tmp_path, place):
     assert table.text.tolist() == ["Dzień dobry.", 'Idę, "tak".', "3", "Dzień dobry."]
 
 
+def test_a_table_of_nemo_that_cannot_be_read_is_named(tmp_path):
+    data = tree(tmp_path, ["EB0_anger_2.wav"])
+    (data / "data.tsv").write_text('file_id\traw_text\nEB0_anger_2\t"' + 140_000 * "a", encoding="utf-8")
+    with pytest.raises(SerlibError, match=r"data\.tsv cannot be read \(field larger .*\); download the corpus again"):
+        corpora.index("nemo", data)
+
+
 def test_nemo_without_its_table_has_the_numbers_of_its_sentences(tmp_path):
     table = corpora.index("nemo", tree(tmp_path, ["EB0_anger_2.wav", "WR0_surprised_10.wav"]))
     assert table.text.tolist() == ["2", "10"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from serlib import audio, corpora
+from serlib import corpora
 from serlib.corpora import export
 from serlib.utils import SerlibError
 from tests.corpora.test_corpora import reasons, tree, wav
@@ -172,6 +172,9 @@ def test_labels_are_merged_and_dropped(tmp_path):
     assert sorted(table.label) == ["happy", "happy", "sad"] and table.attrs["dropped"] == {"other": 1}
     assert table.attrs["notes"][-1] == "dropped: 1 clips labelled other"
     assert sorted(own(tmp_path, names, labels={"joy": ["happy"]}).label) == ["excited", "joy", "other", "sad"]
+    assert sorted(own(tmp_path, names, labels={"Happy": ["happy"]}).label) == ["Happy", "excited", "other", "sad"]
+    with pytest.raises(SerlibError, match="'Happy' and 'happy' would be two labels; write happy"):
+        own(tmp_path, names, labels={"Happy": ["excited"]})
     for options in ({"labels": {"happy": ["zeal"]}}, {"drop": ["zeal"]}):
         with pytest.raises(
             SerlibError, match="No clip has the label 'zeal'; the labels are happy, sad, excited, other"
@@ -272,6 +275,14 @@ def test_an_audio_folder_with_a_table_in_each_part(tmp_path):
     assert table.part.tolist() == ["train", "test"] and table.speaker.tolist() == ["7", "unknown"]
 
 
+@pytest.mark.parametrize("end", ["", '"'])
+def test_a_quotation_mark_that_is_not_closed_loses_no_rows(tmp_path, end):
+    good = 'file,emotion,text\na.wav,happy,"two\nlines, or so"\n'
+    assert own(tmp_path / "good", ["a.wav"], good).text.tolist() == ["two\nlines, or so"]
+    with pytest.raises(SerlibError, match=r"t\.csv has a quotation mark that is not closed from line 4 on; close it"):
+        own(tmp_path / "bad", ["a.wav", "b.wav", "c.wav"], f'{good}b.wav,sad,"no\nc.wav,sad,yes{end}\n')
+
+
 def test_parquet_that_was_written_again_holds_its_new_sounds(tmp_path, home):
     import pyarrow as pa
     from pyarrow import parquet
@@ -283,7 +294,7 @@ def test_parquet_that_was_written_again_holds_its_new_sounds(tmp_path, home):
         sheet = pa.table({"audio": [{"bytes": sound, "path": None} for sound in order], "label": ["happy", "sad"]})
         parquet.write_table(sheet, tmp_path / "set/TRAIN.PARQUET")
         table = corpora.index("folder", tmp_path / "set/TRAIN.PARQUET").set_index("label")
-        assert table.digest[["happy", "sad"]].tolist() == [audio.digest(sound) for sound in order]
+        assert [Path(path).read_bytes() for path in table.speech[["happy", "sad"]]] == order
 
 
 def test_parquet_with_sounds_inside(tmp_path, home):

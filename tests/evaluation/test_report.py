@@ -291,6 +291,8 @@ def test_evaluate_claims_nothing_about_other_clips_of_its_own_corpus(run):
     other = table_of(["sad", "happy"], start=90).drop(columns="role")
     report = evaluation.evaluate(run, other)
     assert (report.split, report.protocol, report.n_test) == (None, None, 2)
+    of_nowhere = evaluation.evaluate(run, other.drop(columns="corpus"))
+    assert (of_nowhere.split, of_nowhere.protocol) == (None, None)
     seen = evaluation.evaluate(run, run.split[run.split.role == "train"], allow_seen=True)
     assert (seen.split, seen.protocol) == (None, None)
 

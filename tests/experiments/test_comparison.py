@@ -374,6 +374,7 @@ def test_a_peer_whose_clips_have_changed_answers_again(tmp_path):
         ([peer("a"), peer("a")], {}, "no two recipes of the same name"),
         ([], {}, "recipes: none"),
         ([peer("a")], {"seeds": ()}, "seeds: {'a': []}"),
+        ([peer("a"), "committee"], {"epochs": 1}, "1 epochs are too few for the 2 members of committee"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_the_reason(tmp_path, recipes, options, said):

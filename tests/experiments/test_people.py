@@ -42,3 +42,14 @@ def test_a_measured_row_takes_the_place_of_the_old_one(tmp_path, monkeypatch):
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     assert table.recipe.tolist() == ["a", "b", "c"] and table.uar.tolist() == ["1.0", "9.0", "4.5"]
     assert table.epochs.tolist() == ["3.0", "5", "6"]
+    accuracy.renew(tmp_path / "pairs.csv", pd.DataFrame({"better": ["a"], "worse": ["b"]}), ["better", "worse"])
+    accuracy.renew(tmp_path / "pairs.csv", pd.DataFrame({"better": ["b"], "worse": ["a"]}), ["better", "worse"])
+    assert (tmp_path / "pairs.csv").read_text() == "better,worse\nb,a\n"
+
+
+def test_no_two_recipes_are_better_than_each_other(monkeypatch):
+    monkeypatch.syspath_prepend(str(RESULTS.parents[2] / "bench"))
+    import results
+
+    pairs = pd.read_csv(results.NEIGHBOURS)[["corpus", "split", "better", "worse"]]
+    assert len(set(map(frozenset, pairs.itertuples(index=False)))) == len(pairs)

@@ -108,6 +108,9 @@ def test_what_cannot_be_searched_is_refused(fake, tone_index, tone_table, tiny_r
     space = rates(tiny_recipe)
     with pytest.raises(SerlibError, match="validation is the test set"):
         search(space, splits.split(tone_index, "published"), out=tmp_path / "a")
+    (tmp_path / "file").touch()
+    with pytest.raises(SerlibError, match="file/a cannot be written"):
+        search(space, tone_table, out=tmp_path / "file" / "a")
     assert not seen["tables"] and not (tmp_path / "a").exists()
     search(space, tone_table, out=tmp_path / "b", trials=1, show=False)
     with pytest.raises(SerlibError, match=re.escape("holds a search by other means or of other clips")):

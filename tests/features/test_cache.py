@@ -113,11 +113,16 @@ def test_several_stores_are_filled_in_one_pass(tmp_path):
         np.testing.assert_array_equal(values, EXPECTED[:ROWS])
 
 
-def test_rows_longer_than_the_shape_are_cut(tmp_path):
+def test_one_frame_more_than_the_shape_is_cut_and_more_are_refused(tmp_path):
     tasks = [(n,) for n in range(5)]
-    ((values, lengths),) = cache.fill(row, tasks, [store(tmp_path, range(5), shape=(2, 2))], show=False)
-    assert values.shape == (5, 2, 2)
-    assert lengths.tolist() == [0, 1, 2, 2, 2]
+    ((values, lengths),) = cache.fill(row, tasks[:4], [store(tmp_path, range(4), shape=(2, 2))], show=False)
+    assert values.shape == (4, 2, 2)
+    assert lengths.tolist() == [0, 1, 2, 2]
+    with pytest.raises(SerlibError, match=r"^4 is longer than the table says; correct its columns"):
+        cache.fill(row, tasks, [store(tmp_path, range(5), shape=(2, 2))], show=False)
+    fill(tmp_path / "whole", range(5))
+    with pytest.raises(SerlibError, match=r"^4 is longer than the table says"):
+        cache.fill(row, tasks[:0:-1], [store(tmp_path / "whole", range(4, 0, -1), shape=(2, 2))], show=False)
 
 
 def test_what_goes_wrong_is_told_after_the_rest_is_done(tmp_path):

@@ -274,7 +274,7 @@ def table(tmp_path, voice):
         path.parent.mkdir(exist_ok=True)
         soundfile.write(path, voice(duration_s=seconds, rate_hz=rate_hz, silence_s=0.05, seed=n), rate_hz)
         y, _ = audio.load(path)
-        digest = audio.digest(path.read_bytes())
+        digest = audio.path_digest(path)
         rows.append({"speech": str(path), "digest": digest, "duration_s": len(y) / rate_hz, "rate_hz": rate_hz})
     return pd.DataFrame(rows)
 
@@ -414,3 +414,18 @@ def test_what_a_table_does_not_say_of_a_clip_is_read_from_its_file(table, tmp_pa
     whole = extract(table, SEQUENCES, out_dir=tmp_path / "whole")
     result = extract(joined, SEQUENCES, out_dir=tmp_path / "joined")
     np.testing.assert_array_equal(result.values, whole.values)
+
+
+def test_a_table_that_says_less_than_a_file_holds_cuts_nothing(table, tmp_path):
+    rounded = table.assign(duration_s=table.duration_s.round(2))
+    lengths = extract(rounded, SEQUENCES, out_dir=tmp_path / "rounded").lengths
+    np.testing.assert_allclose(lengths, extract(table, SEQUENCES, out_dir=tmp_path / "whole").lengths, atol=1)
+    for place in ("short", "whole"):
+        with pytest.raises(SerlibError, match=r"0\.wav is longer than the table says; correct .* \(and . more like it"):
+            extract(table[:4].assign(duration_s=0.1), SEQUENCES, out_dir=tmp_path / place)
+    extract(table[:4], SEQUENCES, out_dir=tmp_path / "short")
+
+
+def test_a_clip_of_two_channels_is_refused_in_a_sentence():
+    with pytest.raises(SerlibError, match=r"shape \(2, 16000\) is not mono; make it so with serlib\.audio\.mono"):
+        extract_clip(np.zeros((2, 16000)), 16000, FeatureSpec())

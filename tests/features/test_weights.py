@@ -127,3 +127,12 @@ def test_weights_are_known_by_their_content(values, tmp_path):
     (tmp_path / "there" / "model.safetensors").unlink()
     with pytest.raises(SerlibError, match=r"there/model\.weights\.h5 is missing or cannot be read"):
         weights.content(str(tmp_path / "there"))
+
+
+def test_weights_in_a_type_that_numpy_lacks_are_refused(tmp_path, monkeypatch):
+    def load_file(file):
+        raise TypeError("data type 'bfloat16' not understood")
+
+    monkeypatch.setattr("safetensors.numpy.load_file", load_file)
+    with pytest.raises(SerlibError, match=r"mine\.safetensors holds weights that numpy cannot read .*; save them as"):
+        weights.read(tmp_path / "mine.safetensors")

@@ -1,7 +1,5 @@
 """The audit counts what is shared, and finds copies by their bytes and by their sound."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +8,7 @@ from test_roles import table_of
 
 from serlib import audio
 from serlib.splits import audit, seen, split
+from serlib.utils import SerlibError
 
 
 def test_audit_counts_what_roles_share():
@@ -65,7 +64,7 @@ def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
         corpus="folder",
         duration_s=1.05,
         rate_hz=16000,
-        digest=lambda t: [audio.digest(Path(path).read_bytes()) for path in t.speech],
+        digest=lambda t: [audio.path_digest(path) for path in t.speech],
     )
     result = audit(index, near=True).set_index("what")
     assert result.loc["identical clips", "clips"] == 0
@@ -99,3 +98,8 @@ def test_a_clip_without_a_digest_is_known_by_its_file(tmp_path):
     names = {"speaker": "x", "text": "y", "corpus": "own"}
     counts = audit(table.assign(**names, digest=[np.nan, np.nan])).set_index("what")
     assert counts.loc["identical clips", ["shared", "clips"]].tolist() == [0, 0]
+
+
+def test_a_table_without_roles_is_refused_in_a_sentence():
+    with pytest.raises(SerlibError, match=r"expected role; give roles with serlib\.split"):
+        audit(table_of())

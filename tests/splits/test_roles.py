@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serlib.splits import SPLIT_KINDS, clips_of_role, folds, held_out, possible, split
+from serlib.splits import SPLIT_KINDS, audit, clips_of_role, folds, held_out, possible, split
 from serlib.utils import SerlibError
 
 LABELS = ["angry", "happy", "sad"]
@@ -154,6 +154,7 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
             "cannot be parted into 1 folds; choose from 2 to 20",
         ),
         (table_of(2, 10), {"kind": "random", "fold": 0, "folds": 30}, "choose from 2 to 20"),
+        (table_of(2, 10, labels=["sad", "role"]), {"kind": "random"}, "called 'role', as a column of the tables is"),
         (table_of(2, 10), {"kind": "random", "seed": -1}, "The seed is -1"),
         (table_of(2, 10), {"kind": "random", "seed": 2**32}, "The seed is 4294967296"),
     ],
@@ -227,6 +228,14 @@ def test_speakers_that_are_numbers_or_missing(heading, speakers, persons):
     roles = split(table, "speaker")
     assert set(roles.speaker) == persons
     assert len(roles) == 12 * sum(str(speaker).strip() not in ("nan", "None", "NA", "?") for speaker in speakers)
+
+
+def test_voices_are_held_out_unless_another_split_is_asked_for():
+    clips = pd.DataFrame({"path": [f"{n}.wav" for n in range(36)], "emotion": ["a", "b"] * 18})
+    clips["Speaker"] = np.repeat(["anna", "bob", "cy"], 12)
+    roles = split(clips)
+    assert roles.attrs["split"]["kind"] == "speaker"
+    assert not set(roles.speaker[roles.role == "test"]) & set(roles.speaker[roles.role != "test"])
 
 
 def test_columns_of_categories_are_columns_of_names():
@@ -354,3 +363,23 @@ def test_a_corpus_that_is_not_there_is_named():
     both = pd.concat([table_of(), table_of(corpus="ravdess")])
     with pytest.raises(SerlibError, match=r"There is no corpus 'crema'; choose from tess, ravdess\."):
         split(both, "corpus", test=["crema"])
+
+
+@pytest.mark.parametrize("share", [{"test_share": 1}, {"test_share": -0.2}, {"validation_share": 0}])
+def test_a_share_that_is_none_is_said(share):
+    with pytest.raises(SerlibError, match=r"A share of .* was asked for; choose one between 0 and 1\."):
+        split(table_of(), **share)
+
+
+def test_a_sentence_that_is_spelled_in_two_ways_is_in_one_role():
+    index = table_of(2, 20)
+    spellings = index.text.where(index.index % 2 == 0, " " + index.text.str.upper() + "!")
+    for kind in ("text", "speaker+text", "speaker"):
+        table = split(index.assign(text=spellings), kind, seed=3)
+        words = table.text.str.strip(" !").str.lower().groupby(table.role).agg(set)
+        assert not words["train"] & words["validation"]
+        assert kind == "speaker" or not words["train"] & words["test"]
+    named = split(index.assign(text=spellings), "text", test=["Word3."])
+    assert set(named[named.role == "test"].text.str.strip(" !").str.lower()) == {"word3"}
+    shared = audit(split(index.assign(text=spellings), "random")).set_index(["roles", "what"])
+    assert shared.loc[("train and test", "texts"), "of"] <= 20

@@ -413,6 +413,20 @@ def test_two_trainings_do_not_share_a_folder(tiny_recipe, tone_table, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_a_model_that_cannot_be_loaded_again_is_refused_after_an_epoch(tiny_recipe, tone_table, tmp_path):
+    import keras
+
+    def build(x, n_labels):
+        return keras.layers.Dense(n_labels, activation="softmax")(keras.layers.Lambda(lambda x: 2 * x)(x))
+
+    epochs = []
+    with pytest.raises(SerlibError, match=r"tiny cannot be loaded again once it is saved .* build it without Lambda"):
+        fitting.fit(
+            replace(tiny_recipe, build=build), tone_table, out=tmp_path / "run", epochs=5, after_epoch=epochs.append
+        )
+    assert not epochs
+
+
 def test_best_weights_are_kept_where_the_recipe_asks(tiny_recipe, tone_table, tmp_path):
     recipe = replace(tiny_recipe, keep="best", learning_rate=0.3, patience=3)  # so high that the loss goes up again
     run = fitting.fit(recipe, tone_table, out=tmp_path / "run", epochs=8)

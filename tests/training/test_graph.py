@@ -8,6 +8,7 @@ import sys
 import zipfile
 from dataclasses import replace
 
+import h5py
 import keras
 import numpy as np
 import pandas as pd
@@ -147,6 +148,26 @@ def test_a_graph_that_would_fill_the_memory_is_not_unpacked(run, monkeypatch):
     with pytest.raises(ValueError, match="fill the memory"):
         graph.Graph((run.folder / graph.NAME).read_bytes(), run)
     assert graph.load(run) is None
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["the archive", "the arrays"])
+def test_weights_that_would_fill_the_memory_are_not_read(copy, run, monkeypatch, inside):
+    monkeypatch.setattr(graph, "MOST_BYTES", 2**20)
+    store = io.BytesIO()
+    with h5py.File(store, "w") as file:
+        for name in "ab":  # together too large, neither alone; a thousandth of that in the file
+            file.create_dataset(name, data=np.zeros(2**20 - 2**10 if inside else 10, np.uint8), compression="gzip")
+    with zipfile.ZipFile(run.folder / "model.keras") as archive:
+        config = archive.read("config.json")
+    with zipfile.ZipFile(copy / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", store.getvalue() + bytes(0 if inside else 2**20))
+    read = []
+    whole = zipfile.ZipFile.read
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda archive, name: read.append(name) or whole(archive, name))
+    with pytest.raises(SerlibError, match=r"holds [0-9]+ bytes or more"):
+        graph.stored_weights(Record.read(copy))
+    assert ("model.weights.h5" in read) == inside
 
 
 def test_a_graph_that_lies_about_its_model_is_found_out_by_the_probes(copy, run, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -115,6 +116,16 @@ def test_damage_is_named(copy, tmp_path):
 def test_another_format_is_refused(copy):
     change(copy, format=99)
     with pytest.raises(SerlibError, match="run format 99, this serlib reads format 1"):
+        Run.load(copy)
+
+
+def test_a_small_file_does_not_fill_the_memory(copy):
+    with zipfile.ZipFile(copy / "model.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(copy / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part + bytes(10**7 * (name == "model.weights.h5")))  # what follows does not count
+    with pytest.raises(SerlibError, match="it would fill the memory"):
         Run.load(copy)
 
 

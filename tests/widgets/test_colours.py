@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
@@ -108,13 +109,14 @@ def test_lines_in_the_colours_of_emotions(theme, name):
 def test_bars_have_an_outline():
     # ... in the colour of the text, whose contrast is that above
     assert re.search(r"\.serlib-live \.track span \{[^}]*box-shadow: inset 0 0 0 1px var\(--ink\)", sheet("live"))
-    assert "inset 0 0 0 1px var(--jp-ui-font-color1" in galleries.OUTLINE
+    clip = pd.Series({"label": "sad", "predicted": "sad", "sad": 1.0})
+    assert "inset 0 0 0 1px var(--jp-ui-font-color1" in galleries.bars(clip, ["sad"])
     assert re.search(r"\.serlib-live \.meter \{[^}]*border: 1px solid var\(--faint\)", sheet("live"))
 
 
 def test_points_of_the_map_have_an_outline(tone_index):
     drawing = maps.drawing_of(tone_index, np.eye(len(tone_index), 2), ("one", "two"), "A map")
-    paper = drawing["layout"]["plot_bgcolor"]
+    paper = re.search(r'plot_bgcolor: "(\w+)"', (HERE / "map.js").read_text(encoding="utf-8"))[1]
     points = [trace for trace in drawing["data"] if "customdata" in trace]
     assert points
     for trace in points:

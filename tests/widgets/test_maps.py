@@ -8,7 +8,7 @@ import pytest
 from serlib import plots
 from serlib.utils import SerlibError
 from serlib.widgets import clip_map
-from serlib.widgets.maps import SYMBOLS, drawing_of, groups, symbols_of
+from serlib.widgets.maps import SYMBOLS, drawing_of, symbols_of
 
 
 @pytest.fixture
@@ -17,14 +17,15 @@ def points(tone_index, rng):
 
 
 def test_every_clip_is_at_its_point_in_its_colour(tone_index, points):
-    found = groups(tone_index, points)
-    assert [group["label"] for group in found] == ["angry", "disgust", "fear", "happy", "neutral", "ps", "sad"]
-    assert sorted(row for group in found for row in group["rows"]) == list(range(len(tone_index)))
-    for group in found:
-        assert group["colour"] == plots.COLOURS[group["label"]]
-        assert (tone_index.label.iloc[group["rows"]] == group["label"]).all()
-        assert np.array_equal(np.column_stack([group["x"], group["y"]]), points[group["rows"]])
-        for row, symbol, text in zip(group["rows"], group["symbols"], group["texts"], strict=True):
+    traces = drawing_of(tone_index, points, ("one", "two"), "title")["data"][:7]
+    assert [trace["name"] for trace in traces] == ["angry", "disgust", "fear", "happy", "neutral", "ps", "sad"]
+    assert sorted(row for trace in traces for row in trace["customdata"]) == list(range(len(tone_index)))
+    for trace in traces:
+        rows = trace["customdata"]
+        assert trace["marker"]["color"] == plots.COLOURS[trace["name"]]
+        assert (tone_index.label.iloc[rows] == trace["name"]).all()
+        assert np.array_equal(np.column_stack([trace["x"], trace["y"]]), points[rows])
+        for row, symbol, text in zip(rows, trace["marker"]["symbol"], trace["text"], strict=True):
             clip = tone_index.iloc[row]
             assert symbol == {"OAF": "circle", "YAF": "triangle-up"}[clip.speaker]
             assert text == f"{clip.speaker}: {clip.text}, {clip.label}<br>{clip.speech.split('/')[-1]}"
@@ -34,7 +35,8 @@ def test_many_speakers_have_no_symbols_of_their_own(tone_index, points):
     assert symbols_of(tone_index) == {"OAF": "circle", "YAF": "triangle-up"}
     crowd = tone_index.assign(speaker=[f"s{i % 7}" for i in range(len(tone_index))])
     assert len(SYMBOLS) < 7 and symbols_of(crowd) == {}
-    assert {symbol for group in groups(crowd, points) for symbol in group["symbols"]} == {"circle"}
+    traces = drawing_of(crowd, points, ("one", "two"), "title")["data"][:7]
+    assert {symbol for trace in traces for symbol in trace["marker"]["symbol"]} == {"circle"}
     assert symbols_of(tone_index[tone_index.speaker == "OAF"]) == {}
 
 
