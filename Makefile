@@ -10,14 +10,16 @@ PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Beginnings of notebook names: make run NOTEBOOKS="03 04", make notebooks NOTEBOOKS=05
 RUN    := $(or $(NOTEBOOKS),01 02 03 04 05)
 NBVAL  := $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=600
-# Two at a time; what one file holds stays together, for it may share a model, a port or a notebook's kernel.
-TWO    := -n 2 --dist loadfile
+# Two at a time; what one file holds stays together, for it may share a model or a port. The longest files come first
+# (conftest.py), whatever the number of their tests.
+TWO    := -n 2 --dist loadfile --no-loadscope-reorder
 # Two commands side by side; what the first one says is shown when both have ended.
 BESIDE  = mkdir -p build; $(1) > build/beside.log 2>&1 & first=$$!; trap "kill $$first" INT TERM; \
   $(2); second=$$?; wait $$first; first=$$?; cat build/beside.log; exit $$((first + second))
-# Notebooks in one home: what one has made the next one finds.
+# Notebooks in one home: what one has made the next one finds, and so do those in the browser.
 SHARED := $(CURDIR)/build/notebooks-home
-INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(NBVAL)
+INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(NBVAL)
+BROWSE := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) tests/browser --durations=10 --durations-min=5
 # make test leaves these markers out, make test-all runs them as well.
 LONG   := browser or trust or slow or real
 # What is marked `real` runs wherever the real corpora are.
@@ -59,14 +61,14 @@ run: env  ## run notebooks 01 to 05 on the sample corpus into executed/ (SERLIB_
 
 test: env  ## ruff, unit tests, doctests, and notebooks 01 to 05 against their committed outputs
 	@$(BIN)/ruff check .
-	$(PYTEST) $(TWO) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))"
 	@rm -rf $(SHARED)
-	$(call BESIDE,$(INONE) $(call NB,04 05),$(INONE) $(call NB,02 03 01))
+	$(call BESIDE,$(INONE) $(call NB,04 05 02 03 01),\
+	  $(PYTEST) $(TWO) tests serlib --doctest-modules --durations=5 --durations-min=5 -m "not ($(LONG))")
 
+# What clicks in a browser goes before what computes: sound and mice do not wait.
 test-all: test .venv/site/installed  ## make test, then browser, damaged files, slow tests, the other notebooks, real corpora
-	$(call BESIDE,$(INONE) $(call NB,07 08),$(INONE) $(call NB,06 09 10))
-	$(PYTEST) tests/browser --durations=10 --durations-min=5
-	$(PYTEST) $(TWO) tests --durations=10 --durations-min=5 -m "($(LONG)) and not browser$(REAL)"
+	$(call BESIDE,nice $(PYTEST) $(TWO) tests --durations=10 --durations-min=5 -m "($(LONG)) and not browser$(REAL)",\
+	  $(BROWSE) && $(INONE) $(call NB,07 06 08 09 10))
 
 test-arithmetic: env  ## notebooks 04 and 05 as two other processors would round them
 	$(call BESIDE,ONEDNN_MAX_CPU_ISA=SSE41 $(NBVAL) $(call NB,04 05),TF_ENABLE_ONEDNN_OPTS=0 $(NBVAL) $(call NB,04 05))

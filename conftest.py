@@ -16,6 +16,28 @@ NOT_COMPARED = ("stderr", "text/html", "image/svg+xml", build.WIDGET)
 #: Folders of tests that are markers as well, so that the Makefile can leave them out.
 MARKED = {"browser", "trust"}
 
+#: The files that take longest, which come first: two workers then end at about the same time.
+LONGEST = (
+    "tests/test_any_corpus.py",
+    "tests/test_claims.py",
+    "tests/test_main.py",
+    "tests/training/test_fitting.py",
+    "tests/training/test_exporting.py",
+    "tests/trust/test_kills.py",
+    "tests/trust/test_secrets.py",
+    "tests/experiments/test_comparison.py",
+    "tests/course/test_exercises.py",
+    "tests/training/test_graph.py",
+    "tests/models/test_recipes.py",
+    "tests/models/test_committee.py",
+    "tests/models/test_tuning.py",
+    "tests/trust/test_damaged.py",
+    "tests/test_colab.py",
+)
+
+#: The variables that hold TensorFlow to one thread, as the Makefile does where notebooks are tested beside others.
+ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
 HOME = pytest.StashKey[Path]()
 
 
@@ -30,6 +52,8 @@ def pytest_configure(config):
     if not nbval:  # a kernel chooses its own backend, and the notebooks read SERLIB_CORPUS
         del variables["SERLIB_CORPUS"]
         variables["MPLBACKEND"] = "Agg"
+    if hasattr(config, "workerinput"):  # workers share the cores; threads of TensorFlow would wait for one another
+        variables.update(dict.fromkeys(ONE_THREAD, "1"))
     if real_data:
         variables["SERLIB_REAL_DATA"] = str(Path(real_data).resolve())
     os.environ.clear()
@@ -43,7 +67,9 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of tests/browser and tests/trust; tell nbval what it leaves out of its comparison."""
+    """Mark the tests of tests/browser and tests/trust, put long files first, tell nbval what it does not compare."""
+    places = {path: place for place, path in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
     for item in items:
         for folder in MARKED & set(item.nodeid.split("/")):
             item.add_marker(folder)

@@ -17,20 +17,8 @@ import lazy_loader
 _getattr, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "audio",
-        "augment",
-        "corpora",
-        "evaluation",
-        "experiments",
-        "features",
-        "models",
-        "plots",
-        "recognizer",
-        "splits",
-        "teach",
-        "training",
-        "utils",
-        "widgets",
+        *("utils", "audio", "corpora", "features", "splits", "augment", "models", "training", "evaluation"),
+        *("recognizer", "experiments", "plots", "widgets", "teach"),
     ],
     submod_attrs={
         "utils": ["LABELS", "SerlibError"],

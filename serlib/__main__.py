@@ -284,7 +284,7 @@ def train(
     shares = {"test_share": recipe.test_share, "validation_share": recipe.validation_share} if as_authors else {}
     table = serlib.split(_index(corpus, reading), split, seed=seed, fold=fold, folds=folds, test=test, **shares)
     run = serlib.fit(recipe, table, out=out, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, jobs=jobs)
-    _report(run, serlib.evaluate(run), home() / "reports" / out.name, as_json, notes=_index_notes(table))
+    _report(run, serlib.evaluate(run), home() / "reports" / out.resolve().name, as_json, notes=_index_notes(table))
 
 
 @app.command()

@@ -197,7 +197,7 @@ def test_killed_training_resumes(call, tone_corpus, home, tmp_path):
 
 
 @pytest.mark.slow
-def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corpus, tmp_path):
+def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corpus, tmp_path, monkeypatch):
     folder, run = tone_corpus(tmp_path / "tones", words=12), tmp_path / "run"
     words = ("train", "stacked-lstm", "tess", folder, "--out", run, "--split", "random", "--epochs", "1")
     code, out, err = call(*words, "--features", "logmel-128x87", "--json")
@@ -205,6 +205,11 @@ def test_train_with_other_features_and_the_shares_of_the_authors(call, tone_corp
     assert json.loads(out)["n_test"] == 26  # 15 % of 168
     info = json.loads((run / "run.json").read_text())
     assert info["features"]["frames"] == 87 and info["counts"] == {"train": 116, "validation": 26, "test": 26}
+    monkeypatch.chdir(run)
+    code, out, err = call(
+        *(("." if word == run else word) for word in words), "--features", "logmel-128x87", "--resume"
+    )
+    assert code == 0 and "report reports/run/report.html" in out, err
 
 
 def test_a_run_that_normalises_by_speaker(call, voices_run, tmp_path):

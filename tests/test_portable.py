@@ -22,7 +22,7 @@ def plain(command):
     """A command of docs/windows.md: the Python of .venv; how much is said, and how many run at once, left out."""
     command = re.sub(r"\.venv[\\/](?:Scripts|bin)[\\/]python", "VENV", command.strip())
     command = re.sub(r"^(?:py|\"[^\"]+\") -m venv", "PYTHON -m venv", command)
-    command = re.sub(r" -q+\b| --disable-pip-version-check| --durations\S*| -n 2 --dist loadfile", "", command)
+    command = re.sub(r" -q+\b| --disable-pip-version-check| --durations\S*| -n 2 --dist loadfile --no-\S+", "", command)
     return " ".join(command.split())
 
 

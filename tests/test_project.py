@@ -356,5 +356,11 @@ def test_gitignore_keeps_credentials_data_and_runs_out():
         assert done.stdout.split() == wanted.split()
 
 
+def test_the_files_that_are_tested_first_are_there():
+    (longest,) = re.findall(r"^LONGEST = \((.*?)^\)", (ROOT / "conftest.py").read_text(), re.MULTILINE | re.DOTALL)
+    paths = re.findall(r'"(.+)"', longest)
+    assert len(paths) > 5 and not [path for path in paths if not (ROOT / path).is_file()]
+
+
 def test_ci_is_executable():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

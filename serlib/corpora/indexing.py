@@ -16,14 +16,8 @@ from serlib.utils import SerlibError, one_line, one_name, ordered_labels, same_p
 
 #: Columns of the index and their types.
 COLUMNS = {
-    "speech": str,
-    "label": str,
-    "speaker": str,
-    "text": str,
-    "corpus": str,
-    "duration_s": float,
-    "rate_hz": int,
-    "digest": str,
+    **dict.fromkeys(("speech", "label", "speaker", "text", "corpus"), str),
+    **{"duration_s": float, "rate_hz": int, "digest": str},
 }
 
 #: Formats without loss, which are used where the same recording lies beside them in another one.

@@ -1,6 +1,7 @@
 """How good a run is, and how sure we are: metrics with intervals, calibration, errors."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
 from serlib.splits import clips_of_role, group_keys, refuse_seen, seen
 from serlib.training import calibration
-from serlib.utils import UNTOLD, SerlibError, clip_table
+from serlib.training.run import Run
+from serlib.utils import UNTOLD, SerlibError, check_seed, clip_table
 
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
@@ -168,6 +170,7 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
     labels = [str(label) for label in labels]
     truth = clips["label"].to_numpy().astype(str)
     probabilities = metrics.checked(truth, probabilities, labels, reserved=(*COLUMNS, "digest", "p_label"))
+    check_seed(seed)
     if resamples < 1:
         raise SerlibError(f"resamples is {resamples}, expected at least 1; 1000 is usual")
     true = pd.Index(labels).get_indexer(truth)
@@ -215,7 +218,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
 
     Parameters
     ----------
-    run : serlib.training.run.Run
+    run : serlib.training.run.Run, str or Path
+        Or the folder of one.
     index : pd.DataFrame, optional
         Clips of another corpus. Those whose label the model does not know are left out and counted in `left_out`;
         the model may still answer every label that it knows. Where they are of a corpus that the run was trained on,
@@ -250,6 +254,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
 
     Taught in notebooks/05_evaluate.
     """
+    if isinstance(run, str | Path):
+        run = Run.load(run)
     is_own = index is None
     table = run.split if is_own else clip_table(index)
     is_heard = (table["role"] == "test").to_numpy() if is_own else np.full(len(table), True)

@@ -9,21 +9,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=[module.name for module in pkgutil.iter_modules(__path__)],
     submod_attrs={
         "spec": [
-            "FEATURES_VERSION",
-            "KINDS",
-            "LIBROSA_KINDS",
-            "SPECS",
-            "FeatureSpec",
-            "cache_key",
-            "contents",
-            "extract",
-            "extract_clip",
-            "extract_together",
-            "frames_of",
-            "names",
-            "pad",
-            "row_shape",
-            "summarise",
+            *("FEATURES_VERSION", "KINDS", "LIBROSA_KINDS", "SPECS", "FeatureSpec", "cache_key", "contents", "extract"),
+            *("extract_clip", "extract_together", "frames_of", "names", "pad", "row_shape", "summarise"),
         ],
     },
 )

@@ -13,19 +13,15 @@ SHAPES = "osD^vPX<>"
 #: What authors reported: a stroke that a point does not hide.
 REPORTED = {"color": INK, "markersize": 19, "markeredgewidth": 3, "zorder": 1}
 
-METRICS = {"accuracy": "Accuracy", "uar": "UAR"}
-
 
 @with_style
-def recipes_compared(table, *, metric="accuracy", title="The same recipes, other questions", ax=None):
+def recipes_compared(table, *, title="The same recipes, other questions", ax=None):
     """Every recipe under every split with its 95 % interval, and what its authors reported.
 
     Parameters
     ----------
     table : pd.DataFrame
         Of a `serlib.experiments.comparison.Comparison`: the rows of one corpus (or of several that train together).
-    metric : str
-        `accuracy` or `uar`.
 
     Returns
     -------
@@ -41,7 +37,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     if table.empty or table.duplicated(["recipe", "split"]).any():
         raise SerlibError(f"{len(table)} rows of a comparison: one or more are needed, each recipe and split once")
     splits = list(dict.fromkeys(table["split"]))
-    order = list(table[table["split"] == splits[-1]].sort_values(metric, kind="stable")["recipe"])
+    order = list(table[table["split"] == splits[-1]].sort_values("accuracy", kind="stable")["recipe"])
     order = [name for name in dict.fromkeys(table["recipe"]) if name not in order] + order
     rows = table.set_index(["recipe", "split"])
     is_marked = starred(table.drop_duplicates("recipe").set_index("recipe"))
@@ -51,15 +47,15 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
         entries = [(y, rows.loc[(name, split)]) for y, name in enumerate(order) if (name, split) in rows.index]
         y = np.array([y for y, _ in entries]) + 0.36 - step * (n + 0.5)
         value, low, high = (
-            np.array([100 * row[name] for _, row in entries]) for name in (metric, f"{metric}_low", f"{metric}_high")
+            np.array([100 * row[name] for _, row in entries]) for name in ("accuracy", "accuracy_low", "accuracy_high")
         )
         interval = [(value - low).clip(0), (high - value).clip(0)]
         look = {"color": shade, "markersize": 8, "capsize": 4, "linewidth": 2, "label": split}
         ax.errorbar(value, y, xerr=interval, fmt=SHAPES[n % len(SHAPES)], **look)
         reported = np.array([100 * row["reported"] for _, row in entries], dtype=float)
-        is_reported = ~np.isnan(reported) & (metric == "accuracy")
+        is_reported = ~np.isnan(reported)
         ax.plot(reported[is_reported], y[is_reported], "|", **REPORTED)
-    if metric == "accuracy" and table["reported"].notna().any():
+    if table["reported"].notna().any():
         ax.plot([], [], "|", label="reported", **REPORTED)
     for y in range(len(order) - 1):
         ax.axhline(y + 0.5, color="#dddddd", linewidth=1)
@@ -69,7 +65,7 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     ax.tick_params(axis="y", length=0)
     ax.set(ylim=(-0.5, len(order) - 0.5), xlim=(0, 102), xticks=range(0, 101, 20))
     corpora = sorted({name for names in table["corpora"] for name in names.split("+")})
-    ax.set(title=honest(title, corpora), xlabel=f"{METRICS[metric]} (%), 95 % interval", ylabel="Recipe")
+    ax.set(title=honest(title, corpora), xlabel="Accuracy (%), 95 % interval", ylabel="Recipe")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     if is_marked.any():
         ax.set_xlabel(f"{ax.get_xlabel()}\n{MARKED}")
@@ -77,9 +73,9 @@ def recipes_compared(table, *, metric="accuracy", title="The same recipes, other
     for split in splits:
         entries = [name for name in reversed(order) if (name, split) in rows.index]
         sentences.append(
-            f"{split}: " + listed((name, f"{100 * rows.loc[(name, split)][metric]:.0f} %") for name in entries)
+            f"{split}: " + listed((name, f"{100 * rows.loc[(name, split)]['accuracy']:.0f} %") for name in entries)
         )
-    text = f"{METRICS[metric]} of {len(order)} recipes with 95 % intervals by split; {'; '.join(sentences)}."
+    text = f"Accuracy of {len(order)} recipes with 95 % intervals by split; {'; '.join(sentences)}."
     return described(out, text)
 
 

@@ -12,14 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "description": ["against", "held_out"],
         "overlap": ["audit", "refuse_seen", "seen"],
         "roles": [
-            "SPLIT_KINDS",
-            "clips_of_role",
-            "default_folds",
-            "folds",
-            "group_keys",
-            "possible",
-            "speakers",
-            "split",
+            *("SPLIT_KINDS", "clips_of_role", "default_folds", "folds", "group_keys", "possible", "speakers", "split"),
         ],
     },
 )

@@ -21,25 +21,9 @@ from serlib.models.committee import Committee
 from serlib.models.probe import LinearProbe, clip_weights
 from serlib.models.tuning import Tuned
 from serlib.splits import clips_of_role
-from serlib.training import novelty
+from serlib.training import novelty, state
 from serlib.training.run import read_info
 from serlib.training.schedule import Examples, draw, learning_rate, should_stop
-from serlib.training.state import (
-    Outcome,
-    Training,
-    at_work,
-    check_begun,
-    check_state,
-    finish,
-    last_state,
-    load_finished,
-    outcome,
-    refuse_other,
-    save_state,
-    throw_away,
-    with_files,
-    write_plan,
-)
 from serlib.utils import SerlibError, atomic_path, check_seed, clip_table, import_tensorflow, progress
 
 
@@ -108,8 +92,8 @@ def fit(
     Taught in notebooks/04_lstm_train.
     """
     check_seed(seed)
-    table = with_files(clip_table(table, needs=("speech", "label", "role")))
-    training = Training(
+    table = state.with_files(clip_table(table, needs=("speech", "label", "role")))
+    training = state.Training(
         recipe=recipes.get(recipe),
         table=table.reset_index(drop=True),  # rows of the features are found by number
         seed=seed,
@@ -120,17 +104,17 @@ def fit(
         raise SerlibError(f"A training needs at least one epoch, not {training.epochs}.")
     if overwrite:
         if training.folder.exists():
-            with at_work(training.folder):  # not under the hands of another process
-                throw_away(training.folder)
-        throw_away(training.out)
+            with state.at_work(training.folder):  # not under the hands of another process
+                state.throw_away(training.folder)
+        state.throw_away(training.out)
     if training.out.exists():
-        return load_finished(training, resume=resume)
+        return state.load_finished(training, resume=resume)
     was_begun = training.folder.exists()
-    with at_work(training.folder):
+    with state.at_work(training.folder):
         if training.out.exists():  # another process has finished it meanwhile
-            return load_finished(training, resume=resume)
+            return state.load_finished(training, resume=resume)
         if was_begun:
-            check_begun(training, resume=resume)
+            state.check_begun(training, resume=resume)
         # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
         extract_together(training.table, {*_specs(training.recipe), novelty.SPEC}, jobs=jobs, show=show)
         examples = _examples(training, jobs=jobs, show=show)
@@ -141,7 +125,7 @@ def fit(
         else:
             result = _fit(training, examples, after_epoch=after_epoch, show=show)
         domain = novelty.learn(training.table, jobs=jobs, show=show)
-        return finish(training, result, examples, domain)
+        return state.finish(training, result, examples, domain)
 
 
 def _specs(recipe):
@@ -160,9 +144,9 @@ def _fit(training, examples, *, after_epoch, show):
 
     # Many models in one process look to TensorFlow like one that is traced too often, and it warns.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    write_plan(training)
+    state.write_plan(training)
     keras.utils.set_random_seed(seed)
-    history, model = last_state(training.folder)
+    history, model = state.last_state(training.folder)
     if model is None:
         model = _untrained(training, examples)
     model.make_train_function()
@@ -182,15 +166,15 @@ def _fit(training, examples, *, after_epoch, show):
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["seconds"] = round(time.perf_counter() - start_s, 3)
         history.append(row)
-        save_state(training.folder, model, history)
+        state.save_state(training.folder, model, history)
         if epoch == 1:
-            check_state(training)
+            state.check_state(training)
         if after_epoch:
             after_epoch(history)
         bar.set_postfix_str(f"accuracy {row['accuracy']:.2f}, validation {row['val_accuracy']:.2f}")
         bar.update()
     bar.close()
-    kept = outcome(training, history)
+    kept = state.outcome(training, history)
     if isinstance(recipe, Tuned):
         model = recipe.settle(kept.model, examples.x, examples.y, clip_weights(clips_of_role(training.table, "train")))
         kept = replace(kept, model=model, metrics=_metrics(model, recipe.batch_size, examples))
@@ -211,7 +195,7 @@ def _untrained(training, examples):
 def _fit_members(training, examples, *, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
     epochs_of_members = training.recipe.epochs_of_members(training.epochs)
-    write_plan(training)
+    state.write_plan(training)
     options = {"seed": training.seed, "resume": True, "after_epoch": after_epoch, "jobs": jobs, "show": show}
     members = []
     for member, epochs in zip(training.recipe.members, epochs_of_members, strict=True):
@@ -223,13 +207,13 @@ def _fit_members(training, examples, *, after_epoch, jobs, show):
         history.to_csv(path, index=False)
     model = training.recipe.join([run.model for run in members])
     metrics = _metrics(model, training.recipe.batch_size, examples)
-    return Outcome(model, len(history), metrics, history.seconds.sum())
+    return state.Outcome(model, len(history), metrics, history.seconds.sum())
 
 
 def _solve(training, examples, *, after_epoch):
     """Train a probe, which has one answer: no epochs, and the seed decides the split alone."""
     recipe = training.recipe
-    write_plan(training)
+    state.write_plan(training)
     import_tensorflow()
     start_s = time.perf_counter()
     model = recipe.solve(examples.x[:], examples.y, clip_weights(clips_of_role(training.table, "train")))
@@ -240,7 +224,7 @@ def _solve(training, examples, *, after_epoch):
         pd.DataFrame(history).to_csv(path, index=False)
     if after_epoch:
         after_epoch(history)
-    return Outcome(model, 1, metrics, seconds)
+    return state.Outcome(model, 1, metrics, seconds)
 
 
 def finished(recipe, table, *, out, seed=0, epochs=None):
@@ -270,8 +254,8 @@ def finished(recipe, table, *, out, seed=0, epochs=None):
     out = Path(out)
     if not out.exists():
         return False
-    training = Training(recipe, with_files(table), seed, recipe.epochs if epochs is None else epochs, out)
-    refuse_other(training, read_info(out), out)
+    training = state.Training(recipe, state.with_files(table), seed, recipe.epochs if epochs is None else epochs, out)
+    state.refuse_other(training, read_info(out), out)
     return True
 
 

@@ -72,6 +72,16 @@ class Training:
                 "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
                 "serlib.split last of all."
             )
+        strange = sorted(set(self.table.role) - set(ROLES))
+        if strange:
+            raise SerlibError(
+                f"The table has the role '{strange[0]}'; expected {', '.join(ROLES)}: take out clips that have none."
+            )
+        untaught = [label for label in self.labels if label not in set(clips_of_role(self.table, "train").label)]
+        if untaught:
+            raise SerlibError(f"No clip labelled {', '.join(untaught)} has the role train; add some or take these out.")
+        if clips_of_role(self.table, "validation").empty:
+            raise SerlibError("No clip has the role validation, by which a training is judged; give some of train's.")
 
     @functools.cached_property
     def labels(self):

@@ -305,6 +305,13 @@ def test_evaluate_refuses_the_test_role_that_has_chosen_the_model(run):
         evaluation.evaluate(run, tested)
 
 
+def test_evaluate_takes_the_folder_of_a_run(tiny_run):
+    report = evaluation.evaluate(str(tiny_run.folder), resamples=2, show=False)
+    assert report.accuracy == evaluation.evaluate(tiny_run, resamples=2, show=False).accuracy
+    with pytest.raises(SerlibError, match="The seed is -1"):
+        evaluation.evaluate(tiny_run, seed=-1, show=False)
+
+
 def test_evaluate_knows_a_seen_clip_without_its_digest(tiny_run):
     with pytest.raises(SerlibError, match="the very clips"):
         evaluation.evaluate(tiny_run, tiny_run.split.drop(columns=["role", "digest"]), show=False)

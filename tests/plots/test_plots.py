@@ -410,9 +410,8 @@ def test_recipes_compared():
     assert len(shapes) == 2, "the splits differ in colour only"
     assert "unlabelled clips" in ax.get_xlabel()
     assert "random: conv 80 %, lstm 90 %; speaker: conv 50 %, lstm 40 %" in plots.alt(ax.figure)
-    uar = plots.recipes_compared(comparison_table("tess+sample"), metric="uar").axes[0]
-    assert "UAR" in uar.get_xlabel() and "synthetic" in uar.get_title(loc="left")
-    assert strokes(uar) == []  # what was reported is an accuracy
+    sample = plots.recipes_compared(comparison_table("tess+sample")).axes[0]
+    assert "synthetic" in sample.get_title(loc="left")
     with pytest.raises(SerlibError, match="each recipe and split once"):
         plots.recipes_compared(pd.concat([comparison_table(), comparison_table()]))
 

@@ -298,6 +298,22 @@ def test_the_folder_that_one_is_in_may_be_named(tiny_recipe, tone_table, tmp_pat
     assert fitting.fit(tiny_recipe, tone_table, out=".", epochs=1, resume=True).kind == "random"
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table.assign(role=["unused", *table.role[1:]]), "has the role 'unused'"),
+        (lambda table: table[table.role != "train"], "has the role train"),
+        (lambda table: table[(table.role != "train") | (table.label != "sad")], "No clip labelled sad has the role"),
+        (lambda table: table[table.role != "validation"], "No clip has the role validation"),
+    ],
+)
+def test_roles_that_cannot_be_trained_on_are_told_before_the_training(tiny_recipe, tone_table, tmp_path, change, said):
+    """They ended in tracebacks, or in a run that could not be loaded, after all epochs."""
+    with pytest.raises(SerlibError, match=said):
+        fitting.fit(tiny_recipe, change(tone_table), out=tmp_path / "run", epochs=1)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
 def test_a_seed_that_is_none_is_refused(tiny_recipe, tone_table, tmp_path, seed):
     with pytest.raises(SerlibError, match=f"The seed is {seed}; choose a whole number from 0"):
