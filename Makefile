@@ -18,7 +18,9 @@ BESIDE  = mkdir -p build; $(1) > build/beside.log 2>&1 & first=$$!; trap "kill $
   $(2); second=$$?; wait $$first; first=$$?; cat build/beside.log; exit $$((first + second))
 # Notebooks in one home: what one has made the next one finds, and so do those in the browser.
 SHARED := $(CURDIR)/build/notebooks-home
-INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(NBVAL)
+# One thread each, unless the user says otherwise: three processes share the cores.
+THREAD := TF_NUM_INTRAOP_THREADS=$${TF_NUM_INTRAOP_THREADS:-1} TF_NUM_INTEROP_THREADS=$${TF_NUM_INTEROP_THREADS:-1}
+INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(THREAD) $(NBVAL)
 BROWSE := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) tests/browser --durations=10 --durations-min=5
 # make test leaves these markers out, make test-all runs them as well.
 LONG   := browser or trust or slow or real
