@@ -365,7 +365,7 @@ def test_the_order_of_the_rows_is_not_their_number(tiny_recipe, tone_table, tmp_
 
 
 def test_a_table_without_digests_is_the_same_training(tiny_recipe, tone_index, tmp_path):
-    table = split(tone_index[["speech", "label"]].rename(columns={"speech": "path", "label": "emotion"}))
+    table = split(tone_index[["speech", "label"]].rename(columns={"speech": "path", "label": "emotion"}), "random")
     run = fitting.fit(tiny_recipe, table, out=tmp_path / "run", epochs=1)
     facts = ["speech", "digest", "duration_s"]
     pd.testing.assert_frame_equal(run.split[facts], tone_index[facts])
