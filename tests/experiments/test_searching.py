@@ -150,7 +150,7 @@ def test_the_journal_needs_no_symbolic_links(fake, tone_table, tiny_recipe, tmp_
 
 def test_a_table_of_ones_own_can_be_searched_on(fake, tone_index, tiny_recipe, tmp_path):
     seen = fake()
-    table = splits.split(tone_index[["speech", "label"]].rename(columns={"label": "emotion"}))
+    table = splits.split(tone_index[["speech", "label"]].rename(columns={"label": "emotion"}), "random")
     search(rates(tiny_recipe), table, out=tmp_path, trials=1, show=False)
     assert len(seen["tables"]) == 1
     with pytest.raises(SerlibError, match=r"expected speech, label, role; give roles with serlib\.split"):

@@ -48,7 +48,7 @@ def test_two_clips_are_learned_from(tones, tone_table):
     for first in range(0, 40, 8):
         few = tone_table.iloc[[first, first + 5]].assign(role="train").reset_index(drop=True)
         domain = novelty.learn(few, show=False)
-        assert novelty.is_sound(domain)
+        assert novelty.is_valid(domain)
         assert domain["limit"] == pytest.approx(novelty.MARGIN * np.sqrt(26), rel=0.01)
 
 
