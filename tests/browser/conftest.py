@@ -35,7 +35,7 @@ from serlib.recognizer import UNSURE, Recognizer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 #: Beside heavy work a page takes its time; nothing waits this long when all is well.
-PATIENCE_S = 180
+PATIENCE_S = 300
 SIZE = {"width": 1280, "height": 1000}
 FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage"]
 
