@@ -161,11 +161,12 @@ def _parts(index, split, folds):
         names = list(dict.fromkeys(index.corpus))
     if names:
         return [("-" + name.replace("/", "_"), {"test": [name]}) for name in names]
-    n = folds
     if kind in ("speaker", "speaker+text"):
         count = len(speakers(index))
-        n = min(n or default_folds(index, kind), count) if count > 1 else None  # of one, splits tells why not
-    return [(f"-{fold + 1}of{n}", {"fold": fold, "folds": n}) for fold in range(n)] if n else [("", {})]
+        folds = min(folds or default_folds(index, kind), count) if count > 1 else None  # of one, splits tells why not
+    if not folds:
+        return [("", {})]
+    return [(f"-{fold + 1}of{folds}", {"fold": fold, "folds": folds}) for fold in range(folds)]
 
 
 def carry_out(experiments, *, jobs=None, show=None):
@@ -242,8 +243,16 @@ def _carry_out(experiment, jobs, show):
 
 
 def _recipe(experiment, jobs, show):
-    options = {"seed": experiment.seed, "epochs": experiment.epochs, "resume": True, "jobs": jobs, "show": show}
-    run = fit(experiment.system, experiment.table, out=experiment.out, **options)
+    run = fit(
+        experiment.system,
+        experiment.table,
+        out=experiment.out,
+        seed=experiment.seed,
+        epochs=experiment.epochs,
+        resume=True,
+        jobs=jobs,
+        show=show,
+    )
     predictions = evaluate(run, resamples=1, jobs=jobs, show=show).predictions
     clips = run.split[run.split.role == "test"].reset_index(drop=True)
     return pd.concat([clips, predictions[run.labels]], axis=1), {

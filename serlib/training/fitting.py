@@ -196,11 +196,20 @@ def _fit_members(training, examples, *, after_epoch, jobs, show):
     """Train the members of a committee, each to a run folder of its own within this one, and join their models."""
     epochs_of_members = training.recipe.epochs_of_members(training.epochs)
     state.write_plan(training)
-    options = {"seed": training.seed, "resume": True, "after_epoch": after_epoch, "jobs": jobs, "show": show}
     members = []
     for member, epochs in zip(training.recipe.members, epochs_of_members, strict=True):
-        out = training.folder / "members" / member.name
-        members.append(fit(member, training.table, out=out, epochs=epochs, **options))
+        run = fit(
+            member,
+            training.table,
+            out=training.folder / "members" / member.name,
+            seed=training.seed,
+            epochs=epochs,
+            resume=True,
+            after_epoch=after_epoch,
+            jobs=jobs,
+            show=show,
+        )
+        members.append(run)
     history = pd.concat([run.history.assign(member=run.info["recipe"]["name"]) for run in members], ignore_index=True)
     history["epoch"] = range(1, len(history) + 1)
     with atomic_path(training.folder / "history.csv") as path:

@@ -42,7 +42,10 @@ DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validatio
 #: only recipes of earlier versions have.
 DEFAULTS = {
     **{field.name: field.default for field in fields(Recipe) if field.default is not MISSING},
-    **{"build": [], "augment": [], "clipnorm": None, "class_weight": False},
+    "build": [],
+    "augment": [],
+    "clipnorm": None,
+    "class_weight": False,
 }
 
 
