@@ -21,7 +21,8 @@ SHARED := $(CURDIR)/build/notebooks-home
 # One thread each, unless the user says otherwise: three processes share the cores.
 THREAD := TF_NUM_INTRAOP_THREADS=$${TF_NUM_INTRAOP_THREADS:-1} TF_NUM_INTEROP_THREADS=$${TF_NUM_INTEROP_THREADS:-1}
 INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(THREAD) $(NBVAL)
-BROWSE := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) tests/browser --durations=10 --durations-min=5
+# A browser beside heavy work may lose a key: a test that fails is tried once more, and the summary counts it.
+BROWSE := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) tests/browser --reruns 1 --durations=10 --durations-min=5
 # make test leaves these markers out, make test-all runs them as well.
 LONG   := browser or trust or slow or real
 # What is marked `real` runs wherever the real corpora are.

@@ -157,8 +157,9 @@ class Notebook:
         self.page.evaluate(call, [name, arguments])
 
     def run(self):
-        """Run all cells; a cell that fails fails the test."""
+        """Run all cells, and let the page come to rest, which moves the focus; a cell that fails fails the test."""
         self.command("notebook:run-all-cells")
+        self.page.evaluate("() => new Promise(rest => requestIdleCallback(() => rest()))")
         failed = self.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']")
         failed = self.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").or_(failed)
         assert not failed.count(), failed.first.inner_text()
