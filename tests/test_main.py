@@ -78,6 +78,7 @@ def test_a_missing_run_is_named_without_tensorflow(home):
     assert code == 1 and "nothing is not a finished run" in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_tensorflow_says_nothing_on_the_screen(home, tiny_run):
     code, out, err = outside("predict", tiny_run.folder, tiny_run.split.speech[0])
     assert code == 0 and out
