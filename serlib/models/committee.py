@@ -35,8 +35,8 @@ class Committee(BaseRecipe):
         names = [member.name for member in self.members]
         if not names or not len(set(names)) == len(names) == len(self.shares):
             raise SerlibError(
-                f"The committee {self.name} has the members {', '.join(names) or 'nobody'} and the shares {self.shares}; "
-                "name each member once, and give each a share."
+                f"The committee {self.name} has the members {', '.join(names)} and the shares {self.shares}; name each "
+                "member once, and give each a share."
             )
         for member in self.members:
             if frames_of(member.features) != self.features or member.normalise == "speaker":

@@ -5,6 +5,7 @@ The roles are the column `role` of the table; what two roles still have in commo
 
 import functools
 import math
+import numbers
 import unicodedata
 from dataclasses import dataclass
 
@@ -198,8 +199,10 @@ def _check_request(kind, seed, fold, test):
 
 
 def _names(test):
-    """The names in `test`, which may be one."""
-    return [test] if isinstance(test, str) else [str(name) for name in test or []]
+    """The names in `test`, which may be one, a number too."""
+    if test is None:
+        return []
+    return [str(name) for name in ([test] if isinstance(test, str | numbers.Number) else test)]
 
 
 def _held_out(table, group):
@@ -229,7 +232,7 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
     Returns
     -------
     list of pd.DataFrame
-        In every kind but `speaker+text` each clip is in the test set once.
+        In every kind but `speaker+text` each clip that is not left out is in the test set once.
 
     Examples
     --------
@@ -359,8 +362,8 @@ def _with_known_groups(index, kind):
 def _no_column(index, column):
     if column == GIVEN:
         return (
-            "There is no given split: expected folders such as train and test, or a column 'split' in the table; "
-            "choose another --split."
+            "There is no given split: expected folders such as train and test, or a column 'split' in the table (of a "
+            "DataFrame 'part', with train, validation and test); choose another --split."
         )
     extra = [name for name in index.columns if name not in ("speech", "label", "duration_s", "rate_hz", "digest")]
     return f"The index has no column '{column}'; choose one of {', '.join(extra)}."

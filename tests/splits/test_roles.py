@@ -97,6 +97,13 @@ def test_named_speaker_is_held_out():
     assert set(clips_of_role(table, "train").speaker) | set(clips_of_role(table, "validation").speaker) == {"s0", "s2"}
 
 
+@pytest.mark.parametrize("names", [7, np.array(["7"]), pd.Series([7]), {"7"}, "7"])
+def test_who_is_tested_may_be_named_in_any_form(names):
+    table = table_of(3, 10)
+    table = split(table.assign(speaker=table.speaker.map({"s0": 7, "s1": 8, "s2": 9})), "speaker", test=names)
+    assert set(clips_of_role(table, "test").speaker) == {"7"}
+
+
 def test_validation_is_drawn_as_the_test_role_is():
     many = parts(split(table_of(10, 10), "speaker"))
     assert not set(many["validation"].speaker) & set(many["train"].speaker)
@@ -349,6 +356,7 @@ def test_any_column_can_be_held_out():
 def test_a_table_with_digests_above_one_without_loses_no_clip(kind):
     own = table_of(4, 10).drop(columns=["digest", "corpus", "duration_s", "rate_hz"])
     joined = pd.concat([table_of(4, 10), own])
+    assert len(split(joined.assign(digest=joined.digest.fillna("")), kind)) == len(joined)
     table = split(joined, kind)
     assert len(table) == len(joined)
     assert table.role.notna().all()
