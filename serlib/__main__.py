@@ -179,18 +179,21 @@ def index(
     if out:
         serlib.corpora.export.write(table, out, to=to or "csv")
     labels = ordered_labels(table.label)
+    speakers = table.speaker
+    if table.corpus.nunique() > 1:  # the same number in two corpora is two people
+        speakers = (table.corpus + "/" + table.speaker).rename("speaker")
     result = {
         "clips": len(table),
-        "speakers": table.speaker.value_counts(sort=False).to_dict(),
+        "speakers": speakers.value_counts(sort=False).to_dict(),
         "texts": table.text.nunique(),
         "labels": table.label.value_counts()[labels].to_dict(),
         **table.attrs,
     }
-    counts = table.groupby(["label", "speaker"], sort=False).size().unstack(fill_value=0).loc[labels]
+    counts = table.groupby(["label", speakers], sort=False).size().unstack(fill_value=0).loc[labels]
     counts = counts.rename_axis(index=None, columns=None)
     if counts.shape[1] > 8:
         counts = counts.sum(axis=1).to_frame("clips")
-    distinct = {name: len(set(table[name]) - {UNKNOWN}) for name in ("speaker", "text")}
+    distinct = {"speaker": speakers[table.speaker != UNKNOWN].nunique(), "text": len(set(table.text) - {UNKNOWN})}
     sizes = [f"{count} {name}s" if count else f"{name}s unknown" for name, count in distinct.items()]
     nobody = (table.speaker == UNKNOWN).sum()
     lines = [", ".join([f"{len(table)} clips", *sizes]), *table.attrs["notes"]]

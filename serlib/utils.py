@@ -121,6 +121,9 @@ def clip_table(table, *, needs=("speech", "label")):
         raise SerlibError(
             f"Expected a table of clips (a DataFrame, as serlib.index gives it), not {type(table).__name__}"
         )
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise SerlibError(f"The table has two columns '{twice}'; give one another name")
     heading = {str(column).strip().lower(): column for column in table.columns}
     renamed = {}
     for column in ("speech", "label", "speaker", "text"):
@@ -141,15 +144,18 @@ def clip_table(table, *, needs=("speech", "label")):
             raise SerlibError(f"Row {row} of the table has no {column}; fill it in, or leave the row out")
     categories = [name for name in COLUMNS if name in table.columns and table[name].dtype == "category"]
     table = table.astype(dict.fromkeys(categories, object)) if categories else table  # they remember what is filtered
-    if "label" in table.columns and not all(isinstance(label, str) for label in table["label"]):
-        table = table.assign(label=[_word(label) for label in table["label"]])
     for column, value in UNTOLD.items():
         if column not in table.columns:
             table = table.assign(**{column: value})
         elif table[column].isna().any():  # of two tables, one had no such column
             table = table.assign(**{column: table[column].astype(object).fillna(value)})
-    speakers = _persons(table)
-    return table if list(speakers) == list(table["speaker"]) else table.assign(speaker=speakers)
+    if "digest" in table.columns and (table["digest"] == "").any():
+        table = table.assign(digest=table["digest"].mask(table["digest"] == ""))
+    for column, plain in {"label": _word, "corpus": _word, "speaker": _cell, "text": _cell}.items():
+        cells = {cell: plain(cell) for cell in table[column].unique()} if column in table.columns else {}
+        if any(cell != text for cell, text in cells.items()):
+            table = table.assign(**{column: table[column].astype(object).map(cells)})
+    return _one_name_a_person(table)
 
 
 def missing(cell):
@@ -227,19 +233,20 @@ def same_person(spellings):
     ]
 
 
-def _persons(table):
-    """The column `speaker` as text, one name a person, unknown where a cell says that nobody knows."""
-    names = table["speaker"].astype(object).map(_cell)
+def _one_name_a_person(table):
+    """The table with one spelling of each speaker's name in a corpus; itself where there are no others."""
     for corpus in dict.fromkeys(table["corpus"]):
         here = table["corpus"] == corpus
-        new = one_name(names[here])
+        new = one_name(table["speaker"][here])
         for sentence in same_person(new):
             warnings.warn(sentence, stacklevel=4)
-        names = names.mask(here, names.replace(new))
-    return names
+        if new:
+            table = table.assign(speaker=table["speaker"].mask(here, table["speaker"].replace(new)))
+    return table
 
 
 def _cell(value):
+    """What a cell of a table says as text, unknown where it says that nobody knows."""
     text = _word(value)
     return UNKNOWN if missing(text) else text
 

@@ -121,6 +121,15 @@ def test_index(call, tone_corpus, tmp_path):
     assert len((tmp_path / "new" / "table.csv").read_text().splitlines()) == 43
 
 
+def test_the_same_number_in_two_corpora_is_two_speakers(call, tmp_path):
+    for folder, name in (("emodb", "08a01Fa.wav"), ("javased", "08-02-03_04.wav")):
+        (tmp_path / folder).mkdir()
+        sf.write(tmp_path / folder / name, np.sin(np.arange(len(name) * 200)), 8000)
+    words = ("index", "emodb", tmp_path / "emodb", "javased", tmp_path / "javased")
+    assert "2 clips, 2 speakers, 2 texts" in call(*words)[1]
+    assert json.loads(call(*words, "--json")[1])["speakers"] == {"emodb/08": 1, "javased/08": 1}
+
+
 def test_the_road_from_a_folder_to_an_answer(call, tone_corpus, home, tmp_path):
     folder, run = tone_corpus(tmp_path / "tones", words=6), tmp_path / "run"
     features = ("features", "tess", folder, "--features", "mfcc40-mean", "--out-dir", tmp_path / "features")

@@ -214,12 +214,21 @@ def test_numbers_become_labels_of_text():
         assert list(utils.clip_table(pd.DataFrame({"speech": ["a", "b"], "label": labels})).label) == ["0", "1"]
 
 
+def test_cells_are_text_and_nothing_is_unknown():
+    table = pd.DataFrame({"speech": ["a", "b"], "label": ["x", "y"], "text": ["N/A", 7], "corpus": [1, 2]})
+    clips = utils.clip_table(table.assign(speaker=[3.0, "?"], digest=["", "00ff"]))
+    assert clips[["speaker", "text", "corpus"]].values.tolist() == [["3", "unknown", "1"], ["unknown", "7", "2"]]
+    assert clips.digest.isna().tolist() == [True, False]
+    assert utils.clip_table(clips) is clips
+
+
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
         ("data/tess", "Expected a table of clips .* not str"),
         (pd.DataFrame({"name": ["a"], "label": ["x"]}), "has the columns name, label; expected speech, label"),
         (pd.DataFrame({"speech": ["a", "b"], "label": ["x", None]}), "Row 1 of the table has no label"),
+        (pd.DataFrame([["a", "x", "y"]], columns=["speech", "label", "label"]), "two columns 'label'"),
     ],
 )
 def test_what_is_no_table_of_clips_is_said_in_a_sentence(table, sentence):

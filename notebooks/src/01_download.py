@@ -29,8 +29,8 @@
 # 5. say why copies in an archive make a test worthless, and keep them out.
 
 # %% [markdown]
-# On Google Colab the next cell installs the three packages that Colab does not have; anywhere else it does nothing.
-# Clone or upload the repository to Colab first, and set `CHECKOUT` to its folder.
+# On Google Colab the next cell installs the packages that Colab does not have; anywhere else it does nothing. Clone or
+# upload the repository to Colab first, and set `CHECKOUT` to its folder.
 
 # %%
 import sys
@@ -82,15 +82,16 @@ pd.options.display.max_colwidth = 100
 pd.DataFrame(rows, columns=["corpus", "title", "licence", "clips"]).set_index("corpus")
 
 # %% [markdown]
-# All of them may be used for research, some only after registration. NC in a licence forbids commercial use, SA asks
-# you to pass changed versions on under the same licence, ND forbids passing changed versions on at all; so no notebook
-# here contains the sound of a real corpus. If you publish results on a corpus, cite it:
+# Most of them may be used for research, some only after registration; where no licence is named, ask the authors. NC in
+# a licence forbids commercial use, SA asks you to pass changed versions on under the same licence, ND forbids passing
+# changed versions on at all; so no notebook here contains the sound of a real corpus. If you publish results on a
+# corpus, cite it:
 
 # %%
 print(CORPORA[CORPUS].citation)
 
 # %% [markdown]
-# Which of them are on this machine:
+# Which of them are on this machine (`folder` stands for recordings of your own):
 
 # %% tags=["nbval-ignore-output"]
 for name in CORPORA:
@@ -169,8 +170,8 @@ expected(index).drop(columns="corpus").set_index("what")
 # ## Faults in an archive
 #
 # Real archives are never quite as described. A bad file does not stop the index: it is left out, with the reason. In
-# TESS, one file name lacks a letter of its speaker, some clips are AIFF files called `.wav`, and depending on the
-# source one or two clips are missing. The faults of this corpus (the sample corpus has none):
+# TESS, one file name lacks a letter of its speaker (`OA` for `OAF`), some clips are AIFF files called `.wav`, and
+# depending on the source one or two clips are missing. The faults of this corpus (the sample corpus has none):
 
 # %%
 faults = index.attrs

@@ -227,8 +227,8 @@ widgets.scope(y, rate_hz, contours=True, label=moving, gain=gain, title=title)
 #
 # Let the class guess. Clips come in random order, and neither title nor colour gives the emotion away. Listen, choose
 # an emotion, and press *Reveal*. The score compares your share of right guesses with
-# [chance](../teaching/glossary.md#chance), and its [interval](../teaching/glossary.md#confidence-interval) says how
-# exactly so few guesses can tell.
+# [chance](../teaching/glossary.md#chance), and its [interval](../teaching/glossary.md#confidence-interval) says how far
+# so few guesses can be trusted.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(index, hide="label")

@@ -122,7 +122,8 @@ frames = padded[starts[:, np.newaxis] + np.arange(FRAME)]
 check("librosa.util.frame", frames.T, librosa.util.frame(padded, frame_length=FRAME, hop_length=HOP), within=1e-9)
 
 # %% [markdown] tags=["slide"]
-# We follow the loudest frame, a vowel, and look at it between its neighbours.
+# We follow the loudest frame, a vowel, and look at it between its neighbours. (The time in the picture counts from the
+# start of the padding.)
 
 # %%
 loud = int(np.argmax((frames**2).sum(axis=1)))
@@ -540,7 +541,8 @@ check("serlib.extract_clip", everything[:, : spec.n_mfcc], mfcc, within=1e-3)
 # ### Features by name
 #
 # The recipes of the next notebooks take their features from `serlib.SPECS`. The summary says what is kept of the frames
-# of a clip: statistics over time, or the frames themselves.
+# of a clip: statistics over time, or the frames themselves. (`functionals` are the subject of notebook 07, `whisper`
+# and `states` of notebook 08.)
 
 
 # %%
@@ -588,8 +590,9 @@ print("the same numbers, without a file:", np.array_equal(again.values, features
 assert np.array_equal(again.values, features.values)
 
 # %% [markdown]
-# Frames of clips have different lengths. They are padded with zeros to the longest file (before silence is trimmed),
-# and `lengths` says where each clip ends, so that a model can ignore the padding.
+# Clips have different numbers of frames. `mfcc-frames` also cuts off the silence at both ends of each clip. All are
+# padded with zeros to the length of the longest file before that cut, and `lengths` says where each clip ends, so that
+# a model can ignore the padding.
 
 # %%
 sequences = serlib.extract(index.head(5), "mfcc-frames", out_dir=empty.name)

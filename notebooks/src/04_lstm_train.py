@@ -143,8 +143,9 @@ assert by_hand == model.layers[1].count_params()
 # the other notebooks train the same model. The authors of system C published its number of parameters; ours must agree.
 #
 # The sample corpus has settings of its own, because its clips are few: smaller batches, more epochs, [label
-# smoothing](../teaching/glossary.md#label-smoothing) (the right answer is to get a probability a little below one), and
-# a [learning rate](../teaching/glossary.md#learning-rate) that falls to zero, so that the training comes to rest.
+# smoothing](../teaching/glossary.md#label-smoothing) (the network is to give the right answer a probability a little
+# below one), and a [learning rate](../teaching/glossary.md#learning-rate) that falls to zero, so that the training
+# comes to rest.
 
 # %%
 recipe = replace(serlib.RECIPES[RECIPE], keep=KEEP, **SETTINGS)
@@ -158,8 +159,8 @@ assert published_c.count_params() == 71_747
 #
 # Each clip gets one role. From the *[training set](../teaching/glossary.md#training-set)* (role train) the network
 # learns its weights. The *[validation set](../teaching/glossary.md#validation-set)* serves every choice that we make,
-# for instance when to stop. The *[test set](../teaching/glossary.md#test-set)* is used once, at the end. Each point of
-# the picture is a clip; here the roles are drawn at random.
+# for instance when to stop. The *[test set](../teaching/glossary.md#test-set)* is used once, at the end. Each cell of
+# the picture is a clip, its colour the role; here the roles are drawn at random.
 
 # %%
 table = serlib.split(index, SPLIT, seed=SEED)
@@ -283,7 +284,7 @@ assert CORPUS != "sample" or metrics["val_accuracy"] > 0.5, "hardly better than 
 # %% [markdown]
 # **Another computer, other figures.** If you train on your computer, your figures differ from those of this page by
 # some points, though data, seed and versions are the same. Processors add up in different orders, which changes the
-# last digit of a sum. Each step of the training starts from the weights of the step before, so that after a thousand
+# last digit of a sum. Each step of the training starts from the weights of the step before, so that after hundreds of
 # steps the weights are quite different. No setting removes this between two processors. To see how large the effect is,
 # let your processor compute as an older one would, in a folder of its own (in a Linux terminal, in the folder of the
 # project),

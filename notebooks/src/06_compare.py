@@ -109,11 +109,11 @@ for kind, why in comparison.left_out.items():
 assert len(table) == len(recipes) * len(kinds), "a recipe or a split is missing"
 
 # %% [markdown]
-# The table shows what the authors reported on recordings of people beside what we measure on the corpus named above.
-# The interval is a bootstrap as in notebook 05: it is wide, since the test set is small, and where every answer is
-# right it has no width, since no resampling can draw an error. The weakest emotion shows what a mean hides. On a new
-# voice a model can be worse than guessing: a feature that belongs to one emotion in the first voice may belong to
-# another emotion in the second.
+# The table shows what the authors reported on recordings of people, where they gave a figure, beside what we measure on
+# the corpus named above. The interval is a bootstrap as in notebook 05: it is wide, since the test set is small, and
+# where every answer is right it has no width, since no resampling can draw an error. The weakest emotion shows what a
+# mean hides. On a new voice a model can be worse than guessing: a feature that belongs to one emotion in the first
+# voice may belong to another emotion in the second.
 
 # %% tags=["trained"]
 overview = pd.DataFrame(

@@ -171,13 +171,14 @@ if CORPUS == "sample":
 
 # %% [markdown]
 # On the sample corpus the steps gain too much: its two synthetic voices differ in just what the copies change. People
-# differ in more ways; the table at the end has what the steps gain on TESS and RAVDESS.
+# differ in more ways; the table at the end has what the steps gain on TESS and RAVDESS. Not every step has to gain
+# something: where the second model is weaker than the first, the two together can be worse than the first alone.
 #
 # The last step is of another kind. For a voice that it has never heard, a model answers some emotions too often; so for
 # this speaker each emotion gets an offset, until all occur as often as they should. That requires clips of the test
 # speaker in all moods, without labels. A call centre has them; for a single recording there are none. And the clips of
-# a speaker who is always sad would be spread over all emotions. Therefore every figure of this kind is marked with a
-# star.
+# a speaker who is always sad would be spread over all emotions. Therefore a figure of this kind always says so: by a
+# star in pictures and in RESULTS.md, by `+matched` in the name.
 #
 # The confusion matrix shows which emotions of the new voice are still missed:
 

@@ -218,7 +218,8 @@ assert CORPUS != "sample" or shares["word"].iloc[1] > shares["voice"].iloc[1]
 # of them, and each clip changed each time (other vocal tracts, other tempi, hidden bands). It adapts the blocks to the
 # kind of speech in the training set: voices like those are recognised better, while other corpora may be recognised
 # worse. The recipe `whisper-tuned` therefore takes three precautions: it starts from the probe, keeps only half of what
-# the weights changed, and fits the probe once more on the states of these. It takes twenty minutes on two cores.
+# the weights changed, and fits the probe once more on the states of these. For the model below it took half an hour on
+# two cores.
 #
 # The model that comes with serlib was made so, from the people of RAVDESS and nEMO (`bench/released.py`). It brings
 # every clip to the same level, since the loudness of a recording says more about the microphone than about the speaker.

@@ -189,7 +189,7 @@ mine[["label", "speaker", "text"]]
 
 # %% [markdown]
 # Ten takes of each emotion are a beginning. Train on them together with a corpus, and keep other takes of yours for a
-# test:
+# test. In a terminal, in the folder of the project:
 #
 #     .venv/bin/python -m serlib train lstm-256 tess data/tess folder data/my_recordings \
 #         --split random --out checkpoints/mine

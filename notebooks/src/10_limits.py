@@ -169,8 +169,9 @@ if CORPUS == "sample":
 # | wherever it is allowed | the people exposed to it must be informed | Article 50 (3) |
 # | developed solely for scientific research | outside the regulation | Article 2 (6) |
 #
-# So it is forbidden to watch by their emotions how attentive pupils are, or how friendly employees sound, however
-# accurate the model may be. Consent does not change that. Other countries have other laws; ask before you record.
+# So it is forbidden to infer the emotions of pupils or employees, for instance to see how attentive or how friendly
+# they are, however accurate the model may be. Consent does not change that. Other countries have other laws; ask before
+# you record.
 
 # %% [markdown] tags=["slide"]
 # ## Recording a class

@@ -59,6 +59,10 @@ def scan(root, rejected, notes, reading):
     if lists:
         clips = tables.read(lists, rejected, notes, columns=reading.columns)
         if clips is not None:
+            others = _unlisted(root, clips, rejected)
+            if others:
+                names = ", ".join(dict.fromkeys(path.name for path in lists))
+                notes.append(f"not in {one_line(names)}, so not used: {levels.shortened(others)}")
             return one_spelling(clips, notes)
     archives = []
     paths = list(walk(root, rejected, archives=archives))
@@ -86,6 +90,17 @@ def scan(root, rejected, notes, reading):
     if others:
         notes.append(f"not read: {levels.shortened(others)} (a table is read where it is named)")
     return one_spelling(clips, notes)
+
+
+def _unlisted(root, clips, rejected):
+    """The recordings below a folder that its tables do not name, as paths from there."""
+    listed = {path for path, _ in clips}
+    others = [path for path in walk(root, []) if path not in listed]
+    if others:  # the same file by another path
+        listed = {os.path.realpath(path) for path in listed}
+        faulty = {entry["file"] for entry in rejected}
+        others = [path for path in others if os.path.realpath(path) not in listed and printable(path) not in faulty]
+    return [path.relative_to(root).as_posix() for path in others]
 
 
 def _tables_beside(root):

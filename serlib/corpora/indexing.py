@@ -95,7 +95,9 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     earlier = {"bytes": {}, "names": {}}
     labels = Labels(reading)
     for name, place in zip(names, places, strict=True):
-        clips = labels.apply(_clips(entry(name), place, attrs, reading))
+        clips = _clips(entry(name), place, attrs, reading)
+        attrs["missing"] += _missing(entry(name), {clip.name for _, clip in clips})
+        clips = labels.apply(clips)
         facts = list(index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show))
         rows += _rows(entry(name), clips, facts, attrs, earlier, keep=duplicates == "keep")
     if names.count("folder") > 1:
@@ -244,7 +246,6 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
         extra = {name: value for name, value in clip.extra.items() if name not in COLUMNS}
         values = (str(path), clip.label, clip.speaker, clip.text, corpus.name, duration_s, rate_hz, digest)
         rows.append({**dict(zip(COLUMNS, values, strict=True)), **extra})
-    attrs["missing"] += _missing(corpus, {clip.name for _, clip in clips})
     return rows
 
 

@@ -152,7 +152,12 @@ def iemocap_details(root):
     for table in root.rglob("*.txt"):
         if table.name.startswith(".") or table.parent.name not in ("EmoEvaluation", "transcriptions"):
             continue
-        for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            why = f"cannot be read ({error.strerror}); download the corpus again"
+            raise SerlibError(f"{printable(table)} {why}") from None
+        for line in lines:
             if (match := _IEMOCAP_LINE.match(line)) and match[2] in labels:
                 details.setdefault(match[1], {})["label"] = labels[match[2]]
             elif match := _IEMOCAP_TEXT.fullmatch(line.strip()):

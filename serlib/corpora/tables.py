@@ -473,8 +473,8 @@ def _from_parquet(path, part):
                 names = features.get(name, {}).get("names") if isinstance(features.get(name), dict) else None
                 if isinstance(value, dict) and "bytes" in value:
                     value = _sound_file(place, number, value)
-                elif names and isinstance(value, int) and 0 <= value < len(names):
-                    value = names[value]
+                elif names and isinstance(value, int):  # -1 is no label
+                    value = names[value] if 0 <= value < len(names) else None
                 cells[name] = "" if value is None else str(value).strip()
             sheet.lines.append((number, cells))
     return sheet

@@ -156,7 +156,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
     with _only_warnings(), alone(out / ".lock", f"Another process is searching in {shown(out)}; wait for it."):
         identity = {
             "metric": METRIC,
-            "seed": seed,
+            "seed": int(seed),  # NumPy's numbers are none for JSON
             "epochs": epochs,
             "clips": content(visible),
             "space": _drawn_from(space),

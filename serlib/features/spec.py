@@ -398,7 +398,7 @@ def contents(table):
     """
     known = table["digest"] if "digest" in table else [None] * len(table)
     clips = zip(table["speech"], known, strict=True)
-    return [digest if isinstance(digest, str) else audio.path_digest(file) for file, digest in clips]
+    return [digest if isinstance(digest, str) and digest else audio.path_digest(file) for file, digest in clips]
 
 
 def cache_key(spec):

@@ -4,7 +4,7 @@ from natsort import natsorted
 
 from serlib.features.normalisation import who_speaks
 from serlib.splits.roles import group_keys
-from serlib.utils import ROLES, UNKNOWN, is_unknown
+from serlib.utils import ROLES, UNKNOWN, is_unknown, speaker_key
 
 
 def held_out(table):
@@ -89,10 +89,11 @@ def _voices_in_training(test, training, kind):
     if kind in ("speaker", "speaker+text"):
         return []
     names = set(who_speaks(test))
-    known_names = {name for name in names if not is_unknown(name)}
-    if not known_names:
+    persons = {speaker_key(name) for name in names if not is_unknown(name)}  # two tables may spell them in two ways
+    if not persons:
         return ["who speaks is unknown: the test's voices may all be in the training"]
-    shared_names = known_names & set(who_speaks(training))
-    if shared_names:
-        return [f"{len(shared_names)} of the {len(known_names)} test speakers are in the training, too"]
-    return ["no test speaker is in the training" + (", as far as they are known" if known_names < names else "")]
+    shared = persons & {speaker_key(name) for name in set(who_speaks(training))}
+    if shared:
+        return [f"{len(shared)} of the {len(persons)} test speakers are in the training, too"]
+    doubt = ", as far as they are known" if any(map(is_unknown, names)) else ""
+    return ["no test speaker is in the training" + doubt]

@@ -5,6 +5,7 @@ The roles are the column `role` of the table; what two roles still have in commo
 
 import functools
 import math
+import numbers
 import unicodedata
 from dataclasses import dataclass
 
@@ -70,9 +71,9 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
-        Take part `fold` (from 0) of a cross-validation in `folds` parts as the test set. The parts of `speaker` are
-        blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women); by default
-        one speaker a part up to six speakers, six parts beyond, and the test set is part 0.
+        Take part `fold` (from 0; default: 0) of a cross-validation in `folds` parts as the test set. The parts of
+        `speaker` are blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women);
+        by default one speaker a part up to six speakers, six parts beyond, and the test set is part 0.
     test : sequence of str, optional
         Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test set. In an
         index of several corpora a speaker is called `tess/OAF`; the speakers of all corpora but the named ones then
@@ -114,6 +115,8 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
 
     Taught in notebooks/04_lstm_train.
     """
+    if folds is not None and fold is None and test is None:
+        fold = 0
     _check_request(kind, seed, fold, test)
     for share in (test_share, validation_share):
         if not 0 < share < 1:
@@ -156,9 +159,9 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         "split": {
             "kind": kind,
             "protocol": "published" if kind == "published" else "held-out",
-            "seed": seed,
-            "fold": fold,
-            "folds": folds,
+            "seed": int(seed),  # NumPy's numbers are none for JSON
+            "fold": None if fold is None else int(fold),
+            "folds": None if folds is None else int(folds),
             "test": _held_out(table, group),
             "validation": validation,
             "left_out": left_out,
@@ -196,8 +199,10 @@ def _check_request(kind, seed, fold, test):
 
 
 def _names(test):
-    """The names in `test`, which may be one."""
-    return [test] if isinstance(test, str) else [str(name) for name in test or []]
+    """The names in `test`, which may be one, a number too."""
+    if test is None:
+        return []
+    return [str(name) for name in ([test] if isinstance(test, str | numbers.Number) else test)]
 
 
 def _held_out(table, group):
@@ -227,7 +232,7 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
     Returns
     -------
     list of pd.DataFrame
-        In every kind but `speaker+text` each clip is in the test set once.
+        In every kind but `speaker+text` each clip that is not left out is in the test set once.
 
     Examples
     --------
@@ -357,8 +362,8 @@ def _with_known_groups(index, kind):
 def _no_column(index, column):
     if column == GIVEN:
         return (
-            "There is no given split: expected folders such as train and test, or a column 'split' in the table; "
-            "choose another --split."
+            "There is no given split: expected folders such as train and test, or a column 'split' in the table (of a "
+            "DataFrame 'part', with train, validation and test); choose another --split."
         )
     extra = [name for name in index.columns if name not in ("speech", "label", "duration_s", "rate_hz", "digest")]
     return f"The index has no column '{column}'; choose one of {', '.join(extra)}."

@@ -408,6 +408,11 @@ def test_few_missing_clips_are_named_and_many_are_counted(tmp_path):
     assert corpora.index("savee", tree(tmp_path, ["DC_a01.wav"])).attrs["missing"] == ["479 of 480 clips of savee"]
 
 
+def test_what_is_dropped_is_not_missing(tmp_path):
+    table = corpora.index("savee", tree(tmp_path, [f"{name}.wav" for name in savee.names()]), drop=["sad"])
+    assert table.attrs["missing"] == [] and table.attrs["dropped"] == {"sad": 60}
+
+
 def test_a_clip_that_is_there_but_broken_is_rejected_and_not_missing(tmp_path):
     data = tree(tmp_path, [f"{name}.wav" for name in savee.names()])
     (data / "DC_a01.wav").write_bytes(b"")
@@ -473,6 +478,9 @@ def test_the_voice_of_a_turn_of_iemocap_is_its_last_letter_and_its_label_stands_
     assert table.speaker.tolist() == ["Ses01F", "Ses01M"] and table.label.tolist() == ["neutral", "excited"]
     assert table.text.tolist() == ["Excuse me.", "unknown"]
     assert reasons(table) == {"Ses01F_impro01_M001.wav": "has no label in the tables of iemocap"}
+    (dialog / "EmoEvaluation/Ses01F_impro02.txt").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SerlibError, match=r"impro02\.txt cannot be read \(No such file or directory\); download"):
+        corpora.index("iemocap", tmp_path)
 
 
 def test_meld_and_msp_podcast_are_read_with_their_tables(tmp_path):

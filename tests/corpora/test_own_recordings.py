@@ -102,6 +102,19 @@ def test_a_foreign_table_beside_label_folders(tmp_path):
     assert table.label.tolist() == ["happy", "sad"] and "metadata.csv names no labels" in table.attrs["notes"][-1]
 
 
+def test_recordings_that_the_table_of_a_folder_does_not_name_are_named(tmp_path):
+    tree(tmp_path / "real", [*NAMES, "later/4.wav"])
+    (tmp_path / "real/metadata.csv").write_text("file_name,label\n0.wav,sad\n1.wav,joy\n2.wav,\n")
+    table = corpora.index("folder", tmp_path / "real")
+    assert len(table) == 2 and list(reasons(table)) == ["2.wav"]
+    assert table.attrs["notes"][-1] == "not in metadata.csv, so not used: 3.wav, later/4.wav"
+    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    rows = "".join(f"{tmp_path}/link/{name},sad\n" for name in [*NAMES, "later/4.wav"])
+    (tmp_path / "real/metadata.csv").write_text("file_name,label\n" + rows)
+    table = corpora.index("folder", tmp_path / "real")
+    assert len(table) == 5 and not any("not used" in note for note in table.attrs["notes"])
+
+
 def test_a_table_of_another_name_is_offered(tmp_path):
     tree(tmp_path, NAMES)
     (tmp_path / "labels.csv").write_text("speech,label\n0.wav,sad\n")
@@ -303,9 +316,9 @@ def test_parquet_with_sounds_inside(tmp_path, home):
 
     (tmp_path / "set/data").mkdir(parents=True)
     features = {"label": {"names": ["anger", "joy"], "_type": "ClassLabel"}, "audio": {"_type": "Audio"}}
-    for part, codes in (("train", [0, 1]), ("test", [1, 0])):
+    for part, codes in (("train", [0, 1, -1]), ("test", [1, 0])):  # -1 is no label
         sounds = [{"bytes": wav(f"{part}{code}"), "path": f"{code}.wav"} for code in codes]
-        sheet = pa.table({"audio": sounds, "label": codes, "speaker_id": ["x", "y"]})
+        sheet = pa.table({"audio": sounds, "label": codes, "speaker_id": ["x", "y", "z"][: len(codes)]})
         sheet = sheet.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
         parquet.write_table(sheet, tmp_path / f"set/data/{part}-00000-of-00001.parquet")
     table = corpora.index("folder", tmp_path / "set")
@@ -315,6 +328,7 @@ def test_parquet_with_sounds_inside(tmp_path, home):
         ("train", "angry", "x"),
         ("train", "happy", "y"),
     ]
+    assert reasons(table) == {"000003--1.wav": "has no label in line 3 of train-00000-of-00001.parquet; fill it in"}
     assert all(Path(path).is_relative_to(home / "data/parquet") for path in table.speech)
     shutil.rmtree(home / "data/parquet")
     assert len(corpora.index("folder", tmp_path / "set/data/train-00000-of-00001.parquet")) == 2

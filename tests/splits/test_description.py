@@ -24,10 +24,14 @@ def test_a_long_list_of_names_is_cut_and_counted():
 def test_another_corpus_says_whether_its_voices_were_heard():
     table = split(table_of(3, 10), "speaker", test=["s2"])
     trained = "trained on 60 clips of tess of the speakers s0, s1"
+    one_heard = "1 of the 1 test speakers are in the training, too"
     stranger = table_of(1, 2, corpus="ravdess")
     assert against(table, stranger) == ["tested on 6 clips of ravdess of the speaker s0", trained]
-    assert against(table, table_of(1, 2))[2] == "1 of the 1 test speakers are in the training, too"
+    assert against(table, table_of(1, 2))[2] == one_heard
     assert against(table, table_of(1, 2).assign(speaker="s2"))[2] == "no test speaker is in the training"
+    assert against(table, table_of(1, 2).assign(speaker="S01"))[2] == one_heard  # s1 in another spelling
+    some = against(table, table_of(2, 2).assign(speaker=["s2"] * 6 + ["unknown"] * 6))
+    assert some[2] == "no test speaker is in the training, as far as they are known"
 
 
 def test_one_corpus_for_the_test_and_two_for_the_training():

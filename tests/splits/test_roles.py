@@ -71,6 +71,15 @@ def test_folds_test_every_clip_once(kind):
     assert sorted(tested.digest) == sorted(index.digest)
 
 
+@pytest.mark.parametrize("kind", ["random", "published", "text", "speaker", "column:speaker"])
+def test_of_folds_without_a_number_the_first_is_tested(kind):
+    """But by speaker they were ignored: a fifth was tested, and the run said of how many folds."""
+    index = table_of(7, 10)
+    first = split(index, kind, fold=0, folds=3)
+    assert split(index, kind, folds=3).equals(first)
+    assert split(index, kind, folds=3).attrs["split"] == first.attrs["split"]
+
+
 def test_speaker_folds_are_blocks_of_neighbours_in_natural_order():
     index = table_of(24, 6).assign(speaker=lambda t: t.speaker.str[1:])
     tested = [sorted(set(clips_of_role(table, "test").speaker), key=int) for table in folds(index, "speaker")]
@@ -86,6 +95,13 @@ def test_named_speaker_is_held_out():
     table = split(table_of(3, 10), "speaker", test=["s1"])
     assert set(clips_of_role(table, "test").speaker) == {"s1"}
     assert set(clips_of_role(table, "train").speaker) | set(clips_of_role(table, "validation").speaker) == {"s0", "s2"}
+
+
+@pytest.mark.parametrize("names", [7, np.array(["7"]), pd.Series([7]), {"7"}, "7"])
+def test_who_is_tested_may_be_named_in_any_form(names):
+    table = table_of(3, 10)
+    table = split(table.assign(speaker=table.speaker.map({"s0": 7, "s1": 8, "s2": 9})), "speaker", test=names)
+    assert set(clips_of_role(table, "test").speaker) == {"7"}
 
 
 def test_validation_is_drawn_as_the_test_role_is():
@@ -340,6 +356,7 @@ def test_any_column_can_be_held_out():
 def test_a_table_with_digests_above_one_without_loses_no_clip(kind):
     own = table_of(4, 10).drop(columns=["digest", "corpus", "duration_s", "rate_hz"])
     joined = pd.concat([table_of(4, 10), own])
+    assert len(split(joined.assign(digest=joined.digest.fillna("")), kind)) == len(joined)
     table = split(joined, kind)
     assert len(table) == len(joined)
     assert table.role.notna().all()
