@@ -286,6 +286,7 @@ def test_search(call, tone_corpus, home, tmp_path):
         (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test set"),
         (["evaluate", "OUT"], "is not a finished run"),
         (["predict", "OUT", "a.wav"], "is not a finished run"),
+        (["predict", "checkpoints/run-0.5", "a.wav"], "is not a finished run"),
     ],
 )
 def test_what_cannot_be_done_gets_one_sentence(call, tone_corpus, tmp_path, words, said):
@@ -307,6 +308,7 @@ def test_predict_writes_a_table_for_a_folder(call, tiny_run, tmp_path):
     code, said, _ = call("predict", tiny_run.folder, folder, "--out", out)
     assert code == 0 and said.startswith(f"0 answers, 0 files with an error, {len(files)} rows were there")
     assert call("predict", tiny_run.folder, folder, "--channels", "split")[0] == 2
+    assert call("predict", tiny_run.folder, folder, "--hop-s", "1")[0] == 2  # without --timeline it said nothing
     assert call("predict", tiny_run.folder, folder, "--scheduler", "tcp://127.0.0.1:9")[0] == 2  # needs --out
 
 
