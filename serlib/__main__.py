@@ -553,7 +553,7 @@ def _report(run, report, folder, as_json, *, index=None, notes=()):
         f"{run.info['recipe']['name']}, {title}, {report.n_test} test clips",
         f"{interval}  (95 %, resampled by {report.resampled_by})",
         *sentences,
-        *([report.note] if report.note else []),
+        *filter(None, [report.note, report.warning]),
         f"run {result['run']}, report {result['report']}",
     )
 
