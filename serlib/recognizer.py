@@ -98,7 +98,8 @@ class Recognizer:
     Raises
     ------
     SerlibError
-        If the folder is no sound run, or recordings of the speaker are needed, or cannot be used.
+        If the folder is no sound run, the threshold is no probability, or recordings of the speaker are needed, or
+        cannot be used.
 
     Examples
     --------
@@ -115,6 +116,8 @@ class Recognizer:
     """
 
     def __init__(self, run=RELEASED, *, threshold=None, speaker=None):
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise SerlibError(f"The threshold is {threshold}; choose a probability, from 0 to 1.")
         self.run = run if isinstance(run, Record) else Record.read(run)
         self._model = graph.load(self.run)
         if self._model is None:
@@ -371,7 +374,7 @@ def write_answers(recognizer, sounds, out, *, channels="average", show=None):
     sounds : str, Path or list of them
         Files, and folders whose sound files are meant.
     out : str or Path
-        The table. Rows that are there already stay, files with an error are tried again.
+        The table. Rows that are there already stay, files with an error (of any channel) are tried again.
     channels : str
         `average`: one row a file. `split`: one row a channel, for calls with a speaker on each.
     show : bool, optional
@@ -423,7 +426,7 @@ def _write_answers(recognizer, sounds, out, channels, show):
                     {**row, "model": model} for row in answers
                 )  # a file's rows come together, or not at all
                 file.flush()
-                counts["failed"] += bool(answers[0].get("error"))
+                counts["failed"] += sum(bool(row.get("error")) for row in answers)
                 counts["answered"] += sum(not row.get("error") for row in answers)
     except OSError as error:
         raise disk_fault(error, out) from error
@@ -438,8 +441,7 @@ def _rows_of_files(recognizer, paths, channels):
         return
     import joblib
 
-    folder = recognizer.run.folder.resolve()
-    settings = (str(folder), recognizer.threshold, tuple(map(os.path.abspath, recognizer.speaker)), channels)
+    settings = (*_settings_of_worker(recognizer), channels)
     chunks = [paths[first : first + CHUNK] for first in range(0, len(paths), CHUNK)]
     for first in range(0, len(chunks), BATCH):
         batch = chunks[first : first + BATCH]
@@ -447,6 +449,12 @@ def _rows_of_files(recognizer, paths, channels):
             joblib.delayed(_rows_of_chunk)(settings, os.getcwd(), chunk) for chunk in batch
         ):
             yield from rows
+
+
+def _settings_of_worker(recognizer):
+    """What a worker needs to know to answer as a recognizer does."""
+    speaker = tuple(map(os.path.abspath, recognizer.speaker))
+    return str(recognizer.run.folder.resolve()), recognizer.threshold, recognizer._domain is not None, speaker
 
 
 def _rows_of_chunk(settings, here, paths):
@@ -461,32 +469,38 @@ def _rows_of_chunk(settings, here, paths):
 
 
 @functools.lru_cache(1)
-def _recognizer_of_worker(folder, threshold, speaker):
+def _recognizer_of_worker(folder, threshold, knows_strangers, speaker):
     """A recognizer takes seconds to load, so that a worker keeps it."""
-    return Recognizer(folder, threshold=threshold, speaker=list(speaker) or None)
+    recognizer = Recognizer(folder, threshold=None if knows_strangers else 0, speaker=list(speaker) or None)
+    recognizer.threshold = threshold
+    return recognizer
 
 
 def _file_rows(recognizer, path, channels):
     """The rows of one file: an answer a channel, or the reason why there is none."""
-    try:
-        if channels == "split":
+    numbers = [None]
+    if channels == "split":
+        try:
             with audio.opened(path) as file:
                 numbers = range(audio.channels(file, path))
-            answers = [(number, recognizer.predict(path, channel=number)) for number in numbers]
-        else:
-            answers = [("", recognizer.predict(path))]
-    except SerlibError as error:
-        return [{"file": _cell(path), "error": str(error)}]
-    rows = []
-    for channel, answer in answers:
-        row = {"file": _cell(path), "channel": channel, "label": answer.label, "confidence": answer.confidence}
-        row |= {"seconds": answer.seconds, **answer.probabilities, "reason": answer.reason, "note": answer.note}
-        rows.append(row)
-    return rows
+        except SerlibError as error:
+            return [{"file": _cell(path), "error": str(error)}]
+    return [_row(recognizer, path, number) for number in numbers]
+
+
+def _row(recognizer, path, channel):
+    """The row of a channel, or of a whole file."""
+    row = {"file": _cell(path), "channel": "" if channel is None else channel}
+    try:
+        answer = recognizer.predict(path, channel=channel)
+    except SerlibError as error:  # of a call one side may be silent
+        return {**row, "error": str(error)}
+    row |= {"label": answer.label, "confidence": answer.confidence, "seconds": answer.seconds}
+    return {**row, **answer.probabilities, "reason": answer.reason, "note": answer.note}
 
 
 def _rows_there(out, heading, model):
-    """Rows of a table that an earlier call began: those with an answer, of this model."""
+    """Rows of a table that an earlier call began: those of this model, of files without an error."""
     if not os.path.exists(out) or not out.stat().st_size:
         return []
     whole_lines, _, _ = out.read_bytes().rpartition(b"\n")  # a killed process leaves half a line
@@ -497,14 +511,16 @@ def _rows_there(out, heading, model):
     rows = [dict(zip(heading, line, strict=True)) for line in lines[1:] if len(line) == len(heading)]
     if lines[:1] != [heading] or any(row["model"] != model for row in rows):
         raise SerlibError(f"{shown(out)} holds answers of another model or of other settings; name another file")
-    return [row for row in rows if not row["error"]]
+    files_with_error = {row["file"] for row in rows if row["error"]}
+    return [row for row in rows if row["file"] not in files_with_error]
 
 
 def _fingerprint(recognizer):
     """What decides the answers, in eight digits: the model's bytes, the threshold, what is known of the speaker."""
     digest = hashlib.blake2b((recognizer.run.folder / "model.keras").read_bytes(), digest_size=4)
     with np.printoptions(threshold=sys.maxsize):  # repr leaves out the middle of what has over 1000 columns
-        digest.update(repr((recognizer.threshold, recognizer._voice, recognizer._offsets)).encode())
+        domain = recognizer._domain is not None
+        digest.update(repr((recognizer.threshold, domain, recognizer._voice, recognizer._offsets)).encode())
     return digest.hexdigest()
 
 

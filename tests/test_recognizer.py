@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,15 @@ import soundfile as sf
 from serlib import audio
 from serlib.evaluation import evaluate
 from serlib.features import extract
-from serlib.recognizer import UNSURE, Recognizer, _fingerprint, write_answers
+from serlib.recognizer import (
+    UNSURE,
+    Recognizer,
+    _file_rows,
+    _fingerprint,
+    _rows_of_chunk,
+    _settings_of_worker,
+    write_answers,
+)
 from serlib.splits import clips_of_role
 from serlib.utils import SerlibError
 
@@ -273,6 +283,41 @@ def test_channels_of_a_call_are_rows_of_their_own(recognizer, calls, tmp_path):
     assert [row["channel"] for row in rows] == ["0", "1"]
     for channel, row in enumerate(rows):
         assert row["label"] == recognizer.predict(calls / "b.wav", channel=channel).label
+
+
+def test_a_silent_side_of_a_call_costs_the_other_one_nothing(recognizer, calls, tmp_path):
+    """The whole file had an error: what the other side said was lost."""
+    y, rate_hz = sf.read(calls / "=a.wav")
+    sf.write(tmp_path / "call.wav", np.column_stack([y, 0 * y]), rate_hz)
+    out = tmp_path / "answers.csv"
+    assert write_answers(recognizer, tmp_path / "call.wav", out, channels="split")["failed"] == 1
+    first, second = table(out)
+    assert first["label"] == recognizer.predict(tmp_path / "call.wav", channel=0).label
+    assert second["channel"] == "1" and "is silent" in second["error"] and second["label"] == ""
+    assert write_answers(recognizer, tmp_path / "call.wav", out, channels="split")["kept"] == 0
+    assert table(out) == [first, second]
+
+
+def test_a_worker_refuses_the_sounds_that_its_recognizer_refuses(tiny_run, rng, tmp_path):
+    """Under the published protocol the threshold is 0, which workers of a cluster took for: answer always."""
+    folder = shutil.copytree(tiny_run.folder, tmp_path / "run")
+    info = {**tiny_run.info, "calibration": {"temperature": 1.0, "threshold": 0.0}}
+    (folder / "run.json").write_text(json.dumps(info))
+    sf.write(tmp_path / "noise.wav", 0.1 * rng.standard_normal(16000), 16000)
+    fingerprints = set()
+    for threshold in (None, 0):
+        recognizer = Recognizer(folder, threshold=threshold)
+        (row,) = _file_rows(recognizer, str(tmp_path / "noise.wav"), "average")
+        assert (row["label"] == UNSURE) == (threshold is None)
+        settings = _settings_of_worker(recognizer)
+        assert _rows_of_chunk((*settings, "average"), str(tmp_path), ["noise.wav"]) == [[{**row, "file": "noise.wav"}]]
+        fingerprints.add(_fingerprint(recognizer))
+    assert len(fingerprints) == 2  # neither goes on with the table of the other
+
+
+def test_a_threshold_in_per_cent_is_refused(tiny_run):
+    with pytest.raises(SerlibError, match="The threshold is 70; choose a probability, from 0 to 1"):
+        Recognizer(tiny_run, threshold=70)
 
 
 def test_a_table_of_another_model_is_left_alone(recognizer, tiny_run, calls, tmp_path):

@@ -170,8 +170,8 @@ expected(index).drop(columns="corpus").set_index("what")
 # ## Faults in an archive
 #
 # Real archives are never quite as described. A bad file does not stop the index: it is left out, with the reason. In
-# TESS, one file name lacks a letter of its speaker, some clips are AIFF files called `.wav`, and depending on the
-# source one or two clips are missing. The faults of this corpus (the sample corpus has none):
+# TESS, one file name lacks a letter of its speaker (`OA` for `OAF`), some clips are AIFF files called `.wav`, and
+# depending on the source one or two clips are missing. The faults of this corpus (the sample corpus has none):
 
 # %%
 faults = index.attrs

@@ -32,6 +32,12 @@ class Committee(BaseRecipe):
 
     def __post_init__(self):
         super().__post_init__()
+        names = [member.name for member in self.members]
+        if not names or not len(set(names)) == len(names) == len(self.shares):
+            raise SerlibError(
+                f"The committee {self.name} has the members {', '.join(names)} and the shares {self.shares}; name each "
+                "member once, and give each a share."
+            )
         for member in self.members:
             if frames_of(member.features) != self.features or member.normalise == "speaker":
                 raise SerlibError(
@@ -106,7 +112,8 @@ class Committee(BaseRecipe):
             x = inputs
             if member.features.summary:
                 name = f"{member.name}-functionals"
-                x = pooling.Functionals(member.features.summary, columns.index("voiced"), name=name)(inputs)
+                voiced = columns.index("voiced") if "voiced" in columns else None
+                x = pooling.Functionals(member.features.summary, voiced, name=name)(inputs)
             answers.append(model(x))
         answer = layers.Committee(self.shares, name="probabilities")(answers)
         model = keras.Model(inputs, answer, name=self.name.replace("-", "_"))

@@ -19,8 +19,8 @@ class Functionals(keras.layers.Layer):
     ----------
     wanted : sequence of str
         Of `serlib.features.functionals.FUNCTIONALS`.
-    voiced : int
-        The column that says which frames are voiced (above one half).
+    voiced : int or None
+        The column that says which frames are voiced (above one half), for the functionals of the voice.
     """
 
     def __init__(self, wanted, voiced, **options):
@@ -35,7 +35,8 @@ class Functionals(keras.layers.Layer):
     def call(self, x):
         """[shape=(clips, frames, d)] in, [shape=(clips, len(wanted) * d)] out; zero frames at the end are padding."""
         real = real_frames(x)
-        columns = _Frames(x, real).functionals(x[:, :, self.voiced] > 0.5)
+        voiced = real if self.voiced is None else x[:, :, self.voiced] > 0.5
+        columns = _Frames(x, real).functionals(voiced)
         return ops.concatenate([columns[name] for name in self.wanted], axis=-1)
 
     def compute_mask(self, x, previous_mask=None):

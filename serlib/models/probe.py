@@ -34,6 +34,10 @@ class LinearProbe(BaseRecipe):
 
     c: float
 
+    def __post_init__(self):
+        super().__post_init__()
+        self._check("c", self.c > 0, "one above 0")
+
     def layers(self):
         """Columns of the features that each layer of the encoder has; of other features all are one layer.
 

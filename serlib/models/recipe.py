@@ -118,11 +118,15 @@ class BaseRecipe:
     def __post_init__(self):
         self._check_whole("batch_size")
 
+    def _check(self, what, is_right, expected):
+        """Raise a SerlibError unless a setting is right."""
+        if not is_right:
+            raise SerlibError(f"The recipe {self.name} has {what} {getattr(self, what)}; choose {expected}.")
+
     def _check_whole(self, what):
         """Raise a SerlibError unless a setting is a whole number from 1."""
         value = getattr(self, what)
-        if not isinstance(value, numbers.Integral) or value < 1:
-            raise SerlibError(f"The recipe {self.name} has {what} {value}; choose a whole number from 1.")
+        self._check(what, isinstance(value, numbers.Integral) and value >= 1, "a whole number from 1")
 
     def _check_choice(self, what, choices):
         """Raise a SerlibError unless a setting is one of these."""
@@ -163,21 +167,38 @@ class GradientRecipe(BaseRecipe):
         self._check_choice("schedule", SCHEDULES)
         self._check_choice("keep", ("last", "best"))
         self._check_whole("epochs")
-        if self.patience is not None:
-            self._check_whole("patience")
-        if not self.learning_rate >= 0:
-            raise SerlibError(f"The recipe {self.name} has learning_rate {self.learning_rate}; choose one from 0.")
-        if not 0 <= self.label_smoothing <= 1:
-            raise SerlibError(
-                f"The recipe {self.name} has label_smoothing {self.label_smoothing}; choose one from 0 to 1."
-            )
+        for what in ("patience", "epoch_clips"):
+            if getattr(self, what) is not None:
+                self._check_whole(what)
+        self._check("learning_rate", self.learning_rate >= 0, "one from 0")
+        self._check("label_smoothing", 0 <= self.label_smoothing <= 1, "one from 0 to 1")
+        if self.plateau is not None:
+            is_pair = isinstance(self.plateau, tuple) and len(self.plateau) == 2
+            self._check("plateau", is_pair and 0 < self.plateau[0] < 1 <= self.plateau[1], "(factor below 1, epochs)")
         if not all(isinstance(change, Copies | FeatureAugmentation) for change in self.augment):
             raise SerlibError(
                 f"The recipe {self.name} augments with {self.augment}; it takes augmentations of features, and of "
                 "waveforms inside of Copies(n, (...))."
             )
+        self._check_warps()
         if self.weight_decay is not None and self.optimizer != "adamw":
             raise SerlibError(f"The recipe {self.name} has weight_decay without adamw; choose that optimizer.")
+
+    def _check_warps(self):
+        """Raise a SerlibError where frequencies are warped that are not those of the features' mel bands."""
+        fmin_hz = self.features.fmin_hz
+        fmax_hz = self.features.fmax_hz or self.features.rate_hz / 2
+        changes = list(self.augment)
+        for copies in self.augment:
+            if isinstance(copies, Copies):
+                changes += copies.frames
+        for change in changes:
+            if isinstance(change, FrequencyWarp) and (change.fmin_hz, change.fmax_hz) != (fmin_hz, fmax_hz):
+                raise SerlibError(
+                    f"The recipe {self.name} warps mel bands from {change.fmin_hz:g} to {change.fmax_hz:g} Hz, and its "
+                    f"features have them from {fmin_hz:g} to {fmax_hz:g}: FrequencyWarp(fmin_hz={fmin_hz:g}, "
+                    f"fmax_hz={fmax_hz:g})."
+                )
 
     def to_dict(self):
         """Everything as JSON can hold it; the augmentations in words."""

@@ -31,6 +31,10 @@ class Tuned(GradientRecipe):
     probe: LinearProbe
     kept: float = 0.5
 
+    def __post_init__(self):
+        super().__post_init__()
+        self._check("kept", 0 <= self.kept <= 1, "one from 0 to 1")
+
     def to_dict(self):
         """Everything as JSON can hold it."""
         return {**super().to_dict(), "probe": self.probe.to_dict()}

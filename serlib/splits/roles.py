@@ -71,9 +71,9 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
-        Take part `fold` (from 0) of a cross-validation in `folds` parts as the test set. The parts of `speaker` are
-        blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women); by default
-        one speaker a part up to six speakers, six parts beyond, and the test set is part 0.
+        Take part `fold` (from 0; default: 0) of a cross-validation in `folds` parts as the test set. The parts of
+        `speaker` are blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women);
+        by default one speaker a part up to six speakers, six parts beyond, and the test set is part 0.
     test : sequence of str, optional
         Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test set. In an
         index of several corpora a speaker is called `tess/OAF`; the speakers of all corpora but the named ones then
@@ -115,6 +115,8 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
 
     Taught in notebooks/04_lstm_train.
     """
+    if folds is not None and fold is None and test is None:
+        fold = 0
     _check_request(kind, seed, fold, test)
     for share in (test_share, validation_share):
         if not 0 < share < 1:
@@ -157,9 +159,9 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         "split": {
             "kind": kind,
             "protocol": "published" if kind == "published" else "held-out",
-            "seed": seed,
-            "fold": fold,
-            "folds": folds,
+            "seed": int(seed),  # NumPy's numbers are none for JSON
+            "fold": None if fold is None else int(fold),
+            "folds": None if folds is None else int(folds),
             "test": _held_out(table, group),
             "validation": validation,
             "left_out": left_out,

@@ -100,8 +100,6 @@ def fit(
         epochs=recipes.get(recipe).epochs if epochs is None else epochs,
         out=Path(out),
     )
-    if training.epochs < 1:
-        raise SerlibError(f"A training needs at least one epoch, not {training.epochs}.")
     if overwrite:
         if training.folder.exists():
             with state.at_work(training.folder):  # not under the hands of another process

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import numbers
 import platform
 import shutil
 from dataclasses import MISSING, dataclass, fields
@@ -70,6 +71,10 @@ class Training:
     out: Path
 
     def __post_init__(self):
+        if not isinstance(self.epochs, numbers.Integral) or self.epochs < 1:
+            raise SerlibError(f"A training needs at least one epoch, not {self.epochs}; choose a whole number.")
+        for name in ("epochs", "seed"):
+            object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's numbers are none for JSON and Keras
         if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
             raise SerlibError(
                 "The table does not say how it was split (pandas forgets it when tables are merged); make it with "

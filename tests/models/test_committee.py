@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serlib import Recognizer, SerlibError, evaluate, extract, training
+from serlib import Recognizer, SerlibError, evaluate, extract, features, training
 from serlib.experiments.searching import usual_space
 from serlib.features import FeatureSpec, projection
 from serlib.models import dense, layer, recipes, stack
@@ -97,6 +97,25 @@ def test_members_hear_the_same_frames(committee, tiny_recipe):
         replace(committee, members=(tiny_recipe, committee.members[1]))
     with pytest.raises(SerlibError, match="cannot sit"):
         replace(committee, members=(replace(committee.members[0], normalise="speaker"), committee.members[1]))
+
+
+def test_each_member_has_one_share(committee):
+    """Too few shares were told after all members were trained, two of one name as another training in their place."""
+    for options in ({"shares": (1,)}, {"members": committee.members[:1] * 2}, {"members": (), "shares": ()}):
+        with pytest.raises(SerlibError, match="name each member once, and give each a share"):
+            replace(committee, **options)
+
+
+def test_summaries_without_a_voice_can_be_joined(committee, rng):
+    """Features that have no column `voiced` ended in a ValueError after all members were trained."""
+    frames = replace(FRAMES, kinds=("mfcc",))
+    summary = replace(frames, summary=("mean", "p95"))
+    member = replace(committee.members[0], features=summary, normalise="none")
+    alone = member.model(3, shape=(16,))
+    joined = replace(committee, features=frames, members=(member,), shares=(1,)).join([alone])
+    clip = rng.normal(size=(20, 8)).astype(np.float32)
+    expected = alone(features.summarise(clip, summary)[np.newaxis])
+    np.testing.assert_allclose(joined(clip[np.newaxis]), expected, atol=1e-5)
 
 
 def test_members_are_searched_one_by_one(committee):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from serlib.augment import Copies, Level, Mixup, Noise
+from serlib.augment import Copies, FrequencyWarp, Level, Mixup, Noise
 from serlib.features import SPECS, names
 from serlib.models import dense, stack
 from serlib.models.recipe import GradientRecipe
@@ -276,6 +276,11 @@ def test_other_features_for_a_recipe(rng):
         ({"epochs": 2.5}, "epochs 2.5; choose a whole number from 1"),
         ({"learning_rate": -0.1}, "learning_rate -0.1; choose one from 0"),
         ({"label_smoothing": 1.5}, "label_smoothing 1.5; choose one from 0"),
+        ({"epoch_clips": 0}, "epoch_clips 0; choose a whole number from 1"),
+        ({"plateau": (0.5,)}, r"plateau \(0.5,\); choose \(factor below 1, epochs\)"),
+        ({"plateau": 0.5}, r"plateau 0.5; choose \(factor below 1, epochs\)"),
+        ({"augment": (FrequencyWarp(fmax_hz=8000),)}, r"FrequencyWarp\(fmin_hz=0, fmax_hz=11025\)"),
+        ({"augment": (Copies(2, frames=(FrequencyWarp(fmin_hz=20),)),)}, "warps mel bands from 20 to 11025 Hz"),
         (
             {"normalise": "speaker", "augment": (Level((-3, 3)),)},
             "normalised by speaker before its frames are augmented",
@@ -286,3 +291,10 @@ def test_other_features_for_a_recipe(rng):
 def test_what_makes_no_recipe_is_said(options, says):
     with pytest.raises(SerlibError, match=says):
         replace(RECIPES["lstm-256"], **options)
+
+
+def test_so_of_a_probe_and_of_a_tuned_encoder():
+    with pytest.raises(SerlibError, match="whisper-linear has c -1; choose one above 0"):
+        replace(RECIPES["whisper-linear"], c=-1)
+    with pytest.raises(SerlibError, match="whisper-tuned has kept 5; choose one from 0 to 1"):
+        replace(RECIPES["whisper-tuned"], kept=5)

@@ -71,6 +71,15 @@ def test_folds_test_every_clip_once(kind):
     assert sorted(tested.digest) == sorted(index.digest)
 
 
+@pytest.mark.parametrize("kind", ["random", "published", "text", "speaker", "column:speaker"])
+def test_of_folds_without_a_number_the_first_is_tested(kind):
+    """But by speaker they were ignored: a fifth was tested, and the run said of how many folds."""
+    index = table_of(7, 10)
+    first = split(index, kind, fold=0, folds=3)
+    assert split(index, kind, folds=3).equals(first)
+    assert split(index, kind, folds=3).attrs["split"] == first.attrs["split"]
+
+
 def test_speaker_folds_are_blocks_of_neighbours_in_natural_order():
     index = table_of(24, 6).assign(speaker=lambda t: t.speaker.str[1:])
     tested = [sorted(set(clips_of_role(table, "test").speaker), key=int) for table in folds(index, "speaker")]

@@ -450,14 +450,26 @@ def test_best_weights_are_kept_where_the_recipe_asks(tiny_recipe, tone_table, tm
     assert run.info["metrics"]["val_loss"] == pytest.approx(run.history.val_loss.min(), abs=1e-5)
 
 
+def test_numbers_of_numpy_are_numbers(tiny_recipe, tone_index, tmp_path):
+    """run.json could not be written: with a split's after all epochs, with a training's before the first."""
+    table = split(tone_index, "random", seed=np.int64(1), fold=np.int64(0), folds=np.int64(4))
+    for seed in np.arange(1, 2):
+        options = {"out": tmp_path / "run", "seed": seed, "epochs": np.int64(1)}
+        run = fitting.fit(tiny_recipe, table, **options)
+        assert fitting.finished(tiny_recipe, table, **options)
+    assert (run.info["seed"], run.info["epochs"]) == (1, 1)
+    assert [run.info["split"][name] for name in ("seed", "fold", "folds")] == [1, 0, 4]
+
+
 def test_a_loss_that_is_not_finite_is_said(tiny_recipe, tone_table, tmp_path, monkeypatch):
     with pytest.raises(SerlibError, match="not finite in epoch"):
         fitting.fit(replace(tiny_recipe, learning_rate=1e38), tone_table, out=tmp_path / "run", epochs=5)
     monkeypatch.setattr(fitting, "_validate", lambda *_: {"val_loss": np.nan, "val_accuracy": 0.1})
     with pytest.raises(SerlibError, match="not finite in epoch 1"):  # argmin would take it for the best
         fitting.fit(replace(tiny_recipe, keep="best"), tone_table, out=tmp_path / "best", epochs=2)
-    with pytest.raises(SerlibError, match="at least one epoch"):
-        fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=0)
+    for epochs in (0, 1.5, "3"):
+        with pytest.raises(SerlibError, match=f"at least one epoch, not {epochs}; choose a whole number"):
+            fitting.fit(tiny_recipe, tone_table, out=tmp_path / "run", epochs=epochs)
 
 
 @pytest.mark.real
