@@ -84,6 +84,18 @@ def test_two_columns_for_one_thing_are_asked_for(tmp_path):
     assert same.label.tolist() == ["sad", "happy"]  # numbers for the same words
     with pytest.raises(SerlibError, match="no column 'mood'; choose from file"):
         own(tmp_path, NAMES[:2], text, columns={"label": "mood"})
+    with pytest.raises(SerlibError, match=r"lable=\.\.\.: an index has no such column; choose from speech, label"):
+        own(tmp_path, NAMES[:2], text, columns={"lable": "emotion"})
+
+
+def test_columns_without_a_table_are_pointed_out(tmp_path):
+    notes = own(tmp_path, ["happy/1.wav", "sad/2.wav"], columns={"label": "emotion"}).attrs["notes"]
+    assert notes[0].endswith("is read, so --columns says nothing there")
+
+
+def test_json_without_an_end_is_said(tmp_path):
+    with pytest.raises(SerlibError, match="holds no JSON object in line 1"):
+        own(tmp_path, NAMES[:1], "[" * 100_000, name="t.json")
 
 
 def test_cut_recordings_and_doubled_rows_are_rejected(tmp_path):
