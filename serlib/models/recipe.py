@@ -280,7 +280,7 @@ class Recipe(GradientRecipe):
     (20, 'LSTM(256)')
     """
 
-    build: Callable = field(compare=False)
+    build: Callable = field(hash=False)  # its layers hold dicts
     normalise: str = "none"
     precision: str = "float32"
 

@@ -237,6 +237,8 @@ def test_builders_of_one_name_that_build_otherwise_are_told_apart():
     assert told(builder(8)) == told(builder(8))
     others = [builder(8), builder(512), builder(8, "tanh"), RECIPES["lstm-256"].build]
     assert len({told(build) for build in others}) == len(others)
+    assert RECIPES["lstm-256"] != replace(RECIPES["lstm-256"], build=others[0])
+    assert RECIPES["lstm-256"] == replace(RECIPES["lstm-256"]) and len(set(RECIPES.values())) == len(RECIPES)
 
 
 def test_an_unknown_recipe_names_the_known_ones():
