@@ -363,7 +363,7 @@ def atomic_path(target):
     Parameters
     ----------
     target : str or Path
-        Where the finished file or folder shall stand. What stood there before is replaced.
+        Where the finished file or folder shall stand. What stood there before is replaced, but no folder by a file.
 
     Yields
     ------
@@ -374,7 +374,7 @@ def atomic_path(target):
     Raises
     ------
     SerlibError
-        The disk is full, or nothing can be written there.
+        The disk is full, or nothing can be written there; a folder stands where a file shall.
     """
     target = Path(target)
     end = target.name[-50:]  # a name may have 255 bytes
@@ -389,6 +389,8 @@ def atomic_path(target):
                 if time.time() - abandoned.lstat().st_mtime > ABANDONED_S:
                     remove(abandoned)
         yield partial
+        if target.is_dir() and not partial.is_dir():
+            raise SerlibError(f"{shown(target)} is a folder, which stays as it is; name a file")
         if target.is_dir() and not target.is_symlink():
             os.rename(target, before)  # a folder that is removed piece by piece would be half a folder after a kill
         os.replace(partial, target)

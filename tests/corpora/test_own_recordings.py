@@ -223,6 +223,16 @@ def same(one, other):
 
 def test_an_index_as_csv_is_read_back(tmp_path, table):
     assert same(table, corpora.index("folder", export.write(table, tmp_path / "t.csv")))
+    export.write(table[:2], tmp_path / "t.csv")
+    assert len(corpora.index("folder", tmp_path / "t.csv")) == 2
+
+
+def test_an_index_replaces_nothing_of_the_user_s(tmp_path, table):
+    (tmp_path / "labels.csv").write_text("file_name,label,valence\n1.wav,sad,3\n")
+    for name in ("labels.csv", "own/anna/happy/1.wav", "own"):
+        with pytest.raises(SerlibError, match=r"is no index; name a new file|is a folder, which stays"):
+            export.write(table, tmp_path / name)
+    assert "valence" in (tmp_path / "labels.csv").read_text() and same(table, corpora.index("folder", tmp_path / "own"))
 
 
 def test_an_index_as_audformat_is_read_by_audformat_and_by_us(tmp_path, table):
