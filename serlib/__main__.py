@@ -328,6 +328,8 @@ def predict(
     """Say what emotion a model hears in files, one row a file; without a run, the model that comes with serlib."""
     if (timeline and out) or ((scheduler or channels != "average") and not out):
         raise typer.BadParameter("--out takes no --timeline; --channels split and --scheduler need --out")
+    if not timeline and (window_s, hop_s) != (None, None):
+        raise typer.BadParameter("--window-s and --hop-s need --timeline")
     run, files = _run_and_files(file)
     recognizer = serlib.Recognizer(run, threshold=threshold, speaker=speaker)
     if out:
@@ -345,13 +347,14 @@ def predict(
 
 def _run_and_files(words):
     """`[RUN] FILE ...`: the run, which is the released one where none is named, and the files."""
+    from serlib.audio import AUDIO_SUFFIXES
     from serlib.training.run import RELEASED
 
     run = RELEASED
     first, *rest = words
     # A folder of recordings may well hold a split.csv or a history.csv of its own.
     is_run = any(os.path.isfile(first / name) for name in ("run.json", "model.keras"))
-    is_meant_as_run = rest and not os.path.exists(first) and not first.suffix
+    is_meant_as_run = rest and not os.path.exists(first) and first.suffix.lower() not in AUDIO_SUFFIXES
     if is_run or is_meant_as_run:
         run, words = first, rest
     if not words:
@@ -399,7 +402,7 @@ def export(
     from serlib.training.run import RELEASED
 
     clips = serlib.recognizer.sound_files(check) if check else None
-    exported = serlib.training.export(serlib.Run.load(run or RELEASED), out, to=to, takes=takes, clips=clips)
+    exported = serlib.training.export(run or RELEASED, out, to=to, takes=takes, clips=clips)
     on = f"{exported.clips} clips" if exported.clips else "its probes, for its clips are not here (--check FOLDER)"
     result = {
         "file": shown(exported.path),
@@ -550,7 +553,7 @@ def _report(run, report, folder, as_json, *, index=None, notes=()):
         f"{run.info['recipe']['name']}, {title}, {report.n_test} test clips",
         f"{interval}  (95 %, resampled by {report.resampled_by})",
         *sentences,
-        *([report.note] if report.note else []),
+        *filter(None, [report.note, report.warning]),
         f"run {result['run']}, report {result['report']}",
     )
 

@@ -363,7 +363,7 @@ def atomic_path(target):
     Parameters
     ----------
     target : str or Path
-        Where the finished file or folder shall stand. What stood there before is replaced.
+        Where the finished file or folder shall stand. What stood there before is replaced, but no folder by a file.
 
     Yields
     ------
@@ -374,9 +374,11 @@ def atomic_path(target):
     Raises
     ------
     SerlibError
-        The disk is full, or nothing can be written there.
+        The disk is full, or nothing can be written there; a folder stands where a file shall.
     """
     target = Path(target)
+    if not target.name:
+        raise SerlibError(f"'{target}' is a folder, which stays as it is; name a file")
     end = target.name[-50:]  # a name may have 255 bytes
     partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{end}") for _ in range(2))
     try:
@@ -389,6 +391,8 @@ def atomic_path(target):
                 if time.time() - abandoned.lstat().st_mtime > ABANDONED_S:
                     remove(abandoned)
         yield partial
+        if target.is_dir() and not partial.is_dir():
+            raise SerlibError(f"{shown(target)} is a folder, which stays as it is; name a file")
         if target.is_dir() and not target.is_symlink():
             os.rename(target, before)  # a folder that is removed piece by piece would be half a folder after a kill
         os.replace(partial, target)

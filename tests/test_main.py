@@ -287,6 +287,7 @@ def test_search(call, tone_corpus, home, tmp_path):
         (["search", "lstm-123", "tess", "FOLDER", "--split", "published"], "validation is the test set"),
         (["evaluate", "OUT"], "is not a finished run"),
         (["predict", "OUT", "a.wav"], "is not a finished run"),
+        (["predict", "checkpoints/run-0.5", "a.wav"], "is not a finished run"),
     ],
 )
 def test_what_cannot_be_done_gets_one_sentence(call, tone_corpus, tmp_path, words, said):
@@ -308,6 +309,7 @@ def test_predict_writes_a_table_for_a_folder(call, tiny_run, tmp_path):
     code, said, _ = call("predict", tiny_run.folder, folder, "--out", out)
     assert code == 0 and said.startswith(f"0 answers, 0 files with an error, {len(files)} rows were there")
     assert call("predict", tiny_run.folder, folder, "--channels", "split")[0] == 2
+    assert call("predict", tiny_run.folder, folder, "--hop-s", "1")[0] == 2  # without --timeline it said nothing
     assert call("predict", tiny_run.folder, folder, "--scheduler", "tcp://127.0.0.1:9")[0] == 2  # needs --out
 
 
@@ -322,7 +324,7 @@ def recordings(tmp_path, sine):
     return tmp_path
 
 
-def test_own_recordings_are_read_as_the_options_say_and_the_test_is_named(call, recordings, tmp_path):
+def test_own_recordings_are_read_as_the_options_say_and_the_test_is_named(call, home, recordings, tmp_path):
     code, _, err = call("index", "folder", recordings)
     assert code == 1 and '--pattern "{speaker}_{label}_*"' in err and err.count("\n") == 1
     options = ("folder", recordings, "--pattern", "{speaker}_{label}_*", "--labels", "joy=happy", "--drop", "odd")
@@ -339,7 +341,9 @@ def test_own_recordings_are_read_as_the_options_say_and_the_test_is_named(call, 
     told = json.loads(out)
     assert code == 0 and told["left_out"] == {"odd": 12} and told["split"] is None
     assert "left out: 12 clips labelled odd, which it does not know" in told["held_out"]
-    assert "2 of the 3 test speakers are in the training, too" in told["held_out"]
+    assert "2 of the 3 test speakers are in the training, too" in told["held_out"] and told["seen"] == 16
+    page = (home / "reports" / "run-on-folder" / "report.html").read_text(encoding="utf-8")
+    assert "The model was trained or validated on 16 of these 24 clips" in page
     assert call("train", "functionals", *options, "--out", tmp_path / "x", "--split", "given")[0] == 1
     assert call("index", *options[:2], "--labels", "happy")[0] == 1
 

@@ -41,6 +41,18 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     assert [item.name for item in tmp_path.iterdir()] == ["run"]
 
 
+def test_a_file_takes_no_folder_s_place(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/1.wav").write_text("sound")
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    for name in ("mine", "link"):
+        with pytest.raises(SerlibError, match="is a folder, which stays"), utils.atomic_path(tmp_path / name) as path:
+            path.write_text("table")
+    with pytest.raises(SerlibError, match=r"'\.' is a folder"), utils.atomic_path(""):
+        pass
+    assert (tmp_path / "link/1.wav").read_text() == "sound" and len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
     target = tmp_path / "run"
     target.mkdir()

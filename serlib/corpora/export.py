@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+from serlib.corpora import tables
 from serlib.utils import UNKNOWN, SerlibError, atomic_path, for_spreadsheets, ordered_labels, shown
 
 #: What `write` can write.
@@ -19,8 +20,8 @@ def write(table, out, *, to="csv"):
     table : pd.DataFrame
         From `serlib.index`.
     out : str or Path
-        The CSV file, or the folder of a database. Into a folder the recordings go, too: as hard links where the disk
-        allows it, as copies otherwise.
+        The CSV file (an index that is there is replaced, another file is not), or the folder of a database. Into a
+        folder the recordings go, too: as hard links where the disk allows it, as copies otherwise.
     to : str
         - `csv`: the table, with the paths of the recordings.
         - `audformat`: `db.yaml` and `db.files.csv`, as `audformat.Database.load` reads them.
@@ -39,6 +40,8 @@ def write(table, out, *, to="csv"):
     if to not in FORMS:
         raise SerlibError(f"--to is '{to}'; choose one of {', '.join(FORMS)}")
     if to == "csv":
+        if out.is_file() and not {"speech", "label", "digest"} <= set(tables.heading(out.read_bytes())):
+            raise SerlibError(f"{shown(out)} exists already and is no index; name a new file")
         with atomic_path(out) as path:
             for_spreadsheets(table).to_csv(path, index=False)
         return out

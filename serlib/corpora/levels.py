@@ -192,7 +192,7 @@ def _kind(values, n_files):
     series = [_SERIES.fullmatch(word) for word in words]
     if len(words) > 1 and all(series) and len({match[1] for match in series}) == 1:
         return "series"
-    if all(word in MANNERS for word in words):
+    if all(_stem(word) in NO_PERSON or word in PEOPLE for word in words):
         return "manner"
     if all(_NUMBER.fullmatch(word) for word in words):
         return "number"
@@ -200,7 +200,7 @@ def _kind(values, n_files):
 
 
 def _stem(word):
-    return re.sub(r" ?\d*$", "", word) or word
+    return word if word in PARTS else re.sub(r" ?\d*$", "", word) or word
 
 
 def plan(paths, *, root, label_level=None):

@@ -407,7 +407,7 @@ def _from_json(path, content):
     rows = [(line, text) for line, text in enumerate(content.splitlines(), 1) if text.strip()]
     try:
         whole = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         whole = None
     objects = _objects(whole)
     if objects:
@@ -415,7 +415,7 @@ def _from_json(path, content):
     for line, text in rows:
         try:
             row = {str(name): _plain(value) for name, value in json.loads(text).items()}
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             raise SerlibError(f"{printable(path)} holds no JSON object in line {line}; save it again") from None
         sheet.heading += [name for name in row if name not in sheet.heading]
         sheet.lines.append((line, row))

@@ -61,6 +61,8 @@ class Report:
     ece_before : float or None
         Of the model's own confidences, before calibration; None where nothing was calibrated (the published protocol
         has no role for it).
+    seen : int
+        Clips that the model was trained or validated on, and which were scored all the same.
     """
 
     accuracy: float
@@ -83,11 +85,22 @@ class Report:
     corpora: list
     normalise: str = "none"
     ece_before: float | None = None
+    seen: int = 0
 
     @property
     def note(self):
         """What must be said beside every figure of this report; empty where there is nothing to say."""
         return normalisation.PER_SPEAKER if self.normalise in normalisation.OF_THE_SPEAKER else ""
+
+    @property
+    def warning(self):
+        """What makes every figure of this report one of no new recordings; empty where nothing does."""
+        if not self.seen:
+            return ""
+        return (
+            f"The model was trained or validated on {self.seen} of these {self.n_test} clips: "
+            "the figures are no measure of new recordings."
+        )
 
     def to_json(self):
         """All but the predictions, as plain Python values; what is undefined is None.
@@ -114,12 +127,15 @@ class Conditions:
         How features or answers were normalised.
     left_out : dict of str -> int
         Clips by label that were not scored.
+    seen : int
+        Clips that were scored though the model was trained or validated on them.
     """
 
     split: str | None = None
     protocol: str | None = None
     normalise: str = "none"
     left_out: dict = dataclasses.field(default_factory=dict)
+    seen: int = 0
 
 
 def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed=0):
@@ -210,6 +226,7 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
         left_out={str(label): int(count) for label, count in conditions.left_out.items()},
         corpora=sorted({str(corpus) for corpus in clips["corpus"]}) if "corpus" in clips else [],
         normalise=conditions.normalise,
+        seen=conditions.seen,
     )
 
 
@@ -225,7 +242,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         the model may still answer every label that it knows. Where they are of a corpus that the run was trained on,
         or no column `corpus` tells, who is new is not known, and the report says neither split nor protocol.
     allow_seen : bool
-        Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings.
+        Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings, and
+        the report says so.
     match : bool
         Match the answers to all clips of each speaker, whatever their label, to the shares of the labels in the
         training clips of the same corpus, or to equal shares of the labels that another corpus has
@@ -298,14 +316,17 @@ def _check_scored(run, clips, is_scored, *, is_own, allow_seen):
 def _conditions(run, clips, is_scored, *, is_own, allow_seen, match):
     """What the figures of an evaluation mean."""
     normalise = "matched" if match else run.normalise
+    is_published = is_own and run.protocol == "published"
+    count = 0  # clips that the run has seen, which are refused unless they are asked for
+    if allow_seen and not is_published:
+        count = int(seen(run.split, run.protocol, clips[is_scored]).sum())
     if is_own:
-        return Conditions(run.kind, run.protocol, normalise)
+        return Conditions(run.kind, run.protocol, normalise, seen=count)
     left_out = clips["label"][~is_scored].value_counts().to_dict()
     is_other_corpus = not set(clips["corpus"]) & {*run.split["corpus"], UNTOLD["corpus"]}
-    is_seen = is_other_corpus and allow_seen and seen(run.split, run.protocol, clips[is_scored]).any()
-    if is_other_corpus and not is_seen:  # without `allow_seen` it would have been refused
+    if is_other_corpus and not count:
         return Conditions("corpus", "held-out", normalise, left_out)
-    return Conditions(None, None, normalise, left_out)  # who speaks in other clips is not known
+    return Conditions(None, None, normalise, left_out, count)  # who speaks in other clips is not known
 
 
 def _ece(report, answers):

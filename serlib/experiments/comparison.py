@@ -1,6 +1,7 @@
 """Several recipes under several splits, side by side: one table, and whether neighbours differ by more than chance."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from serlib.evaluation import matching
 from serlib.evaluation.significance import mcnemar
 from serlib.experiments import trials
 from serlib.features import normalisation
+from serlib.models.recipe import BaseRecipe
 from serlib.models.recipes import get
 from serlib.splits import group_keys
 from serlib.training.state import with_files
@@ -73,9 +75,9 @@ def compare(
     ----------
     index : pd.DataFrame
         From `serlib.index`, of one corpus or several; any table of clips will do.
-    recipes : sequence of str, Recipe or Peer
+    recipes : sequence of str, Recipe or Peer, or one of them
         Recipes, by name or themselves, and what else shall answer the same test roles.
-    splits : sequence of str, optional
+    splits : str or sequence of str, optional
         Kinds of split; default: those of `KINDS` that can be made. Who is held out may be named after a colon; each
         name is then left out in turn: `speaker:tess/OAF,tess/YAF` trains on the other speaker of TESS and on all other
         corpora of the index, `corpus:ravdess` on all corpora but RAVDESS. `corpus` alone leaves out each corpus in
@@ -125,10 +127,13 @@ def compare(
     """
     index = clip_table(index)
     index = index if "digest" in index and index.digest.notna().all() else with_files(index)
+    recipes = [recipes] if isinstance(recipes, str | BaseRecipe | trials.Peer) else recipes
     systems = [recipe if isinstance(recipe, trials.Peer) else get(recipe) for recipe in recipes]
     usual = splits is None
-    splits = list(dict.fromkeys(splits or KINDS))
+    splits = [splits] if isinstance(splits, str) else list(dict.fromkeys(splits or KINDS))
     seeds = _seeds_of(systems, seeds)
+    if folds is not None and folds < 2:
+        raise SerlibError(f"There are no {folds} folds; choose two or more.")
     names = [system.name for system in systems]
     if len(set(names)) < len(names) or not (names and splits and all(seeds.values())):
         raise SerlibError(
@@ -167,6 +172,9 @@ def _seeds_of(systems, seeds):
     """The seeds of each system by its name, each seed once."""
     if not isinstance(seeds, dict):
         seeds = {system.name: seeds for system in systems}
+    for value in seeds.values():
+        if not isinstance(value, Iterable):
+            raise SerlibError(f"seeds is {value}; name each seed, as in seeds=[0, 1].")
     return {system.name: list(dict.fromkeys(seeds.get(system.name, (0,)))) for system in systems}
 
 

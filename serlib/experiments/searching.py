@@ -98,11 +98,11 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
 
     Parameters
     ----------
-    space : callable
+    space : callable, str or Recipe
         From an Optuna trial to the Recipe to train, for instance
         `lambda trial: replace(recipe, learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True))`.
         Builders may be replaced, too: `replace(recipe, build=lstm(units=trial.suggest_int("units", 64, 256), ...))`.
-        `usual_space(recipe)` makes one.
+        A recipe or its name stands for `usual_space` of it.
     table : pd.DataFrame
         From `serlib.split`. The test set is cut off before anything else: no trial can see it.
     out : str or Path
@@ -139,11 +139,14 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
     --------
     >>> import serlib
     >>> table = serlib.split(serlib.index("tess"), "speaker")  # doctest: +SKIP
-    >>> result = search(usual_space("lstm-256"), table, out="checkpoints/search", trials=20)  # doctest: +SKIP
+    >>> result = search("lstm-256", table, out="checkpoints/search", trials=20)  # doctest: +SKIP
     >>> print(result.params)  # learning rate and batch size  # doctest: +SKIP
 
     Taught in notebooks/06_compare.
     """
+    space = space if callable(space) else usual_space(space)
+    if trials < 1:
+        raise SerlibError(f"A search needs at least one trial, not {trials}.")
     if table.attrs.get("split", {}).get("protocol") == "published":
         raise SerlibError("Under the published protocol validation is the test set; search with another split.")
     table = clip_table(table, needs=("speech", "label", "role"))

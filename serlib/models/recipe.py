@@ -19,9 +19,6 @@ from serlib.utils import SerlibError, import_tensorflow
 #: speaker's clips.
 NORMALISATIONS = ("none", "training", "speaker")
 
-#: Name -> class in keras.losses.
-LOSSES = {"categorical_crossentropy": "CategoricalCrossentropy"}
-
 #: Name -> class in keras.optimizers.
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 
@@ -147,7 +144,6 @@ class GradientRecipe(BaseRecipe):
     precision: ClassVar[str] = "float32"
 
     augment: tuple = ()
-    loss: str = "categorical_crossentropy"
     label_smoothing: float = 0.0
     optimizer: str = "adam"
     learning_rate: float = 1e-3
@@ -162,7 +158,6 @@ class GradientRecipe(BaseRecipe):
 
     def __post_init__(self):
         super().__post_init__()
-        self._check_choice("loss", LOSSES)
         self._check_choice("optimizer", OPTIMIZERS)
         self._check_choice("schedule", SCHEDULES)
         self._check_choice("keep", ("last", "best"))
@@ -210,7 +205,7 @@ class GradientRecipe(BaseRecipe):
         return settings
 
     def compiled(self, model):
-        """The model, ready to be trained with the recipe's loss and optimiser."""
+        """The model, ready to be trained with cross-entropy and the recipe's optimiser."""
         import keras
 
         options = {"learning_rate": self.learning_rate}
@@ -218,7 +213,7 @@ class GradientRecipe(BaseRecipe):
             options["weight_decay"] = self.weight_decay
         model.compile(
             optimizer=getattr(keras.optimizers, OPTIMIZERS[self.optimizer])(**options),
-            loss=getattr(keras.losses, LOSSES[self.loss])(label_smoothing=self.label_smoothing),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.label_smoothing),
             metrics=["accuracy"],
         )
         return model
@@ -242,8 +237,8 @@ class Recipe(GradientRecipe):
         `speaker` is done before the model and needs more clips of the test speaker; every table marks it.
     augment : tuple
         Of `serlib.augment`: what changes the training set.
-    loss, optimizer : str
-        Of `LOSSES` and `OPTIMIZERS`.
+    optimizer : str
+        Of `OPTIMIZERS`.
     label_smoothing : float
         Share of the probability of the true label that is spread over all of them, from 0 to 1.
     learning_rate : float
@@ -280,7 +275,7 @@ class Recipe(GradientRecipe):
     (20, 'LSTM(256)')
     """
 
-    build: Callable = field(compare=False)
+    build: Callable = field(hash=False)  # its layers hold dicts
     normalise: str = "none"
     precision: str = "float32"
 
@@ -314,7 +309,7 @@ class Recipe(GradientRecipe):
 
         Returns
         -------
-        keras.Model: features in, probabilities out, compiled with the recipe's loss and optimiser.
+        keras.Model: features in, probabilities out, compiled with cross-entropy and the recipe's optimiser.
 
         Taught in notebooks/04_lstm_train.
         """

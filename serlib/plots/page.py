@@ -52,6 +52,7 @@ def write(report, folder, *, history=None, title=None):
     _put(folder / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
     mistakes = errors(report)
     names = dict(zip(report.predictions["speech"], table["speech"], strict=True))
+    kind = "published" if report.protocol == "published" else _kind(report.split)
     page = template(TEMPLATES / "report.html.jinja").render(
         title=title or "How well emotions are recognised",
         report=report,
@@ -63,7 +64,7 @@ def write(report, folder, *, history=None, title=None):
         ],
         certain=report.ci95["accuracy"][0] == report.ci95["accuracy"][1],
         drawn=DRAWN[report.resampled_by],
-        reading=READINGS.get("published" if report.protocol == "published" else _kind(report.split), UNKNOWN),
+        reading=report.warning or READINGS.get(kind, UNKNOWN),
         present=int((report.per_class["support"] > 0).sum()),
         pictures={name: _picture(figure, pictures[name]) for name, figure in figures.items()},
         curves=[name for name in pictures if name.startswith("curves")],

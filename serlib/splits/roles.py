@@ -543,6 +543,11 @@ def _check_labels(index):
     if len(counts) < 2:
         contents = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
         raise SerlibError(f"The index holds {contents}; two labels or more are needed to train and to test.")
+    spellings = {}
+    for label in counts.index:
+        other = spellings.setdefault(label.strip().casefold(), label)
+        if other != label:
+            raise SerlibError(f"'{other}' and '{label}' would be two labels; write them alike.")
     for label in counts.index.intersection(RESERVED):
         raise SerlibError(
             f"No label may be called '{label}', as a column of the tables is; give it another name "

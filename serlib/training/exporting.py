@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from serlib import audio
-from serlib.training.run import RELEASED, example, probe_signals
+from serlib.training.run import RELEASED, Run, example, probe_signals
 from serlib.utils import SerlibError, atomic_path, import_tensorflow, quiet_tensorflow, shown
 
 #: What a run can be written as, and the suffix of the file.
@@ -60,7 +60,8 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
 
     Parameters
     ----------
-    run : serlib.training.run.Run
+    run : serlib.training.run.Run, str or Path
+        Or the folder of one.
     out : str or Path, optional
         Default: `model.onnx` or `model.tflite` in the folder of the run; of the released model, in the current folder.
     to : str
@@ -93,6 +94,7 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
     """
     if to not in TARGETS:
         raise SerlibError(f"A run cannot be exported to '{to}'; choose one of {', '.join(TARGETS)}")
+    run = Run.load(run) if isinstance(run, str | Path) else run
     if run.normalise == "speaker":
         raise SerlibError(
             f"{shown(run.folder)} was trained with per-speaker normalisation, which no file can know; export another"
@@ -112,8 +114,8 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
     batch = None if to == "onnx" and takes == "features" else 1
     input_shape = (batch, *model.input_shape[1:])
     with atomic_path(out) as partial:
-        convert(model, partial, to, keras.InputSpec(shape=input_shape, dtype="float32", name=takes))
-        _add_metadata(partial, to, metadata(run, takes, input_shape))
+        signature = keras.InputSpec(shape=input_shape, dtype="float32", name=takes)
+        convert(model, partial, to, signature, about=metadata(run, takes, input_shape))
         expected = np.concatenate([run.probabilities(x) for x in features])
         difference = float(abs(_ask(partial, to, inputs) - expected).max())
         if not difference <= TOLERANCE:
@@ -187,7 +189,7 @@ def _calibrated(run):
     return keras.Model(run.model.input, keras.ops.softmax(logits / run.temperature, axis=-1))
 
 
-def convert(model, path, to, signature):
+def convert(model, path, to, signature, *, about=None):
     """Write a Keras model as it is.
 
     Parameters
@@ -198,6 +200,8 @@ def convert(model, path, to, signature):
         Of `TARGETS`.
     signature : keras.InputSpec
         What goes in.
+    about : dict, optional
+        Metadata, as `export` describes them.
 
     Raises
     ------
@@ -213,19 +217,26 @@ def convert(model, path, to, signature):
             f"Exporting to {to} needs other packages ({error}): "
             "python -m pip install tf2onnx onnx onnxruntime ai-edge-litert"
         ) from None
-    if to == "onnx":
-        _divide_before_erf(path)
+    if to == "litert":
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(METADATA[to], json.dumps(about))
+        return
+    import onnx
+
+    file = onnx.load(path)
+    _divide_before_erf(file.graph)
+    if about:
+        onnx.helper.set_model_props(file, {METADATA[to]: json.dumps(about)})
+    onnx.save(file, path)
 
 
-def _divide_before_erf(path):
+def _divide_before_erf(graph):
     """Write a factor before an erf as a division again, of which TensorFlow has made a product.
 
     By the division ONNX Runtime knows a GELU, and computes it in one step instead of five.
     """
     import onnx
 
-    model = onnx.load(path)
-    graph = model.graph
     factors = {tensor.name: tensor for tensor in graph.initializer if np.prod(tensor.dims) == 1}
     before_erf = {node.input[0] for node in graph.node if node.op_type == "Erf"}
     for node in graph.node:
@@ -238,20 +249,6 @@ def _divide_before_erf(path):
     used = {name for node in graph.node for name in node.input}
     for name in factors.keys() - used:  # ONNX Runtime would warn of them
         graph.initializer.remove(factors[name])
-    onnx.save(model, path)
-
-
-def _add_metadata(path, to, content):
-    text = json.dumps(content)
-    if to == "onnx":
-        import onnx
-
-        model = onnx.load(path)
-        onnx.helper.set_model_props(model, {METADATA[to]: text})
-        onnx.save(model, path)
-    else:
-        with zipfile.ZipFile(path, "a") as archive:
-            archive.writestr(METADATA[to], text)
 
 
 def _ask(path, to, inputs):

@@ -45,6 +45,7 @@ DEFAULTS = {
     **{field.name: field.default for field in fields(Recipe) if field.default is not MISSING},
     "build": [],
     "augment": [],
+    "loss": "categorical_crossentropy",
     "clipnorm": None,
     "class_weight": False,
 }

@@ -56,6 +56,27 @@ def test_trees_that_leave_no_doubt(paths, expected):
     assert plan(*paths) == expected
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "before after",
+        "ch1 ch2",
+        "zoom teams",
+        "mp3 wav",
+        "customer agent",
+        "16000 44100",
+        "seg_1 seg_2",
+        "loud quiet",
+        "accepted rejected",
+        "podcast phone",
+        "male female nonbinary",
+    ],
+)
+def test_what_is_no_name_is_no_speaker(names):
+    """Else a split by speaker would test the voices that it was trained on."""
+    assert plan(*(f"{felt}/{name}/{i}.wav" for felt in LABELS for name in names.split() for i in "1234")) == (1, 0, 0)
+
+
 def test_a_folder_for_each_clip_names_no_speaker():
     assert plan(*(f"{'happy' if i % 2 else 'sad'}/utterance_{i}/audio.wav" for i in range(8))) == (1, 0, 0)
 

@@ -84,6 +84,18 @@ def test_two_columns_for_one_thing_are_asked_for(tmp_path):
     assert same.label.tolist() == ["sad", "happy"]  # numbers for the same words
     with pytest.raises(SerlibError, match="no column 'mood'; choose from file"):
         own(tmp_path, NAMES[:2], text, columns={"label": "mood"})
+    with pytest.raises(SerlibError, match=r"lable=\.\.\.: an index has no such column; choose from speech, label"):
+        own(tmp_path, NAMES[:2], text, columns={"lable": "emotion"})
+
+
+def test_columns_without_a_table_are_pointed_out(tmp_path):
+    notes = own(tmp_path, ["happy/1.wav", "sad/2.wav"], columns={"label": "emotion"}).attrs["notes"]
+    assert notes[0].endswith("is read, so --columns says nothing there")
+
+
+def test_json_without_an_end_is_said(tmp_path):
+    with pytest.raises(SerlibError, match="holds no JSON object in line 1"):
+        own(tmp_path, NAMES[:1], "[" * 100_000, name="t.json")
 
 
 def test_cut_recordings_and_doubled_rows_are_rejected(tmp_path):
@@ -223,6 +235,16 @@ def same(one, other):
 
 def test_an_index_as_csv_is_read_back(tmp_path, table):
     assert same(table, corpora.index("folder", export.write(table, tmp_path / "t.csv")))
+    export.write(table[:2], tmp_path / "t.csv")
+    assert len(corpora.index("folder", tmp_path / "t.csv")) == 2
+
+
+def test_an_index_replaces_nothing_of_the_user_s(tmp_path, table):
+    (tmp_path / "labels.csv").write_text("file_name,label,valence\n1.wav,sad,3\n")
+    for name in ("labels.csv", "own/anna/happy/1.wav", "own"):
+        with pytest.raises(SerlibError, match=r"is no index; name a new file|is a folder, which stays"):
+            export.write(table, tmp_path / name)
+    assert "valence" in (tmp_path / "labels.csv").read_text() and same(table, corpora.index("folder", tmp_path / "own"))
 
 
 def test_an_index_as_audformat_is_read_by_audformat_and_by_us(tmp_path, table):

@@ -283,7 +283,8 @@ def test_evaluate_another_corpus_leaves_out_what_the_model_does_not_know(run):
     allowed = evaluation.evaluate(run, other, allow_seen=True)  # but nothing of it was seen
     assert (allowed.split, allowed.protocol) == ("corpus", "held-out")
     copy = other.assign(digest=run.split.digest.iloc[0])
-    assert evaluation.evaluate(run, copy, allow_seen=True).split is None
+    seen = evaluation.evaluate(run, copy, allow_seen=True)
+    assert (seen.split, seen.seen, allowed.seen) == (None, 2, 0)
     assert len(report.confusion) == 4
 
 
@@ -327,7 +328,10 @@ def test_evaluate_refuses_what_the_run_has_seen(run, role):
     seen = run.split[run.split["role"] == role].drop(columns="role")
     with pytest.raises(SerlibError, match=f"{len(seen)} of the {len(seen)} clips to score, .*tess/.*wav first"):
         evaluation.evaluate(run, seen)
-    assert evaluation.evaluate(run, seen, allow_seen=True).n_test == len(seen)
+    report = evaluation.evaluate(run, seen, allow_seen=True)
+    assert report.n_test == report.to_json()["seen"] == len(seen)
+    assert f"trained or validated on {len(seen)} of these {len(seen)} clips" in report.warning
+    assert evaluation.evaluate(run).warning == ""
 
 
 def test_evaluate_refuses_its_own_test_role_where_a_clip_is_in_it_twice(run):
@@ -335,6 +339,7 @@ def test_evaluate_refuses_its_own_test_role_where_a_clip_is_in_it_twice(run):
     run.split = pd.concat([run.split, twin])
     with pytest.raises(SerlibError, match=r"1 of the 9 clips to score, .*tess/copy\.wav first"):
         evaluation.evaluate(run)
+    assert evaluation.evaluate(run, allow_seen=True).seen == 1
 
 
 def test_per_speaker_normalisation_is_marked_and_blind_to_labels(voices_run, tiny_run, monkeypatch):

@@ -55,6 +55,17 @@ def fake(monkeypatch, tone_table):
     return put
 
 
+def test_a_recipe_stands_for_its_usual_space(fake, tone_table, tmp_path):
+    """fit takes a name, search ended in "'str' object is not callable"."""
+    fake()
+    by_name = search("lstm-256", tone_table, out=tmp_path / "name", trials=2, show=False)
+    by_space = search(usual_space("lstm-256"), tone_table, out=tmp_path / "space", trials=2, show=False)
+    assert by_name.trials.equals(by_space.trials)
+    with pytest.raises(SerlibError, match="at least one trial, not 0"):
+        search("lstm-256", tone_table, out=tmp_path / "none", trials=0)
+    assert not (tmp_path / "none").exists()
+
+
 def test_no_trial_sees_the_test_role(fake, tone_table, tiny_recipe, tmp_path):
     seen = fake()
     search(rates(tiny_recipe), tone_table, out=tmp_path, trials=3, show=False)

@@ -158,6 +158,15 @@ def test_reading_belongs_to_the_split(split, protocol, says, tmp_path, monkeypat
     assert says in Page(report.write(made(split=split, protocol=protocol), tmp_path)).text
 
 
+def test_what_was_done_with_the_speaker_s_clips_is_said(tmp_path, monkeypatch):
+    """A page of matched answers said that the features had been brought to one scale."""
+    monkeypatch.setattr(report, "_figures", lambda *_: {})
+    for normalise, says in (("matched", "answers to all clips of each speaker were matched"), ("speaker", "one scale")):
+        text = Page(report.write(dataclasses.replace(made(), normalise=normalise), tmp_path)).text
+        assert says in text and ("brought to one scale" in text) == (normalise == "speaker")
+        assert "not for the first words of a stranger" in text
+
+
 def test_edges(tmp_path):
     one = score(
         clips(["sad"], corpus="sample"), [[0.0, 1.0]], ["happy", "sad"], conditions=Conditions(left_out={"calm": 2})

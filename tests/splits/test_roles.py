@@ -171,6 +171,7 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
         ),
         (table_of(2, 10), {"kind": "random", "fold": 0, "folds": 30}, "choose from 2 to 20"),
         (table_of(2, 10, labels=["sad", "role"]), {"kind": "random"}, "called 'role', as a column of the tables is"),
+        (table_of(2, 10, labels=["Sad", "sad"]), {"kind": "random"}, "would be two labels; write them alike"),
         (table_of(2, 10), {"kind": "random", "seed": -1}, "The seed is -1"),
         (table_of(2, 10), {"kind": "random", "seed": 2**32}, "The seed is 4294967296"),
     ],

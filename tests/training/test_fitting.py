@@ -138,7 +138,7 @@ def test_runs_of_earlier_versions_are_found_again(tone_table, tmp_path):
         training = Training(RECIPES[name], tone_table, seed=0, epochs=3, out=tmp_path)
         plan = json.loads(json.dumps({**training.plan, "recipe": recipe}))
         refuse_other(training, plan, tmp_path)
-        for setting in ({"learning_rate": 0.02}, {"class_weight": True}, {"clipnorm": 1.0}):
+        for setting in ({"learning_rate": 0.02}, {"class_weight": True}, {"clipnorm": 1.0}, {"loss": "focal"}):
             with pytest.raises(SerlibError, match="has other recipe"):
                 refuse_other(training, {**plan, "recipe": {**recipe, **setting}}, tmp_path)
     plan["recipe"] = json.loads(json.dumps(released))
