@@ -255,12 +255,13 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
 def _other_formats(clips, facts):
     """Own recordings that lie beside the same one in another format: path -> the one that is used, uncompressed first.
 
-    They are told by their name without its suffix and their length to a fifth of a second.
+    They are told by their name without its suffix, who says what how, and their length to a fifth of a second.
     """
     takes = {}
-    for (path, _), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
+    for (path, clip), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
         if not fault:
-            takes.setdefault((path.parent, path.stem.casefold()), []).append((path, duration_s))
+            take = (path.parent, path.stem.casefold(), clip.label, clip.speaker, clip.text)
+            takes.setdefault(take, []).append((path, duration_s))
     doubles = {}
     for files in takes.values():
         best, length_s = min(files, key=lambda file: file[0].suffix.lower() not in UNCOMPRESSED)
