@@ -377,6 +377,8 @@ def atomic_path(target):
         The disk is full, or nothing can be written there; a folder stands where a file shall.
     """
     target = Path(target)
+    if not target.name:
+        raise SerlibError(f"'{target}' is a folder, which stays as it is; name a file")
     end = target.name[-50:]  # a name may have 255 bytes
     partial, before = (target.with_name(f".partial-{uuid.uuid4().hex[:8]}-{end}") for _ in range(2))
     try:

@@ -313,6 +313,16 @@ def test_arrays_of_any_type_are_the_sound_of_the_file(sine):
         assert notes == ["holds integers that were never scaled; divided by 32768"]
 
 
+@pytest.mark.parametrize(("full", "pause"), [(2.0**31, 2.0**17), (2.0**15, 1.0)])
+def test_a_pause_of_a_file_that_was_never_scaled_is_as_loud_as_in_the_whole(tmp_path, rng, full, pause):
+    y = np.concatenate([rng.integers(-pause, pause + 1, 8000), rng.integers(-full // 2, full // 2, 8000)])
+    soundfile.write(tmp_path / "x.wav", y.astype(np.float32), 8000, subtype="FLOAT")
+    whole, _ = audio.load(tmp_path / "x.wav", notes=[])
+    part, _ = audio.load(tmp_path / "x.wav", offset_s=0.1, duration_s=0.5, notes=[])
+    np.testing.assert_array_equal(part, whole[800:4800])
+    assert abs(whole).max() < 1
+
+
 def test_channels_come_first_or_last(rng):
     y = rng.uniform(-0.5, 0.5, (3, 500)).astype(np.float32)
     for array in (y, y.T):

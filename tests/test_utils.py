@@ -48,6 +48,8 @@ def test_a_file_takes_no_folder_s_place(tmp_path):
     for name in ("mine", "link"):
         with pytest.raises(SerlibError, match="is a folder, which stays"), utils.atomic_path(tmp_path / name) as path:
             path.write_text("table")
+    with pytest.raises(SerlibError, match=r"'\.' is a folder"), utils.atomic_path(""):
+        pass
     assert (tmp_path / "link/1.wav").read_text() == "sound" and len(list(tmp_path.iterdir())) == 2
 
 

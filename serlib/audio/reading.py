@@ -122,6 +122,9 @@ def _decode(file, name, rate_hz, *, notes=None, **part):
         raise SerlibError(f"A sampling rate of {rate_hz} was asked for; choose one from 1 to {HIGHEST_HZ}")
     y, native_hz = containers.samples_of(file, name, notes=notes, **part)
     scale = full_scale(y)
+    is_part = part.get("offset_s") or part.get("duration_s") is not None
+    if is_part and max(y.max(initial=0), -y.min(initial=0)) >= 1 and _whole_numbers(y):  # it may be a pause
+        scale = full_scale(containers.samples_of(file, name, channel=part.get("channel"))[0])
     if scale > 1:
         notes.append(NOT_SCALED.format(scale))
         y = y / np.float32(scale)

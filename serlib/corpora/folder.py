@@ -64,6 +64,8 @@ def scan(root, rejected, notes, reading):
                 names = ", ".join(dict.fromkeys(path.name for path in lists))
                 notes.append(f"not in {one_line(names)}, so not used: {levels.shortened(others)}")
             return one_spelling(clips, notes)
+    elif reading.columns:
+        notes.append(f"no table of {printable(root)} is read, so --columns says nothing there")
     archives = []
     paths = list(walk(root, rejected, archives=archives))
     if lists and not paths:

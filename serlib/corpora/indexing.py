@@ -12,7 +12,7 @@ from serlib.corpora import index_cache
 from serlib.corpora.corpus import Reading, natural, printable, rejection, walk, without_copy_mark
 from serlib.corpora.registry import entry, find, misfit, refuse_known
 from serlib.corpora.words import normal_label
-from serlib.utils import SerlibError, one_line, one_name, ordered_labels, same_person
+from serlib.utils import HEADINGS, SerlibError, one_line, one_name, ordered_labels, same_person
 
 #: Columns of the index and their types.
 COLUMNS = {
@@ -89,6 +89,9 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
         reading = Reading(**reading)
     except TypeError as error:
         raise SerlibError(f"index: {error}; choose from {', '.join(Reading.__dataclass_fields__)}") from None
+    for column in reading.columns:
+        if column not in HEADINGS:
+            raise SerlibError(f"--columns {column}=...: an index has no such column; choose from {', '.join(HEADINGS)}")
     places = [find(name) if place is None else Path(place) for name, place in zip(names, folders, strict=True)]
     rows = []
     attrs = {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
@@ -252,12 +255,13 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
 def _other_formats(clips, facts):
     """Own recordings that lie beside the same one in another format: path -> the one that is used, uncompressed first.
 
-    They are told by their name without its suffix and their length to a fifth of a second.
+    They are told by their name without its suffix, who says what how, and their length to a fifth of a second.
     """
     takes = {}
-    for (path, _), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
+    for (path, clip), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
         if not fault:
-            takes.setdefault((path.parent, path.stem.casefold()), []).append((path, duration_s))
+            take = (path.parent, path.stem.casefold(), clip.label, clip.speaker, clip.text)
+            takes.setdefault(take, []).append((path, duration_s))
     doubles = {}
     for files in takes.values():
         best, length_s = min(files, key=lambda file: file[0].suffix.lower() not in UNCOMPRESSED)

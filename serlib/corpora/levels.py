@@ -473,13 +473,20 @@ def compiled(pattern):
     Raises
     ------
     SerlibError
-        It has no `{label}`, or a name twice.
+        It has no `{label}`, a name twice, or two parts with nothing between them.
 
     Examples
     --------
     >>> compiled("{speaker}_{label}_*.wav").fullmatch("day1/anna_happy_01.wav")["label"]
     'happy'
     """
+    joined = re.search(r"(\{[^{}]*\}|\*)(\{[^{}]*\})|(\{[^{}]*\})(\*)", pattern)
+    if joined:
+        first, second = filter(None, joined.groups())
+        raise SerlibError(
+            f'The pattern "{pattern}" does not say where {first} ends and {second} begins; write the sign that stands '
+            "between them, such as _"
+        )
     pieces = re.split(r"(\{[^{}]*\}|\*\*/?|\*)", pattern.strip().strip("/"))
     names = []
     regex = ""

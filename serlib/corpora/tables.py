@@ -215,7 +215,7 @@ def _clips(sheet, headings, rejected, notes):
     parts = {row.get(headings.get("part"), "") for _, row in sheet.lines}
     clips = []
     cut = {row.get(headings["speech"], "") for _, row in sheet.lines if _is_segment(row)}
-    moved = 0
+    moved = {}
     if not sheet.lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
     _check_text(sheet, headings["label"])
@@ -240,7 +240,8 @@ def _clips(sheet, headings, rejected, notes):
         if fault:
             rejected.append(rejection(path, fault))
             continue
-        moved += path != _direct(speech, table)
+        if path != _direct(speech, table):
+            moved.setdefault(path, []).append(speech)
         extra = {spelling(name).replace(" ", "_"): row.get(name, "") for name in extras}
         part = row.get(headings.get("part"), "")
         extra["part"] = (role(part, parts) or part) if part else sheet.part
@@ -265,10 +266,14 @@ def _clips(sheet, headings, rejected, notes):
         both = f"{one_line(alike[0])} and {one_line(alike[1])}"
         notes.append(f"{both} may be one speaker; if so, give them one name in {table.name}")
     if moved:
-        notes.append(
-            f"{moved} paths of {table.name} lead nowhere; the files were found below {printable(table.parent)}"
-        )
-    return clips
+        count = sum(map(len, moved.values()))
+        where = printable(table.parent)
+        notes.append(f"{count} paths of {table.name} lead nowhere; the files were found below {where}")
+    for path, paths in moved.items():
+        if len(set(paths)) > 1:
+            both = " and ".join(map(one_line, dict.fromkeys(paths)))
+            rejected.append(rejection(path, f"may be any of {both} of {table.name}; write its path there"))
+    return [(path, clip) for path, clip in clips if len(set(moved.get(path, ()))) < 2]
 
 
 def _check_text(sheet, heading):
@@ -407,7 +412,7 @@ def _from_json(path, content):
     rows = [(line, text) for line, text in enumerate(content.splitlines(), 1) if text.strip()]
     try:
         whole = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         whole = None
     objects = _objects(whole)
     if objects:
@@ -415,7 +420,7 @@ def _from_json(path, content):
     for line, text in rows:
         try:
             row = {str(name): _plain(value) for name, value in json.loads(text).items()}
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             raise SerlibError(f"{printable(path)} holds no JSON object in line {line}; save it again") from None
         sheet.heading += [name for name in row if name not in sheet.heading]
         sheet.lines.append((line, row))

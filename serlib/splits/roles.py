@@ -343,7 +343,7 @@ def among(keys, names):
 
 
 def _with_known_groups(index, kind):
-    """The clips whose group is known, and how many are left out for want of what; all of them where none is known."""
+    """The clips whose group is known, and how many are left out for want of what."""
     columns = {"speaker": ["speaker"], "text": ["text"], "speaker+text": ["speaker", "text"], "given": [GIVEN]}
     columns = columns.get(kind, [kind.partition(":")[2]] if kind.startswith("column:") else [])
     for column in columns:
@@ -353,6 +353,8 @@ def _with_known_groups(index, kind):
     for column in columns:
         has_no_group = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
         has_no_group |= index[column].isna()
+        if len(index) and has_no_group.all() and column != GIVEN:
+            raise _one_group(index, column, UNKNOWN)
         if has_no_group.any() and not has_no_group.all():
             left_out[column] = int(has_no_group.sum())
             index = index[~has_no_group]
@@ -543,6 +545,11 @@ def _check_labels(index):
     if len(counts) < 2:
         contents = f"only the label '{counts.index[0]}'" if len(counts) else "no clips"
         raise SerlibError(f"The index holds {contents}; two labels or more are needed to train and to test.")
+    spellings = {}
+    for label in counts.index:
+        other = spellings.setdefault(label.strip().casefold(), label)
+        if other != label:
+            raise SerlibError(f"'{other}' and '{label}' would be two labels; write them alike.")
     for label in counts.index.intersection(RESERVED):
         raise SerlibError(
             f"No label may be called '{label}', as a column of the tables is; give it another name "

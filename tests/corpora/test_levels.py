@@ -197,6 +197,13 @@ def test_patterns(pattern, path, names):
     assert (match and match.groupdict()) == names
 
 
+@pytest.mark.parametrize("pattern", ["{speaker}_{label}*", "{speaker}{label}_*", "**{label}/*", "*{label}"])
+def test_parts_of_a_pattern_that_nothing_parts(pattern):
+    """`{label}*` would read the first letter of each label."""
+    with pytest.raises(SerlibError, match=r"does not say where .* ends and .* begins"):
+        levels.compiled(pattern)
+
+
 @pytest.mark.parametrize("pattern", ["{speaker}/*", "{label}/{label}", "{1}/{label}", "*"])
 def test_patterns_that_cannot_be_used(pattern):
     with pytest.raises(SerlibError, match="pattern"):

@@ -75,6 +75,19 @@ def test_paths_of_another_computer_are_found_by_their_end(tmp_path):
     assert "is an address" in reasons(table)["4.wav"] and "outside" in reasons(table)["5.wav"]
 
 
+def test_a_file_that_two_paths_of_another_computer_may_mean_is_not_used(tmp_path):
+    tree(tmp_path, ["b/2.wav"])
+    table = own(tmp_path, ["1.wav"], "file,label\n/x/a/1.wav,sad\n/x/b/1.wav,joy\n/x/b/2.wav,joy\n/x/b/2.wav,joy\n")
+    assert [Path(path).name for path in table.speech] == ["2.wav"] and table.attrs["duplicates"] == 1
+    assert reasons(table) == {"1.wav": "may be any of /x/a/1.wav and /x/b/1.wav of t.csv; write its path there"}
+
+
+def test_two_formats_under_two_labels_are_two_recordings(tmp_path):
+    (tmp_path / "0.flac").write_bytes(wav("0.flac", format="FLAC"))
+    table = own(tmp_path, NAMES[:1], "file,label\n0.wav,sad\n0.flac,joy\n")
+    assert sorted(table.label) == ["happy", "sad"] and table.attrs["rejected"] == []
+
+
 def test_two_columns_for_one_thing_are_asked_for(tmp_path):
     text = "file,emotion,label\n0.wav,sad,1\n1.wav,sad,2\n"
     with pytest.raises(SerlibError, match=r"columns label and emotion.*--columns label=label"):
@@ -84,6 +97,18 @@ def test_two_columns_for_one_thing_are_asked_for(tmp_path):
     assert same.label.tolist() == ["sad", "happy"]  # numbers for the same words
     with pytest.raises(SerlibError, match="no column 'mood'; choose from file"):
         own(tmp_path, NAMES[:2], text, columns={"label": "mood"})
+    with pytest.raises(SerlibError, match=r"lable=\.\.\.: an index has no such column; choose from speech, label"):
+        own(tmp_path, NAMES[:2], text, columns={"lable": "emotion"})
+
+
+def test_columns_without_a_table_are_pointed_out(tmp_path):
+    notes = own(tmp_path, ["happy/1.wav", "sad/2.wav"], columns={"label": "emotion"}).attrs["notes"]
+    assert notes[0].endswith("is read, so --columns says nothing there")
+
+
+def test_json_without_an_end_is_said(tmp_path):
+    with pytest.raises(SerlibError, match="holds no JSON object in line 1"):
+        own(tmp_path, NAMES[:1], "[" * 100_000, name="t.json")
 
 
 def test_cut_recordings_and_doubled_rows_are_rejected(tmp_path):

@@ -114,6 +114,15 @@ def test_an_interrupted_making_leaves_nothing_or_the_old_corpus(tmp_path, monkey
     assert digests(to) == old
 
 
+@pytest.mark.parametrize("name", ["S1_angry/mine.wav", ".git/config"])
+def test_what_lies_deeper_or_hidden_is_not_replaced(tmp_path, name):
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("years of work")
+    with pytest.raises(SerlibError, match=f"holds {name}, which is not of the sample corpus"):
+        sample.make(tmp_path, words=1, jobs=1, show=False)
+    assert (tmp_path / name).is_file()
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(SerlibError, match=r"holds thesis\.txt, .* new or empty folder"):

@@ -277,8 +277,9 @@ def _refuse_foreign(to):
     """A folder is replaced only where it holds nothing but a sample corpus."""
     if to.exists() and not to.is_dir():
         raise SerlibError(f"{shown(to)} is a file; name a folder for the sample corpus")
-    names = {"README.txt", "sample.json", *(f"{speaker}_{emotion}" for speaker in VOICES for emotion in EMOTIONS)}
-    foreign = sorted(p.name for p in to.iterdir() if p.name not in names and p.name[0] != ".") if to.exists() else []
+    names = ("README.txt", "sample.json", ".DS_Store", "Thumbs.db", "desktop.ini")
+    files = sorted(path for path in to.rglob("*") if path.is_file() and path.name not in names)
+    foreign = [path.relative_to(to).as_posix() for path in files if not parse(path)]
     if foreign:
         raise SerlibError(
             f"{shown(to)} holds {foreign[0]}, which is not of the sample corpus; name a new or empty folder, "
