@@ -75,8 +75,8 @@ def fit(
     Raises
     ------
     SerlibError
-        If `out` is taken, or holds a training with other settings, or no training but something else; the answers of the
-        model depend on padding; or the loss is no longer finite.
+        If `out` is taken, or holds a training with other settings, or no training but something else; the model's
+        answers depend on padding; or the loss is no longer finite.
 
     Notes
     -----
