@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from serlib import audio
+from serlib.models.committee import Committee
 from serlib.models.recipe import BaseRecipe, Recipe, in_single_precision
 from serlib.splits import clips_of_role
 from serlib.training import calibration
@@ -76,6 +77,8 @@ class Training:
             raise SerlibError(f"A training needs at least one epoch, not {self.epochs}; choose a whole number.")
         for name in ("epochs", "seed"):
             object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's numbers are none for JSON and Keras
+        if isinstance(self.recipe, Committee):
+            self.recipe.epochs_of_members(self.epochs)  # raises where they are too few
         if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
             raise SerlibError(
                 "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
