@@ -213,6 +213,8 @@ def test_labels_are_merged_and_dropped(tmp_path):
     assert sorted(own(tmp_path, names, labels={"Happy": ["happy"]}).label) == ["Happy", "excited", "other", "sad"]
     with pytest.raises(SerlibError, match="'Happy' and 'happy' would be two labels; write happy"):
         own(tmp_path, names, labels={"Happy": ["excited"]})
+    with pytest.raises(SerlibError, match="'sadness' and 'sad' would be two labels; write sad"):
+        own(tmp_path, names, labels={"sadness": ["other"]})
     for options in ({"labels": {"happy": ["zeal"]}}, {"drop": ["zeal"]}):
         with pytest.raises(
             SerlibError, match="No clip has the label 'zeal'; the labels are happy, sad, excited, other"
