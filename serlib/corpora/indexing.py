@@ -154,11 +154,12 @@ class Labels:
         return stay
 
     def check(self):
-        """Raise a SerlibError where a label was named that no clip has, or a new one is another in capital letters."""
+        """Raise a SerlibError where a label was named that no clip has, or a new one is another in other letters."""
         old = self.names - set(self.new) - self.drop
         for label in set(self.new.values()) & self.names:
-            if label != label.lower() and label.lower() in old:
-                raise SerlibError(f"'{label}' and '{label.lower()}' would be two labels; write {label.lower()}")
+            normal = normal_label(label)
+            if label != normal and normal in old:
+                raise SerlibError(f"'{label}' and '{normal}' would be two labels; write {normal}")
         unknown = natsorted((set(self.new) | self.drop) - self.names)
         if unknown:
             there = ", ".join(ordered_labels(self.original)) or "none"

@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from natsort import natsorted
 
@@ -35,6 +35,7 @@ TRACKS = (".textgrid", ".eaf", ".lab", ".srt", ".vtt", ".rttm", ".ctm", ".antx",
 KALDI = ("wav.scp", "segments")
 # Label Studio puts eight digits before the name of an upload, and a query before that of a file on its disk.
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
+_FILE_URL = re.compile(r"^file:(//[^/]*)?", re.IGNORECASE)  # and the computer that it is on
 _SEPARATORS = re.compile(r"[/\\]+|\?d=")
 _TRACK = re.compile(r"\d+[.,]?\d*\t\d+[.,]?\d*\t")
 _RATING = re.compile(r"-?\d+[.,]\d*[1-9]\d*")
@@ -313,7 +314,7 @@ def _is_segment(row):
 def _direct(speech, table):
     """The path that a row names."""
     if speech.lower().startswith("file://"):
-        speech = unquote(urlsplit(speech).path)
+        speech = unquote(_FILE_URL.sub("", speech))
     path = os.path.normpath(table.parent / os.path.expanduser(speech))
     if "\\" in speech and not os.path.lexists(path):  # written on Windows
         path = os.path.normpath(table.parent / speech.replace("\\", "/"))
@@ -331,8 +332,7 @@ def _locate(speech, table, folders):
     if os.path.lexists(direct):
         return direct, "" if inside else outside
     # A table of another computer or working folder: the longest end of the path that is there.
-    address = urlsplit(speech).path if speech.lower().startswith("file:") else speech
-    pieces = [piece for piece in _SEPARATORS.split(unquote(address)) if piece not in ("", ".", "..")]
+    pieces = [piece for piece in _SEPARATORS.split(unquote(_FILE_URL.sub("", speech))) if piece not in ("", ".", "..")]
     for i in range(len(pieces)):
         path = _as_spelled(folder, pieces[i:])
         if path:
