@@ -152,6 +152,10 @@ def test_runs_of_earlier_versions_are_found_again(tone_table, tmp_path):
         for setting in ({"learning_rate": 0.02}, {"class_weight": True}, {"clipnorm": 1.0}, {"loss": "focal"}):
             with pytest.raises(SerlibError, match="has other recipe"):
                 refuse_other(training, {**plan, "recipe": {**recipe, **setting}}, tmp_path)
+    training = Training(RECIPES["lstm-256"], tone_table, seed=0, epochs=3, out=tmp_path)
+    earlier = {**training.recipe.to_dict(), "loss": "categorical_crossentropy"}
+    del earlier["precision"], earlier["epoch_clips"]  # there was no choice
+    refuse_other(training, {**training.plan, "recipe": earlier}, tmp_path)
     plan["recipe"] = json.loads(json.dumps(released))
     plan["recipe"]["probe"]["c"] = 0.5
     with pytest.raises(SerlibError, match="has other recipe"):
@@ -213,7 +217,7 @@ def test_mixed_precision_trains_and_keeps_a_model_in_single_precision(frames_rec
     assert mixed.history.loss.iloc[-1] < 0.8 * mixed.history.loss[0]
     assert mixed.history.loss.tolist() == pytest.approx(single.history.loss.tolist(), rel=0.05)
     assert mixed.history.loss.tolist() != single.history.loss.tolist()
-    assert mixed.info["recipe"]["precision"] == "mixed_bfloat16" and "precision" not in single.info["recipe"]
+    assert [run.info["recipe"]["precision"] for run in (mixed, single)] == ["mixed_bfloat16", "float32"]
 
 
 def test_features_larger_than_memory_train_the_same_model(frames_recipe, tone_table, tmp_path, monkeypatch):
