@@ -262,9 +262,14 @@ def _label_level(tree, paths, root):
     if not candidates and len(open_levels) == 1 and not hint:
         return open_levels[0].number
     if hint:
+        pattern, example = hint
+        people = [level for level in tree if level.kind in ("person", "number", "open") and len(level.values) > 1]
+        names_of_people = len(people) == 1 and not of_one_person(people[0].values)
+        if names_of_people and "{speaker}" not in pattern and "/" not in pattern:
+            pattern = _pattern(tree, 0, people[0].number).removesuffix("*") + pattern
         raise SerlibError(
-            f"No folder of {root} names a label, but names such as {one_line(hint[1])} do; if so, say "
-            f'--pattern "{hint[0]}"{_shown(tree)}'
+            f"No folder of {root} names a label, but names such as {one_line(example)} do; if so, say "
+            f'--pattern "{pattern}"{_shown(tree)}'
         )
     possible = candidates or open_levels
     if not possible:
