@@ -59,7 +59,7 @@ def fit(
         Go on from the last finished epoch of an interrupted training; a finished run with the same settings is
         loaded and returned.
     overwrite : bool
-        Throw away the run that stands at `out`.
+        Throw away the run that stands at `out`, once the training begins.
     after_epoch : callable, optional
         Called with the history (a list with a dict an epoch) whenever an epoch is saved, to draw or to stop.
     jobs : int, optional
@@ -105,15 +105,15 @@ def fit(
         out=Path(out),
     )
     if overwrite:
+        state.refuse_foreign(training.out)
         if training.folder.exists():
             with state.at_work(training.folder):  # not under the hands of another process
                 state.throw_away(training.folder)
-        state.throw_away(training.out)
-    if training.out.exists():
+    elif training.out.exists():
         return state.load_finished(training, resume=resume)
     was_begun = training.folder.exists()
     with state.at_work(training.folder):
-        if training.out.exists():  # another process has finished it meanwhile
+        if training.out.exists() and not overwrite:  # another process has finished it meanwhile
             return state.load_finished(training, resume=resume)
         if was_begun:
             state.check_begun(training, resume=resume)

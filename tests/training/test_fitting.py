@@ -283,6 +283,19 @@ def test_finished_run_is_not_overwritten_by_accident(tiny_recipe, tone_table, tm
     assert len(fitting.fit(tiny_recipe, tone_table, out=out, epochs=2, overwrite=True).history) == 2
 
 
+def test_a_training_that_cannot_begin_overwrites_nothing(tiny_recipe, frames_recipe, tone_table, tmp_path):
+    """The run was thrown away before the sound was read."""
+    out = tmp_path / "run"
+    run = fitting.fit(tiny_recipe, tone_table, out=out, epochs=1)
+    gone = tone_table.assign(speech=[tmp_path / "gone.wav", *tone_table.speech[1:]], digest="0" * 32)
+    plain = stack(layer("LSTM", 4), layer("Dropout", 2.0))
+    for recipe, table in ((tiny_recipe, gone), (replace(frames_recipe, build=plain), tone_table)):
+        with pytest.raises((SerlibError, ValueError)):
+            fitting.fit(recipe, table, out=out, epochs=1, overwrite=True)
+    assert fitting.fit(tiny_recipe, tone_table, out=out, epochs=1, resume=True).info == run.info
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
     (tmp_path / "happy").mkdir()
     recording = tmp_path / "happy" / "mine.wav"
