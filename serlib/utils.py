@@ -190,7 +190,7 @@ def speaker_key(name):
     """
     name = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
     name = re.sub(r"^(\d+)\.0+$", r"\1", name)
-    return re.sub(r"\d+", lambda digits: str(int(digits[0])), name)
+    return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", name)
 
 
 def one_name(names):

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             *("AUDIO_SUFFIXES", "HIGHEST_HZ", "LOWEST_HZ"),
             *("channels", "file_digest", "looks_like_sound", "opened", "path_digest"),
         ],
-        "reading": ["any_sound", "checked", "decode", "digest", "fault", "full_scale", "load", "mono", "survey"],
+        "reading": ["any_sound", "checked", "decode", "fault", "full_scale", "load", "mono", "survey"],
         "waveform": ["mean_power", "resample", "trim", "voice_activity", "windows"],
     },
 )

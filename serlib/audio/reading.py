@@ -1,6 +1,5 @@
 """From whatever holds sound (a file, its bytes, an upload, an array) to mono float32 with full scale 1.0."""
 
-import hashlib
 import numbers
 import os
 import tempfile
@@ -102,7 +101,7 @@ def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
     ----------
     path : str or Path
     content : str
-        What `digest` gave for the file then; another content now is a SerlibError.
+        What `path_digest` gave for the file then; another content now is a SerlibError.
     rate_hz, offset_s, duration_s
         As in `load`, and so is what comes back.
     """
@@ -131,11 +130,6 @@ def _decode(file, name, rate_hz, *, notes=None, **part):
     if rate_hz is None or rate_hz == native_hz:
         return y, native_hz
     return resample(y, from_hz=native_hz, to_hz=rate_hz), int(rate_hz)
-
-
-def digest(data):
-    """Name of a file's content: blake2b of its bytes, 32 hex digits. Finds duplicates; is the features' cache key."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def survey(file, name):

@@ -154,11 +154,12 @@ class Labels:
         return stay
 
     def check(self):
-        """Raise a SerlibError where a label was named that no clip has, or a new one is another in capital letters."""
+        """Raise a SerlibError where a label was named that no clip has, or a new one is another in other letters."""
         old = self.names - set(self.new) - self.drop
         for label in set(self.new.values()) & self.names:
-            if label != label.lower() and label.lower() in old:
-                raise SerlibError(f"'{label}' and '{label.lower()}' would be two labels; write {label.lower()}")
+            normal = normal_label(label)
+            if label != normal and normal in old:
+                raise SerlibError(f"'{label}' and '{normal}' would be two labels; write {normal}")
         unknown = natsorted((set(self.new) | self.drop) - self.names)
         if unknown:
             there = ", ".join(ordered_labels(self.original)) or "none"
@@ -255,12 +256,13 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
 def _other_formats(clips, facts):
     """Own recordings that lie beside the same one in another format: path -> the one that is used, uncompressed first.
 
-    They are told by their name without its suffix and their length to a fifth of a second.
+    They are told by their name without its suffix, who says what how, and their length to a fifth of a second.
     """
     takes = {}
-    for (path, _), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
+    for (path, clip), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
         if not fault:
-            takes.setdefault((path.parent, path.stem.casefold()), []).append((path, duration_s))
+            take = (path.parent, path.stem.casefold(), clip.label, clip.speaker, clip.text)
+            takes.setdefault(take, []).append((path, duration_s))
     doubles = {}
     for files in takes.values():
         best, length_s = min(files, key=lambda file: file[0].suffix.lower() not in UNCOMPRESSED)

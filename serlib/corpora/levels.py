@@ -262,9 +262,14 @@ def _label_level(tree, paths, root):
     if not candidates and len(open_levels) == 1 and not hint:
         return open_levels[0].number
     if hint:
+        pattern, example = hint
+        people = [level for level in tree if level.kind in ("person", "number", "open") and len(level.values) > 1]
+        names_of_people = len(people) == 1 and not of_one_person(people[0].values)
+        if names_of_people and "{speaker}" not in pattern and "/" not in pattern:
+            pattern = _pattern(tree, 0, people[0].number).removesuffix("*") + pattern
         raise SerlibError(
-            f"No folder of {root} names a label, but names such as {one_line(hint[1])} do; if so, say "
-            f'--pattern "{hint[0]}"{_shown(tree)}'
+            f"No folder of {root} names a label, but names such as {one_line(example)} do; if so, say "
+            f'--pattern "{pattern}"{_shown(tree)}'
         )
     possible = candidates or open_levels
     if not possible:
@@ -473,13 +478,20 @@ def compiled(pattern):
     Raises
     ------
     SerlibError
-        It has no `{label}`, or a name twice.
+        It has no `{label}`, a name twice, or two parts with nothing between them.
 
     Examples
     --------
     >>> compiled("{speaker}_{label}_*.wav").fullmatch("day1/anna_happy_01.wav")["label"]
     'happy'
     """
+    joined = re.search(r"(\{[^{}]*\}|\*)(\{[^{}]*\})|(\{[^{}]*\})(\*)", pattern)
+    if joined:
+        first, second = filter(None, joined.groups())
+        raise SerlibError(
+            f'The pattern "{pattern}" does not say where {first} ends and {second} begins; write the sign that stands '
+            "between them, such as _"
+        )
     pieces = re.split(r"(\{[^{}]*\}|\*\*/?|\*)", pattern.strip().strip("/"))
     names = []
     regex = ""

@@ -7,9 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from serlib import audio
 from serlib.utils import SerlibError, progress, shown
 
-#: What a file begins with whose sound stayed on a server for large files of Git.
-LFS = b"version https://git-lfs"
-
 
 def read_all(paths, *, desc="", show=None):
     """Look at many files at once.
@@ -68,10 +65,6 @@ def _read(path, facts_of):
 
 def _judge(file, path):
     """(duration_s, rate_hz, fault, notes) of an open file."""
-    file.seek(0)
-    if file.read(len(LFS)) == LFS:
-        return 0.0, 0, "is a Git LFS pointer, not the sound itself; run: git lfs pull", []
-    file.seek(0)
     try:
         return audio.survey(file, path)
     except SerlibError as error:

@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from natsort import natsorted
 
@@ -35,6 +35,7 @@ TRACKS = (".textgrid", ".eaf", ".lab", ".srt", ".vtt", ".rttm", ".ctm", ".antx",
 KALDI = ("wav.scp", "segments")
 # Label Studio puts eight digits before the name of an upload, and a query before that of a file on its disk.
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
+_FILE_URL = re.compile(r"^file:(//[^/]*)?", re.IGNORECASE)  # and the computer that it is on
 _SEPARATORS = re.compile(r"[/\\]+|\?d=")
 _TRACK = re.compile(r"\d+[.,]?\d*\t\d+[.,]?\d*\t")
 _RATING = re.compile(r"-?\d+[.,]\d*[1-9]\d*")
@@ -215,7 +216,7 @@ def _clips(sheet, headings, rejected, notes):
     parts = {row.get(headings.get("part"), "") for _, row in sheet.lines}
     clips = []
     cut = {row.get(headings["speech"], "") for _, row in sheet.lines if _is_segment(row)}
-    moved = 0
+    moved = {}
     if not sheet.lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
     _check_text(sheet, headings["label"])
@@ -240,7 +241,8 @@ def _clips(sheet, headings, rejected, notes):
         if fault:
             rejected.append(rejection(path, fault))
             continue
-        moved += path != _direct(speech, table)
+        if path != _direct(speech, table):
+            moved.setdefault(path, []).append(speech)
         extra = {spelling(name).replace(" ", "_"): row.get(name, "") for name in extras}
         part = row.get(headings.get("part"), "")
         extra["part"] = (role(part, parts) or part) if part else sheet.part
@@ -265,10 +267,14 @@ def _clips(sheet, headings, rejected, notes):
         both = f"{one_line(alike[0])} and {one_line(alike[1])}"
         notes.append(f"{both} may be one speaker; if so, give them one name in {table.name}")
     if moved:
-        notes.append(
-            f"{moved} paths of {table.name} lead nowhere; the files were found below {printable(table.parent)}"
-        )
-    return clips
+        count = sum(map(len, moved.values()))
+        where = printable(table.parent)
+        notes.append(f"{count} paths of {table.name} lead nowhere; the files were found below {where}")
+    for path, paths in moved.items():
+        if len(set(paths)) > 1:
+            both = " and ".join(map(one_line, dict.fromkeys(paths)))
+            rejected.append(rejection(path, f"may be any of {both} of {table.name}; write its path there"))
+    return [(path, clip) for path, clip in clips if len(set(moved.get(path, ()))) < 2]
 
 
 def _check_text(sheet, heading):
@@ -308,7 +314,7 @@ def _is_segment(row):
 def _direct(speech, table):
     """The path that a row names."""
     if speech.lower().startswith("file://"):
-        speech = unquote(urlsplit(speech).path)
+        speech = unquote(_FILE_URL.sub("", speech))
     path = os.path.normpath(table.parent / os.path.expanduser(speech))
     if "\\" in speech and not os.path.lexists(path):  # written on Windows
         path = os.path.normpath(table.parent / speech.replace("\\", "/"))
@@ -326,8 +332,7 @@ def _locate(speech, table, folders):
     if os.path.lexists(direct):
         return direct, "" if inside else outside
     # A table of another computer or working folder: the longest end of the path that is there.
-    address = urlsplit(speech).path if speech.lower().startswith("file:") else speech
-    pieces = [piece for piece in _SEPARATORS.split(unquote(address)) if piece not in ("", ".", "..")]
+    pieces = [piece for piece in _SEPARATORS.split(unquote(_FILE_URL.sub("", speech))) if piece not in ("", ".", "..")]
     for i in range(len(pieces)):
         path = _as_spelled(folder, pieces[i:])
         if path:

@@ -323,7 +323,10 @@ def _conditions(run, clips, is_scored, *, is_own, allow_seen, match):
     if is_own:
         return Conditions(run.kind, run.protocol, normalise, seen=count)
     left_out = clips["label"][~is_scored].value_counts().to_dict()
-    is_other_corpus = not set(clips["corpus"]) & {*run.split["corpus"], UNTOLD["corpus"]}
+    trained = {*run.split["corpus"], UNTOLD["corpus"]}
+    if UNTOLD["corpus"] in set(run.split["corpus"]):
+        trained.add("folder")  # own recordings both, whose people may be the same
+    is_other_corpus = not set(clips["corpus"]) & trained
     if is_other_corpus and not count:
         return Conditions("corpus", "held-out", normalise, left_out)
     return Conditions(None, None, normalise, left_out, count)  # who speaks in other clips is not known

@@ -44,7 +44,8 @@ class Comparison:
         protocol, reported (where the split is the one that its authors used), accuracy, uar (each with `_low` and
         `_high`, a 95 % bootstrap interval, and `_min` and `_max` over the seeds), resampled_by, min_recall and
         weakest (the class with the lowest recall), classes, clips, seeds, runs, epochs (median), parameters, train_s
-        (mean of the runs), ms_a_clip (the model alone on one clip's features, the median of the quickest run).
+        (mean of the runs), ms_a_clip (the model alone on one clip's features, padded as in the table; the median of the
+        quickest run).
     neighbours : pd.DataFrame
         Each recipe against the next one in the table, on the answers of the first seed: split, better, worse, and
         what `mcnemar(better, worse)` says.

@@ -126,7 +126,7 @@ def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, mask
         BatchNormalization after each convolution.
     masked : bool
         Padding stays padding, so that layers for sequences may follow. Otherwise Keras's own layers, which take padding
-        for silence.
+        for silence: for features that have a number of frames.
 
     Returns
     -------

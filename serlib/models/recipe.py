@@ -198,8 +198,6 @@ class GradientRecipe(BaseRecipe):
     def to_dict(self):
         """Everything as JSON can hold it; the augmentations in words."""
         settings = super().to_dict()
-        if self.epoch_clips is None:  # what was trained before there was a choice keeps its name
-            del settings["epoch_clips"]
         settings["plateau"] = list(self.plateau) if self.plateau else None
         settings["augment"] = [change.to_dict() for change in self.augment]
         return settings
@@ -291,10 +289,7 @@ class Recipe(GradientRecipe):
 
     def to_dict(self):
         """Everything as JSON can hold it; the model and the augmentations in words."""
-        settings = {**super().to_dict(), "build": configuration(self.build, self.features)}
-        if self.precision == "float32":  # what was trained before there was a choice keeps its name
-            del settings["precision"]
-        return settings
+        return {**super().to_dict(), "build": configuration(self.build, self.features)}
 
     def model(self, n_labels, *, shape, examples=None):
         """Build the compiled Keras model.

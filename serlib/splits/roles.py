@@ -343,7 +343,7 @@ def among(keys, names):
 
 
 def _with_known_groups(index, kind):
-    """The clips whose group is known, and how many are left out for want of what; all of them where none is known."""
+    """The clips whose group is known, and how many are left out for want of what."""
     columns = {"speaker": ["speaker"], "text": ["text"], "speaker+text": ["speaker", "text"], "given": [GIVEN]}
     columns = columns.get(kind, [kind.partition(":")[2]] if kind.startswith("column:") else [])
     for column in columns:
@@ -353,6 +353,8 @@ def _with_known_groups(index, kind):
     for column in columns:
         has_no_group = ~index[column].isin(ROLES) if column == GIVEN else index[column].isin(("", UNKNOWN))
         has_no_group |= index[column].isna()
+        if len(index) and has_no_group.all() and column != GIVEN:
+            raise _one_group(index, column, UNKNOWN)
         if has_no_group.any() and not has_no_group.all():
             left_out[column] = int(has_no_group.sum())
             index = index[~has_no_group]

@@ -70,7 +70,7 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
         `waveform`: mono samples of one clip at the rate of the features, full scale 1.0 [shape=(1, n)]. `features`:
         what `serlib.extract_clip` gives [shape=(clips, ...)], in LiteRT one clip at once. Default: the waveform, where
         the features can be computed in the file.
-    clips : sequence of str or Path, optional
+    clips : str, Path or sequence of them, optional
         Sound files about which file and run are asked. Default: clips of the run.
 
     Returns
@@ -161,6 +161,7 @@ def _sounds(run, clips):
     if clips is None:
         rows = run.split.groupby("label", sort=False).head(max(1, CLIPS // len(run.labels))).head(CLIPS)
         clips = [path for path in rows["speech"] if Path(path).is_file()]
+    clips = [clips] if isinstance(clips, str | Path) else clips
     rate_hz = run.spec.rate_hz
     sounds = {str(path): audio.load(path, rate_hz=rate_hz, notes=[])[0] for path in clips}
     if sounds:

@@ -26,6 +26,10 @@ from serlib.training.run import read_info
 from serlib.training.schedule import Examples, draw, learning_rate, should_stop
 from serlib.utils import SerlibError, atomic_path, check_seed, clip_table, import_tensorflow, progress
 
+#: How many frames are padded with as many, to see whether that changes an answer, and what is only rounding.
+SOME_FRAMES = 16
+PADDING_TOLERANCE = 1e-4
+
 
 class NotFinite(SerlibError):
     """The loss of a training became infinite or no number."""
@@ -55,7 +59,7 @@ def fit(
         Go on from the last finished epoch of an interrupted training; a finished run with the same settings is
         loaded and returned.
     overwrite : bool
-        Throw away the run that stands at `out`.
+        Throw away the run that stands at `out`, once the training begins.
     after_epoch : callable, optional
         Called with the history (a list with a dict an epoch) whenever an epoch is saved, to draw or to stop.
     jobs : int, optional
@@ -71,8 +75,8 @@ def fit(
     Raises
     ------
     SerlibError
-        If `out` is taken, or holds a training with other settings, or no training but something else; or the loss is
-        no longer finite.
+        If `out` is taken, or holds a training with other settings, or no training but something else; the model's
+        answers depend on padding; or the loss is no longer finite.
 
     Notes
     -----
@@ -101,15 +105,15 @@ def fit(
         out=Path(out),
     )
     if overwrite:
+        state.refuse_foreign(training.out)
         if training.folder.exists():
             with state.at_work(training.folder):  # not under the hands of another process
                 state.throw_away(training.folder)
-        state.throw_away(training.out)
-    if training.out.exists():
+    elif training.out.exists():
         return state.load_finished(training, resume=resume)
     was_begun = training.folder.exists()
     with state.at_work(training.folder):
-        if training.out.exists():  # another process has finished it meanwhile
+        if training.out.exists() and not overwrite:  # another process has finished it meanwhile
             return state.load_finished(training, resume=resume)
         if was_begun:
             state.check_begun(training, resume=resume)
@@ -142,11 +146,12 @@ def _fit(training, examples, *, after_epoch, show):
 
     # Many models in one process look to TensorFlow like one that is traced too often, and it warns.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    state.write_plan(training)
     keras.utils.set_random_seed(seed)
     history, model = state.last_state(training.folder)
     if model is None:
         model = _untrained(training, examples)
+        _check_padding(training.recipe, model, examples.x)
+    state.write_plan(training)
     model.make_train_function()
     model.make_test_function()
     bar = progress(total=epochs, desc=f"{recipe.name}, seed {seed}", unit="epoch", show=show)
@@ -188,6 +193,22 @@ def _untrained(training, examples):
     if x.ndim == 3 and training.recipe.features.frames is None:
         shape = (None, x.shape[2])
     return training.recipe.model(len(training.labels), shape=shape, examples=(x, *examples.copies))
+
+
+def _check_padding(recipe, model, x):
+    """Raise a SerlibError where answers depend on the padding behind a clip: `evaluate`, which pads clips to the
+    longest one, would then judge other answers than `Recognizer` gives."""
+    if x.ndim == 2 or model.input_shape[1] is not None or recipe.precision != "float32":
+        return
+    clip = x[:1][:, :SOME_FRAMES]
+    clip = clip[:, : lengths(clip)[0]]
+    padded = np.pad(clip, ((0, 0), (0, SOME_FRAMES), (0, 0)))
+    alone, behind = (np.asarray(model(values, training=False)) for values in (clip, padded))
+    if abs(alone - behind).max() > PADDING_TOLERANCE:
+        raise SerlibError(
+            f"The answers of {recipe.name} depend on the padding behind a clip. Build it of layers that know padding, "
+            "as those of serlib.models.blocks and serlib.models.layers do, or give its features a number of frames."
+        )
 
 
 def _fit_members(training, examples, *, after_epoch, jobs, show):

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from serlib import audio
+from serlib.models.committee import Committee
 from serlib.models.recipe import BaseRecipe, Recipe, in_single_precision
 from serlib.splits import clips_of_role
 from serlib.training import calibration
@@ -76,6 +77,8 @@ class Training:
             raise SerlibError(f"A training needs at least one epoch, not {self.epochs}; choose a whole number.")
         for name in ("epochs", "seed"):
             object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's numbers are none for JSON and Keras
+        if isinstance(self.recipe, Committee):
+            self.recipe.epochs_of_members(self.epochs)  # raises where they are too few
         if not {"kind", "protocol"} <= set(self.table.attrs.get("split", {})):
             raise SerlibError(
                 "The table does not say how it was split (pandas forgets it when tables are merged); make it with "
@@ -237,8 +240,8 @@ def load_finished(training, *, resume):
     return Run.load(training.out)
 
 
-def throw_away(folder):
-    """Remove a run, whole or begun; a SerlibError where a folder is neither."""
+def refuse_foreign(folder):
+    """Raise a SerlibError where a folder is no run, neither whole nor begun, so that it may not be replaced."""
     if not folder.exists():
         return
     names = {folder.name}
@@ -247,6 +250,11 @@ def throw_away(folder):
     before_the_plan = {"split.csv"} if folder.name.endswith(PARTIAL) else set()
     if not names <= before_the_plan and not names & {"run.json", "plan.json"}:
         raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
+
+
+def throw_away(folder):
+    """Remove a run, whole or begun; a SerlibError where a folder is neither."""
+    refuse_foreign(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -288,7 +296,8 @@ def check_begun(training, *, resume):
 
 
 def write_plan(training):
-    """Begin: what is trained on what stands in the folder before the first epoch."""
+    """Begin: what is trained on what stands in the folder before the first epoch, and what is overwritten goes."""
+    throw_away(training.out)
     for path in training.folder.glob(".partial-*"):  # of a killed training: nobody else writes here
         remove(path)
     with atomic_path(training.folder / "split.csv") as path:

@@ -96,7 +96,7 @@ def test_a_folder_for_each_clip_names_no_speaker():
         (["low/1.wav", "high/2.wav"], ["No folder of DIR names a label"]),
         (["1.wav", "2.wav"], ["put each label into a folder of its own"]),
         (["anna_happy_1.wav", "bob_sad_2.wav"], ["anna_happy_1.wav", '--pattern "{speaker}_{label}_*"']),
-        (["anna/happy-1.wav", "bob/sad-2.wav"], ["happy-1.wav", '--pattern "{label}-*"']),
+        (["anna/happy-1.wav", "bob/sad-2.wav"], ["happy-1.wav", '--pattern "{speaker}/{label}-*"']),
         (["anna_happy/1.wav", "bob_sad/2.wav"], ['--pattern "{speaker}_{label}/*"']),
     ],
 )
@@ -150,6 +150,9 @@ def test_doubt_about_speakers_is_told():
         (["Emotion_Happy/1.wav", "Emotion_Sad/2.wav"], "Happy Sad", ""),
         (["day1/anna_happy/1.wav", "day1/bob_sad/2.wav"], "happy sad", "anna bob"),
         (["happy01.wav", "sad02.wav"], "happy01 sad02", ""),
+        (["anna/happy01.wav", "anna/sad01.wav", "bob/sad02.wav"], "happy01 sad01 sad02", "anna anna bob"),
+        (["day1/anna/happy_1.wav", "day2/bob/sad_1.wav"], "happy sad", "anna bob"),
+        (["anna_1/happy_1.wav", "anna_2/sad_1.wav", "bob_1/sad_2.wav"], "happy sad sad", ""),
         (["Anna - Happy (1).wav", "Bob - Sad (2).wav"], "Happy Sad", "Anna Bob"),
         (["1001_IEO_ANG_HI.wav", "1002_IEO_SAD_LO.wav"], "ANG SAD", "1001 1002"),
         (["ses01_f_happy_3_a.wav", "ses01_m_sad_3_b.wav"], "happy sad", ""),
@@ -195,6 +198,13 @@ def test_a_level_that_is_named_is_taken():
 def test_patterns(pattern, path, names):
     match = levels.compiled(pattern).fullmatch(path)
     assert (match and match.groupdict()) == names
+
+
+@pytest.mark.parametrize("pattern", ["{speaker}_{label}*", "{speaker}{label}_*", "**{label}/*", "*{label}"])
+def test_parts_of_a_pattern_that_nothing_parts(pattern):
+    """`{label}*` would read the first letter of each label."""
+    with pytest.raises(SerlibError, match=r"does not say where .* ends and .* begins"):
+        levels.compiled(pattern)
 
 
 @pytest.mark.parametrize("pattern", ["{speaker}/*", "{label}/{label}", "{1}/{label}", "*"])

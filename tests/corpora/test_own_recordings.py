@@ -69,10 +69,23 @@ def test_more_columns_stay(tmp_path):
 def test_paths_of_another_computer_are_found_by_their_end(tmp_path):
     rows = f"speech,label\nD:\\set\\a\\0.wav,sad\n/elsewhere/a/1.wav,joy\nfile://{tmp_path}/a/2.wav,sad\n3,joy\n"
     tree(tmp_path, [f"a/{name}" for name in NAMES[:3]])
-    table = own(tmp_path, ["3.wav"], rows + "https://x.org/4.wav,sad\n../5.wav,sad\n")
+    table = own(tmp_path, ["3.wav"], rows + "https://x.org/4.wav,sad\n../5.wav,sad\nfile://[6.wav,sad\n")
     assert [Path(path).name for path in table.speech] == ["3.wav", *NAMES[:3]] and len(table) == 4
     assert any("lead nowhere" in note for note in table.attrs["notes"])
     assert "is an address" in reasons(table)["4.wav"] and "outside" in reasons(table)["5.wav"]
+
+
+def test_a_file_that_two_paths_of_another_computer_may_mean_is_not_used(tmp_path):
+    tree(tmp_path, ["b/2.wav"])
+    table = own(tmp_path, ["1.wav"], "file,label\n/x/a/1.wav,sad\n/x/b/1.wav,joy\n/x/b/2.wav,joy\n/x/b/2.wav,joy\n")
+    assert [Path(path).name for path in table.speech] == ["2.wav"] and table.attrs["duplicates"] == 1
+    assert reasons(table) == {"1.wav": "may be any of /x/a/1.wav and /x/b/1.wav of t.csv; write its path there"}
+
+
+def test_two_formats_under_two_labels_are_two_recordings(tmp_path):
+    (tmp_path / "0.flac").write_bytes(wav("0.flac", format="FLAC"))
+    table = own(tmp_path, NAMES[:1], "file,label\n0.wav,sad\n0.flac,joy\n")
+    assert sorted(table.label) == ["happy", "sad"] and table.attrs["rejected"] == []
 
 
 def test_two_columns_for_one_thing_are_asked_for(tmp_path):
@@ -200,6 +213,8 @@ def test_labels_are_merged_and_dropped(tmp_path):
     assert sorted(own(tmp_path, names, labels={"Happy": ["happy"]}).label) == ["Happy", "excited", "other", "sad"]
     with pytest.raises(SerlibError, match="'Happy' and 'happy' would be two labels; write happy"):
         own(tmp_path, names, labels={"Happy": ["excited"]})
+    with pytest.raises(SerlibError, match="'sadness' and 'sad' would be two labels; write sad"):
+        own(tmp_path, names, labels={"sadness": ["other"]})
     for options in ({"labels": {"happy": ["zeal"]}}, {"drop": ["zeal"]}):
         with pytest.raises(
             SerlibError, match="No clip has the label 'zeal'; the labels are happy, sad, excited, other"

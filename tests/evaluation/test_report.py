@@ -294,6 +294,9 @@ def test_evaluate_claims_nothing_about_other_clips_of_its_own_corpus(run):
     assert (report.split, report.protocol, report.n_test) == (None, None, 2)
     of_nowhere = evaluation.evaluate(run, other.drop(columns="corpus"))
     assert (of_nowhere.split, of_nowhere.protocol) == (None, None)
+    run.split = run.split.assign(corpus="own")  # of a DataFrame; the folder may hold the same people
+    assert evaluation.evaluate(run, other.assign(corpus="folder")).split is None
+    assert evaluation.evaluate(run, other.assign(corpus="ravdess")).split == "corpus"
     seen = evaluation.evaluate(run, run.split[run.split.role == "train"], allow_seen=True)
     assert (seen.split, seen.protocol) == (None, None)
 

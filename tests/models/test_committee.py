@@ -71,6 +71,13 @@ def test_other_epochs_are_trained_as_they_are_planned(committee, tone_table, tmp
     assert run.history.member.tolist() == ["functionals", "two"]
 
 
+def test_too_few_epochs_overwrite_nothing(run, committee, tone_table):
+    """The run was thrown away first."""
+    with pytest.raises(SerlibError, match="1 epochs are too few"):
+        training.fit(committee, tone_table, out=run.folder, epochs=1, overwrite=True)
+    assert (run.folder / "run.json").is_file()
+
+
 def test_it_is_a_run_like_any_other(run, tone_table):
     report = evaluate(run, show=False)
     assert report.n_test == (tone_table.role == "test").sum()

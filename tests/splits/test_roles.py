@@ -152,6 +152,11 @@ def test_a_named_speaker_of_several_corpora_decides_the_labels():
     [
         (table_of(1, 10), {"kind": "speaker"}, "All 30 clips have the speaker 's0'"),
         (table_of(1, 10).assign(speaker="unknown"), {"kind": "speaker"}, "put the clips of each in a folder"),
+        (
+            pd.concat([table_of(1, 10), table_of(1, 10, corpus="own")]).assign(speaker="unknown"),
+            {"kind": "speaker"},
+            "All 60 clips have the speaker 'unknown'",
+        ),
         (table_of(2, 1, takes=9), {"kind": "text"}, "the text 'word0'"),
         (table_of(2, 10, labels=["angry"]), {"kind": "random"}, "only the label 'angry'"),
         (table_of(2, 10)[lambda t: (t.label != "sad") | (t.text == "word1")], {"kind": "random"}, "'sad' has 2 of"),

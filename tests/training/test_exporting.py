@@ -158,9 +158,10 @@ def test_the_released_model_without_serlib(to, tmp_path):
     )
 
 
-def test_the_folder_of_a_run_will_do(tiny_run, tmp_path):
-    """As it does for evaluate and Recognizer."""
-    assert exporting.export(str(tiny_run.folder), tmp_path / "m.onnx").difference < 1e-4
+def test_the_folder_of_a_run_and_one_clip_will_do(tiny_run, tmp_path):
+    """As they do for evaluate and Recognizer; of a single path it said "/ is a folder"."""
+    written = exporting.export(str(tiny_run.folder), tmp_path / "m.onnx", clips=tiny_run.split.speech[0])
+    assert written.clips == 1 and written.difference < 1e-4
 
 
 def test_a_gelu_is_one_step_for_onnx_runtime(tmp_path, capfd):

@@ -35,6 +35,17 @@ def frames_recipe(tiny_recipe):
     return replace(tiny_recipe, name="frames", features=FRAMES, build=build)
 
 
+@pytest.mark.filterwarnings("ignore:Layer 'conv1d:UserWarning")
+def test_layers_that_take_padding_for_sound_are_refused(frames_recipe, tone_table, tmp_path):
+    """They were confident to 0.71 of a clip in evaluate and to 1.00 in predict."""
+    plain = stack(layer("Conv1D", 8, 3), layer("GlobalAveragePooling1D"))
+    with pytest.raises(SerlibError, match="The answers of frames depend on the padding behind a clip"):
+        fitting.fit(replace(frames_recipe, build=plain), tone_table, out=tmp_path / "run")
+    assert not list(tmp_path.iterdir())  # another recipe may take the folder
+    of_one_length = replace(frames_recipe, build=plain, features=replace(FRAMES, frames=20))
+    assert fitting.fit(of_one_length, tone_table, out=tmp_path / "run", epochs=1).history.epoch.tolist() == [1]
+
+
 def told(run):
     return run.history.drop(columns="seconds")
 
@@ -141,6 +152,10 @@ def test_runs_of_earlier_versions_are_found_again(tone_table, tmp_path):
         for setting in ({"learning_rate": 0.02}, {"class_weight": True}, {"clipnorm": 1.0}, {"loss": "focal"}):
             with pytest.raises(SerlibError, match="has other recipe"):
                 refuse_other(training, {**plan, "recipe": {**recipe, **setting}}, tmp_path)
+    training = Training(RECIPES["lstm-256"], tone_table, seed=0, epochs=3, out=tmp_path)
+    earlier = {**training.recipe.to_dict(), "loss": "categorical_crossentropy"}
+    del earlier["precision"], earlier["epoch_clips"]  # there was no choice
+    refuse_other(training, {**training.plan, "recipe": earlier}, tmp_path)
     plan["recipe"] = json.loads(json.dumps(released))
     plan["recipe"]["probe"]["c"] = 0.5
     with pytest.raises(SerlibError, match="has other recipe"):
@@ -202,7 +217,7 @@ def test_mixed_precision_trains_and_keeps_a_model_in_single_precision(frames_rec
     assert mixed.history.loss.iloc[-1] < 0.8 * mixed.history.loss[0]
     assert mixed.history.loss.tolist() == pytest.approx(single.history.loss.tolist(), rel=0.05)
     assert mixed.history.loss.tolist() != single.history.loss.tolist()
-    assert mixed.info["recipe"]["precision"] == "mixed_bfloat16" and "precision" not in single.info["recipe"]
+    assert [run.info["recipe"]["precision"] for run in (mixed, single)] == ["mixed_bfloat16", "float32"]
 
 
 def test_features_larger_than_memory_train_the_same_model(frames_recipe, tone_table, tmp_path, monkeypatch):
@@ -266,6 +281,19 @@ def test_finished_run_is_not_overwritten_by_accident(tiny_recipe, tone_table, tm
     with pytest.raises(SerlibError, match="other epochs"):
         fitting.fit(tiny_recipe, tone_table, out=out, epochs=2, resume=True)
     assert len(fitting.fit(tiny_recipe, tone_table, out=out, epochs=2, overwrite=True).history) == 2
+
+
+def test_a_training_that_cannot_begin_overwrites_nothing(tiny_recipe, frames_recipe, tone_table, tmp_path):
+    """The run was thrown away before the sound was read."""
+    out = tmp_path / "run"
+    run = fitting.fit(tiny_recipe, tone_table, out=out, epochs=1)
+    gone = tone_table.assign(speech=[tmp_path / "gone.wav", *tone_table.speech[1:]], digest="0" * 32)
+    plain = stack(layer("LSTM", 4), layer("Dropout", 2.0))
+    for recipe, table in ((tiny_recipe, gone), (replace(frames_recipe, build=plain), tone_table)):
+        with pytest.raises((SerlibError, ValueError)):
+            fitting.fit(recipe, table, out=out, epochs=1, overwrite=True)
+    assert fitting.fit(tiny_recipe, tone_table, out=out, epochs=1, resume=True).info == run.info
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_nothing_but_a_run_is_replaced(tiny_recipe, tone_table, tmp_path):
