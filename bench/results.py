@@ -80,10 +80,10 @@ The settings of this project's own recipes (`functionals`, `conv-gru`, `committe
 RAVDESS's actors 05 to 24, in folds of their own: no model is tested on an actor that it was trained on, but RAVDESS's
 figures may be somewhat too high, since the settings suit these actors. Actors 01 to 04 had no say, and nor had TESS,
 but for one thing: a first pair of shares of the committee's members was given up after TESS had been seen to lose by
-it. `whisper-linear` and `whisper-base-linear` stand on encoders that OpenAI trained on 680,000 hours of speech from the
-internet, of which no list exists. The peer's one setting (openSMILE and an SVM) is the usual one for so many columns,
-and is not tuned. Recipes that a table does not list have not been measured there. The model that comes with serlib has
-a [card of its own](serlib/pretrained/README.md)."""
+it. The recipes `whisper-*` stand on encoders that OpenAI trained on 680,000 hours of speech from the internet, of which
+no list exists. The peer's one setting (openSMILE and an SVM) is the usual one for so many columns, and is not tuned.
+Recipes that a table does not list have not been measured there. The model that comes with serlib has a
+[card of its own](serlib/pretrained/README.md)."""
 
 APPENDIX = """\
 A seed governs split, first weights, order and dropout (of `whisper-linear` the split alone); the warped copies of the
