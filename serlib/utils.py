@@ -148,6 +148,8 @@ def clip_table(table, *, needs=("speech", "label")):
         if column not in table.columns:
             table = table.assign(**{column: value})
         elif table[column].isna().any():  # of two tables, one had no such column
+            if column == "corpus" and set(table[column].dropna()) == {"folder"}:
+                value = "folder"  # own recordings both: anna is one person
             table = table.assign(**{column: table[column].astype(object).fillna(value)})
     if "digest" in table.columns and (table["digest"] == "").any():
         table = table.assign(digest=table["digest"].mask(table["digest"] == ""))
@@ -190,7 +192,7 @@ def speaker_key(name):
     """
     name = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
     name = re.sub(r"^(\d+)\.0+$", r"\1", name)
-    return re.sub(r"\d+", lambda digits: str(int(digits[0])), name)
+    return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", name)
 
 
 def one_name(names):

@@ -226,6 +226,10 @@ def test_numbers_become_labels_of_text():
         assert list(utils.clip_table(pd.DataFrame({"speech": ["a", "b"], "label": labels})).label) == ["0", "1"]
 
 
+def test_a_number_of_any_length_may_be_a_name():
+    assert utils.one_name(["0" + "1" * 5000, "1" * 5000, "00", "0"]) == {"1" * 5000: "0" + "1" * 5000, "0": "00"}
+
+
 def test_cells_are_text_and_nothing_is_unknown():
     table = pd.DataFrame({"speech": ["a", "b"], "label": ["x", "y"], "text": ["N/A", 7], "corpus": [1, 2]})
     clips = utils.clip_table(table.assign(speaker=[3.0, "?"], digest=["", "00ff"]))

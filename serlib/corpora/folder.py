@@ -98,10 +98,12 @@ def _unlisted(root, clips, rejected):
     """The recordings below a folder that its tables do not name, as paths from there."""
     listed = {path for path, _ in clips}
     others = [path for path in walk(root, []) if path not in listed]
-    if others:  # the same file by another path
-        listed = {os.path.realpath(path) for path in listed}
-        faulty = {entry["file"] for entry in rejected}
-        others = [path for path in others if os.path.realpath(path) not in listed and printable(path) not in faulty]
+    real = {folder: os.path.realpath(folder) for folder in {path.parent for path in (*listed, *others)}}
+    listed = {(real[path.parent], path.name) for path in listed}  # by whatever links the table has them
+    others = [path for path in others if (real[path.parent], path.name) not in listed]
+    faulty = {entry["file"] for entry in rejected}
+    names = {Path(file).name for file in faulty}
+    others = [path for path in others if path.name not in names or printable(path) not in faulty]
     return [path.relative_to(root).as_posix() for path in others]
 
 

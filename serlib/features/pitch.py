@@ -17,7 +17,7 @@ import numpy as np
 
 from serlib import audio
 from serlib.features import cache, spectral
-from serlib.utils import SerlibError, data_dir, shown
+from serlib.utils import SerlibError, clip_table, data_dir, shown
 
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this; where `frames` changes,
 #: `serlib.features.FEATURES_VERSION` does, too.
@@ -172,7 +172,7 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
     Parameters
     ----------
     index : pd.DataFrame
-        Of `serlib.corpora.index`.
+        Of `serlib.corpora.index`; any table of sound files will do.
     out_dir : str or Path, optional
         Folder of the caches; default: `features` in `data_dir()`.
     jobs : int, optional
@@ -199,6 +199,7 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
 
     Taught in notebooks/02_eda.
     """
+    index = clip_table(index, needs=("speech",))
     if not len(index):
         raise SerlibError("The index holds no clips, so there is no prosody; index a folder that holds sound files")
     from serlib.features.spec import contents

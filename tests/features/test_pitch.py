@@ -204,6 +204,8 @@ def test_the_second_time_it_is_read_from_the_cache(tone_index, tmp_path, monkeyp
     monkeypatch.undo()
     other = pitch.prosody(tone_index[::-1], out_dir=tmp_path, jobs=1, show=False)
     pd.testing.assert_frame_equal(other[::-1], first)
+    own = pitch.prosody(tone_index[["speech"]].rename(columns={"speech": "path"}), out_dir=tmp_path, show=False)
+    pd.testing.assert_frame_equal(own[list(MEASURES)], first[list(MEASURES)])
 
 
 def test_what_has_changed_or_is_gone_is_named(tone_index, tmp_path, voice):
