@@ -148,6 +148,8 @@ def clip_table(table, *, needs=("speech", "label")):
         if column not in table.columns:
             table = table.assign(**{column: value})
         elif table[column].isna().any():  # of two tables, one had no such column
+            if column == "corpus" and set(table[column].dropna()) == {"folder"}:
+                value = "folder"  # own recordings both: anna is one person
             table = table.assign(**{column: table[column].astype(object).fillna(value)})
     if "digest" in table.columns and (table["digest"] == "").any():
         table = table.assign(digest=table["digest"].mask(table["digest"] == ""))

@@ -29,9 +29,9 @@ MANNERS = frozenset(_WORDS["manners"].split())
 
 #: Words for the roles of a given split.
 ROLE_WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("train", "training", "trainset"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "devel", "development"), "validation"),
-    **dict.fromkeys(("test", "testing", "tests"), "test"),
+    **dict.fromkeys(("test", "testing", "tests", "testset"), "test"),
     **dict.fromkeys(("eval", "evaluation"), "evaluation"),
 }
 
@@ -181,7 +181,7 @@ def _kind(values, n_files):
     parts = [word for word in words if _stem(word) in PARTS]
     if len(parts) == len(words) or any(_stem(word) in ROLE_WORDS for word in parts):
         return "part"
-    if all(_stem(word) in PARTS | CONDITIONS or _MEASURE.fullmatch(word) for word in words):
+    if all(_without_number(word) in PARTS | CONDITIONS or _MEASURE.fullmatch(word) for word in words):
         return "condition"
     if all(_PERSON.fullmatch(word) for word in words):
         return "person"
@@ -192,7 +192,7 @@ def _kind(values, n_files):
     series = [_SERIES.fullmatch(word) for word in words]
     if len(words) > 1 and all(series) and len({match[1] for match in series}) == 1:
         return "series"
-    if all(_stem(word) in NO_PERSON or word in PEOPLE for word in words):
+    if all(_is_nobody(word) for word in words):
         return "manner"
     if all(_NUMBER.fullmatch(word) for word in words):
         return "number"
@@ -200,7 +200,26 @@ def _kind(values, n_files):
 
 
 def _stem(word):
+    """A folder's name without a number behind it; of "train set" and "audio train" the word that names a role."""
+    roles = [piece for piece in word.split() if piece in ROLE_WORDS]
+    if len(roles) == 1 and all(piece in PARTS or piece.isdigit() for piece in word.split()):
+        return roles[0]
     return word if word in PARTS else re.sub(r" ?\d*$", "", word) or word
+
+
+def _without_number(word):
+    """As `_stem`, but for a letter with a number: f is women, F_01 one of them."""
+    stem = _stem(word)
+    return stem if len(stem) > 1 else word
+
+
+def _is_nobody(word):
+    """Whether a folder's name is made of words that are no names, such as "male voices", "part a", "customer"."""
+    first, *others = word.split() or [""]
+    if not others:
+        return word in PEOPLE or _without_number(word) in NO_PERSON
+    are_no_names = all(_stem(piece) in NO_PERSON or len(piece) == 1 or piece.isdigit() for piece in others)
+    return len(first) > 1 and _stem(first) in NO_PERSON and are_no_names  # f_01 and 0011_take1 are people
 
 
 def plan(paths, *, root, label_level=None):

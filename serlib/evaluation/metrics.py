@@ -90,6 +90,8 @@ def intervals(true, guess, groups, k, *, resamples, seed):
         What is drawn together.
     k : int
         Number of classes.
+    resamples, seed : int
+        How many are drawn, and from which seed.
 
     Returns
     -------

@@ -361,6 +361,7 @@ def abstaining(report, *, thresholds=None):
 
     Parameters
     ----------
+    report : Report
     thresholds : sequence of float, optional
         The model answers where its confidence is at least this. Default: 0, 0.01, ... 1.
 

@@ -34,7 +34,8 @@ def audit(table, *, near=False, show=None):
     ----------
     table : pd.DataFrame
         From `split`; a table made elsewhere needs the column `role`, and `speaker`, `text` and `digest` for what is to
-        be counted. Clips of unknown speakers count as one speaker: it may be in both roles.
+        be counted. Clips of unknown speakers count as one speaker, those of unknown texts as one text: they may be in
+        both roles.
     near : bool
         Also compare the sound, to find copies with another level, length or file format (reads every clip; the
         features are cached).

@@ -24,6 +24,9 @@ def plan(*paths, **options):
         (["train/anna/happy/1.wav", "test/bob/sad/2.wav"], (3, 2, 1)),
         (["train/stress/1.wav", "test/no stress/2.wav"], (2, 0, 1)),
         (["fold1/happy/1.wav", "fold2/sad/2.wav"], (2, 0, 0)),
+        (["Train Set/happy/1.wav", "Test Set/sad/2.wav"], (2, 0, 1)),
+        (["audio_train/anna/happy/1.wav", "audio_test/bob/sad/2.wav"], (3, 2, 1)),
+        (["F_01/happy/1.wav", "F_02/sad/2.wav", "M_03/sad/2.wav"], (2, 1, 0)),
         (["session1/rude/1.wav", "session2/calm/2.wav"], (2, 0, 0)),
         (["rude/1.wav", "polite/2.wav"], (1, 0, 0)),
         (["p1/rude/1.wav", "p2/polite/2.wav"], (2, 1, 0)),
@@ -70,6 +73,9 @@ def test_trees_that_leave_no_doubt(paths, expected):
         "accepted rejected",
         "podcast phone",
         "male female nonbinary",
+        "male_voices female_voices",
+        "Part_A Part_B",
+        "clean_data noisy_data",
     ],
 )
 def test_what_is_no_name_is_no_speaker(names):

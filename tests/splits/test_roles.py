@@ -322,6 +322,14 @@ def test_clips_of_nobody_never_stand_on_either_side():
     assert len(table) == 16 and table.attrs["split"]["left_out"] == {"text": 8}
 
 
+def test_a_person_of_a_folder_and_of_a_dataframe_is_one():
+    of_folder = own_clips(speaker=["ann"] * 12 + ["bob"] * 12)
+    own = of_folder.drop(columns=["corpus", "text"]).assign(speech="more.wav")
+    table = split(pd.concat([of_folder, own]), "speaker", test=["ann"])
+    assert len(table) == 48 and set(table.speaker[table.role == "test"]) == {"ann"}
+    assert "ann" not in set(table.speaker[table.role != "test"])
+
+
 def test_a_given_split_is_kept():
     parts = ["train"] * 12 + ["validation"] * 6 + ["test"] * 6
     table = split(own_clips(part=parts), "given")
