@@ -202,7 +202,7 @@ def page(figures):
         table = question(figures, columns)
         if len(table):
             lines += [f"## {title}", asked, markdown(table)]
-    machines = "; ".join(figures.machine.unique())
+    machines = "; ".join(dict.fromkeys("; ".join(figures.machine).split("; ")))
     lines += [
         "## How it was measured",
         "By `python bench/accuracy.py`; this page is written by `python bench/results.py`. Trained on "

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import nbformat
+import pytest
 
 from notebooks import build
 
@@ -42,6 +43,7 @@ COMPARED = {
 }
 
 
+@pytest.mark.slow
 def test_figures_are_blanked_in_trained_cells_only(tmp_path):
     notebook = nbformat.v4.new_notebook(metadata=build.METADATA)
     for number, (tag, committed) in enumerate(COMPARED, 1):

@@ -105,6 +105,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_that_are_spawned(tmp_path):
     """Windows and macOS start workers afresh, where Linux may copy the process that is there."""
     script = tmp_path / "spawned.py"

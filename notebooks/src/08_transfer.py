@@ -252,7 +252,7 @@ assert recognizer.run.info["corpora"] == ["ravdess", "nemo"]
 # `bench/accuracy.py`):
 
 # %%
-recipes = ["lstm-256", "functionals", "committee", "whisper-linear", "whisper-base-linear"]
+recipes = ["lstm-256", "functionals", "committee", "whisper-linear", "whisper-tuned", "whisper-base-linear"]
 on_people(recipes, splits=("speaker",)).set_index("recipe")
 
 # %% [markdown] tags=["slide"]
