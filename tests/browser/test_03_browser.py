@@ -13,7 +13,7 @@ SOUND = """async (group) => {
 @pytest.fixture(scope="module")
 def mfcc(module_lab):
     """Notebook 03, executed."""
-    notebook = module_lab.open("03_mfcc")
+    notebook = module_lab.open("03_mfcc", figures=False)
     notebook.run()
     notebook.page.locator(".serlib-mfcc").scroll_into_view_if_needed()
     return notebook
