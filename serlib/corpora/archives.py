@@ -52,10 +52,9 @@ class BadArchive(SerlibError):
 def download(corpus, *, source=None, to=None, show=None, force=False):
     """Get a corpus, unless it is there.
 
-    An interrupted download from Kaggle goes on where it stopped, in this call or the next. The MD5 of the archive is
-    checked where it is known, the CRC-32 of every file always, and that clips of the corpus are in it; then the
-    archive is deleted. An archive that you have downloaded with the browser is used where it lies beside the folder
-    (`data/tess.zip`).
+    An interrupted download from Kaggle goes on where it stopped. The archive is checked (MD5, CRC-32, that clips of
+    the corpus are in it) and deleted once it is unpacked. One that you have downloaded with the browser is used where
+    it lies beside the folder (`data/tess.zip`).
 
     Parameters
     ----------
@@ -77,8 +76,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False):
     Raises
     ------
     SerlibError
-        There is no network or no room, the source refuses, the archive is damaged or dangerous, or the corpus cannot be
-        downloaded. The message says what to do, and never holds a credential.
+        The message says what to do, and never holds a credential.
 
     Examples
     --------
@@ -207,7 +205,6 @@ def unpack(archive, to, *, show=None):
     Parameters
     ----------
     archive : str or Path
-        A ZIP file, called whatever it likes.
     to : str or Path
         The folder to make, which must not exist. After an error it does not.
     show : bool, optional
@@ -219,10 +216,8 @@ def unpack(archive, to, *, show=None):
 
     Raises
     ------
-    BadArchive
-        The archive is damaged or dangerous.
-    SerlibError
-        There is no room on the disk.
+    BadArchive, SerlibError
+        The archive is damaged or dangerous; there is no room on the disk.
     """
     archive = Path(archive)
     to = Path(to)

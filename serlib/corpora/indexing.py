@@ -31,9 +31,8 @@ MISSING_NAMED = 100
 def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     """Make the table of a corpus's clips.
 
-    Every file is read once: a digest of its bytes, its length, its rate, and whether it can be used. A file that
-    cannot is listed with the reason; the rest goes on. A later index opens only files that are new or were written to
-    since (`serlib.corpora.index_cache`).
+    Every file is read once; a later index opens only files that are new or were written to since
+    (`serlib.corpora.index_cache`). A file that cannot be used is listed with the reason; the rest goes on.
 
     Parameters
     ----------
@@ -43,9 +42,8 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
         Where the corpus is, one folder for each name; default: `find(corpus)`.
     duplicates : str
         `drop`: of several files with the same bytes, the first in the order of the table stays. A copy that claims
-        another label, speaker or text, and a second, different recording under the name of a clip that is there
-        already, are rejected. Two clips that the corpus lists by name stay though their bytes are the same (RAVDESS
-        has such a pair), and are reported in `repaired`. `keep`: all copies stay.
+        another label, speaker or text, and a second recording under the name of a clip, are rejected. Two clips that
+        the corpus lists by name stay, and are reported in `repaired` (RAVDESS has such a pair). `keep`: all stay.
     show : bool, optional
         Progress bar.
     reading
@@ -56,18 +54,18 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     -------
     pd.DataFrame
         One row a clip with the columns `speech` (absolute path), `label`, `speaker`, `text`, `corpus`, `duration_s`,
-        `rate_hz` and `digest` (BLAKE2b of the file's bytes, 32 hex digits), sorted naturally by the path that each
-        clip should have in its corpus: the same order however folders are called. More columns follow where a table or
-        a pattern has more; `part` is the role of a given split. `attrs` holds, ready for JSON, `rejected` (list of
-        {"file", "reason"}), `repaired` (list of {"file", "what"}), `duplicates` (how many copies were found),
-        `missing` (names of clips that the corpus should have, or one line if they are many), `notes` (how the folders
-        of own recordings were understood, a sentence each) and `dropped` (label -> clips left out on request).
+        `rate_hz` and `digest` (BLAKE2b of the file's bytes, 32 hex digits), in natural order of the path that each
+        clip should have in its corpus. More columns follow where a table or a pattern has more; `part` is the role of
+        a given split. `attrs` holds, ready for JSON, `rejected` (list of {"file", "reason"}), `repaired` (list of
+        {"file", "what"}), `duplicates` (how many copies were found), `missing` (names of clips that the corpus should
+        have, or one line if they are many), `notes` (how the folders of own recordings were understood, a sentence
+        each) and `dropped` (label -> clips left out on request).
 
     Raises
     ------
     SerlibError
-        There is no such corpus or folder, or the folder holds none of its clips; the message says what it holds. Own
-        recordings can be understood in more than one way; the message says how to settle it.
+        There is no such corpus or folder, the folder holds none of its clips, or own recordings can be understood in
+        more than one way; the message says what to do.
 
     Examples
     --------
@@ -96,15 +94,19 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     rows = []
     attrs = {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
     earlier = {"bytes": {}, "names": {}}
-    labels = Labels(reading)
+    labels = _Labels(reading)
     for name, place in zip(names, places, strict=True):
         clips = _clips(entry(name), place, attrs, reading)
         attrs["missing"] += _missing(entry(name), {clip.name for _, clip in clips})
         clips = labels.apply(clips)
         facts = list(index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show))
         rows += _rows(entry(name), clips, facts, attrs, earlier, keep=duplicates == "keep")
-    if names.count("folder") > 1:
-        _one_name_a_person(rows, attrs["notes"])
+    if names.count("folder") > 1:  # Anna of one folder and anna of another are one person, as within a folder
+        own = [row for row in rows if row["corpus"] == "folder"]
+        spelling = one_name(row["speaker"] for row in own)
+        attrs["notes"] += same_person(spelling)
+        for row in own:
+            row["speaker"] = spelling.get(row["speaker"], row["speaker"])
     labels.check()
     attrs["dropped"] = labels.dropped
     attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in labels.dropped.items()]
@@ -115,23 +117,8 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     return table
 
 
-def _one_name_a_person(rows, notes):
-    """Anna of one folder of own recordings and anna of another are one person, as within a folder."""
-    own = [row for row in rows if row["corpus"] == "folder"]
-    new = one_name(row["speaker"] for row in own)
-    notes += same_person(new)
-    for row in own:
-        row["speaker"] = new.get(row["speaker"], row["speaker"])
-
-
-class Labels:
-    """Labels under other names, and labels that are left out.
-
-    Parameters
-    ----------
-    reading : Reading
-        With `labels` and `drop`.
-    """
+class _Labels:
+    """The labels of a Reading under other names, and those that are left out."""
 
     def __init__(self, reading):
         self.new = {normal_label(old): new for new, olds in reading.labels.items() for old in _listed(olds)}
@@ -172,11 +159,6 @@ def _listed(names):
 
 def expected(table):
     """What an index holds beside what its corpora should hold.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `index`.
 
     Returns
     -------
@@ -240,7 +222,7 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
         attrs["duplicates"] += verdict == "copy"
         if verdict == "wrong" and not keep:
             rejected.append(rejection(path, remark))
-            if earlier["bytes"][digest][0] is path:  # what is not in the table has no copies
+            if earlier["bytes"][digest][1] is clip:  # what is not in the table has no copies
                 del earlier["bytes"][digest]
         if verdict != "new" and not keep:
             continue
@@ -254,10 +236,7 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
 
 
 def _other_formats(clips, facts):
-    """Own recordings that lie beside the same one in another format: path -> the one that is used, uncompressed first.
-
-    They are told by their name without its suffix, who says what how, and their length to a fifth of a second.
-    """
+    """Own recordings beside the same one in another format: path -> the one that is used, uncompressed first."""
     takes = {}
     for (path, clip), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
         if not fault:
@@ -275,7 +254,7 @@ def _other_formats(clips, facts):
 def _compare(corpus, path, clip, digest, earlier, listed):
     """What a clip is beside those before it: new, copy or wrong, and a remark on it."""
     first, other = earlier["bytes"].setdefault(digest, (path, clip))
-    if first is not path:
+    if other is not clip:
         if (clip.label, clip.speaker, clip.text) != (other.label, other.speaker, other.text):
             says = f"{other.speaker} {other.label} {other.text}"
             if first == path and clip.origin:
@@ -287,10 +266,10 @@ def _compare(corpus, path, clip, digest, earlier, listed):
             )
         if (corpus.name, clip.name) in earlier["names"] or not {clip.name, other.name} <= listed:
             return "copy", ""
-    second = earlier["names"].setdefault((corpus.name, clip.name), path)
-    if second is not path and not corpus.scan:  # own recordings in two folders may well have the same names
+    second, namesake = earlier["names"].setdefault((corpus.name, clip.name), (path, clip))
+    if namesake is not clip and not corpus.scan:  # own recordings in two folders may well have the same names
         return "wrong", f"is another recording of {printable(second)}; delete one of them"
-    if first is not path:
+    if other is not clip:
         return "new", f"has the same bytes as {other.name}; stays, since {corpus.name} lists both"
     return "new", clip.repaired
 

@@ -32,29 +32,11 @@ def entry(name):
 
 
 def find(corpus):
-    """Where a corpus is.
+    """Where a corpus is, as a Path; SerlibError says what to do where it is nowhere.
 
     The first of: `SERLIB_DATA`/<corpus>; `SERLIB_DATA` itself where it holds the corpus; `data/<corpus>` and
     `data/<corpus>-kaggle` in `serlib.utils.home()`; a folder below `/kaggle/input`. The sample corpus is made in
     `data/sample` where it is absent.
-
-    Parameters
-    ----------
-    corpus : str
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    SerlibError
-        It is nowhere, or its folder holds something else; the message says what to do.
-
-    Examples
-    --------
-    >>> find("tess")  # doctest: +SKIP
-    PosixPath('data/tess')
 
     Taught in notebooks/01_download.
     """
@@ -75,17 +57,7 @@ def present(corpus):
 
 
 def default():
-    """The corpus that the notebooks take: `SERLIB_CORPUS` where it is set, else TESS where it is present, else sample.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> default() in CORPORA
-    True
-    """
+    """The corpus that the notebooks take: `SERLIB_CORPUS` where it is set, else TESS where it is here, else sample."""
     name = os.environ.get("SERLIB_CORPUS")
     if name:
         return entry(name).name
@@ -94,14 +66,6 @@ def default():
 
 def notice(name):
     """One sentence or two for the top of a notebook: which corpus this is and what its results are worth.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -120,19 +84,7 @@ def notice(name):
 
 
 def misfit(corpus, place, files=None):
-    """What a folder holds that was given as a corpus and is not, in one sentence with the mend.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    place : Path
-    files : list of Path, optional
-        Its sound files, where they are known already.
-
-    Returns
-    -------
-    str
-    """
+    """What a folder (with these sound files) holds that is not the corpus it was given as, in one sentence."""
     where = printable(place)
     if not os.path.exists(place):
         return f"{where} does not exist; {_mend(corpus)}"
@@ -163,13 +115,9 @@ def misfit(corpus, place, files=None):
 
 
 def refuse_known(place):
-    """Raise a SerlibError where a folder that was given as own recordings holds corpora that are known.
+    """Raise a SerlibError where most files of a folder of own recordings are named like those of known corpora.
 
-    Their file names say more than their folders, which are those of actors in most. Most files must be named like them.
-
-    Parameters
-    ----------
-    place : Path
+    Such names say more than their folders, which are those of actors in most.
     """
     if not os.path.isdir(place) or tables.find(Path(place)):
         return
