@@ -13,7 +13,6 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from serlib.corpora import kaggle, registry, zenodo
-from serlib.corpora.corpus import walk
 from serlib.utils import SerlibError, alone, data_dir, disk_fault, progress, remove, shown
 
 #: Marks a folder that was unpacked whole; holds how many files it had. Its dot hides it from the index.
@@ -118,16 +117,12 @@ def _is_present(entry, target, to):
     if (target / MARKER).is_file():
         if not is_whole(target):
             return None
-        if not _holds(entry, target):
+        if not registry.holds(entry, target):
             raise SerlibError(registry.misfit(entry, target))
         return target
     if to is None:
         return registry.find(entry.name) if registry.present(entry.name) or entry.synthetic else None
-    return target if target.is_dir() and _holds(entry, target) else None
-
-
-def _holds(entry, folder):
-    return any(entry.parse(path) for path in walk(folder, []))
+    return target if registry.holds(entry, target) else None
 
 
 def _source(entry, source, target):
@@ -172,8 +167,10 @@ def _install(entry, archive, part, target, *, show):
     remove(work)
     try:
         unpack(archive, work, show=show)
-        if not _holds(entry, work):
-            names = [name for name, corpus in registry.CORPORA.items() if not corpus.scan and _holds(corpus, work)]
+        if not registry.holds(entry, work):
+            names = [
+                name for name, corpus in registry.CORPORA.items() if not corpus.scan and registry.holds(corpus, work)
+            ]
             holds = f"holds {names[0]}" if names else "holds no file of it"
             raise BadArchive(archive, f"is not {entry.title}: it {holds}")
     except BadArchive:

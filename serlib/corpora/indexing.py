@@ -1,7 +1,6 @@
 """From a folder of sound files to the table that everything else starts from."""
 
 import os
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,11 +93,8 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     rows = []
     attrs = {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
     earlier = {"bytes": {}, "names": {}}
-    labels = _Labels(reading)
-    for name, place in zip(names, places, strict=True):
-        clips = _clips(entry(name), place, attrs, reading)
-        attrs["missing"] += _missing(entry(name), {clip.name for _, clip in clips})
-        clips = labels.apply(clips)
+    listings = [_clips(entry(name), place, attrs, reading) for name, place in zip(names, places, strict=True)]
+    for name, place, clips in zip(names, places, _relabelled(listings, reading, attrs), strict=True):
         facts = list(index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show))
         rows += _rows(entry(name), clips, facts, attrs, earlier, keep=duplicates == "keep")
     if names.count("folder") > 1:  # Anna of one folder and anna of another are one person, as within a folder
@@ -107,9 +103,7 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
         attrs["notes"] += same_person(spelling)
         for row in own:
             row["speaker"] = spelling.get(row["speaker"], row["speaker"])
-    labels.check()
-    attrs["dropped"] = labels.dropped
-    attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in labels.dropped.items()]
+    attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in attrs["dropped"].items()]
     extras = {name: str for row in rows for name in row if name not in COLUMNS}
     table = pd.DataFrame(rows, columns=[*COLUMNS, *extras]).fillna(dict.fromkeys(extras, ""))
     table = table.astype({**COLUMNS, **extras})
@@ -117,40 +111,31 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     return table
 
 
-class _Labels:
-    """The labels of a Reading under other names, and those that are left out."""
-
-    def __init__(self, reading):
-        self.new = {normal_label(old): new for new, olds in reading.labels.items() for old in _listed(olds)}
-        self.drop = {normal_label(label) for label in _listed(reading.drop)}
-        self.original = set()
-        self.names = set()
-        self.dropped = {}
-
-    def apply(self, clips):
-        """The (path, clip) that stay, with their new labels."""
+def _relabelled(listings, reading, attrs):
+    """Listings of (path, clip) under the labels of a Reading; those that it drops are counted in attrs."""
+    new = {normal_label(old): label for label, olds in reading.labels.items() for old in _listed(olds)}
+    drop = {normal_label(label) for label in _listed(reading.drop)}
+    original = {clip.label for clips in listings for _, clip in clips}
+    labels = original | {new[label] for label in original if label in new}
+    for label in labels & set(new.values()):
+        normal = normal_label(label)
+        if label != normal and normal in labels - set(new) - drop:
+            raise SerlibError(f"'{label}' and '{normal}' would be two labels; write {normal}")
+    unknown = natsorted((set(new) | drop) - labels)
+    if unknown:
+        there = ", ".join(ordered_labels(original)) or "none"
+        raise SerlibError(f"No clip has the label '{unknown[0]}'; the labels are {there}")
+    relabelled = []
+    for clips in listings:
         stay = []
         for path, clip in clips:
-            label = self.new.get(clip.label, clip.label)
-            self.original.add(clip.label)
-            self.names |= {clip.label, label}
-            if {clip.label, label} & self.drop:
-                self.dropped[label] = self.dropped.get(label, 0) + 1
+            label = new.get(clip.label, clip.label)
+            if {clip.label, label} & drop:
+                attrs["dropped"][label] = attrs["dropped"].get(label, 0) + 1
             else:
-                stay.append((path, clip if label == clip.label else replace(clip, label=label)))
-        return stay
-
-    def check(self):
-        """Raise a SerlibError where a label was named that no clip has, or a new one is another in other letters."""
-        old = self.names - set(self.new) - self.drop
-        for label in set(self.new.values()) & self.names:
-            normal = normal_label(label)
-            if label != normal and normal in old:
-                raise SerlibError(f"'{label}' and '{normal}' would be two labels; write {normal}")
-        unknown = natsorted((set(self.new) | self.drop) - self.names)
-        if unknown:
-            there = ", ".join(ordered_labels(self.original)) or "none"
-            raise SerlibError(f"No clip has the label '{unknown[0]}'; the labels are {there}")
+                stay.append((path, replace(clip, label=label)))
+        relabelled.append(stay)
+    return relabelled
 
 
 def _listed(names):
@@ -194,14 +179,14 @@ def _clips(corpus, place, attrs, reading):
         clips = corpus.scan(place, rejected, attrs["notes"], reading)
         if not clips:
             bad = rejected[before:]
-            raise SerlibError(none_usable(place, bad) if bad else misfit(corpus, place))
+            raise SerlibError(_none_usable(place, bad) if bad else misfit(corpus, place))
     elif own:
         option = own[0].replace("_", "-")
         raise SerlibError(f"--{option} is for own recordings (folder); {corpus.name} has names of its own")
     else:
         clips = _scan(corpus, place, rejected, songs=reading.songs)
-    names = Counter(f"{clip.folder}/{clip.name}" for _, clip in clips)
-    return sorted(clips, key=lambda pair: _order(*pair, names))
+    attrs["missing"] += _missing(corpus, {clip.name for _, clip in clips})
+    return sorted(clips, key=lambda pair: _order(*pair))
 
 
 def _rows(corpus, clips, facts, attrs, earlier, *, keep):
@@ -303,15 +288,13 @@ def _scan(corpus, place, rejected, *, songs):
     return clips
 
 
-def _order(path, clip, names):
+def _order(path, clip):
     """Place of a clip in the table: by its name; of several with one name, the one without a copy's mark first."""
     name = f"{clip.folder}/{clip.name}"
-    if names[name] == 1:
-        return (natural(name), name)
-    return natural(name), name, without_copy_mark(path) != path, natural(str(path)), str(path)
+    return natural(name), name, without_copy_mark(path) != path, str(path)
 
 
-def none_usable(place, rejected):
+def _none_usable(place, rejected):
     """The sentence for a folder or table of which nothing can be used, from what was rejected of it."""
     first = rejected[0]
     one = "1 file is" if len(rejected) == 1 else f"{len(rejected)} files are"

@@ -211,9 +211,7 @@ def _refusal(response, corpus, login):
     if status == 404:
         return f"Kaggle has no data set {corpus.kaggle} any more (404): get {corpus.title} from {corpus.homepage}"
     if status == 429 or status >= 500:
-        seconds = response.headers.get("Retry-After", "")
-        wait = f"{seconds} s" if seconds.isascii() and seconds.isdecimal() else "a few minutes"
-        return f"Kaggle is too busy ({status}): wait {wait}, then run this again"
+        return f"Kaggle is too busy ({status}): wait a few minutes, then run this again"
     return f"Kaggle answers {status}: download {corpus.kaggle} with the browser from {page}"
 
 
@@ -263,13 +261,9 @@ def _key():
 
 
 def _read(file):
-    """User name and key in a kaggle.json, which PowerShell saves in UTF-16 and Notepad with a byte order mark.
-
-    None where it holds none. Raises nothing: an exception of json would hold the whole text.
-    """
+    """User name and key in a kaggle.json; None where it holds none. An exception of json would hold the whole text."""
     try:
-        data = file.read_bytes()
-        pair = json.loads(data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
+        pair = json.loads(file.read_bytes())
         pair = {name: Hidden(pair[name]).strip() for name in ("username", "key") if isinstance(pair[name], str)}
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -284,7 +278,6 @@ def _checked(text, where):
 
 
 def _from_home(file):
-    """A path as a page that others will read may show it."""
     user = Path(os.path.expanduser("~"))
     return f"~/{file.relative_to(user).as_posix()}" if file.is_relative_to(user) else shown(file)
 

@@ -354,7 +354,7 @@ def _from_csv(path, content):
                 rows.append((reader.line_num + skipped, cells))
             begin = reader.line_num + skipped + 1
     except csv.Error as error:
-        raise SerlibError(f"{printable(path)} is no CSV from line {begin} on ({error}); mend its quotes") from None
+        raise SerlibError(f"{printable(path)} is no CSV from line {begin} on ({error}); mend it") from None
     sheet = Rows(path, rows[0][1] if rows else [])
     for line, cells in rows[1:]:
         row = dict(zip(sheet.heading, map(_unquoted, cells), strict=False))

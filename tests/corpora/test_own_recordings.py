@@ -329,7 +329,7 @@ def test_an_audio_folder_with_a_table_in_each_part(tmp_path):
 def test_a_quotation_mark_that_is_not_closed_loses_no_rows(tmp_path, end):
     good = 'file,emotion,text\na.wav,happy,"two\nlines, or so"\n'
     assert own(tmp_path / "good", ["a.wav"], good).text.tolist() == ["two\nlines, or so"]
-    with pytest.raises(SerlibError, match=r"t\.csv is no CSV from line 4 on .*; mend its quotes"):
+    with pytest.raises(SerlibError, match=r"t\.csv is no CSV from line 4 on .*; mend it"):
         own(tmp_path / "bad", ["a.wav", "b.wav", "c.wav"], f'{good}b.wav,sad,"no\nc.wav,sad,yes{end}\n')
 
 
