@@ -197,24 +197,8 @@ def unpack(archive, to, *, show=None):
     """Unpack a ZIP archive that came from outside: checked before a byte is written.
 
     Entries that lead outside the folder, absolute names, links, devices, encrypted or double entries and archives
-    that swell beyond all measure are refused. The CRC-32 of each file is checked.
-
-    Parameters
-    ----------
-    archive : str or Path
-    to : str or Path
-        The folder to make, which must not exist. After an error it does not.
-    show : bool, optional
-        Progress bar.
-
-    Returns
-    -------
-    Path, `to`.
-
-    Raises
-    ------
-    BadArchive, SerlibError
-        The archive is damaged or dangerous; there is no room on the disk.
+    that swell beyond all measure are a BadArchive. The CRC-32 of each file is checked. After an error there is no
+    folder `to`, which must not exist before.
     """
     archive = Path(archive)
     to = Path(to)

@@ -72,12 +72,6 @@ class Deposit:
 class Corpus:
     """One corpus of the registry `serlib.corpora.CORPORA`.
 
-    Examples
-    --------
-    >>> from serlib.corpora import CORPORA
-    >>> CORPORA["tess"].clips, CORPORA["tess"].speakers
-    (2800, ('OAF', 'YAF'))
-
     Taught in notebooks/01_download.
     """
 
@@ -173,21 +167,8 @@ def _is_nameless_sound(entry):
 def walk(root, rejected, *, limit=None, archives=None):
     """The sound files below a folder (by their suffix, without one by their first bytes), in the same order anywhere.
 
-    Links to folders are followed once; hidden folders and `__MACOSX` are passed over.
-
-    Parameters
-    ----------
-    root : Path
-    rejected : list
-        Gets {"file", "reason"} for each folder that cannot be entered.
-    limit : int, optional
-        Give up after so many entries (a quick look into a large folder).
-    archives : list, optional
-        Gets the path of each file with a suffix of ARCHIVES.
-
-    Yields
-    ------
-    Path, absolute
+    Links to folders are followed once; hidden folders and `__MACOSX` are passed over. `rejected` gets each folder that
+    cannot be entered, `archives` the path of each archive; after `limit` entries it gives up.
     """
     root = Path(os.path.abspath(root))
     folders = [root]

@@ -21,26 +21,8 @@ def scan(root, rejected, notes, reading):
     A table comes first (`tables.find`, or any table given as `root`); one that names no labels, beside folders that do,
     is passed over. Without a table the folders say it (`levels.plan`), or the pattern of the reading.
 
-    Parameters
-    ----------
-    root : Path
-        A folder or a table.
-    rejected : list
-        Gets {"file", "reason"} for what cannot be used.
-    notes : list
-        Gets how folder or table were understood, a sentence each.
-    reading : Reading
-
-    Returns
-    -------
-    list of (Path, Clip)
-
-    Raises
-    ------
-    SerlibError
-        There is no such folder, or it can be understood in more than one way; the sentence says how to settle it.
-
-    Taught in docs/own_recordings.md.
+    Returns a list of (Path, Clip). The lists get {"file", "reason"} for what cannot be used, and a sentence for how
+    folder or table were understood. Where that can be done in more than one way, SerlibError says how to settle it.
     """
     root = Path(os.path.abspath(root))
     if os.path.isfile(root) and (what := tables.foreign(root)):

@@ -178,23 +178,8 @@ def _is_nobody(word):
 def plan(paths, *, root, label_level=None):
     """Decide which level names labels, which speakers and which a given split.
 
-    Parameters
-    ----------
-    paths : list of tuple of str
-        For each file the folders below the root, then its name.
-    root : str
-        The root as messages show it.
-    label_level : int, optional
-        The level that names the labels, from 1 at the top.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    SerlibError
-        More than one level can be meant, or none; the sentence shows the levels and the option that settles it.
+    The paths are for each file the folders below the root, then its name; messages show the root as it is given.
+    SerlibError shows the levels and the option that settles it where more than one can be meant, or none.
 
     Examples
     --------
@@ -296,9 +281,9 @@ def _check_one_folder_a_person(level, tree, label, root):
 
 
 def of_one_person(values):
-    """Two names that begin alike and differ in what others differ in, too, or in a session, a take, a date.
+    """Two names that may be one person's, and the last word that they share; None where there are none.
 
-    And the last word that they share; None where there are none.
+    They begin alike and differ in what others differ in, too, or in a session, a take, a date.
 
     Examples
     --------

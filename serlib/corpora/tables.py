@@ -93,24 +93,9 @@ def _beginning(path):
 
 
 def read(tables, rejected, notes, *, columns):
-    """The clips that tables list.
+    """The (Path, Clip) that tables list; None where no table has a column for the labels.
 
-    Parameters
-    ----------
-    tables : list of Path
-    rejected, notes : list
-        Get what cannot be used, and how the table was understood.
-    columns : dict
-        Column of the index -> heading, where the table has more than one for it.
-
-    Returns
-    -------
-    list of (Path, Clip); None where no table has a column for the labels.
-
-    Raises
-    ------
-    SerlibError
-        A table cannot be read, lists nothing, or has two columns for one thing.
+    The lists get what cannot be used, and how the tables were understood; `columns` as in `Reading`.
     """
     beside = len({path.parent for path in tables}) == 1
     places = [re.split(r"[^a-z]+", (path.name if beside else path.parent.name).lower()) for path in tables]

@@ -159,8 +159,7 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
     Parameters
     ----------
     to : str or Path, optional
-        Its folder; default: `sample` in `serlib.utils.data_dir()`. An older or half-deleted sample corpus there is
-        replaced when the new one is complete.
+        Its folder; default: `data/sample`. An older or half-deleted sample corpus there is replaced.
     words : int
         How many of TESS's 200 words, each in two voices and seven emotions: 40 words are 560 clips.
     seed : int
@@ -174,11 +173,6 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
     Returns
     -------
     Path of the folder: `S1_angry/S1_back_angry.wav` and so on, 16 bits at 22050 Hz, with a README.txt and sample.json.
-
-    Raises
-    ------
-    SerlibError
-        Impossible number of words; the folder holds something else; eSpeak NG cannot be loaded.
 
     Taught in notebooks/01_download.
     """

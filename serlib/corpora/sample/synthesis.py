@@ -91,7 +91,7 @@ class Engine:
         return 0
 
     def say(self, words, *, pitch_hz, formants, pitch_st, range_, rate_wpm, breath, ending):
-        """Speak a sentence, a pitch for each word.
+        """Speak a sentence [shape=(n,)], full scale 1.0, from the first to the last sound.
 
         Parameters
         ----------
@@ -107,13 +107,9 @@ class Engine:
         rate_wpm : float
             Words a minute, 80 to 450.
         breath : float
-            Aspiration noise in the voiced sounds, in eSpeak's percent: 4 is a clear voice, 12 a breathy one.
+            Aspiration noise, in eSpeak's percent: 4 is a clear voice, 12 a breathy one.
         ending : str
             `.`, `!`, `?` or `,`: the final fall or rise.
-
-        Returns
-        -------
-        np.ndarray [shape=(n,)], float64, full scale 1.0, from the first to the last sound.
         """
         text = _VOICE_FILE.format(low_hz=pitch_hz[0], high_hz=pitch_hz[1], breath=round(breath))
         lines = [f"formant {i} {100 * f:.0f} 100 100" for i, f in enumerate((formants[0], *formants))]
