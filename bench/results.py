@@ -89,7 +89,8 @@ APPENDIX = """\
 A seed governs split, first weights, order and dropout (of the probes, `whisper-*linear` and `whisper-*functionals`,
 the split alone); the warped copies of the training role are the same for all, so that figures by seed lie a little too
 close. Training seconds are the mean of the runs, milliseconds a clip those of the model alone on features at hand; both
-were measured beside other work. `reported` is what the authors printed, on clips of theirs: of B's it is not known whether they were TESS's or RAVDESS's."""
+were measured beside other work. `reported` is what the authors printed,
+on clips of theirs: of B's it is not known whether they were TESS's or RAVDESS's."""
 
 
 def markdown(table):
