@@ -115,15 +115,6 @@ def test_the_index_says_which(tmp_path, sine):
     assert "both.wav" in rejected["file"] and "several recordings in WAV" in rejected["reason"]
 
 
-def test_the_file_stands_where_it_stood(tmp_path, rng):
-    path = tmp_path / "noise.flac"
-    soundfile.write(path, rng.uniform(-1, 1, 20000), 16000)
-    with open(path, "rb", buffering=0) as file:
-        for at in (0, 7):
-            file.seek(at)
-            assert joined.second(file) is None and joined.behind(file) == 0 and file.tell() == at
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"\xff", b"\xff\xfb", b"ID3", b"R", b"RIFF", b"RIFF\0\0\0\0WAVE", b"OggS", b"f"]
 )

@@ -33,48 +33,10 @@ _FRAMES_BYTES = 2 * 1441
 
 
 def second(file):
-    """Whether another recording follows the first one in a file.
+    """The container, such as "MP3", of a file in which another recording follows the first one; None elsewhere.
 
     Its bytes are searched, nothing is decoded; of WAV, AIFF and MP3 only their headers.
-
-    Parameters
-    ----------
-    file : binary file
-        It stands where it stood before.
-
-    Returns
-    -------
-    str or None
-        The container, such as "MP3"; None where there is one recording.
     """
-    at = file.tell()
-    try:
-        return _second(file)
-    finally:
-        file.seek(at)
-
-
-def behind(file):
-    """How many bytes lie behind the last chunk of a WAV or AIFF: a recorder that crashed did not write their number.
-
-    Parameters
-    ----------
-    file : binary file
-        It stands where it stood before.
-
-    Returns
-    -------
-    int. 0 for other containers, and where these bytes are zeros, as a disk fills up with.
-    """
-    at = file.tell()
-    try:
-        end = _end_of_chunks(file)
-        return file.seek(0, os.SEEK_END) - end if end and any(_bytes(file, end, _BLOCK)) else 0
-    finally:
-        file.seek(at)
-
-
-def _second(file):
     end = _end_of_chunks(file)
     if end:
         near = _bytes(file, end - 1, 14)  # the byte that makes a length even may be missing
@@ -90,6 +52,15 @@ def _second(file):
             at = start + 8 if between is None else _search(file, between, start)
             return name if at is not None and _search(file, beginning, at) is not None else None
     return None
+
+
+def behind(file):
+    """How many bytes lie behind the last chunk of a WAV or AIFF: a recorder that crashed did not write their number.
+
+    0 for other containers, and where these bytes are zeros, as a disk fills up with.
+    """
+    end = _end_of_chunks(file)
+    return file.seek(0, os.SEEK_END) - end if end and any(_bytes(file, end, _BLOCK)) else 0
 
 
 def _bytes(file, at, length):
