@@ -30,8 +30,9 @@ class FeatureAugmentation(Augmentation):
 class SpecAugment(FeatureAugmentation):
     """Hide bands and stretches of time (Park et al. 2019, arXiv:1904.08779).
 
-    What is hidden holds the clip's mean of that column over its frames, so that it is not taken for padding.
-    Frequency masks hide neighbouring bands of `logmel`; time masks hide all columns.
+    What is hidden holds the clip's mean of that column over its frames, so that it is not taken for padding. Frequency
+    masks hide neighbouring bands of `logmel`; time masks hide all columns. The widest masks are those of the paper's
+    milder policy (15 of 80 bands; its limit on time masks is a fifth of the frames, halved here since a word is short).
 
     Parameters
     ----------
@@ -39,28 +40,15 @@ class SpecAugment(FeatureAugmentation):
         Masks a clip; they may overlap.
     frequency_share, time_share : float
         Widest mask, as a share of the bands and of the clip's frames. Widths are drawn evenly from 0 to it.
-
-    Notes
-    -----
-    The widest masks are those of the paper's milder policy (15 of 80 bands; its limit on time masks is a fifth of the
-    frames, halved here since a word is short). Its time warping is not part of this; see `TimeWarp`.
-
-    Taught in notebooks/07_generalize.
     """
 
     frequency_masks: int = 2
     frequency_share: float = 0.2
     time_masks: int = 2
     time_share: float = 0.1
-    LIMITS = {
-        "frequency_masks": (0, 20),
-        "frequency_share": (0, 1),
-        "time_masks": (0, 20),
-        "time_share": (0, 1),
-    }
+    LIMITS = {"frequency_masks": (0, 20), "frequency_share": (0, 1), "time_masks": (0, 20), "time_share": (0, 1)}
 
     def __call__(self, x, y, rng, names):
-        """The features with masks, and the labels as they are."""
         out = _sequences(self, x).copy()
         bands = logmel_columns(names)
         for clip, n in zip(out, lengths(x), strict=True):
@@ -78,25 +66,20 @@ class SpecAugment(FeatureAugmentation):
 class Mixup(FeatureAugmentation):
     """Mix each clip with another one, and their labels alike (Zhang et al. 2018, arXiv:1710.09412).
 
-    A clip `i` and its partner `j` become `share * x[i] + (1 - share) * x[j]`, with the label
-    `share * y[i] + (1 - share) * y[j]`. A mixed clip is as long as the longer of the two; where the shorter one has
-    ended the longer one stands alone, since the zeros of the padding are no quiet frames. Works on summaries too.
+    A clip `i` and its partner `j` become `share * x[i] + (1 - share) * x[j]`, and so do their labels. Where the shorter
+    one has ended the longer one stands alone: the zeros of the padding are no quiet frames. Works on summaries too.
 
     Parameters
     ----------
     alpha : float
-        Shares are drawn from Beta(alpha, alpha), one for each clip: with 0.2 most clips stay almost as they are, with
-        1 any share is as likely as any other. Partners are neighbours in a random order, so that no clip is mixed
-        with itself.
-
-    Taught in notebooks/07_generalize.
+        Shares are drawn from Beta(alpha, alpha), one for each clip: with 0.2 most clips stay almost as they are, with 1
+        any share is as likely as any other. Partners are neighbours in a random order, so that no clip meets itself.
     """
 
     alpha: float = 0.2
     LIMITS = {"alpha": (0.01, 1000)}
 
     def __call__(self, x, y, rng, names):
-        """The mixed features and the mixed labels, which still sum to 1."""
         order = rng.permutation(len(x))
         partner = np.empty_like(order)
         partner[order] = np.roll(order, 1)
@@ -118,8 +101,8 @@ class FrequencyWarp(FeatureAugmentation):
     """Give the speaker a longer or shorter vocal tract (Jaitly & Hinton 2013, "Vocal tract length perturbation").
 
     Frequencies are multiplied by a factor, and those above the formants led back so that the upper end stays where it
-    is; each log-mel band takes the value from where its frequency came from, between bands linearly. MFCC are computed
-    again from the moved bands; columns of other kinds stay as they are.
+    is; each log-mel band takes the value from where its frequency came from. MFCC are computed again from the moved
+    bands; columns of other kinds stay as they are.
 
     Parameters
     ----------
@@ -127,8 +110,6 @@ class FrequencyWarp(FeatureAugmentation):
         Drawn evenly for each clip; 1.1 moves formants a tenth up, as in a shorter vocal tract.
     fmin_hz, fmax_hz : float
         Range of the mel bands, as in the FeatureSpec (whose `fmax_hz` None is half its rate).
-
-    Taught in notebooks/07_generalize.
     """
 
     factor: tuple = (0.9, 1.1)
@@ -138,10 +119,9 @@ class FrequencyWarp(FeatureAugmentation):
 
     def __post_init__(self):
         super().__post_init__()
-        self._check_number("fmin_hz", 0, self.fmax_hz - 1)
+        self._check("fmin_hz", float, 0, self.fmax_hz - 1)
 
     def __call__(self, x, y, rng, names):
-        """The features with their bands moved, and the labels as they are."""
         import librosa
 
         out = _sequences(self, x).copy()
@@ -162,21 +142,12 @@ class FrequencyWarp(FeatureAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Level(FeatureAugmentation):
-    """Move the microphone: the log-mel bands of a clip become louder or softer, and MFCC with them.
-
-    Parameters
-    ----------
-    db : tuple of float (low, high)
-        Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
-    """
+    """Move the microphone: log-mel bands, and MFCC with them, go up by `db` (low, high), drawn evenly for each clip."""
 
     db: tuple = (-3.0, 3.0)
     LIMITS = {"db": (-40, 40)}
 
     def __call__(self, x, y, rng, names):
-        """The features at another level, and the labels as they are."""
         out = _sequences(self, x).copy()
         bands = logmel_columns(names)
         if bands.start == bands.stop:
@@ -192,19 +163,13 @@ class Level(FeatureAugmentation):
 class Transpose(FeatureAugmentation):
     """Give the speaker a higher or lower voice: the column `pitch` moves as a whole, its melody stays.
 
-    Parameters
-    ----------
-    semitones : tuple of float (low, high)
-        Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
+    By `semitones` (low, high), drawn evenly for each clip.
     """
 
     semitones: tuple = (-4.0, 4.0)
     LIMITS = {"semitones": (-24, 24)}
 
     def __call__(self, x, y, rng, names):
-        """The features at another pitch, and the labels as they are."""
         if "pitch" not in names:
             raise SerlibError("Transpose moves the pitch, but the features hold none; add the kind pitch.")
         out = _sequences(self, x).copy()
@@ -218,24 +183,18 @@ class Transpose(FeatureAugmentation):
 class TimeWarp(FeatureAugmentation):
     """Speak slower or faster: the frames of a clip are interpolated to a new number of frames.
 
+    Unlike `Stretch` it costs next to nothing, so every epoch hears another tempo; slopes (`delta`) keep their values.
+
     Parameters
     ----------
     factor : tuple of float (low, high)
-        New length over old, drawn evenly for each clip: 1.1 is a tenth slower. What goes beyond the frames of the
-        array is cut off.
-
-    Notes
-    -----
-    Unlike `Stretch` it costs next to nothing, so every epoch hears another tempo; slopes (`delta`) keep their values.
-
-    Taught in notebooks/07_generalize.
+        New length over old, drawn evenly for each clip: 1.1 is a tenth slower. What goes beyond the array is cut off.
     """
 
     factor: tuple = (0.9, 1.1)
     LIMITS = {"factor": (0.25, 4)}
 
     def __call__(self, x, y, rng, names):
-        """The features at another tempo, and the labels as they are."""
         out = np.zeros_like(_sequences(self, x))
         factors = rng.uniform(*self.factor, size=len(x))
         for clip, warped, n, factor in zip(x, out, lengths(x), factors, strict=True):
@@ -245,32 +204,13 @@ class TimeWarp(FeatureAugmentation):
 
 
 def lengths(x):
-    """Frames that each clip has: up to the last one that is not zero in every column.
-
-    Parameters
-    ----------
-    x : np.ndarray [shape=(clips, frames, d)]
-
-    Returns
-    -------
-    np.ndarray [shape=(clips,)], int. At least 1.
-    """
+    """Frames of each clip up to the last that is not all zero, at least 1 [shape=(clips,)]."""
     real = np.asarray(x).any(axis=2)
     return np.where(real.any(axis=1), real.shape[1] - real[:, ::-1].argmax(axis=1), 1)
 
 
 def logmel_columns(names):
-    """The columns whose neighbours are neighbours in frequency.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of `serlib.features.names`.
-
-    Returns
-    -------
-    slice. Empty where there is no log-mel, neither serlib's nor Whisper's.
-    """
+    """The columns of log-mel bands, serlib's or Whisper's, as a slice; an empty one where there are none."""
     columns = [i for i, name in enumerate(names) if name.startswith(("logmel_", "whisper_"))]
     return slice(columns[0], columns[-1] + 1) if columns else slice(0, 0)
 
@@ -283,7 +223,7 @@ def _renew_mfcc(clip, names):
 
 
 def feature_examples(x, spec, *, seed):
-    """The log-mel spectrogram of a clip as the feature augmentations that change it leave it, strongly enough to see.
+    """The log-mel spectrogram of a clip under each feature augmentation that changes it, strongly enough to see.
 
     Parameters
     ----------
@@ -296,9 +236,7 @@ def feature_examples(x, spec, *, seed):
     Returns
     -------
     dict of str -> np.ndarray [shape=(frames, n_mels)]
-        What was done -> log-mel of the first clip, in dB, without padding. The two clips themselves come first.
-
-    Taught in notebooks/07_generalize.
+        By what was done: log-mel of the first clip, in dB, without padding. The two clips themselves come first.
     """
     names = column_names(spec)
     x = np.asarray(x)

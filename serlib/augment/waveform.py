@@ -28,16 +28,13 @@ class WaveformAugmentation(Augmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Noise(WaveformAugmentation):
-    """Add pink noise: equal power in every octave, as rooms and traffic have it, roughly.
+    """Add pink noise: equal power in every octave, as rooms and traffic have it, roughly. A silent clip stays silent.
 
     Parameters
     ----------
     snr_db : tuple of float (low, high)
-        Signal to noise ratio, drawn evenly for each clip. The signal is the level of the speech without its pauses
-        (as in ITU-T P.56; here `audio.voice_activity`), so that a long silence around a word does not make the noise
-        weaker. A silent clip stays silent.
-
-    Taught in notebooks/07_generalize.
+        Signal to noise ratio, drawn evenly for each clip. The signal is the speech without its pauses (as in ITU-T
+        P.56; here `audio.voice_activity`): a long silence around a word does not make the noise weaker.
     """
 
     snr_db: tuple = (10, 30)
@@ -58,8 +55,6 @@ class Shift(WaveformAugmentation):
     ----------
     share : float
         Longest way in either direction, as a share of the clip.
-
-    Taught in notebooks/07_generalize.
     """
 
     share: float = 0.1
@@ -75,15 +70,12 @@ class Shift(WaveformAugmentation):
 class PitchShift(WaveformAugmentation):
     """Raise or lower the voice at the same tempo: `librosa.effects.pitch_shift`.
 
-    The resonances of the mouth move with the pitch: upwards it sounds like a smaller speaker, not like the same one
-    on a higher note.
+    The resonances of the mouth move with the pitch: upwards it sounds like a smaller speaker.
 
     Parameters
     ----------
     semitones : tuple of float (low, high)
         Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
     """
 
     semitones: tuple = (-2, 2)
@@ -101,9 +93,7 @@ class Stretch(WaveformAugmentation):
     Parameters
     ----------
     factor : tuple of float (low, high)
-        Length of the result over that of the clip, drawn evenly for each clip: 1.1 is a tenth slower.
-
-    Taught in notebooks/07_generalize.
+        New length over old, drawn evenly for each clip: 1.1 is a tenth slower.
     """
 
     factor: tuple = (0.9, 1.1)
@@ -116,15 +106,7 @@ class Stretch(WaveformAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Gain(WaveformAugmentation):
-    """Make a clip louder or quieter.
-
-    Parameters
-    ----------
-    db : tuple of float (low, high)
-        Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
-    """
+    """Make a clip louder or quieter by `db` (low, high), drawn evenly for each clip."""
 
     db: tuple = (-6, 6)
     LIMITS = {"db": (-60, 60)}
@@ -147,16 +129,12 @@ def examples(y, rate_hz, *, seed):
     ----------
     y : np.ndarray [shape=(n,)]
         Mono waveform, full scale 1.0.
-    rate_hz : int
-    seed : int
-        Of the noise and of the way that the clip is moved.
+    rate_hz, seed : int
 
     Returns
     -------
-    dict of str -> (np.ndarray [shape=(m,)], int)
-        What was done -> waveform and rate in Hz, as `widgets.players` takes them; the clip itself comes first.
-
-    Taught in notebooks/07_generalize.
+    dict of str -> (waveform [shape=(m,)], rate in Hz)
+        By what was done, as `widgets.players` takes them; the clip itself comes first.
     """
     changes = {
         "noise, 10 dB below the speech": Noise((10, 10)),

@@ -29,20 +29,16 @@ class Occlusion:
 
     Attributes
     ----------
-    answer : int
-        Number of the answer, as the columns of the probabilities.
-    probability : float
-        Its probability for the whole clip.
+    answer, probability : int, float
+        Number of the answer, and its probability for the whole clip.
     edges_s : np.ndarray [shape=(windows + 1,)]
         Borders of the windows in seconds, equally far apart.
     edges_hz : np.ndarray [shape=(bands + 1,)]
         Borders of the bands, equally far apart in mel.
     pieces : np.ndarray [shape=(windows, bands)]
         One window in one band occluded; the lowest band first.
-    windows : np.ndarray [shape=(windows,)]
-        A window occluded at all frequencies.
-    bands : np.ndarray [shape=(bands,)]
-        A band occluded all along the clip.
+    windows, bands : np.ndarray [shape=(windows,)], [shape=(bands,)]
+        A window occluded at all frequencies; a band all along the clip.
     """
 
     answer: int
@@ -61,18 +57,13 @@ def answers(run, *, voice=None):
     ----------
     run : serlib.training.run.Run
     voice : pair of np.ndarray, optional
-        Mean and scale of the speaker's features (`serlib.features.normalisation.voices`), for a run that normalises by
-        speaker.
+        Mean and scale of the speaker's features (`serlib.features.normalisation.voices`), which a run that normalises
+        by speaker needs.
 
     Returns
     -------
     callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]. Features are extracted
     again, so that it works for every recipe, whatever it makes of a clip.
-
-    Raises
-    ------
-    SerlibError
-        The run normalises by speaker and there is no `voice`.
     """
     if run.normalise == "speaker" and voice is None:
         raise SerlibError("This run normalises by speaker: give the mean and scale of the speaker's features as voice")
@@ -98,7 +89,7 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     ask : callable
         List of waveforms [shape=(n,)] and their rate -> probabilities [shape=(clips, labels)], as `answers(run)`.
     y : np.ndarray [shape=(n,)]
-        Mono waveform.
+        Mono waveform; silence or NaN is a SerlibError.
     rate_hz : int
     answer : int, optional
         Number of the answer that is asked about; default: the most probable.
@@ -112,11 +103,6 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     Returns
     -------
     Occlusion
-
-    Raises
-    ------
-    SerlibError
-        The clip is silent, too short, or holds NaN.
 
     Notes
     -----
@@ -164,13 +150,11 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
 
 def _masks(at, band, windows, bands):
     """What is occluded: each window in each band, each window, each band [shape=(frequencies, frames), bool]."""
-    for i in range(windows):
-        for j in range(bands):
-            yield (at == i) & (band == j)
-    for i in range(windows):
-        yield (at == i) | (band < 0)
-    for j in range(bands):
-        yield (at < 0) | (band == j)
+    in_windows = [at == i for i in range(windows)]
+    in_bands = [band == j for j in range(bands)]
+    yield from (window & part for window, part in itertools.product(in_windows, in_bands))
+    yield from (window | (band < 0) for window in in_windows)
+    yield from (part | (at < 0) for part in in_bands)
 
 
 def _place(values, edges):

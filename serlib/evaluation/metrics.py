@@ -20,7 +20,7 @@ MOST_COUNTS = 10**7
 
 
 def checked(truth, probabilities, labels, *, reserved=()):
-    """Probabilities that can be scored.
+    """Probabilities [shape=(n, labels)] as float64, or a SerlibError that says why they cannot be scored.
 
     Parameters
     ----------
@@ -29,15 +29,6 @@ def checked(truth, probabilities, labels, *, reserved=()):
     labels : sequence of str
     reserved : sequence of str
         What no label may be called.
-
-    Returns
-    -------
-    np.ndarray [shape=(n, labels)], float64
-
-    Raises
-    ------
-    SerlibError
-        They cannot be scored, and why.
     """
     probabilities = np.asarray(probabilities, dtype=float)
     if len(set(labels)) < len(labels) or set(labels) & set(reserved):
@@ -63,12 +54,11 @@ def checked(truth, probabilities, labels, *, reserved=()):
 
 
 def unit(speakers, texts):
-    """What the bootstrap draws.
+    """What the bootstrap draws: `speaker`, `text` or `clip`, the coarsest of which at least `MIN_GROUPS` are known.
 
     Returns
     -------
     what : str
-        `speaker`, `text` or `clip`, the coarsest of which at least `MIN_GROUPS` are known.
     groups : np.ndarray [shape=(n,)], int, or None
         The group of each clip, what is unknown in one; None where each clip is its own.
     """
@@ -88,15 +78,13 @@ def intervals(true, guess, groups, k, *, resamples, seed):
         Classes, from 0 to k - 1.
     groups : np.ndarray [shape=(n,)], int, or None
         What is drawn together.
-    k : int
-        Number of classes.
-    resamples, seed : int
-        How many are drawn, and from which seed.
+    k, resamples, seed : int
+        Number of classes; how many resamples are drawn, and from which seed.
 
     Returns
     -------
-    np.ndarray [shape=(2, 2 + k)]. Rows low and high; columns accuracy, UAR and the recall of each class, NaN where
-    a class does not occur. A class that a resample lacks does not count in that resample's UAR.
+    np.ndarray [shape=(2, 2 + k)]. Rows low and high; columns accuracy, UAR and the recall of each class, NaN where a
+    class does not occur. A class that a resample lacks does not count in that resample's UAR.
     """
     rng = np.random.default_rng(seed)
     cell = true * k + guess

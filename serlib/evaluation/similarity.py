@@ -29,11 +29,6 @@ def emotion_similarity(values, table, one, other):
         largest cosine is with another emotion is easily taken for that by a model that has learned from `other`. One
         near the usual way of speaking, such as neutral, has no firm direction.
 
-    Raises
-    ------
-    SerlibError
-        No such speaker, or features with frames.
-
     Examples
     --------
     >>> table = pd.DataFrame({"corpus": "tess", "speaker": ["OAF", "OAF", "YAF", "YAF"], "label": ["sad", "angry"] * 2})

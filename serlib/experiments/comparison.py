@@ -11,7 +11,7 @@ import pandas as pd
 
 from serlib import evaluation
 from serlib.evaluation import matching
-from serlib.evaluation.significance import mcnemar
+from serlib.evaluation.report import mcnemar
 from serlib.experiments import trials
 from serlib.features import normalisation
 from serlib.models.recipe import BaseRecipe

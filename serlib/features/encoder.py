@@ -147,22 +147,13 @@ class WhisperEncoder(keras.layers.Layer):
 
 
 def load(name, layers, /, **options):
-    """The encoder with the weights of a name of `weights.ENCODERS` (or of a file).
+    """The encoder with the weights of a name of `weights.ENCODERS`, or of a file, built.
 
     Parameters
     ----------
     name : str
     layers : sequence of int
         As for `WhisperEncoder`.
-
-    Returns
-    -------
-    WhisperEncoder, built
-
-    Raises
-    ------
-    SerlibError
-        The weights cannot be found, or have other shapes.
 
     Taught in notebooks/08_transfer.
     """
@@ -200,8 +191,6 @@ def states(y, name, layers, *, peak=None):
     Returns
     -------
     np.ndarray [shape=(n // 320, layers * width)], float32, rounded up
-
-    Taught in notebooks/08_transfer.
     """
     with _LOCK:
         encoder = _frozen(name, tuple(layers), weights.content(name))

@@ -136,8 +136,6 @@ def summarise(rows, statistics, *, voiced=None):
     >>> rows = np.array([[0.0], [1.0], [2.0], [3.0]])
     >>> summarise(rows, ("mean", "range", "slope")).tolist()
     [1.5, 3.0, 4.0]
-
-    Taught in notebooks/03_mfcc.
     """
     exact = np.asarray(rows, dtype=np.float64)
     columns = {}

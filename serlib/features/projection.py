@@ -16,7 +16,7 @@ PERPLEXITY = 30
 
 
 def map_points(values, *, method="pca", seed=0):
-    """A point of the plane for each clip.
+    """A point of the plane for each clip; its axes are called `AXES[method]`.
 
     Parameters
     ----------
@@ -32,12 +32,7 @@ def map_points(values, *, method="pca", seed=0):
 
     Returns
     -------
-    np.ndarray [shape=(clips, 2)]. Its axes are called `AXES[method]`.
-
-    Raises
-    ------
-    SerlibError
-        An unknown method; fewer than three clips; NaN.
+    np.ndarray [shape=(clips, 2)]
 
     Examples
     --------
@@ -86,21 +81,9 @@ def _summarised(frames):
 
 
 def last_layer(model, values, *, batch_size=256):
-    """What a model makes of the clips just before it answers.
+    """What a model makes of its input [shape=(clips, ...)] just before it answers [shape=(clips, units)], float32.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Features in, probabilities out; its last layer is the softmax.
-    values : np.ndarray [shape=(clips, ...)]
-        Its input.
-    batch_size : int
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, units)], float32: the input of the last layer; of a committee that of all its members.
-
-    Taught in notebooks/05_evaluate.
+    The input of its last layer, the softmax; of a committee that of all its members. Taught in notebooks/05_evaluate.
     """
     import keras
 

@@ -30,17 +30,9 @@ SCALE = ".scale"
 
 
 def shapes(layers, *, width, blocks):
-    """Name -> shape of every weight that the states of some layers need.
+    """Name -> shape of every weight that the states of some layers of `WhisperEncoder` need.
 
-    Parameters
-    ----------
-    layers : sequence of int
-    width, blocks : int
-        As for `serlib.features.encoder.WhisperEncoder`.
-
-    Returns
-    -------
-    dict of str -> tuple. Kernels of convolutions are (frames, columns in, columns out), others (columns in, out).
+    Kernels of convolutions are (frames, columns in, columns out), others (columns in, columns out).
     """
     d = width
     highest = max(layers)
@@ -98,7 +90,7 @@ def unpack(packed, source=None):
 
 
 def find(name, layers):
-    """The weights of an encoder as far as they are needed.
+    """The weights of an encoder as far as some layers need them, its width and its number of blocks.
 
     Parameters
     ----------
@@ -110,10 +102,6 @@ def find(name, layers):
     -------
     values : dict of str -> np.ndarray, float32
     width, blocks : int
-
-    Raises
-    ------
-    SerlibError
     """
     if name == "whisper-tiny" and max(layers) <= SHIPPED_BLOCKS:
         values, (_, width, blocks) = unpack(_tensors(SHIPPED)), ENCODERS[name]
@@ -141,36 +129,22 @@ def _width(name, content):
 
 
 def content(name):
-    """What stands for the weights of an encoder in the key of a cache.
+    """What stands for the weights of an encoder, named as for `find`, in the key of a cache [str].
 
-    Parameters
-    ----------
-    name : str
-        As for `find`.
-
-    Returns
-    -------
-    str. A name of `ENCODERS` stands for itself; of a file or folder it is the digest of the weights, so that other
-    weights at the same path are another encoder, and the same weights at another path are the same one.
-
-    Raises
-    ------
-    SerlibError
-        There is no such file.
+    A name of `ENCODERS` stands for itself; of a file or folder it is the digest of the weights, so that other weights
+    at the same path are another encoder, and the same weights at another path are the same one.
     """
     if name in ENCODERS:
         return name
     file = _file(_place(name))
     try:
-        status = os.stat(file)
+        return _digest(file, os.stat(file).st_size, os.stat(file).st_mtime_ns)
     except OSError:
         raise SerlibError(f"{shown(file)} is missing or cannot be read; download the encoder again.") from None
-    return _digest(file, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=16)
 def _digest(file, size, modified_ns):
-    """Read once, unless the file was written to since."""
     return audio.path_digest(file)
 
 
@@ -199,7 +173,7 @@ def _place(name):
     try:
         return Path(kagglehub.model_download(preset))
     except Exception as error:  # the client raises many types: no network, refused, no room
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise SerlibError(
             f"The encoder {name} could not be downloaded ({preset}: {reason}); check the network, or put the "
             f"model.safetensors of openai/{name} at {shown(here)}."
@@ -207,21 +181,9 @@ def _place(name):
 
 
 def read(path):
-    """Weights of a whole encoder, in Keras's shapes and by the names of `shapes`.
+    """Weights of a whole encoder, in Keras's shapes and by the names of `shapes` [dict of str -> np.ndarray, float32].
 
-    Parameters
-    ----------
-    path : Path
-        A `.safetensors` file of openai/whisper-*, a folder with one, or a folder with a preset of KerasHub.
-
-    Returns
-    -------
-    dict of str -> np.ndarray, float32
-
-    Raises
-    ------
-    SerlibError
-        It is neither.
+    From a `.safetensors` file of openai/whisper-*, a folder with one, or a folder with a preset of KerasHub.
     """
     file = _file(Path(path))
     if file.suffix == ".h5":
@@ -292,9 +254,5 @@ def _tensors(file):
 
     try:
         return load_file(file)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download it again.") from error
-    except TypeError as error:  # bfloat16, unless TensorFlow has taught it numpy
-        raise SerlibError(
-            f"{shown(file)} holds weights that numpy cannot read ({error}); save them as float32"
-        ) from error
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # bfloat16 is a TypeError
+        raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download them as float32") from error

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from serlib import experiments
 from serlib.evaluation import report as evaluation
-from serlib.evaluation.significance import mcnemar
+from serlib.evaluation.report import mcnemar
 from serlib.experiments import Peer, comparison, trials
 from serlib.experiments.comparison import compare
 from serlib.features import spec as features
