@@ -31,11 +31,19 @@ def entry(name):
 
 
 def find(corpus):
-    """Where a corpus is, as a Path; SerlibError says what to do where it is nowhere.
+    """Where a corpus is; SerlibError says what to do where it is nowhere.
 
     The first of: `SERLIB_DATA`/<corpus>; `SERLIB_DATA` itself where it holds the corpus; `data/<corpus>` and
     `data/<corpus>-kaggle` in `serlib.utils.home()`; a folder below `/kaggle/input`. The sample corpus is made in
     `data/sample` where it is absent.
+
+    Parameters
+    ----------
+    corpus : str
+
+    Returns
+    -------
+    Path
 
     Taught in notebooks/01_download.
     """
@@ -56,7 +64,7 @@ def present(corpus):
 
 
 def default():
-    """The corpus that the notebooks take: `SERLIB_CORPUS` where it is set, else TESS where it is here, else sample."""
+    """Return the corpus that the notebooks take: `SERLIB_CORPUS`, else `tess` where it is here, else `sample`."""
     name = os.environ.get("SERLIB_CORPUS")
     if name:
         return entry(name).name
@@ -64,7 +72,11 @@ def default():
 
 
 def notice(name):
-    """One sentence or two for the top of a notebook: which corpus this is and what its results are worth.
+    """Return a sentence or two for the top of a notebook: which corpus this is and what its results are worth.
+
+    Parameters
+    ----------
+    name : str
 
     Examples
     --------
