@@ -65,6 +65,8 @@ def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
     """
     if not len(table):
         raise SerlibError("The table holds no clips to copy; take one that holds some.")
+    if spec.beside:
+        raise SerlibError("Features that stand side by side cannot be made of changed copies; take one of them.")
     clips = [(os.fspath(file), digest) for file, digest in zip(table["speech"], features.contents(table), strict=True)]
     kind = {
         **features.cache_key(spec),

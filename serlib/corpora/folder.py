@@ -1,5 +1,6 @@
 """Own recordings: folders of labels and speakers, a pattern, or a table."""
 
+import functools
 import os
 import tarfile
 import unicodedata
@@ -9,38 +10,19 @@ from itertools import islice
 from pathlib import Path
 
 from serlib.corpora import levels, tables
-from serlib.corpora.corpus import Clip, Corpus, printable, rejection, walk
+from serlib.corpora.corpus import Clip, Corpus, or_unknown, printable, rejection, walk
 from serlib.corpora.words import is_emotion, normal_label
-from serlib.utils import UNKNOWN, SerlibError, missing, one_line, one_name, same_person
+from serlib.utils import UNKNOWN, SerlibError, one_line, one_name, same_person
 
 
 def scan(root, rejected, notes, reading):
     """List own recordings with their labels.
 
-    A table comes first (`tables.TABLES` in the folder, an audformat database, parquet, or any table given as `root`);
-    its relative paths start at its own folder and must stay inside. A table that names no labels, beside folders that
-    do, is passed over. Without a table the folders say it (`levels.plan`), or the pattern of the reading.
+    A table comes first (`tables.find`, or any table given as `root`); one that names no labels, beside folders that do,
+    is passed over. Without a table the folders say it (`levels.plan`), or the pattern of the reading.
 
-    Parameters
-    ----------
-    root : Path
-        A folder or a table.
-    rejected : list
-        Gets {"file", "reason"} for what cannot be used.
-    notes : list
-        Gets how folder or table were understood, a sentence each.
-    reading : Reading
-
-    Returns
-    -------
-    list of (Path, Clip)
-
-    Raises
-    ------
-    SerlibError
-        There is no such folder, or it can be understood in more than one way; the sentence says how to settle it.
-
-    Taught in docs/own_recordings.md.
+    Returns a list of (Path, Clip). The lists get {"file", "reason"} for what cannot be used, and a sentence for how
+    folder or table were understood. Where that can be done in more than one way, SerlibError says how to settle it.
     """
     root = Path(os.path.abspath(root))
     if os.path.isfile(root) and (what := tables.foreign(root)):
@@ -73,15 +55,15 @@ def scan(root, rejected, notes, reading):
     if not paths and (hint := _table_hint(root)):
         raise SerlibError(f"{printable(root)} holds no sound file; {hint.removeprefix('or ')}")
     try:
-        clips = _by_pattern(root, paths, rejected, notes, reading.pattern) if reading.pattern else None
-        clips = _by_level(root, paths, rejected, notes, reading.label_level) if clips is None else clips
+        if reading.pattern:
+            clips = _by_pattern(root, paths, rejected, notes, reading.pattern)
+        else:
+            clips = _by_level(root, paths, rejected, notes, reading.label_level)
     except SerlibError as error:
         if lists:
             raise SerlibError(tables.refusal(lists[0])) from error
         hint = "" if reading.pattern else _table_hint(root)
-        if hint:
-            raise SerlibError(f"{error}; {hint}") from error
-        raise
+        raise SerlibError(f"{error}; {hint}" if hint else str(error)) from error
     if archives:
         files = [path.relative_to(root).as_posix() for path in archives]
         notes.append(f"not unpacked, so not used: {levels.shortened(files)}")
@@ -96,13 +78,11 @@ def scan(root, rejected, notes, reading):
 
 def _unlisted(root, clips, rejected):
     """The recordings below a folder that its tables do not name, as paths from there."""
-    listed = {path for path, _ in clips}
-    others = [path for path in walk(root, []) if path not in listed]
-    real = {folder: os.path.realpath(folder) for folder in {path.parent for path in (*listed, *others)}}
-    listed = {(real[path.parent], path.name) for path in listed}  # by whatever links the table has them
-    others = [path for path in others if (real[path.parent], path.name) not in listed]
+    real = functools.cache(os.path.realpath)  # by whatever links a table has its folders
+    listed = {(real(path.parent), path.name) for path, _ in clips}
     faulty = {entry["file"] for entry in rejected}
     names = {Path(file).name for file in faulty}
+    others = [path for path in walk(root, []) if (real(path.parent), path.name) not in listed]
     others = [path for path in others if path.name not in names or printable(path) not in faulty]
     return [path.relative_to(root).as_posix() for path in others]
 
@@ -156,17 +136,13 @@ def _by_level(root, paths, rejected, notes, label_level):
         speaker = _folder(names, plan.speaker)
         part = levels.role(_folder(names, plan.part), words)
         extra = {"part": part} if part else {}
-        clips.append((path, Clip(label, _or_unknown(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
+        clips.append((path, Clip(label, or_unknown(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
     notes += _understood(plan, clips)
     return clips
 
 
 def _folder(names, level):
     return names[level - 1] if 0 < level < len(names) else ""
-
-
-def _or_unknown(value):
-    return UNKNOWN if missing(value) else value
 
 
 def _understood(plan, clips):
@@ -203,7 +179,7 @@ def _by_pattern(root, paths, rejected, notes, pattern):
         extra = {name: value for name, value in names.items() if name not in levels.FIELDS}
         if "part" in extra:
             extra["part"] = levels.role(extra["part"], parts) or extra["part"]
-        speaker, text = (_or_unknown(names.get(name, "")) for name in ("speaker", "text"))
+        speaker, text = (or_unknown(names.get(name, "")) for name in ("speaker", "text"))
         name = path.relative_to(root).as_posix()
         clips.append((path, Clip(normal_label(names["label"]), speaker, text, name, extra=extra)))
     for name in regex.groupindex:
@@ -213,18 +189,7 @@ def _by_pattern(root, paths, rejected, notes, pattern):
 
 
 def one_spelling(clips, notes):
-    """One name for each speaker: Anna and anna, 1, 01 and 1.0, composed and decomposed letters are one person.
-
-    Parameters
-    ----------
-    clips : list of (Path, Clip)
-    notes : list
-        Gets a sentence for each person who had more than one name.
-
-    Returns
-    -------
-    list of (Path, Clip); the commonest spelling stays.
-    """
+    """The clips with one name for each speaker, the commonest; notes get a sentence for each who had others."""
     new = one_name(clip.speaker for _, clip in clips)
     notes += same_person(new)
     return [(path, replace(clip, speaker=new[clip.speaker]) if clip.speaker in new else clip) for path, clip in clips]

@@ -22,21 +22,9 @@ COLUMNS = ("path", "size", "modified_ns", "changed_ns", "digest", "duration_s", 
 
 
 def facts(paths, place, *, desc="", show=None):
-    """The same as `reading.read_all`, which opens only what is not kept.
-
-    Parameters
-    ----------
-    paths : list of Path
-    place : Path
-        The folder or table that lists them.
-    desc, show
-        As in `read_all`.
-
-    Yields
-    ------
-    (digest, duration_s, rate_hz, fault, notes) for each file, in order
-    """
-    file = data_dir() / "index" / f"{_name(place)}.parquet"
+    """The same as `reading.read_all`, but opens only what is not kept of the folder or table that lists the paths."""
+    name = hashlib.blake2b(os.path.abspath(place).encode(errors="replace"), digest_size=16).hexdigest()
+    file = data_dir() / "index" / f"{name}.parquet"
     now_ns = time.time_ns()
     stored = _load(file)
     stamps = [_stamp(path) for path in paths]
@@ -58,10 +46,6 @@ def facts(paths, place, *, desc="", show=None):
     if keep != stored:
         with contextlib.suppress(OSError, SerlibError):  # nothing can be written there: the next index reads again
             _save(file, keep)
-
-
-def _name(place):
-    return hashlib.blake2b(os.path.abspath(place).encode(errors="replace"), digest_size=16).hexdigest()
 
 
 def _stamp(path):

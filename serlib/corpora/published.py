@@ -7,26 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from serlib.corpora import ravdess, savee, tess
-from serlib.corpora.corpus import Clip, Corpus, Deposit, printable, tables
-from serlib.utils import UNKNOWN, SerlibError, missing
+from serlib.corpora.corpus import Clip, Corpus, Deposit, or_unknown, printable, tables
+from serlib.utils import UNKNOWN, SerlibError
 
 
 def by_name(pattern, emotions, *, speakers=(), texts=()):
-    """A parser of file names.
+    """A parser of file names, Path -> Clip or None.
 
-    Parameters
-    ----------
-    pattern : str
-        Of the end of the path, folders included, without the suffix; groups `emotion`, `speaker`, `text`. All groups
-        together name the clip. Upper and lower case are the same.
-    emotions : dict of str -> str
-        Code -> label.
-    speakers, texts : sequence of str
-        All there are, as they are spelled; another one is no clip of the corpus. () takes any.
-
-    Returns
-    -------
-    callable, Path -> Clip or None
+    The pattern is of the end of the path, folders included, without the suffix, with the groups `emotion`, `speaker`,
+    `text`; all groups together name the clip. Upper and lower case are the same. Another speaker or text than those
+    that are listed is no clip of the corpus; () takes any.
 
     Examples
     --------
@@ -59,17 +49,13 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
 TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
-def _parser(name, **changes):
-    """The parser of a table that has a pattern; None for the others."""
-    table = {**TABLES[name], **changes}
-    if "pattern" not in table:
-        return None
+def _parser(table):
     texts = table.get("texts", ())
     names = texts if isinstance(texts, list) else ()
     return by_name(table["pattern"], table["emotions"], speakers=table.get("speakers", ()), texts=names)
 
 
-NAMES = {name: _parser(name) for name in TABLES}
+NAMES = {name: _parser(table) for name, table in TABLES.items() if "pattern" in table}
 
 
 def _rows(root, file, *, delimiter=","):
@@ -82,7 +68,7 @@ def _rows(root, file, *, delimiter=","):
             raise SerlibError(f"{printable(path)} cannot be read ({error}); download the corpus again") from None
         for row in lines:
             cells = {column: cell.strip() for column, cell in row.items() if column and isinstance(cell, str)}
-            yield path, {column: UNKNOWN if missing(cell) else cell for column, cell in cells.items()}
+            yield path, {column: or_unknown(cell) for column, cell in cells.items()}
 
 
 # -------------------------------------------------------------------------------------------------------------- CREMA-D
@@ -123,7 +109,7 @@ def esd(path):
 
 
 # ------------------------------------------------------------------------------------------------------------- ASVP-ESD
-_SOUND = _parser("asvpesd", pattern=TABLES["asvpesd"]["pattern"].replace("03-01", "03-02", 1))
+_SOUND = _parser(TABLES["asvpesd"] | {"pattern": TABLES["asvpesd"]["pattern"].replace("03-01", "03-02", 1)})
 
 
 def asvpesd_refuse(path):
@@ -242,7 +228,7 @@ def _corpus(name, table):
         facts["texts"] = len(table["texts"])
     if "zenodo" in table:
         facts["zenodo"] = Deposit(**table["zenodo"])
-    return Corpus(name=name, **{"parse": NAMES[name], **facts, **CODE.get(name, {})})
+    return Corpus(name=name, **{"parse": NAMES.get(name), **facts, **CODE.get(name, {})})
 
 
 #: All of them, in the order of the tables.

@@ -34,16 +34,7 @@ def _fields(path):
 
 
 def parse(path):
-    """Read a file name such as `03-01-06-01-02-01-12.wav`.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Clip or None
-        None also for songs and videos. Even actors are women.
+    """The Clip of a file name such as `03-01-06-01-02-01-12.wav`; None also for songs and videos.
 
     Examples
     --------

@@ -9,17 +9,7 @@ from serlib.utils import SerlibError, progress, shown
 
 
 def read_all(paths, *, desc="", show=None):
-    """Look at many files at once.
-
-    Hashing and decoding leave Python's lock, so that threads share the work. Memory does not grow with the number of
-    files or with their length.
-
-    Parameters
-    ----------
-    paths : list of Path
-    desc : str
-        Title of the progress bar.
-    show : bool, optional
+    """Look at many files at once, behind a progress bar with the title `desc`.
 
     Yields
     ------
@@ -27,6 +17,7 @@ def read_all(paths, *, desc="", show=None):
     notes say what is odd and was mended; each is the end of a sentence that begins with the file's name.
     """
     facts_of = {}
+    # Threads share the work, since hashing and decoding leave Python's lock.
     pool = ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2)))
     try:
         facts = pool.map(lambda path: _read(path, facts_of), paths)

@@ -12,16 +12,9 @@ _FILE = re.compile(r"(?:(DC|JE|JK|KL)_)?(sa|su|a|d|f|h|n)(\d\d)", re.ASCII | re.
 
 
 def parse(path):
-    """Read a file name such as `DC_sa01.wav`, or `sa01.wav` in the folder `DC`.
+    """The Clip of a file name such as `DC_sa01.wav`, or `sa01.wav` in the folder `DC`; None for another one.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Clip or None
-        The text is emotion and number: the corpus numbers its sentences within each emotion.
+    Its text is emotion and number: the corpus numbers its sentences within each emotion.
 
     Examples
     --------

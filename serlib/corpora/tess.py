@@ -22,25 +22,15 @@ _FOLDER = re.compile(rf"(OAF|YAF)_({_SAID})", re.ASCII | re.IGNORECASE)
 
 
 def parse(path):
-    """Read speaker, word and emotion out of a file name such as `OAF_back_angry.wav`.
+    """The Clip of a file name such as `OAF_back_angry.wav`; None for another one.
 
-    The file name decides; where the folder says something else, that is reported as repaired.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Clip or None
+    Where the folder says something else, that is reported as repaired.
 
     Examples
     --------
     >>> from pathlib import Path
     >>> parse(Path("OAF_neutral/OA_bite_neutral.wav")).speaker
     'OAF'
-    >>> parse(Path("holiday.wav")) is None
-    True
 
     Taught in notebooks/01_download.
     """

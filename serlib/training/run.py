@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from serlib import audio
-from serlib.features.spec import FeatureSpec, extract_clip, pad
+from serlib.features.spec import FeatureSpec, extract_clip, pad, parts
 from serlib.models.recipe import NORMALISATIONS
 from serlib.training import calibration, novelty
 from serlib.utils import ROLES, SerlibError, import_tensorflow, shown
@@ -292,7 +292,7 @@ def _flaw(info):
     spec = FeatureSpec.from_dict(info["features"])
     settings = info.get("calibration", calibration.UNCHANGED)
     domain = info.get("domain")
-    largest = max(spec.frame, spec.n_mels, spec.frames or 1)
+    largest = max(max(part.frame, part.n_mels, part.frames or 1) for part in parts(spec))
     answers = [probability for answer in info["probes"].values() for probability in answer.values()]
     faults = {
         "labels must be words": not labels or not all(isinstance(label, str) and label for label in labels),
@@ -301,7 +301,7 @@ def _flaw(info):
         "its normalisation is not known": info["recipe"]["normalise"] not in NORMALISATIONS,
         "the split has no kind": not isinstance(info["split"]["kind"], str),
         "its protocol is not known": info["split"]["protocol"] not in PROTOCOLS,
-        "its features": spec.rate_hz > audio.HIGHEST_HZ or largest > LARGEST,
+        "its features": max(part.rate_hz for part in parts(spec)) > audio.HIGHEST_HZ or largest > LARGEST,
         "its recipe has other features": info["recipe"].get("features", info["features"]) != info["features"],
         "its probes are others": set(info["probes"]) != set(probe_signals()),
         "its probes": not all(isinstance(probability, float) for probability in answers),
