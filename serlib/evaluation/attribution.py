@@ -31,14 +31,10 @@ class Occlusion:
     ----------
     answer, probability : int, float
         Number of the answer, and its probability for the whole clip.
-    edges_s : np.ndarray [shape=(windows + 1,)]
-        Borders of the windows in seconds, equally far apart.
-    edges_hz : np.ndarray [shape=(bands + 1,)]
-        Borders of the bands, equally far apart in mel.
-    pieces : np.ndarray [shape=(windows, bands)]
-        One window in one band occluded; the lowest band first.
-    windows, bands : np.ndarray [shape=(windows,)], [shape=(bands,)]
-        A window occluded at all frequencies; a band all along the clip.
+    edges_s, edges_hz : np.ndarray [shape=(windows + 1,)], [shape=(bands + 1,)]
+        Borders of the windows in seconds, equally far apart, and of the bands, equally far apart in mel.
+    pieces, windows, bands : np.ndarray [shape=(windows, bands)], [shape=(windows,)], [shape=(bands,)]
+        One window in one band occluded, the lowest band first; a window at all frequencies; a band all along the clip.
     """
 
     answer: int
@@ -53,17 +49,12 @@ class Occlusion:
 def answers(run, *, voice=None):
     """How a run answers waveforms: what `occlusion` asks.
 
-    Parameters
-    ----------
-    run : serlib.training.run.Run
-    voice : pair of np.ndarray, optional
-        Mean and scale of the speaker's features (`serlib.features.normalisation.voices`), which a run that normalises
-        by speaker needs.
+    Features are extracted again, so that it works for every recipe, whatever it makes of a clip. A run that normalises
+    by speaker needs the `voice`: mean and scale of the speaker's features (`serlib.features.normalisation.voices`).
 
     Returns
     -------
-    callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]. Features are extracted
-    again, so that it works for every recipe, whatever it makes of a clip.
+    callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]
     """
     if run.normalise == "speaker" and voice is None:
         raise SerlibError("This run normalises by speaker: give the mean and scale of the speaker's features as voice")

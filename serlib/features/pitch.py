@@ -61,21 +61,14 @@ MEASURES = ("f0_hz", "f0_range_st", "loudness_db", "voiced_share", "speech_s")
 
 
 def contour(y, rate_hz):
-    """Pitch and loudness over time.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0; without samples or with NaN it is a SerlibError.
-    rate_hz : int
-        Samples per second.
+    """Pitch and loudness over time, of a mono waveform [shape=(n,)] of full scale 1.0.
 
     Returns
     -------
     pd.DataFrame, one row a frame of three periods of the lowest voice
         `time_s`, the middle of the frame, a multiple of `HOP_S`; `f0_hz`, NaN where there is no voice (silence,
         whisper, s, f, t); `loudness_db`, the RMS level of the frame without rumble, 0 dB being a full-scale square
-        wave, not below -100 dB.
+        wave, not below -100 dB. A clip without samples or with NaN is a SerlibError.
 
     Notes
     -----
@@ -141,10 +134,8 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
     ----------
     index : pd.DataFrame
         Of `serlib.corpora.index`; any table of sound files will do.
-    out_dir : str or Path, optional
-        Folder of the caches; default: `features` in `data_dir()`.
-    jobs, show : optional
-        As for `serlib.extract`.
+    out_dir, jobs, show : optional
+        As for `serlib.extract`, whose errors it raises.
 
     Returns
     -------
@@ -158,11 +149,6 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
             compares clips of one microphone and one setting only
         voiced_share : share of the speech that has a voice
         speech_s : length of the speech, without silence. The same words in less time were said faster.
-
-    Raises
-    ------
-    SerlibError
-        A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
 
     Taught in notebooks/02_eda.
     """
