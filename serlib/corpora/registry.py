@@ -136,7 +136,7 @@ def refuse_known(place):
     files = files[:: len(files) // _FEW + 1]
     files_of = {}
     for name, corpus in CORPORA.items():
-        fits = [] if corpus.scan or corpus.synthetic else [file for file in files if _fits(corpus, file)]
+        fits = [] if corpus.scan or corpus.synthetic else [file for file in files if _plainly(corpus, file)]
         if len(fits) >= (1 if corpus.distinct else (corpus.clips or 1000) / 5):
             files_of[name] = fits
     if sum(map(len, files_of.values())) < 0.8 * max(1, len(files)):
@@ -165,6 +165,12 @@ def _mend(corpus):
 
 def _fits(corpus, path):
     return corpus.parse(path) is not None or corpus.refuse(path) is not None
+
+
+def _plainly(corpus, path):
+    """As `_fits`, but for names that are not quite those of the corpus."""
+    clip = corpus.parse(path)
+    return corpus.refuse(path) is not None if clip is None else not clip.repaired
 
 
 def holds(corpus, place):

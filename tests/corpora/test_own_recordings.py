@@ -185,6 +185,12 @@ def test_a_known_corpus_given_as_own_recordings_is_named(tmp_path, layout, names
         corpora.index("folder", tree(tmp_path, names))
 
 
+def test_folders_in_the_shape_of_a_known_corpus_are_read_where_the_names_are_others(tmp_path):
+    """In ESD these numbers are those of neutral sentences."""
+    table = corpora.index("folder", tree(tmp_path, ["0011/Angry/0011_000001.wav", "0012/Sad/0012_000002.wav"]))
+    assert table.label.tolist() == ["angry", "sad"] and table.speaker.tolist() == ["0011", "0012"]
+
+
 def test_the_combined_kaggle_set_is_named_with_a_folder_each(tmp_path):
     tree(tmp_path, ["Crema/1001_DFA_ANG_XX.wav", "Ravdess/Actor_01/03-01-05-01-01-01-01.wav", "Savee/DC_a01.wav"])
     with pytest.raises(SerlibError, match=r"ravdess \S*Ravdess\S* cremad \S*Crema savee \S*Savee"):

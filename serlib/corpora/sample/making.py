@@ -30,9 +30,13 @@ import soundfile
 from joblib import Parallel, delayed
 
 from serlib.corpora.corpus import Clip, Corpus
+from serlib.corpora.published import TABLES
 from serlib.corpora.sample import synthesis
-from serlib.corpora.tess import EMOTIONS, WORDS
 from serlib.utils import SerlibError, alone, atomic_path, data_dir, progress, remove, shown
+
+#: Of TESS.
+EMOTIONS = tuple(TABLES["tess"]["labels"])
+WORDS = TABLES["tess"]["texts"]
 
 #: Goes up whenever the same seed gives other bytes, so that a corpus of an older recipe is made again.
 RECIPE = 2
