@@ -189,7 +189,7 @@ def _mapped(file):
     if not os.fstat(file.fileno()).st_size:
         yield b""
         return
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:  # some network disks share no memory
         yield data
 
 

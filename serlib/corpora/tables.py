@@ -356,7 +356,7 @@ def _from_json(path, content):
         objects = []
     sheet = Rows(path, [])
     for number, row in enumerate(objects or content.splitlines(), 1):
-        if row == "":
+        if not objects and not row.strip():
             continue
         try:
             row = row if objects else json.loads(row)
