@@ -25,18 +25,29 @@ def scan(root, rejected, notes, reading):
     folder or table were understood. Where that can be done in more than one way, SerlibError says how to settle it.
     """
     root = Path(os.path.abspath(root))
-    if os.path.isfile(root) and (what := tables.foreign(root)):
-        raise SerlibError(f"{printable(root)} {what}")
-    if os.path.isfile(root) and tables.is_table(root):
-        clips = tables.read([root], rejected, notes, columns=reading.columns)
-        if clips is None:
-            raise SerlibError(tables.refusal(root))
-        return one_spelling(clips, notes)
-    if not os.path.isdir(root):
-        if os.path.isfile(root) and (zipfile.is_zipfile(root) or tarfile.is_tarfile(root)):
+    read = _of_folder if os.path.isdir(root) else _of_table
+    clips = read(root, rejected, notes, reading)
+    spelling = one_name(clip.speaker for _, clip in clips)  # Anna and anna, 1 and 01 are one person
+    notes += same_person(spelling)
+    return [(path, replace(clip, speaker=spelling.get(clip.speaker, clip.speaker))) for path, clip in clips]
+
+
+def _of_table(root, rejected, notes, reading):
+    if os.path.isfile(root):
+        if what := tables.foreign(root):
+            raise SerlibError(f"{printable(root)} {what}")
+        if tables.is_table(root):
+            clips = tables.read([root], rejected, notes, columns=reading.columns)
+            if clips is None:
+                raise SerlibError(tables.refusal(root))
+            return clips
+        if zipfile.is_zipfile(root) or tarfile.is_tarfile(root):
             raise SerlibError(f"{printable(root)} is an archive; unpack it first, and name the folder")
-        what = "is no folder and no table" if os.path.exists(root) else "does not exist"
-        raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
+    what = "is no folder and no table" if os.path.exists(root) else "does not exist"
+    raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
+
+
+def _of_folder(root, rejected, notes, reading):
     lists = [] if reading.pattern or reading.label_level else tables.find(root)
     if lists:
         clips = tables.read(lists, rejected, notes, columns=reading.columns)
@@ -45,7 +56,7 @@ def scan(root, rejected, notes, reading):
             if others:
                 names = ", ".join(dict.fromkeys(path.name for path in lists))
                 notes.append(f"not in {one_line(names)}, so not used: {levels.shortened(others)}")
-            return one_spelling(clips, notes)
+            return clips
     elif reading.columns:
         notes.append(f"no table of {printable(root)} is read, so --columns says nothing there")
     archives = []
@@ -73,7 +84,7 @@ def scan(root, rejected, notes, reading):
     others = [name for name in _tables_beside(root) if name not in known]
     if others:
         notes.append(f"not read: {levels.shortened(others)} (a table is read where it is named)")
-    return one_spelling(clips, notes)
+    return clips
 
 
 def _unlisted(root, clips, rejected):
@@ -186,13 +197,6 @@ def _by_pattern(root, paths, rejected, notes, pattern):
         values = dict.fromkeys(getattr(clip, name) if name in levels.FIELDS else clip.extra[name] for _, clip in clips)
         notes.append(f"{name} from the pattern: {levels.shortened(list(values), 12)}")
     return clips
-
-
-def one_spelling(clips, notes):
-    """The clips with one name for each speaker, the commonest; notes get a sentence for each who had others."""
-    new = one_name(clip.speaker for _, clip in clips)
-    notes += same_person(new)
-    return [(path, replace(clip, speaker=new[clip.speaker]) if clip.speaker in new else clip) for path, clip in clips]
 
 
 CORPUS = Corpus(

@@ -350,22 +350,21 @@ def _from_csv(path, content):
 
 
 def _from_json(path, content):
-    sheet = Rows(path, [])
-    rows = [(line, text) for line, text in enumerate(content.splitlines(), 1) if text.strip()]
     try:
-        whole = json.loads(content)
+        objects = _objects(json.loads(content))
     except (ValueError, RecursionError):
-        whole = None
-    objects = _objects(whole)
-    if objects:
-        rows = [(number, json.dumps(row)) for number, row in enumerate(objects, 1)]
-    for line, text in rows:
+        objects = []
+    sheet = Rows(path, [])
+    for number, row in enumerate(objects or content.splitlines(), 1):
+        if not objects and not row.strip():
+            continue
         try:
-            row = {str(name): _plain(value) for name, value in json.loads(text).items()}
+            row = row if objects else json.loads(row)
+            row = {str(name): _plain(value) for name, value in row.items()}
         except (ValueError, AttributeError, RecursionError):
-            raise SerlibError(f"{printable(path)} holds no JSON object in line {line}; save it again") from None
+            raise SerlibError(f"{printable(path)} holds no JSON object in line {number}; save it again") from None
         sheet.heading += [name for name in row if name not in sheet.heading]
-        sheet.lines.append((line, row))
+        sheet.lines.append((number, row))
     return sheet
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from natsort import natsorted
 
 from serlib import audio, corpora
-from serlib.corpora import CORPORA, published, reading, registry, words
+from serlib.corpora import CORPORA, index_cache, published, registry, words
 from serlib.corpora import corpus as common
 from serlib.utils import LABELS, SerlibError, one_line
 
@@ -765,7 +765,7 @@ def test_files_and_folders_without_permission(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr(reading, "open", refuse_file, raising=False)
+    monkeypatch.setattr(index_cache, "open", refuse_file, raising=False)
     monkeypatch.setattr(common.os, "scandir", refuse_folder)
     table = corpora.index("tess", data)
     assert stems(table) == ["OAF_back_angry"]
@@ -832,9 +832,9 @@ def test_an_hour_of_sound_takes_no_memory(tmp_path):
         for _ in range(60):
             sound.write(np.zeros(8000 * 60, np.int16))
         sound.write(np.full(8000, 1000, np.int16))
-    reading._read(path, {})
+    index_cache._read(path, {})
     tracemalloc.start()
-    digest, duration_s, rate_hz, fault, _ = reading._read(path, {})
+    digest, duration_s, rate_hz, fault, _ = index_cache._read(path, {})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (duration_s, rate_hz, fault) == (3601.0, 8000, None) and len(digest) == 32
