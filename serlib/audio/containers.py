@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import math
+import mmap
 import os
 import re
 import stat
@@ -152,9 +153,13 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
     notes = [] if notes is None else notes
     if not (0 <= offset_s < math.inf and 0 <= (duration_s or 0) < math.inf):
         raise SerlibError(f"A part of {duration_s} s from {offset_s} s on was asked for; choose numbers from 0")
-    if _ends_within_a_page(file):
-        raise SerlibError(_cut_short(name, "its last page is not whole"))
-    with _decoder(file, name, notes, whole=duration_s is None) as sound:
+    with _mapped(file) as data:
+        if _ends_within_a_page(data):
+            raise SerlibError(_cut_short(name, "its last page is not whole"))
+        container = joined.second(data)
+        size = len(data)
+        rest = joined.behind(data)
+    with _decoder(file, name, container, notes, whole=duration_s is None) as sound:
         sound.check(notes)
         rate_hz = sound.rate_hz
         start = int(offset_s * rate_hz)
@@ -172,13 +177,24 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
                 raise SerlibError(too_long(name, rate_hz))
             yield _one_channel(frames, name, channel), rate_hz
         sound.check_length(count, start, length)
-        if duration_s is None:
-            _check_rest(file, (start + count) / rate_hz, notes)
+        used_s = (start + count) / rate_hz
+        rest_s = used_s * rest / (size - rest)
+        if duration_s is None and rest_s > max(SLACK_S, 0.01 * used_s):
+            notes.append(f"goes on behind the end that its header names; about {rest_s:.1f} s more are not used")
 
 
-def _decoder(file, name, notes, *, whole):
-    """What decodes a file, all recordings of it where several were joined."""
-    container = joined.second(file)
+@contextlib.contextmanager
+def _mapped(file):
+    """The bytes of an open file without reading them into memory."""
+    if not os.fstat(file.fileno()).st_size:
+        yield b""
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:  # some network disks share no memory
+        yield data
+
+
+def _decoder(file, name, container, notes, *, whole):
+    """What decodes a file, all recordings of it where several of a container were joined."""
     if container is None:
         return _libsndfile(file, name) or _ffmpeg(file, name, whole=whole)
     if container not in joined.READ_ON:
@@ -188,14 +204,6 @@ def _decoder(file, name, notes, *, whole):
         )
     notes.append("is several recordings, joined as files; all are used")
     return _ffmpeg(file, name, whole=whole)
-
-
-def _check_rest(file, used_s, notes):
-    """Say how much of a file is not used since its header says that it ends earlier."""
-    rest = joined.behind(file)
-    rest_s = used_s * rest / (os.fstat(file.fileno()).st_size - rest)
-    if rest_s > max(SLACK_S, 0.01 * used_s):
-        notes.append(f"goes on behind the end that its header names; about {rest_s:.1f} s more are not used")
 
 
 def samples_of(file, name, **part):
@@ -322,13 +330,11 @@ def _libsndfile(file, name):
     return _Sndfile(sound, name)
 
 
-def _ends_within_a_page(file):
+def _ends_within_a_page(data):
     """Whether a file is Ogg and ends before its last page does. A page is at most 65,307 bytes long."""
-    file.seek(0)
-    if file.read(4) != b"OggS":
+    if data[:4] != b"OggS":
         return False
-    file.seek(max(0, file.seek(0, os.SEEK_END) - 65307))
-    end = file.read()
+    end = data[-65307:]
     page = end[end.rfind(b"OggS") :]
     segments = page[26] if len(page) > 26 else 255
     return len(page) < 27 + segments + sum(page[27 : 27 + segments])

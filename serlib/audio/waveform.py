@@ -96,18 +96,7 @@ def _loud_frames(y, rate_hz, top_db, frame_s, hop_s):
 
 
 def mean_power(y, *, frame, hop):
-    """Mean square of each frame, centred on multiples of the hop, zeros outside the clip.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    frame, hop : int
-        In samples.
-
-    Returns
-    -------
-    np.ndarray [shape=(frames,)], float64
-    """
+    """Mean square of each frame [shape=(frames,)], centred on multiples of the hop (in samples), zeros outside."""
     half = frame // 2  # running sums: the cost does not depend on the frame's length
     sums = np.zeros(len(y) + 2 * half + 1)
     np.cumsum(np.square(y, dtype=np.float64), out=sums[half + 1 : half + 1 + len(y)])

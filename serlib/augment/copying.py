@@ -49,30 +49,20 @@ class Copies(Augmentation):
 
 
 def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
-    """Features of changed copies of every clip of a table, cached and resumable as `serlib.extract` has them.
+    """Features of changed copies of every clip of a table [shape=(n, clips, ...)], float32, read-only.
 
-    A copy follows from the seed, the number of the copy and the content of the file, whatever the order of the table
-    and the number of workers.
+    They are cached, and an interrupted call goes on, as with `serlib.extract`, whose errors it raises. A copy follows
+    from the seed, the number of the copy and the content of the file, whatever the order of the table and the number of
+    workers.
 
     Parameters
     ----------
-    table : pd.DataFrame
+    table, jobs, show
         As for `serlib.extract`.
     spec : FeatureSpec
         Copies that became longer are cut to its `frames`, or to those of the longest clip of the table.
     copies : Copies
     seed : int
-    jobs, show : optional
-        As for `serlib.extract`.
-
-    Returns
-    -------
-    np.ndarray [shape=(n, clips, ...)], float32, read-only
-
-    Raises
-    ------
-    SerlibError
-        A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
     """
     if not len(table):
         raise SerlibError("The table holds no clips to copy; take one that holds some.")

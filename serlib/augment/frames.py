@@ -2,7 +2,8 @@
 
 Each is called with the features of many clips [shape=(clips, frames, d)], float32, padded with zero rows, their labels
 one-hot [shape=(clips, labels)], a numpy Generator and the names of the columns; it returns both, changed, and leaves
-its arguments as they are. Work goes clip by clip: a clip fits into the processor's cache, an epoch does not.
+its arguments as they are. From a range (low, high) each clip's value is drawn evenly. Work goes clip by clip: a clip
+fits into the processor's cache, an epoch does not.
 """
 
 import dataclasses
@@ -31,15 +32,9 @@ class SpecAugment(FeatureAugmentation):
     """Hide bands and stretches of time (Park et al. 2019, arXiv:1904.08779).
 
     What is hidden holds the clip's mean of that column over its frames, so that it is not taken for padding. Frequency
-    masks hide neighbouring bands of `logmel`; time masks hide all columns. The widest masks are those of the paper's
-    milder policy (15 of 80 bands; its limit on time masks is a fifth of the frames, halved here since a word is short).
-
-    Parameters
-    ----------
-    frequency_masks, time_masks : int
-        Masks a clip; they may overlap.
-    frequency_share, time_share : float
-        Widest mask, as a share of the bands and of the clip's frames. Widths are drawn evenly from 0 to it.
+    masks hide neighbouring bands of `logmel`; time masks hide all columns. There are so many `..._masks` a clip, which
+    may overlap; a width is drawn evenly from 0 to `..._share` of the bands or of the clip's frames. The widest are
+    those of the paper's milder policy (15 of 80 bands; its limit on time masks is halved here since a word is short).
     """
 
     frequency_masks: int = 2
@@ -66,14 +61,10 @@ class SpecAugment(FeatureAugmentation):
 class Mixup(FeatureAugmentation):
     """Mix each clip with another one, and their labels alike (Zhang et al. 2018, arXiv:1710.09412).
 
-    A clip `i` and its partner `j` become `share * x[i] + (1 - share) * x[j]`, and so do their labels. Where the shorter
-    one has ended the longer one stands alone: the zeros of the padding are no quiet frames. Works on summaries too.
-
-    Parameters
-    ----------
-    alpha : float
-        Shares are drawn from Beta(alpha, alpha), one for each clip: with 0.2 most clips stay almost as they are, with 1
-        any share is as likely as any other. Partners are neighbours in a random order, so that no clip meets itself.
+    A clip `i` and its partner `j` become `share * x[i] + (1 - share) * x[j]`, and so do their labels. Shares are drawn
+    from Beta(alpha, alpha): with 0.2 most clips stay almost as they are, with 1 any share is as likely as any other.
+    Partners are neighbours in a random order, so that no clip meets itself. Where the shorter one has ended the longer
+    one stands alone: the zeros of the padding are no quiet frames. Works on summaries too.
     """
 
     alpha: float = 0.2
@@ -100,16 +91,10 @@ class Mixup(FeatureAugmentation):
 class FrequencyWarp(FeatureAugmentation):
     """Give the speaker a longer or shorter vocal tract (Jaitly & Hinton 2013, "Vocal tract length perturbation").
 
-    Frequencies are multiplied by a factor, and those above the formants led back so that the upper end stays where it
-    is; each log-mel band takes the value from where its frequency came from. MFCC are computed again from the moved
-    bands; columns of other kinds stay as they are.
-
-    Parameters
-    ----------
-    factor : tuple of float (low, high)
-        Drawn evenly for each clip; 1.1 moves formants a tenth up, as in a shorter vocal tract.
-    fmin_hz, fmax_hz : float
-        Range of the mel bands, as in the FeatureSpec (whose `fmax_hz` None is half its rate).
+    Frequencies are multiplied by `factor` (1.1 moves formants a tenth up), and those above the formants led back so
+    that the upper end stays where it is; each log-mel band takes the value from where its frequency came from. MFCC are
+    computed again from the moved bands; columns of other kinds stay as they are. `fmin_hz` and `fmax_hz` are the range
+    of the mel bands, as in the FeatureSpec (whose `fmax_hz` None is half its rate).
     """
 
     factor: tuple = (0.9, 1.1)
@@ -125,10 +110,8 @@ class FrequencyWarp(FeatureAugmentation):
         import librosa
 
         out = _sequences(self, x).copy()
-        bands = logmel_columns(names)
+        bands = _needed_bands(self, names)
         n_bands = bands.stop - bands.start
-        if not n_bands:
-            raise SerlibError("FrequencyWarp moves mel bands, but the features hold none; add the kind logmel.")
         centres_hz = librosa.mel_frequencies(n_bands + 2, fmin=self.fmin_hz, fmax=self.fmax_hz)[1:-1]
         knee_hz = min(FORMANTS_HZ, 0.6 * self.fmax_hz)
         for clip, n, factor in zip(out, lengths(x), rng.uniform(*self.factor, size=len(x)), strict=True):
@@ -142,16 +125,14 @@ class FrequencyWarp(FeatureAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Level(FeatureAugmentation):
-    """Move the microphone: log-mel bands, and MFCC with them, go up by `db` (low, high), drawn evenly for each clip."""
+    """Move the microphone: the log-mel bands of a clip, and MFCC with them, become louder or softer by `db`."""
 
     db: tuple = (-3.0, 3.0)
     LIMITS = {"db": (-40, 40)}
 
     def __call__(self, x, y, rng, names):
         out = _sequences(self, x).copy()
-        bands = logmel_columns(names)
-        if bands.start == bands.stop:
-            raise SerlibError("Level moves mel bands, but the features hold none; add the kind logmel.")
+        bands = _needed_bands(self, names)
         unit = 1 / WHISPER_DB if names[bands.start].startswith("whisper_") else 1
         for clip, n, db in zip(out, lengths(x), rng.uniform(*self.db, size=len(x)), strict=True):
             clip[:n, bands] += np.float32(db * unit)
@@ -161,10 +142,7 @@ class Level(FeatureAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Transpose(FeatureAugmentation):
-    """Give the speaker a higher or lower voice: the column `pitch` moves as a whole, its melody stays.
-
-    By `semitones` (low, high), drawn evenly for each clip.
-    """
+    """Give the speaker another voice: the column `pitch` moves as a whole by `semitones`, its melody stays."""
 
     semitones: tuple = (-4.0, 4.0)
     LIMITS = {"semitones": (-24, 24)}
@@ -181,14 +159,10 @@ class Transpose(FeatureAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class TimeWarp(FeatureAugmentation):
-    """Speak slower or faster: the frames of a clip are interpolated to a new number of frames.
+    """Speak slower or faster: the frames of a clip are interpolated to a new number of frames, `factor` times the old.
 
     Unlike `Stretch` it costs next to nothing, so every epoch hears another tempo; slopes (`delta`) keep their values.
-
-    Parameters
-    ----------
-    factor : tuple of float (low, high)
-        New length over old, drawn evenly for each clip: 1.1 is a tenth slower. What goes beyond the array is cut off.
+    What goes beyond the frames of the array is cut off.
     """
 
     factor: tuple = (0.9, 1.1)
@@ -215,6 +189,14 @@ def logmel_columns(names):
     return slice(columns[0], columns[-1] + 1) if columns else slice(0, 0)
 
 
+def _needed_bands(augmentation, names):
+    bands = logmel_columns(names)
+    if bands.start == bands.stop:
+        name = type(augmentation).__name__
+        raise SerlibError(f"{name} moves mel bands, but the features hold none; add the kind logmel.")
+    return bands
+
+
 def _renew_mfcc(clip, names):
     """MFCC as they follow from the log-mel bands of a clip, where it has both [shape=(frames, d)]."""
     mfcc = [i for i, name in enumerate(names) if name.startswith("mfcc_")]
@@ -225,18 +207,8 @@ def _renew_mfcc(clip, names):
 def feature_examples(x, spec, *, seed):
     """The log-mel spectrogram of a clip under each feature augmentation that changes it, strongly enough to see.
 
-    Parameters
-    ----------
-    x : np.ndarray [shape=(2, frames, d)]
-        Features of two clips; the second one is mixed into the first.
-    spec : serlib.FeatureSpec
-        What they were computed with; among its kinds is `logmel`.
-    seed : int
-
-    Returns
-    -------
-    dict of str -> np.ndarray [shape=(frames, n_mels)]
-        By what was done: log-mel of the first clip, in dB, without padding. The two clips themselves come first.
+    `x` [shape=(2, frames, d)] are the features of two clips (the second is mixed into the first) and `spec` what they
+    were computed with. A dict by what was done, in dB [shape=(frames, n_mels)]; the two clips themselves come first.
     """
     names = column_names(spec)
     x = np.asarray(x)

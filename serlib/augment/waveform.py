@@ -1,7 +1,8 @@
 """Augmentations of the sound: noise, shift, pitch, tempo, gain.
 
-Nothing is cut off at full scale: features do not need it, and players turn down what is too loud. Not from
-audiomentations, which draws from the global random state and cannot be installed beside soxr 1.
+From a range (low, high) each clip's value is drawn evenly. Nothing is cut off at full scale: features do not need it,
+and players turn down what is too loud. Not from audiomentations, which draws from the global random state and cannot be
+installed beside soxr 1.
 """
 
 import dataclasses
@@ -28,13 +29,10 @@ class WaveformAugmentation(Augmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Noise(WaveformAugmentation):
-    """Add pink noise: equal power in every octave, as rooms and traffic have it, roughly. A silent clip stays silent.
+    """Add pink noise (equal power in every octave, as in rooms and traffic, roughly), `snr_db` below the speech.
 
-    Parameters
-    ----------
-    snr_db : tuple of float (low, high)
-        Signal to noise ratio, drawn evenly for each clip. The signal is the speech without its pauses (as in ITU-T
-        P.56; here `audio.voice_activity`): a long silence around a word does not make the noise weaker.
+    The pauses do not count as speech (as in ITU-T P.56; here `audio.voice_activity`): a long silence around a word does
+    not make the noise weaker. A silent clip stays silent.
     """
 
     snr_db: tuple = (10, 30)
@@ -49,12 +47,9 @@ class Noise(WaveformAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Shift(WaveformAugmentation):
-    """Move a clip in time. Zeros enter at one end (features with `trim_db` cut them off); the other end is lost.
+    """Move a clip by at most a `share` of its length in either direction; the end that leaves it is lost.
 
-    Parameters
-    ----------
-    share : float
-        Longest way in either direction, as a share of the clip.
+    Zeros enter at the other end (features with `trim_db` cut them off).
     """
 
     share: float = 0.1
@@ -68,14 +63,9 @@ class Shift(WaveformAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class PitchShift(WaveformAugmentation):
-    """Raise or lower the voice at the same tempo: `librosa.effects.pitch_shift`.
+    """Raise or lower the voice by `semitones` at the same tempo: `librosa.effects.pitch_shift`.
 
     The resonances of the mouth move with the pitch: upwards it sounds like a smaller speaker.
-
-    Parameters
-    ----------
-    semitones : tuple of float (low, high)
-        Drawn evenly for each clip.
     """
 
     semitones: tuple = (-2, 2)
@@ -90,10 +80,7 @@ class PitchShift(WaveformAugmentation):
 class Stretch(WaveformAugmentation):
     """Speak slower or faster at the same pitch: `librosa.effects.time_stretch`, a phase vocoder.
 
-    Parameters
-    ----------
-    factor : tuple of float (low, high)
-        New length over old, drawn evenly for each clip: 1.1 is a tenth slower.
+    The new length over the old is `factor`: 1.1 is a tenth slower.
     """
 
     factor: tuple = (0.9, 1.1)
@@ -106,7 +93,7 @@ class Stretch(WaveformAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Gain(WaveformAugmentation):
-    """Make a clip louder or quieter by `db` (low, high), drawn evenly for each clip."""
+    """Make a clip louder or quieter by so many `db`."""
 
     db: tuple = (-6, 6)
     LIMITS = {"db": (-60, 60)}
@@ -123,13 +110,7 @@ def speech_power(y, rate_hz):
 
 
 def examples(y, rate_hz, *, seed):
-    """One clip as every waveform augmentation leaves it, strong enough to be heard.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0.
-    rate_hz, seed : int
+    """One clip [shape=(n,)] as every waveform augmentation leaves it, strong enough to be heard.
 
     Returns
     -------

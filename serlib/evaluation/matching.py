@@ -11,7 +11,6 @@ from serlib.utils import SerlibError, is_unknown
 
 #: No answer is more certain than this that a label is wrong.
 LEAST = 1e-6
-
 #: Offsets are found in some dozens of steps, the last of them smaller than this; a few clips that contradict each other
 #: may never settle.
 SMALLEST_STEP = 1e-4
@@ -65,7 +64,7 @@ def match(probabilities, speakers, shares):
 
 
 def match_corpora(probabilities, clips, labels, train):
-    """Match the answers to each speaker to the shares of the speaker's corpus, as `match` does.
+    """Match the answers to each speaker, with `match`, to the shares of the labels in the speaker's corpus.
 
     Parameters
     ----------
@@ -77,10 +76,6 @@ def match_corpora(probabilities, clips, labels, train):
         In the order of the columns.
     train : pd.DataFrame
         The training set, with `label` and `corpus`.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
     """
     matched = np.array(probabilities, dtype=np.float64)
     for corpus, rows in clips_of(clips["corpus"]).items():
@@ -93,18 +88,10 @@ def match_corpora(probabilities, clips, labels, train):
 
 
 def label_shares(truth, labels):
-    """How often each label occurs.
+    """How often each label occurs, adding up to 1; one that does not occur has a tiny share. None if none does.
 
-    Parameters
-    ----------
-    truth : sequence of str
-        Labels of clips. For a corpus that a model has learned from, those of its training clips; of another one its
-        labels, each once: corpora of acted emotions are mostly planned with as many clips of each.
-    labels : sequence of str
-
-    Returns
-    -------
-    np.ndarray [shape=(len(labels),)], adding up to 1; a label that does not occur has a tiny share. None if none does.
+    The truth is, for a corpus that a model has learned from, the labels of its training clips; for another one its
+    labels, each once: corpora of acted emotions are mostly planned with as many clips of each.
     """
     truth = np.asarray(truth)
     counts = np.array([np.count_nonzero(truth == label) for label in labels])

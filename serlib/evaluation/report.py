@@ -10,10 +10,10 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
-from serlib.splits import clips_of_role, group_keys, refuse_seen, seen
+from serlib.splits import clips_of_role, group_keys, seen
 from serlib.training import calibration
 from serlib.training.run import Run
-from serlib.utils import UNTOLD, SerlibError, check_seed, clip_table
+from serlib.utils import UNTOLD, SerlibError, check_seed, clip_table, shown
 
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
@@ -259,7 +259,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     is_heard = (table["role"] == "test").to_numpy() if is_own else np.full(len(table), True)
     clips = table[is_heard]
     is_scored = clips["label"].isin(run.labels).to_numpy()
-    _check_scored(run, clips, is_scored, is_own=is_own, allow_seen=allow_seen)
+    _check_scored(run, clips, is_scored, is_own=is_own)
+    count = _count_seen(run, clips[is_scored], is_own=is_own, allow_seen=allow_seen)
 
     # Features of the whole table: they are in the cache, and per-speaker normalisation takes all that there is of each
     # speaker, whatever its label.
@@ -270,10 +271,13 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         calibrated = matching.match_corpora(calibrated, clips, run.labels, clips_of_role(run.split, "train"))
 
     clips = clips.assign(speaker=group_keys(clips, "speaker"))
-    conditions = _conditions(run, clips, is_scored, is_own=is_own, allow_seen=allow_seen, match=match)
-    test_clips = clips[is_scored]
-    answers_scored = calibrated[is_scored]
-    report = score(test_clips, answers_scored, run.labels, conditions=conditions, resamples=resamples, seed=seed)
+    normalise = "matched" if match else run.normalise
+    if is_own:
+        conditions = Conditions(run.kind, run.protocol, normalise, seen=count)
+    else:
+        conditions = _conditions_elsewhere(run, clips, is_scored, normalise, count)
+    options = {"conditions": conditions, "resamples": resamples, "seed": seed}
+    report = score(clips[is_scored], calibrated[is_scored], run.labels, **options)
     if match or not run.is_calibrated:
         return report
     right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
@@ -281,8 +285,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     return dataclasses.replace(report, ece_before=ece_before)
 
 
-def _check_scored(run, clips, is_scored, *, is_own, allow_seen):
-    """Raise a SerlibError where there is nothing to score, or only by asking for what the run has seen."""
+def _check_scored(run, clips, is_scored, *, is_own):
+    """Raise a SerlibError where there is nothing to score."""
     if not is_scored.any() and is_own:
         raise SerlibError("no clip to score: the test set of the run holds nothing; choose a split that tests some")
     if not is_scored.any():
@@ -290,20 +294,25 @@ def _check_scored(run, clips, is_scored, *, is_own, allow_seen):
             f"no clip to score: the index holds {metrics.in_words(clips['label'].value_counts().index)}, the model "
             f"knows {metrics.in_words(run.labels)}; choose a corpus that shares a label"
         )
-    is_published = is_own and run.protocol == "published"  # its test set has chosen the model, and the report says so
-    if not allow_seen and not is_published:
-        refuse_seen(run.split, run.protocol, clips[is_scored])
 
 
-def _conditions(run, clips, is_scored, *, is_own, allow_seen, match):
-    """What the figures of an evaluation mean."""
-    normalise = "matched" if match else run.normalise
-    is_published = is_own and run.protocol == "published"
-    count = 0  # clips that the run has seen, which are refused unless they are asked for
-    if allow_seen and not is_published:
-        count = int(seen(run.split, run.protocol, clips[is_scored]).sum())
-    if is_own:
-        return Conditions(run.kind, run.protocol, normalise, seen=count)
+def _count_seen(run, clips, *, is_own, allow_seen):
+    """How many clips the run was trained or validated on: the commonest fault in published figures, refused unasked."""
+    if is_own and run.protocol == "published":  # its test set has chosen the model, and the report says so
+        return 0
+    is_seen = seen(run.split, run.protocol, clips)
+    if is_seen.any() and not allow_seen:
+        first = shown(clips.speech[is_seen].iloc[0])
+        raise SerlibError(
+            f"{is_seen.sum()} of the {len(clips)} clips to score, {first} first, are the very clips that the run was "
+            "trained or validated on; give others, or no index for its own test set, or ask for it with --allow-seen "
+            "(in Python allow_seen=True)"
+        )
+    return int(is_seen.sum())
+
+
+def _conditions_elsewhere(run, clips, is_scored, normalise, count):
+    """What the figures on other clips than the run's own mean."""
     left_out = clips["label"][~is_scored].value_counts().to_dict()
     trained = {*run.split["corpus"], UNTOLD["corpus"]}
     if UNTOLD["corpus"] in set(run.split["corpus"]):

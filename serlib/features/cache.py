@@ -31,8 +31,6 @@ from serlib.utils import SerlibError, alone, disk_fault, progress, shown
 CHUNK = 32
 #: The same of a thread, which costs less to ask: at the end no thread waits long for another.
 THREAD_CHUNK = 8
-#: Chunks handed to a joblib backend at once that gives all its answers together, as Dask's does.
-BATCH = 64
 #: One finished row in the journal. The checksum is of its bytes: a power cut may leave the journal without the row.
 RECORD = np.dtype([("row", "<i8"), ("length", "<i4"), ("checksum", "<u4")])
 
@@ -61,11 +59,7 @@ class Store:
 
     def load(self):
         """The finished rows and their lengths, as `fill` gives them; None where there are none, or they are damaged."""
-        tables = _load(self.folder, len(self.keys))
-        if tables:
-            with contextlib.suppress(OSError):  # killed before it had tidied up
-                (self.folder / "journal").unlink()
-        return tables
+        return _load(self.folder, len(self.keys))
 
     @contextlib.contextmanager
     def at_work(self):
@@ -86,7 +80,10 @@ class Store:
                 self.flush()
                 os.fsync(self.values.fileno())
             if not self.missing.any():
-                self._publish()
+                np.save(self.partial / "lengths.npy", self.lengths)
+                (self.partial / "keys.txt").write_text("\n".join(self.keys), encoding="ascii")
+                os.rename(self.partial, self.folder)
+                (self.folder / "journal").unlink(missing_ok=True)
 
     def _prepare(self):
         """The files of a store on its way, with the rows of a killed process whose checksums agree."""
@@ -153,12 +150,6 @@ class Store:
         self.values.flush()
         self.journal.flush()
 
-    def _publish(self):
-        """Give the finished store its name."""
-        np.save(self.partial / "lengths.npy", self.lengths)
-        (self.partial / "keys.txt").write_text("\n".join(self.keys), encoding="ascii")
-        os.rename(self.partial, self.folder)
-
 
 def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
     """Compute the rows of every task that a store lacks, or load what was computed before.
@@ -172,10 +163,8 @@ def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
         One task a row. It begins with the file, for messages.
     stores : sequence of Store
         What one call of the function gives; the same rows in each.
-    jobs : int, optional
-        Workers; default: all cores, or all workers of the backend that `joblib.parallel_config` chose.
-    show, desc : bool, optional, and str
-        Progress bar, as in `serlib.utils.progress`, and its title.
+    jobs, show : optional
+        As for `serlib.extract`; `desc` is the title of the progress bar.
 
     Returns
     -------
@@ -243,14 +232,9 @@ def _answers(work, todo, jobs):
 
     backend, _ = joblib.parallel.get_active_backend(prefer="threads")
     if isinstance(backend, joblib.parallel.ThreadingBackend):
-        yield from _of_threads(work, todo, jobs or joblib.cpu_count())
-        return
-    streams = backend.supports_return_generator
-    at_once = len(todo) if streams else BATCH * CHUNK
-    with joblib.Parallel(jobs or -1, return_as="generator_unordered" if streams else "list") as run:
-        for first in range(0, len(todo), at_once):
-            chunks = _chunks(todo[first : first + at_once], CHUNK)
-            yield from run(joblib.delayed(work)(chunk) for chunk in chunks)
+        return _of_threads(work, todo, jobs or joblib.cpu_count())
+    run = joblib.Parallel(jobs or -1, return_as="generator_unordered")
+    return run(joblib.delayed(work)(chunk) for chunk in _chunks(todo, CHUNK))
 
 
 def _of_threads(work, todo, jobs):

@@ -53,26 +53,12 @@ def power_of(mel_power, spec):
 
 
 def from_mfcc(mfcc, spec, *, samples=None, seed=0):
-    """A sound with these MFCC, the way of `librosa.feature.inverse.mfcc_to_audio` and quick enough for a slider.
+    """A sound [shape=(samples,)] with these MFCC [shape=(frames, n)], quick enough for a slider.
 
-    Parameters
-    ----------
-    mfcc : np.ndarray [shape=(frames, n)]
-    spec : serlib.features.FeatureSpec
-        Rate, frame, hop and mel bands that they were made with.
-    samples : int, optional
-        Length of the result; default: as long as the frames reach.
-    seed : int
-        Of the phases that the guess starts from.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,)], float32
-
-    Notes
-    -----
-    The phases are guessed: Griffin & Lim 1984, IEEE Trans. ASSP 32(2), with the momentum of Perraudin et al. 2013, as
-    `librosa.griffinlim` does it. None of the clip's own phases are used, since they would smuggle its pitch in.
+    The way of `librosa.feature.inverse.mfcc_to_audio`; `spec` says the rate, frame, hop and mel bands that they were
+    made with. The phases are guessed, from a start that `seed` draws: Griffin & Lim 1984, IEEE Trans. ASSP 32(2), with
+    the momentum of Perraudin et al. 2013, as `librosa.griffinlim` does it. None of the clip's own phases are used,
+    since they would smuggle its pitch in.
 
     Taught in notebooks/03_mfcc.
     """

@@ -12,13 +12,10 @@ from serlib.features.spec import extract
 
 #: What is said wherever a figure is shown that per-speaker normalisation has a part in.
 PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
-
 #: The kinds of normalisation that it is said of: of features, of answers.
 OF_THE_SPEAKER = ("speaker", "matched")
-
 #: A column that varies less than this is constant, but for rounding: it is not blown up.
 SMALLEST = 1e-4
-
 #: Features of which more than this, in bytes, are wanted at once are read from their file piece by piece; for their
 #: statistics, whose sums need twice as much again, the pieces are smaller.
 BLOCK_BYTES = 2**29
@@ -95,15 +92,9 @@ class LazyFeatures:
 
 
 def parts(values, *, size_bytes=None, multiple=1):
-    """Slices that take features one piece after the other, each of which fits into memory.
+    """Slices that take features [shape=(clips, ...)] one piece after the other, each of which fits into memory.
 
-    Parameters
-    ----------
-    values : np.ndarray or LazyFeatures [shape=(clips, ...)]
-    size_bytes : int, optional
-        Of a piece, at most; default: BLOCK_BYTES.
-    multiple : int
-        Each piece but the last holds a multiple of so many clips.
+    A piece has at most `size_bytes` (default: BLOCK_BYTES); each but the last holds a multiple of so many clips.
     """
     clip_bytes = 4 * int(np.prod(values.shape[1:]))
     size = max(1, (size_bytes or BLOCK_BYTES) // max(1, clip_bytes) // multiple) * multiple
@@ -116,22 +107,11 @@ def clips_of(names):
 
 
 def statistics(values):
-    """Mean and scale of each column over the real frames of some clips.
+    """Mean and scale of each column over the real frames of some clips, both [shape=(d,)], float32.
 
-    Parameters
-    ----------
-    values : np.ndarray or LazyFeatures [shape=(clips, frames, d) or (clips, d)], or a tuple of them
-        Features; frames that are zero in every column are padding and do not count.
-
-    Returns
-    -------
-    mean, scale : np.ndarray [shape=(d,)], float32
-        Scale is the standard deviation, and 1 where a column is constant.
-
-    Notes
-    -----
-    Piece by piece, in double precision: T. Chan, G. Golub and R. LeVeque (1983), Algorithms for computing the sample
-    variance, The American Statistician 37(3).
+    Scale is the standard deviation, and 1 where a column is constant. Frames that are zero in every column are padding
+    and do not count. `values` may be a tuple of features. Piece by piece, in double precision: T. Chan, G. Golub and R.
+    LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3).
     """
     tables = values if isinstance(values, tuple) else (values,)
     n = 0
@@ -194,7 +174,7 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
     Returns
     -------
     values : LazyFeatures [shape=(clips, ...)], float32
-        Rows in the order of `table`. Sequences of variable length are as long as the longest clip really is.
+        In the order of `table`. Sequences of variable length are as long as the longest clip really is.
     statistics_of : dict or None
         From `voices`, where it was used.
     """

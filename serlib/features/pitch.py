@@ -22,10 +22,8 @@ from serlib.utils import SerlibError, clip_table, data_dir, shown
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this; where `frames` changes,
 #: `serlib.features.FEATURES_VERSION` does, too.
 PROSODY_VERSION = 1
-
 #: Seconds from frame to frame, as Praat has it for a floor of 75 Hz.
 HOP_S = 0.01
-
 #: Pitch of speaking voices: low men creak at 60 Hz, a surprised woman of TESS glides up to 850 Hz. (The feature f0 of
 #: `serlib.features.spectral` stops at 600 Hz, and gives such a glide an octave too low.)
 F0_MIN_HZ = 60.0
@@ -40,7 +38,6 @@ PERIODS = 3
 BATCH = 64
 #: Peaks of the autocorrelation that are kept in each frame.
 PEAKS = 6
-
 #: After [1]_, as in Praat: what is softer than this share of the clip's loudest frame is silence; preference for short
 #: periods; the prices of a jump by an octave and of starting or ending the voice, every 10 ms.
 SILENCE = 0.03
@@ -52,30 +49,21 @@ SWITCH_COST = 0.14
 VOICING = 0.55
 #: The softness of a frame is judged below this frequency, where every voice is strong and an s is not.
 VOICE_BELOW_HZ = 1000
-
 #: Stands for the pitch of a clip without any voice, in Hz.
 NO_PITCH_HZ = 150.0
-
 #: What `prosody` measures of each clip.
 MEASURES = ("f0_hz", "f0_range_st", "loudness_db", "voiced_share", "speech_s")
 
 
 def contour(y, rate_hz):
-    """Pitch and loudness over time.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0; without samples or with NaN it is a SerlibError.
-    rate_hz : int
-        Samples per second.
+    """Pitch and loudness over time, of a mono waveform [shape=(n,)] of full scale 1.0.
 
     Returns
     -------
     pd.DataFrame, one row a frame of three periods of the lowest voice
         `time_s`, the middle of the frame, a multiple of `HOP_S`; `f0_hz`, NaN where there is no voice (silence,
         whisper, s, f, t); `loudness_db`, the RMS level of the frame without rumble, 0 dB being a full-scale square
-        wave, not below -100 dB.
+        wave, not below -100 dB. A clip without samples or with NaN is a SerlibError.
 
     Notes
     -----
@@ -141,10 +129,8 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
     ----------
     index : pd.DataFrame
         Of `serlib.corpora.index`; any table of sound files will do.
-    out_dir : str or Path, optional
-        Folder of the caches; default: `features` in `data_dir()`.
-    jobs, show : optional
-        As for `serlib.extract`.
+    out_dir, jobs, show : optional
+        As for `serlib.extract`, whose errors it raises.
 
     Returns
     -------
@@ -158,11 +144,6 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
             compares clips of one microphone and one setting only
         voiced_share : share of the speech that has a voice
         speech_s : length of the speech, without silence. The same words in less time were said faster.
-
-    Raises
-    ------
-    SerlibError
-        A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
 
     Taught in notebooks/02_eda.
     """

@@ -36,18 +36,9 @@ LOADING = threading.Lock()
 
 
 def kinds(y, spec):
-    """Compute every kind of feature that a specification asks for, from one spectrum.
+    """Every kind of feature that a specification asks for, and those that they are made from, from one spectrum.
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)], float32
-        At the rate of `spec`.
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    dict of np.ndarray [shape=(frames, d)]
-        The kinds, and those that they are made from.
+    Of a clip [shape=(n,)], float32, at the rate of `spec`; each [shape=(frames, d)].
     """
     needs = set(spec.kinds)
     step = {"frame": spec.frame, "hop": spec.hop}

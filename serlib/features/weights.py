@@ -24,7 +24,6 @@ ENCODERS = {
 #: The blocks of whisper-tiny that come with this package.
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "whisper-tiny.safetensors"
 SHIPPED_BLOCKS = 3
-
 #: Ends the name of what a packed weight is multiplied by.
 SCALE = ".scale"
 
@@ -52,18 +51,10 @@ def shapes(layers, *, width, blocks):
 
 
 def pack(values, source=None):
-    """Matrices as one byte a weight with a factor for each output column, the rest in half precision.
+    """Matrices as one byte a weight with a factor for each output column (NAME.scale), the rest in half precision.
 
-    Parameters
-    ----------
-    values : dict of str -> np.ndarray
-    source : dict of str -> np.ndarray, optional
-        Of the encoder that was tuned to these values. Then the bytes count steps away from it, most of them few, which
-        a ZIP archive shortens.
-
-    Returns
-    -------
-    dict of str -> np.ndarray, int8 or float16, and float32 for the factors, named NAME.scale
+    Of an encoder that was tuned from a `source` the bytes count steps away from it, most of them few, which a ZIP
+    archive shortens.
     """
     packed = {}
     for name, value in values.items():
@@ -90,18 +81,10 @@ def unpack(packed, source=None):
 
 
 def find(name, layers):
-    """The weights of an encoder as far as some layers need them, its width and its number of blocks.
+    """The weights of an encoder that the states of some layers need, by name, with its width and its number of blocks.
 
-    Parameters
-    ----------
-    name : str
-        Of `ENCODERS`, or the path of a `.safetensors` file, or of a folder with one or with a preset of KerasHub.
-    layers : sequence of int
-
-    Returns
-    -------
-    values : dict of str -> np.ndarray, float32
-    width, blocks : int
+    Named as in `ENCODERS`, or by the path of a `.safetensors` file, or of a folder with one or with a preset of
+    KerasHub.
     """
     if name == "whisper-tiny" and max(layers) <= SHIPPED_BLOCKS:
         values, (_, width, blocks) = unpack(_tensors(SHIPPED)), ENCODERS[name]
@@ -225,6 +208,7 @@ def _from_keras_hub(file):
     try:
         with h5py.File(file) as store:
             layers = store["layers"]
+            width = len(layers["conv1d/vars/1"])
             blocks = sum(name.startswith("whisper_encoder") for name in layers)
             for n in range(blocks):
                 block = "whisper_encoder" if n == 0 else f"whisper_encoder_{n}"
@@ -233,19 +217,12 @@ def _from_keras_hub(file):
                 arrays = layers[f"{hub_name}/vars"]
                 for number, end in enumerate(("weight", "bias")[: len(arrays)]):
                     array = np.asarray(arrays[str(number)], np.float32)
-                    values[f"{name}.{end}"] = _flat(array, name, end)
+                    if "self_attn." in name:  # the heads lie on an axis of their own
+                        array = array.reshape((width, width) if end == "weight" else width)
+                    values[f"{name}.{end}"] = array
     except (OSError, KeyError) as error:
         raise SerlibError(f"{shown(file)} holds no Whisper of KerasHub ({error}); download it again.") from error
     return values
-
-
-def _flat(array, name, end):
-    """Heads side by side: KerasHub keeps them on an axis of their own."""
-    if "self_attn." not in name:
-        return array
-    if end == "bias":
-        return array.reshape(-1)
-    return array.reshape(-1, array.shape[-1]) if name.endswith("out_proj") else array.reshape(len(array), -1)
 
 
 def _tensors(file):

@@ -12,16 +12,14 @@ from serlib import audio
 from serlib.features.normalisation import who_speaks
 from serlib.features.spec import FeatureSpec, contents, extract
 from serlib.splits.roles import among, group_keys, text_key
-from serlib.utils import ROLES, UNKNOWN, SerlibError, clip_table, is_unknown, shown, speaker_key
+from serlib.utils import ROLES, UNKNOWN, clip_table, is_unknown, speaker_key
 
 #: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further:
 #: on TESS, copies at half the level with silence added stay below 0.9 dB, other clips are 1.8 dB apart or more.
 NEAR_DB = 1.5
-
 #: Peak of the cross-correlation from which two clips are one recording: copies reach 1, the most alike of
 #: 719 pairs of takes in RAVDESS (same actor, emotion and words) 0.57.
 SAME_SOUND = 0.95
-
 #: What is compared: coarse spectra at a rate that every corpus reaches, without the silence at the ends.
 SOUND = FeatureSpec(
     rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=32, n_mfcc=13, summary=("mean",), trim_db=30
@@ -159,21 +157,6 @@ def seen(split, protocol, table):
     roles = ROLES if protocol == "published" else ("train", "validation")
     digests = set(split.digest[split.role.isin(roles)])
     return pd.Series(contents(table), index=table.index).isin(digests)
-
-
-def refuse_seen(split, protocol, table):
-    """Raise a SerlibError where a run has `seen` some clips to score.
-
-    Testing on what was trained on is the commonest fault in published figures, so it needs to be asked for.
-    """
-    is_seen = seen(split, protocol, table)
-    if is_seen.any():
-        first = shown(table.speech[is_seen].iloc[0])
-        raise SerlibError(
-            f"{is_seen.sum()} of the {len(table)} clips to score, {first} first, are the very "
-            "clips that the run was trained or validated on; give others, or no index for its own test set, "
-            "or ask for it with --allow-seen (in Python allow_seen=True)"
-        )
 
 
 def _near_identical(table, *, show):

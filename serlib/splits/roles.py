@@ -18,14 +18,11 @@ from serlib.utils import RESERVED, ROLES, UNKNOWN, SerlibError, check_seed, clip
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
-
 #: The column of the index that holds a given split.
 GIVEN = "part"
-
 #: With at least this many speakers, or texts, in training, some can be spared as a whole for validation.
 SPEAKERS_TO_SPARE_ONE = 4
 TEXTS_TO_SPARE_ONE = 5
-
 #: Cross-validation by speaker leaves out one speaker at a time up to this many, and blocks of speakers beyond; that of
 #: the other kinds has always as many folds.
 SPEAKER_FOLDS = 6
@@ -54,7 +51,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         - `column:NAME`: no value of that column (a site, a microphone) of the test set in another role.
 
         Clips whose speaker, text or column is not known can be on both sides of such a split unseen: they are left out
-        and counted in `.attrs["split"]["left_out"]`.
+        and counted.
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
@@ -78,8 +75,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
     Raises
     ------
     SerlibError
-        If the split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`, names where
-        clips are drawn at random.
+        The split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`.
 
     Notes
     -----
@@ -140,7 +136,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         role[candidates[positions]] = "validation"
     table = index.assign(role=role)[has_role].reset_index(drop=True)
     if kind != "published" and "digest" in table:
-        table = _copies_together(table) if group is None else _without_copies(table)
+        table = _one_role_a_recording(table, group)
     _check_roles(table, kind)
     table.attrs = {
         **index.attrs,
@@ -246,15 +242,7 @@ def speakers(index):
 
 
 def possible(index, kinds=SPLIT_KINDS, *, seed=0):
-    """The splits of an index that can be made, by kind, as from `split`; of any other, one line says why not.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        From `serlib.index`.
-    kinds : sequence of str
-        Of SPLIT_KINDS.
-    seed : int
+    """The splits of an index, by kind, that can be made with `split`; of any other, one line says why not.
 
     Taught in notebooks/04_lstm_train.
     """
@@ -354,22 +342,17 @@ def _tested_part(index):
     return "test" if "test" in parts else "validation"
 
 
-def _recordings(table):
-    """What copies of one recording share: its digest. A clip without one has no copies that are known."""
+def _one_role_a_recording(table, group):
+    """No recording in two roles: of its copies those in the strictest role stay, test before validation.
+
+    Where clips are drawn at random all stay and take the role of the first.
+    """
     rows = table.index.to_series().astype(str)
-    return table.digest.astype(object).fillna(rows)
-
-
-def _copies_together(table):
-    """No recording in two roles: its copies take the role of the first."""
-    return table.assign(role=table.groupby(_recordings(table), sort=False).role.transform("first"))
-
-
-def _without_copies(table):
-    """No recording in two roles: of its copies those in the strictest role stay, test before validation."""
+    recording = table.digest.astype(object).fillna(rows)  # a clip without digest has no copies that are known
+    if group is None:
+        return table.assign(role=table.groupby(recording, sort=False).role.transform("first"))
     rank = table.role.map(ROLES.index)
-    strictest = rank.groupby(_recordings(table)).transform("max")
-    return table[rank == strictest].reset_index(drop=True)
+    return table[rank == rank.groupby(recording).transform("max")].reset_index(drop=True)
 
 
 def _draw(index, share, seed):

@@ -331,7 +331,7 @@ def test_values_do_not_depend_on_workers_or_back_end(table, tmp_path):
         np.testing.assert_array_equal(
             extract(table, SEQUENCES, out_dir=tmp_path / str(jobs), jobs=jobs).values, one.values
         )
-    with joblib.parallel_config(backend="multiprocessing"):
+    with joblib.parallel_config(backend="loky"):
         other = extract(table, SEQUENCES, out_dir=tmp_path / "processes", jobs=2)
     np.testing.assert_array_equal(other.values, one.values)
     np.testing.assert_array_equal(other.lengths, one.lengths)
