@@ -51,8 +51,9 @@ class Copies(Augmentation):
 def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
     """Features of changed copies of every clip of a table [shape=(n, clips, ...)], float32, read-only.
 
-    Cached, resumable and refused as `serlib.extract` has it. A copy follows from the seed, the number of the copy and
-    the content of the file, whatever the order of the table and the number of workers.
+    They are cached, and an interrupted call goes on, as with `serlib.extract`, whose errors it raises. A copy follows
+    from the seed, the number of the copy and the content of the file, whatever the order of the table and the number of
+    workers.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Augmentations of the sound: noise, shift, pitch, tempo, gain. From a range (low, high) each clip's value is drawn
-evenly.
+"""Augmentations of the sound: noise, shift, pitch, tempo, gain.
 
-Nothing is cut off at full scale: features do not need it, and players turn down what is too loud. Not from
-audiomentations, which draws from the global random state and cannot be installed beside soxr 1.
+From a range (low, high) each clip's value is drawn evenly. Nothing is cut off at full scale: features do not need it,
+and players turn down what is too loud. Not from audiomentations, which draws from the global random state and cannot be
+installed beside soxr 1.
 """
 
 import dataclasses
@@ -29,11 +29,10 @@ class WaveformAugmentation(Augmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Noise(WaveformAugmentation):
-    """Add pink noise, of equal power in every octave as in rooms and traffic, roughly, at a signal to noise ratio
-    `snr_db`.
+    """Add pink noise (equal power in every octave, as in rooms and traffic, roughly), `snr_db` below the speech.
 
-    The signal is the speech without its pauses (as in ITU-T P.56; here `audio.voice_activity`): a long silence around a
-    word does not make the noise weaker. A silent clip stays silent.
+    The pauses do not count as speech (as in ITU-T P.56; here `audio.voice_activity`): a long silence around a word does
+    not make the noise weaker. A silent clip stays silent.
     """
 
     snr_db: tuple = (10, 30)

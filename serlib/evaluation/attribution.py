@@ -13,6 +13,8 @@ from serlib.utils import SerlibError
 #: Frame and hop of the spectrogram that is occluded, in seconds: shorter than a window, longer than a pitch period.
 FRAME_S = 0.032
 HOP_S = 0.008
+#: Top of the last band, in Hz.
+TOP_HZ = 8000
 #: Share of a frequency's frames that are at least as quiet as what an occluded piece is brought down to.
 QUIET = 0.1
 #: Fewest windows; a clip shorter than a few of them has shorter ones.
@@ -72,7 +74,7 @@ def answers(run, *, voice=None):
     return ask
 
 
-def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8000):
+def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6):
     """Occlude a clip piece by piece and see what that does to the answer.
 
     Parameters
@@ -87,9 +89,7 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     window_s : float
         Length of a window, about: the windows divide the clip evenly.
     bands : int
-        Number of bands, equally wide in mel.
-    fmax_hz : float
-        Top of the last band; half the rate where that is less. What lies above goes with the last band.
+        Number of bands, equally wide in mel up to `TOP_HZ`; what lies above goes with the last one.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     quiet = np.quantile(size, QUIET, axis=1, keepdims=True)
     without = waves * np.minimum(1, quiet / np.maximum(size, 1e-10))
     edges_s = np.linspace(0, len(y) / rate_hz, max(FEWEST, round(len(y) / rate_hz / window_s)) + 1)
-    edges_hz = librosa.mel_frequencies(bands + 1, fmin=0, fmax=min(fmax_hz, rate_hz / 2))
+    edges_hz = librosa.mel_frequencies(bands + 1, fmin=0, fmax=min(TOP_HZ, rate_hz / 2))
     at = _place(np.arange(size.shape[1]) * hop / rate_hz, edges_s)
     band = _place(np.arange(size.shape[0]) * rate_hz / frame, edges_hz)[:, np.newaxis]
 

@@ -11,7 +11,6 @@ from serlib.utils import SerlibError, is_unknown
 
 #: No answer is more certain than this that a label is wrong.
 LEAST = 1e-6
-
 #: Offsets are found in some dozens of steps, the last of them smaller than this; a few clips that contradict each other
 #: may never settle.
 SMALLEST_STEP = 1e-4

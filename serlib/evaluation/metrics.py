@@ -14,7 +14,6 @@ from serlib.utils import SerlibError, is_unknown
 #: Fewer groups than this make an interval that is far too narrow (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
 #: 90(3), find even a dozen clusters few), so the bootstrap then goes on to the next finer unit and says so.
 MIN_GROUPS = 5
-
 #: Numbers of clips that the bootstrap holds at once; with many groups it draws a few resamples after the other.
 MOST_COUNTS = 10**7
 
@@ -48,7 +47,7 @@ def checked(truth, probabilities, labels, *, reserved=()):
 def unit(speakers, texts):
     """What the bootstrap draws: `speaker`, `text` or `clip`, the coarsest of which at least `MIN_GROUPS` are known.
 
-    And the group of each clip [shape=(n,)], int, what is unknown in one; None where each clip is its own.
+    It comes with the group of each clip [shape=(n,)], int, what is unknown in one; None where each clip is its own.
     """
     for name, names in (("speaker", speakers), ("text", texts)):
         codes, names_of_groups = pd.factorize(names)

@@ -163,14 +163,18 @@ def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
         One task a row. It begins with the file, for messages.
     stores : sequence of Store
         What one call of the function gives; the same rows in each.
-    jobs, show, desc : optional
-        As for `serlib.extract`; the title of the progress bar.
+    jobs, show : optional
+        As for `serlib.extract`; `desc` is the title of the progress bar.
 
     Returns
     -------
     list of (values, lengths)
-        np.memmap [shape=(rows, *shape)], float32, read-only, and np.ndarray [shape=(rows,)], int32. Where rows could
-        not be computed, a SerlibError; what is done is kept, and the next call goes on from there.
+        np.memmap [shape=(rows, *shape)], float32, read-only, and np.ndarray [shape=(rows,)], int32
+
+    Raises
+    ------
+    SerlibError
+        Some rows could not be computed. What is done is kept, and the next call goes on from there.
     """
     tables = [store.load() for store in stores]
     if all(tables):

@@ -110,7 +110,6 @@ _GROUPS = {
 
 #: Those that ask which frames are voiced.
 OF_THE_VOICE = ("voiced_mean", "voiced_std", "unvoiced_mean", "voiced_contrast")
-
 #: Every functional, by name.
 FUNCTIONALS = tuple(name for names in _GROUPS for name in names)
 

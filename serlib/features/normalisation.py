@@ -12,13 +12,10 @@ from serlib.features.spec import extract
 
 #: What is said wherever a figure is shown that per-speaker normalisation has a part in.
 PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
-
 #: The kinds of normalisation that it is said of: of features, of answers.
 OF_THE_SPEAKER = ("speaker", "matched")
-
 #: A column that varies less than this is constant, but for rounding: it is not blown up.
 SMALLEST = 1e-4
-
 #: Features of which more than this, in bytes, are wanted at once are read from their file piece by piece; for their
 #: statistics, whose sums need twice as much again, the pieces are smaller.
 BLOCK_BYTES = 2**29

@@ -22,10 +22,8 @@ from serlib.utils import SerlibError, clip_table, data_dir, shown
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this; where `frames` changes,
 #: `serlib.features.FEATURES_VERSION` does, too.
 PROSODY_VERSION = 1
-
 #: Seconds from frame to frame, as Praat has it for a floor of 75 Hz.
 HOP_S = 0.01
-
 #: Pitch of speaking voices: low men creak at 60 Hz, a surprised woman of TESS glides up to 850 Hz. (The feature f0 of
 #: `serlib.features.spectral` stops at 600 Hz, and gives such a glide an octave too low.)
 F0_MIN_HZ = 60.0
@@ -40,7 +38,6 @@ PERIODS = 3
 BATCH = 64
 #: Peaks of the autocorrelation that are kept in each frame.
 PEAKS = 6
-
 #: After [1]_, as in Praat: what is softer than this share of the clip's loudest frame is silence; preference for short
 #: periods; the prices of a jump by an octave and of starting or ending the voice, every 10 ms.
 SILENCE = 0.03
@@ -52,10 +49,8 @@ SWITCH_COST = 0.14
 VOICING = 0.55
 #: The softness of a frame is judged below this frequency, where every voice is strong and an s is not.
 VOICE_BELOW_HZ = 1000
-
 #: Stands for the pitch of a clip without any voice, in Hz.
 NO_PITCH_HZ = 150.0
-
 #: What `prosody` measures of each clip.
 MEASURES = ("f0_hz", "f0_range_st", "loudness_db", "voiced_share", "speech_s")
 

@@ -24,7 +24,6 @@ ENCODERS = {
 #: The blocks of whisper-tiny that come with this package.
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "whisper-tiny.safetensors"
 SHIPPED_BLOCKS = 3
-
 #: Ends the name of what a packed weight is multiplied by.
 SCALE = ".scale"
 

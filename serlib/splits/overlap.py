@@ -17,11 +17,9 @@ from serlib.utils import ROLES, UNKNOWN, clip_table, is_unknown, speaker_key
 #: Clips whose mean spectra differ by more than this (root mean square over the bands) are not compared any further:
 #: on TESS, copies at half the level with silence added stay below 0.9 dB, other clips are 1.8 dB apart or more.
 NEAR_DB = 1.5
-
 #: Peak of the cross-correlation from which two clips are one recording: copies reach 1, the most alike of
 #: 719 pairs of takes in RAVDESS (same actor, emotion and words) 0.57.
 SAME_SOUND = 0.95
-
 #: What is compared: coarse spectra at a rate that every corpus reaches, without the silence at the ends.
 SOUND = FeatureSpec(
     rate_hz=8000, frame=512, hop=256, kinds=("logmel",), n_mels=32, n_mfcc=13, summary=("mean",), trim_db=30

@@ -18,14 +18,11 @@ from serlib.utils import RESERVED, ROLES, UNKNOWN, SerlibError, check_seed, clip
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
-
 #: The column of the index that holds a given split.
 GIVEN = "part"
-
 #: With at least this many speakers, or texts, in training, some can be spared as a whole for validation.
 SPEAKERS_TO_SPARE_ONE = 4
 TEXTS_TO_SPARE_ONE = 5
-
 #: Cross-validation by speaker leaves out one speaker at a time up to this many, and blocks of speakers beyond; that of
 #: the other kinds has always as many folds.
 SPEAKER_FOLDS = 6
@@ -54,7 +51,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         - `column:NAME`: no value of that column (a site, a microphone) of the test set in another role.
 
         Clips whose speaker, text or column is not known can be on both sides of such a split unseen: they are left out
-        and counted in `.attrs["split"]["left_out"]`.
+        and counted.
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
@@ -78,8 +75,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
     Raises
     ------
     SerlibError
-        If the split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`, names where
-        clips are drawn at random.
+        The split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`.
 
     Notes
     -----
