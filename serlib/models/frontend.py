@@ -25,13 +25,7 @@ def beyond(spec):
 
 
 class Frontend(keras.layers.Layer):
-    """The features of one clip, as `serlib.features.spec.extract_clip` gives them.
-
-    Parameters
-    ----------
-    spec : serlib.features.FeatureSpec
-        Of `KINDS` and `SUMMARIES`.
-    """
+    """The features of one clip, as `serlib.features.spec.extract_clip` gives them; of `KINDS` and `SUMMARIES`."""
 
     def __init__(self, spec, **options):
         super().__init__(**options)
