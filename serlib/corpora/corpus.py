@@ -10,7 +10,7 @@ from natsort import natsort_keygen
 
 from serlib import audio
 from serlib.audio import AUDIO_SUFFIXES
-from serlib.utils import UNKNOWN, home, missing, one_line
+from serlib.utils import UNKNOWN, SerlibError, home, missing, one_line
 
 # What a file manager adds to the name of a copy: "x (1)", "x - Copy", "x - Kopie (2)", "x copy 2".
 _COPY = re.compile(r"( \(\d+\)|( -)? (copy|kopie|copie|copia|kopia)( \d+| \(\d+\))?)$", re.IGNORECASE)
@@ -145,22 +145,12 @@ def or_unknown(cell):
     return UNKNOWN if missing(cell) else cell
 
 
-def _is_dir(entry):
-    """Whether an entry of `os.scandir` is a folder, or a link to one; a link in a circle is none."""
-    try:
-        return entry.is_dir()
-    except OSError:  # opening it says so
-        return False
-
-
-def _is_nameless_sound(entry):
+def _is_nameless_sound(path):
     """Whether a file without a suffix begins as a recording does."""
     try:
-        if not entry.is_file():
-            return False
-        with open(entry.path, "rb") as file:
+        with audio.opened(path) as file:
             return audio.looks_like_sound(file.read(12))
-    except OSError:
+    except SerlibError:
         return False
 
 
@@ -170,43 +160,39 @@ def walk(root, rejected, *, limit=None, archives=None):
     Links to folders are followed once; hidden folders and `__MACOSX` are passed over. `rejected` gets each folder that
     cannot be entered, `archives` the path of each archive; after `limit` entries it gives up.
     """
-    root = Path(os.path.abspath(root))
-    folders = [root]
-    links = []
+    roots = [os.path.abspath(root)]
     visited = set()
     entries = 0
-    while folders or links:
-        # Real folders first, so that the path of a clip is its own wherever there is one.
-        folder = folders.pop() if folders else links.pop()
-        real = os.path.realpath(folder)
-        if real in visited:
-            holder = Path(os.path.realpath(folder.parent))
-            if Path(real) in (holder, *holder.parents):
-                rejected.append(rejection(folder, "is a link back to a folder that holds it; delete it"))
-            continue
-        visited.add(real)
-        try:
-            with os.scandir(folder) as scan:
-                listing = sorted(scan, key=lambda entry: entry.name)
-        except OSError as error:
-            rejected.append(rejection(folder, f"cannot be opened ({error.strerror}); mend that or move it away"))
-            continue
-        below = []
-        for entry in listing:
-            entries += 1
-            if limit and entries > limit:
-                return
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
+
+    def refuse(error):
+        rejected.append(
+            rejection(error.filename or root, f"cannot be opened ({error.strerror}); mend that or move it away")
+        )
+
+    for start in roots:  # links to folders come last, so that the path of a clip is its own wherever there is one
+        for folder, folders, names in os.walk(start, onerror=refuse):
+            real = os.path.realpath(folder)
+            if real in visited:
+                holder = Path(os.path.realpath(os.path.dirname(folder)))
+                if Path(real) in (holder, *holder.parents):
+                    rejected.append(rejection(folder, "is a link back to a folder that holds it; delete it"))
+                folders.clear()
                 continue
-            suffix = os.path.splitext(entry.name)[1].lower()
-            if _is_dir(entry):
-                below.append(entry)
-            elif suffix in AUDIO_SUFFIXES or (not suffix and _is_nameless_sound(entry)):
-                yield Path(entry.path)
-            elif archives is not None and suffix in ARCHIVES:
-                archives.append(Path(entry.path))
-        folders += [Path(entry.path) for entry in reversed(below) if not entry.is_symlink()]
-        links += [Path(entry.path) for entry in reversed(below) if entry.is_symlink()]
+            visited.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
+            below = [os.path.join(folder, name) for name in folders]
+            roots += [path for path in below if os.path.islink(path)]
+            entries += len(folders)
+            for name in sorted(name for name in names if not name.startswith(".")):
+                entries += 1
+                if limit and entries > limit:
+                    return
+                path = Path(folder, name)
+                suffix = path.suffix.lower()
+                if suffix in AUDIO_SUFFIXES or (not suffix and _is_nameless_sound(path)):
+                    yield path
+                elif archives is not None and suffix in ARCHIVES:
+                    archives.append(path)
 
 
 def tables(root, name):

@@ -113,28 +113,28 @@ def _read(path, facts_of):
     try:
         str(path).encode()
         if path.is_dir():
-            return "", 0.0, 0, "is a folder; name the recordings in it", []
-        if not stat.S_ISREG(path.stat().st_mode):
-            return "", 0.0, 0, "is no ordinary file; move it away", []
-        with open(path, "rb", buffering=0) as file:
-            digest = audio.file_digest(file)
-            if digest not in facts_of:  # a copy of a file needs no second look
-                facts_of[digest] = _judge(file, path)
-            return digest, *facts_of[digest]
+            why = "is a folder; name the recordings in it"
+        elif not stat.S_ISREG(path.stat().st_mode):
+            why = "is no ordinary file; move it away"
+        else:
+            with open(path, "rb", buffering=0) as file:
+                digest = audio.file_digest(file)
+                if digest not in facts_of:  # a copy of a file needs no second look
+                    facts_of[digest] = _judge(file, path)
+                return digest, *facts_of[digest]
     except FileNotFoundError:
-        what = "does not exist; check its path"
+        why = "does not exist; check its path"
         if path.is_symlink():
-            what = "is a link that leads nowhere; bring back what it points to"
+            why = "is a link that leads nowhere; bring back what it points to"
             if ".git/annex" in os.readlink(path):
-                what = "is a git-annex link whose content is elsewhere; run `git annex get`"
-        return "", 0.0, 0, what, []
+                why = "is a git-annex link whose content is elsewhere; run `git annex get`"
     except UnicodeEncodeError:
-        return "", 0.0, 0, "has a name that is not UTF-8; rename it", []
+        why = "has a name that is not UTF-8; rename it"
     except (OSError, ValueError) as error:  # ValueError: a table names a path with a zero byte
-        what = getattr(error, "strerror", None) or error
-        return "", 0.0, 0, f"cannot be read ({what}); mend that", []
+        why = f"cannot be read ({getattr(error, 'strerror', None) or error}); mend that"
     except Exception as error:  # whatever a decoder may come up with: one file does not stop the index
-        return "", 0.0, 0, f"cannot be decoded ({error}); download or copy it again", []
+        why = f"cannot be decoded ({error}); download or copy it again"
+    return "", 0.0, 0, why, []
 
 
 def _judge(file, path):

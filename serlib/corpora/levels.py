@@ -330,27 +330,31 @@ def _name_hint(paths):
         examples = {}
         labels = set()
         for path in paths:
-            if len(path) < -place:
-                continue
-            name = path[place]
-            tokens = re.split(r"([_\-\s.]+)", name.rsplit(".", 1)[0] if place == -1 else name)
-            felt = [i for i, token in enumerate(tokens) if is_emotion(token) and not token.isdigit()]
-            if len(felt) != 1 or (len(tokens) == 1 and place == -2):
-                continue
-            if felt[0] > 1 and spelling(tokens[felt[0] - 2]) in ("not", "no", "non", "nicht", "pas"):
-                continue
-            labels.add(normal_label(tokens[felt[0]]))
-            pieces = ["*" if token and i % 2 == 0 else token for i, token in enumerate(tokens)]
-            pieces[felt[0]] = "{label}"
-            folders = len(path) + place
-            pattern = "*/" * folders + "".join(pieces) + ("/*" if place == -2 else "")
-            patterns[pattern] += 1
-            examples.setdefault(pattern, name)
-        if len(labels) > 1:
-            best, count = patterns.most_common(1)[0]
-            if count >= len(paths) / 2:
-                return best, examples[best]
+            label, pattern = _label_and_pattern(path, place) if len(path) >= -place else ("", "")
+            if label:
+                labels.add(label)
+                patterns[pattern] += 1
+                examples.setdefault(pattern, path[place])
+        best, count = patterns.most_common(1)[0] if patterns else ("", 0)
+        if len(labels) > 1 and count >= len(paths) / 2:
+            return best, examples[best]
     return None
+
+
+def _label_and_pattern(path, place):
+    """The label in the name of a file (place -1) or of its folder (-2), and where it stands; empty without one."""
+    name = path[place].rsplit(".", 1)[0] if place == -1 else path[place]
+    tokens = re.split(r"([_\-\s.]+)", name)
+    felt = [i for i, token in enumerate(tokens) if is_emotion(token) and not token.isdigit()]
+    if len(felt) != 1 or (len(tokens) == 1 and place == -2):
+        return "", ""
+    at = felt[0]
+    if at > 1 and spelling(tokens[at - 2]) in ("not", "no", "non", "nicht", "pas"):
+        return "", ""
+    pieces = ["*" if token and i % 2 == 0 else token for i, token in enumerate(tokens)]
+    pieces[at] = "{label}"
+    folders = "*/" * (len(path) + place)
+    return normal_label(tokens[at]), folders + "".join(pieces) + ("/*" if place == -2 else "")
 
 
 def role(value, values):

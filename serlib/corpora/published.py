@@ -16,8 +16,8 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
     """A parser of file names, Path -> Clip or None.
 
     The pattern is of the end of the path, folders included, without the suffix, with the groups `emotion`, `speaker`,
-    `text`; all groups together name the clip. Upper and lower case are the same. Another speaker or text than those
-    that are listed is no clip of the corpus; () takes any.
+    `text`, as far as names tell them; all groups together name the clip. Upper and lower case are the same. Another
+    speaker or text than those that are listed is no clip of the corpus; () takes any.
 
     Examples
     --------
@@ -35,14 +35,16 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
             return None
         groups = match.groupdict()
         for group, names in spellings.items():
-            groups[group] = names.get(groups[group].lower())
-            if groups[group] is None:
-                return None
+            if group in groups:
+                groups[group] = names.get(groups[group].lower())
+                if groups[group] is None:
+                    return None
         parts = list(match.groups())
         for group, number in regex.groupindex.items():
             parts[number - 1] = groups[group]
         name = "_".join(part for part in parts if part)
-        return Clip(emotions[groups["emotion"]], groups["speaker"], groups.get("text") or UNKNOWN, name)
+        label = emotions.get(groups.get("emotion"), "")
+        return Clip(label, groups.get("speaker") or UNKNOWN, groups.get("text") or UNKNOWN, name)
 
     return parse
 
@@ -300,13 +302,7 @@ def meld_details(root):
 
 
 # ---------------------------------------------------------------------------------------------------------- MSP-Podcast
-_MSP_NAME = re.compile(r"MSP-PODCAST_\d+_\d+(_\d+)?", re.ASCII | re.IGNORECASE)
 _MSP_PARTS = {"train": "train", "validation": "validation", "development": "validation", "test1": "test"}
-
-
-def msppodcast(path):
-    """`MSP-PODCAST_0001_0008.wav`: all else stands in the table."""
-    return Clip("", UNKNOWN, UNKNOWN, path.stem) if _MSP_NAME.fullmatch(path.stem) else None
 
 
 def msppodcast_details(root):
@@ -334,7 +330,7 @@ CODE = {
     "asvpesd": {"refuse": asvpesd_refuse},
     "iemocap": {"parse": iemocap, "details": iemocap_details},
     "meld": {"parse": meld, "details": meld_details},
-    "msppodcast": {"parse": msppodcast, "details": msppodcast_details},
+    "msppodcast": {"details": msppodcast_details},
 }
 
 

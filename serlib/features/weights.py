@@ -176,11 +176,8 @@ def read(path):
         name = key.removeprefix("model.").removeprefix("encoder.")
         if key.startswith("model.decoder.") or name.startswith("embed_positions"):
             continue
-        array = array.astype(np.float32)
-        if name.startswith("conv") and array.ndim == 3:
-            array = array.transpose(2, 1, 0)
-        array = array.T if array.ndim == 2 else array
-        values[name] = np.ascontiguousarray(array)  # the order of a transposed one would be lost in a file
+        # Torch has the axes in the reverse order; and that of a transposed array would be lost in a file.
+        values[name] = np.ascontiguousarray(array.astype(np.float32).T)
     if "conv1.bias" not in values:
         raise SerlibError(f"{shown(file)} holds no encoder of Whisper; expected model.safetensors of openai/whisper-*.")
     return values

@@ -360,14 +360,23 @@ def test_the_order_depends_neither_on_creation_nor_on_the_file_system(tmp_path, 
     assert stems(one) == [name[:-4] for name in FIVE] == stems(two)
     listed = os.scandir
 
-    class Backwards(list):
+    class Backwards:
+        def __init__(self, path):
+            self.entries = iter(list(listed(path))[::-1])
+
         def __enter__(self):
             return self
 
         def __exit__(self, *error):
             pass
 
-    monkeypatch.setattr(common.os, "scandir", lambda path: Backwards(list(listed(path))[::-1]))
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self.entries)
+
+    monkeypatch.setattr(common.os, "scandir", Backwards)
     assert corpora.index("emodb", tmp_path / "one").equals(one)
     assert stems(one) == natsorted(stems(one))
 
@@ -762,7 +771,7 @@ def test_files_and_folders_without_permission(tmp_path, monkeypatch):
 
     def refuse_folder(path):
         if Path(path).name == "shut":
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", path)
         return listed(path)
 
     monkeypatch.setattr(index_cache, "open", refuse_file, raising=False)
