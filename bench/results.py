@@ -86,10 +86,11 @@ Recipes that a table does not list have not been measured there. The model that 
 [card of its own](serlib/pretrained/README.md)."""
 
 APPENDIX = """\
-A seed governs split, first weights, order and dropout (of `whisper-linear` the split alone); the warped copies of the
-training role are the same for all, so that figures by seed lie a little too close. Training seconds are the mean of the
-runs, milliseconds a clip those of the model alone on features at hand; both were measured beside other work. `reported`
-is what the authors printed, on clips of theirs: of B's it is not known whether they were TESS's or RAVDESS's."""
+A seed governs split, first weights, order and dropout (of the probes, `whisper-*linear` and `whisper-*functionals`,
+the split alone); the warped copies of the training role are the same for all, so that figures by seed lie a little too
+close. Training seconds are the mean of the runs, milliseconds a clip those of the model alone on features at hand; both
+were measured beside other work. `reported` is what the authors printed,
+on clips of theirs: of B's it is not known whether they were TESS's or RAVDESS's."""
 
 
 def markdown(table):

@@ -1,14 +1,15 @@
 """Wave in, probabilities out: use a trained run on files, arrays and long recordings."""
 
+import contextlib
 import csv
 import functools
 import hashlib
 import io
 import os
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 from natsort import natsorted
@@ -18,7 +19,7 @@ from serlib.corpora.corpus import walk
 from serlib.evaluation import matching
 from serlib.features import normalisation
 from serlib.training import calibration, graph, novelty
-from serlib.training.run import RELEASED, Record, Run, example
+from serlib.training.run import RELEASED, Run, example
 from serlib.utils import (
     FORMULA,
     SerlibError,
@@ -54,10 +55,8 @@ class Answer:
     probabilities : dict of label -> float
     seconds : float
         Duration of the clip.
-    reason : str
-        Why it is `unsure`, in words; otherwise empty.
-    note : str
-        What was odd about the file and was mended, in words; otherwise empty.
+    reason, note : str
+        Why it is `unsure`; what was odd about the file and was mended. In words, otherwise empty.
     """
 
     file: str
@@ -83,23 +82,16 @@ class Recognizer:
         people (`serlib/pretrained/README.md` says what it can do and what not).
     threshold : float, optional
         Below this confidence the answer is `unsure`, and so it is where the sound does not resemble what the model
-        learned from (`serlib.training.novelty`). Default: the run's own, one half where it is calibrated
-        (`serlib.training.calibration`); 0 answers always, whatever the sound.
+        learned from (`serlib.training.novelty`). Default: the run's own; 0 answers always, whatever the sound.
     speaker : sequence of str or Path, optional
         Recordings, or folders of them, of the person to be recognised, in all moods about equally often. A run whose
         features are normalised by speaker needs them; of any other run they normalise the answers
         (`serlib.evaluation.matching.match`).
 
-    Attributes
-    ----------
-    run : serlib.training.run.Record
-        What is known of the run; a `Run`, with its Keras model, where that one answers or was handed in.
-
     Raises
     ------
     SerlibError
-        If the folder is no sound run, the threshold is no probability, or recordings of the speaker are needed, or
-        cannot be used.
+        If the folder is no sound run, or recordings of the speaker are needed, or cannot be used.
 
     Examples
     --------
@@ -118,16 +110,21 @@ class Recognizer:
     def __init__(self, run=RELEASED, *, threshold=None, speaker=None):
         if threshold is not None and not 0 <= threshold <= 1:
             raise SerlibError(f"The threshold is {threshold}; choose a probability, from 0 to 1.")
-        self.run = run if isinstance(run, Record) else Record.read(run)
+        self.run = run if isinstance(run, Run) else Run.read(run)
         self._model = graph.load(self.run)
         if self._model is None:
-            self.run = self.run if isinstance(self.run, Run) else Run.load(self.run.folder)
+            self.run = Run.load(self.run.folder) if self.run.model is None else self.run
             self._model = graph.make(self.run) or Traced(self.run)
         self.threshold = self.run.threshold if threshold is None else threshold
         self._domain = self.run.domain if threshold is None or threshold > 0 else None
         self._voice = self._offsets = None
         self._know(speaker)
         self._probabilities(np.zeros(16000, np.float32), 16000)  # load and trace now, so that the first clip is quick
+
+    def __reduce__(self):  # sent to a worker of a cluster, it travels as what it was made of
+        speaker = tuple(map(os.path.abspath, self.speaker))
+        folder = str(self.run.folder.resolve())
+        return _recognizer_of_worker, (folder, self.threshold, self._domain is not None, speaker)
 
     @property
     def labels(self):
@@ -157,30 +154,14 @@ class Recognizer:
 
         Returns
         -------
-        Answer
-
-        Raises
-        ------
-        SerlibError
-            If the file is no sound, is silent, or holds values that are no numbers.
-
-        Examples
-        --------
-        >>> recognizer.predict("me.m4a")                                       # doctest: +SKIP
-        >>> recognizer.predict(upload.read())                                  # doctest: +SKIP
-        >>> recognizer.predict(torchaudio.load("me.wav"))                      # doctest: +SKIP
+        Answer; what is no sound, silent, or holds values that are no numbers is a SerlibError.
         """
         notes = []
         name, y, rate_hz = self._sound(sound, rate_hz=rate_hz, channel=channel, notes=notes)
         return self._answer_for(y, rate_hz, name, "; ".join(notes))
 
     def predict_many(self, files):
-        """Answer for several files; a bad file does not stop the others.
-
-        Parameters
-        ----------
-        files : str, Path, or list of what `predict` takes
-            A folder stands for the sound files below it, in natural order.
+        """Answer for several files (a folder stands for those below it); a bad file does not stop the others.
 
         Returns
         -------
@@ -202,10 +183,8 @@ class Recognizer:
 
         Parameters
         ----------
-        sound : str, Path, bytes, file, upload or np.ndarray [shape=(n,)]
-            Whatever `predict` takes.
-        rate_hz : int, optional
-            Samples per second of an array; files tell their own.
+        sound, rate_hz
+            As for `predict`.
         window_s : float, optional
             Length of the piece that each answer hears; by default that of the attribute.
         hop_s : float, optional
@@ -213,8 +192,8 @@ class Recognizer:
 
         Returns
         -------
-        pd.DataFrame. One row a window: `start_s`, `end_s`, `label`, `confidence` and a column of probabilities for
-        each label, and `reason`, why it is `unsure`. A window without sound is `unsure` with confidence 0.
+        pd.DataFrame, one row a window: `start_s`, `end_s`, `label`, `confidence`, the probability of each label, and
+        `reason`, why it is `unsure`. A window without sound is `unsure` with confidence 0.
         """
         name, y, rate_hz = audio.any_sound(sound, rate_hz=rate_hz)
         if len(y) == 0:
@@ -298,18 +277,9 @@ class Recognizer:
 
 
 class Traced:
-    """The Keras model of a run, traced once for single clips.
+    """The Keras model of a run, traced once for single clips; `spec` is what goes in.
 
     `model.predict` builds a data pipeline at each call, which takes longer than a small model itself.
-
-    Parameters
-    ----------
-    run : Run
-
-    Attributes
-    ----------
-    spec : serlib.features.FeatureSpec
-        What goes in.
     """
 
     def __init__(self, run):
@@ -324,22 +294,7 @@ class Traced:
 
 
 def sound_files(sounds):
-    """Sounds, with the files of folders in their place.
-
-    Parameters
-    ----------
-    sounds : str, Path, or list of what holds sound
-        Of folders, all sound files below them are meant.
-
-    Returns
-    -------
-    list
-
-    Raises
-    ------
-    SerlibError
-        A folder holds no sound files.
-    """
+    """A list of sounds (or of one), with the sound files below folders in their place; a folder may not be empty."""
     single = isinstance(sounds, str | os.PathLike | bytes) or hasattr(sounds, "read")
     files = []
     for sound in [sounds] if single else sounds:
@@ -353,13 +308,12 @@ def sound_files(sounds):
     return files
 
 
-#: Files that a worker of a cluster answers at once, and how many times that are handed out at once.
-CHUNK = 16
-BATCH = 64
-
 #: Columns of `write_answers`, around one for each label.
 BEFORE_LABELS = ("file", "channel", "label", "confidence", "seconds")
 AFTER_LABELS = ("reason", "note", "error", "model")
+
+#: Files that the workers of a cluster answer before their rows are written.
+BATCH = 1024
 
 
 def write_answers(recognizer, sounds, out, *, channels="average", show=None):
@@ -395,41 +349,33 @@ def write_answers(recognizer, sounds, out, *, channels="average", show=None):
     out = Path(out)
     if out.is_dir():
         raise SerlibError(f"{shown(out)} is a folder; name a CSV file")
-    lock = out.with_name(f".{out.name[-200:]}.lock")
-    with alone(lock, f"Another process writes {shown(out)}; wait for it, or name another file"):
-        try:
-            return _write_answers(recognizer, sounds, out, channels, show)
-        finally:
-            remove(lock)
-
-
-def _write_answers(recognizer, sounds, out, channels, show):
-    """`write_answers`, which alone writes the table meanwhile."""
-    files = [str(path) for path in sound_files(sounds)]
     heading = [*BEFORE_LABELS, *recognizer.labels, *AFTER_LABELS]
     model = f"{recognizer.run.folder.name} {_fingerprint(recognizer)} {channels}"
-    rows = _rows_there(out, heading, model)
-    files_done = {row["file"] for row in rows}
-    counts = {"answered": 0, "failed": 0, "kept": len(rows)}
-    with atomic_path(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, heading)
-        writer.writeheader()
-        writer.writerows(rows)
-    try:
-        with open(out, "a", newline="", encoding="utf-8") as file:
+    lock = out.with_name(f".{out.name[-200:]}.lock")
+    refusal = f"Another process writes {shown(out)}; wait for it, or name another file"
+    with alone(lock, refusal), contextlib.ExitStack() as stack:
+        stack.callback(remove, lock)
+        files = [str(path) for path in sound_files(sounds)]
+        rows = _rows_there(out, heading, model)
+        files_done = {row["file"] for row in rows}
+        todo = [path for path in files if _cell(path) not in files_done]
+        counts = {"answered": 0, "failed": 0, "kept": len(rows)}
+        with atomic_path(out) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, heading)
-            todo = [path for path in files if _cell(path) not in files_done]
-            for answers in progress(
-                _rows_of_files(recognizer, todo, channels), total=len(todo), desc="predict", unit="file", show=show
-            ):
-                writer.writerows(
-                    {**row, "model": model} for row in answers
-                )  # a file's rows come together, or not at all
-                file.flush()
-                counts["failed"] += sum(bool(row.get("error")) for row in answers)
-                counts["answered"] += sum(not row.get("error") for row in answers)
-    except OSError as error:
-        raise disk_fault(error, out) from error
+            writer.writeheader()
+            writer.writerows(rows)
+        try:
+            with open(out, "a", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, heading)
+                answers = _rows_of_files(recognizer, todo, channels)
+                for rows in progress(answers, total=len(todo), desc="predict", unit="file", show=show):
+                    writer.writerows({**row, "model": model} for row in rows)  # a file's come together, or not at all
+                    file.flush()
+                    failed = sum(bool(row.get("error")) for row in rows)
+                    counts["failed"] += failed
+                    counts["answered"] += len(rows) - failed
+        except OSError as error:
+            raise disk_fault(error, out) from error
     return counts
 
 
@@ -439,60 +385,39 @@ def _rows_of_files(recognizer, paths, channels):
         for path in paths:
             yield _file_rows(recognizer, path, channels)
         return
-    import joblib
-
-    settings = (*_settings_of_worker(recognizer), channels)
-    chunks = [paths[first : first + CHUNK] for first in range(0, len(paths), CHUNK)]
-    for first in range(0, len(chunks), BATCH):
-        batch = chunks[first : first + BATCH]
-        for rows in joblib.Parallel(n_jobs=-1)(
-            joblib.delayed(_rows_of_chunk)(settings, os.getcwd(), chunk) for chunk in batch
-        ):
-            yield from rows
-
-
-def _settings_of_worker(recognizer):
-    """What a worker needs to know to answer as a recognizer does."""
-    speaker = tuple(map(os.path.abspath, recognizer.speaker))
-    return str(recognizer.run.folder.resolve()), recognizer.threshold, recognizer._domain is not None, speaker
-
-
-def _rows_of_chunk(settings, here, paths):
-    """What a worker does: the rows of a few files, whose paths begin in a folder of the process that asks."""
-    *model, channels = settings
-    recognizer = _recognizer_of_worker(*model)
-    answers = []
-    for path in paths:
-        rows = _file_rows(recognizer, os.path.join(here, path), channels)
-        answers.append([{**row, "file": _cell(path)} for row in rows])
-    return answers
+    here = os.getcwd()
+    for first in range(0, len(paths), BATCH):
+        batch = paths[first : first + BATCH]
+        work = (joblib.delayed(_file_rows)(recognizer, path, channels, here) for path in batch)
+        yield from joblib.Parallel(n_jobs=-1)(work)
 
 
 @functools.lru_cache(1)
 def _recognizer_of_worker(folder, threshold, knows_strangers, speaker):
-    """A recognizer takes seconds to load, so that a worker keeps it."""
+    """What a recognizer is where it is sent to: it takes seconds to load, so that a worker keeps it."""
     recognizer = Recognizer(folder, threshold=None if knows_strangers else 0, speaker=list(speaker) or None)
     recognizer.threshold = threshold
     return recognizer
 
 
-def _file_rows(recognizer, path, channels):
-    """The rows of one file: an answer a channel, or the reason why there is none."""
-    numbers = [None]
-    if channels == "split":
-        try:
-            with audio.opened(path) as file:
-                numbers = range(audio.channels(file, path))
-        except SerlibError as error:
-            return [{"file": _cell(path), "error": str(error)}]
-    return [_row(recognizer, path, number) for number in numbers]
+def _file_rows(recognizer, path, channels, here=""):
+    """The rows of one file, whose path may begin `here`: an answer a channel, or the reason why there is none."""
+    file_path = os.path.join(here, path)
+    if channels == "average":
+        return [_row(recognizer, path, file_path, None)]
+    try:
+        with audio.opened(file_path) as file:
+            count = audio.channels(file, file_path)
+    except SerlibError as error:
+        return [{"file": _cell(path), "error": str(error)}]
+    return [_row(recognizer, path, file_path, channel) for channel in range(count)]
 
 
-def _row(recognizer, path, channel):
+def _row(recognizer, path, file_path, channel):
     """The row of a channel, or of a whole file."""
     row = {"file": _cell(path), "channel": "" if channel is None else channel}
     try:
-        answer = recognizer.predict(path, channel=channel)
+        answer = recognizer.predict(file_path, channel=channel)
     except SerlibError as error:  # of a call one side may be silent
         return {**row, "error": str(error)}
     row |= {"label": answer.label, "confidence": answer.confidence, "seconds": answer.seconds}
@@ -517,11 +442,9 @@ def _rows_there(out, heading, model):
 
 def _fingerprint(recognizer):
     """What decides the answers, in eight digits: the model's bytes, the threshold, what is known of the speaker."""
-    digest = hashlib.blake2b((recognizer.run.folder / "model.keras").read_bytes(), digest_size=4)
-    with np.printoptions(threshold=sys.maxsize):  # repr leaves out the middle of what has over 1000 columns
-        domain = recognizer._domain is not None
-        digest.update(repr((recognizer.threshold, domain, recognizer._voice, recognizer._offsets)).encode())
-    return digest.hexdigest()
+    known = (recognizer.threshold, recognizer._domain is not None, recognizer._voice, recognizer._offsets)
+    model = (recognizer.run.folder / "model.keras").read_bytes()
+    return hashlib.blake2b(model + joblib.hash(known).encode(), digest_size=4).hexdigest()
 
 
 def _cell(path):

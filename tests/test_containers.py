@@ -253,30 +253,6 @@ def test_a_video_without_sound_says_so():
         audio.decode(file.getvalue(), name="film.mp4")
 
 
-def test_without_pyav_the_advice_is_to_install_it(recordings, tmp_path):
-    """In a process where it cannot be imported; WAV works all the same."""
-    (tmp_path / "a.m4a").write_bytes(recordings["M4A, AAC (iPhone, Windows)"][0])
-    (tmp_path / "a.wav").write_bytes(recordings["WAV, 16 bit"][0])
-    code = """
-import sys
-sys.modules["av"] = None
-from serlib import audio
-from serlib.utils import SerlibError
-print(len(audio.load("a.wav")[0]))
-try:
-    audio.load("a.m4a")
-except SerlibError as error:
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    samples, sentence = done.stdout.splitlines()
-    assert samples == "32000"
-    assert sentence.endswith(
-        "a.m4a is a recording in MP4 (M4A), which libsndfile cannot read; run `pip install av`, with "
-        "which serlib reads it"
-    )
-
-
 def test_pyav_is_not_imported_until_it_is_needed():
     code = "import sys, serlib.audio, serlib.recognizer; print('av' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

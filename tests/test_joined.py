@@ -47,14 +47,14 @@ def test_of_joined_files_all_is_used_or_nothing(kind):
 @pytest.mark.parametrize("kind", BY_PYAV, ids=lambda kind: kind.title)
 def test_one_recording_is_one(kind):
     data, _ = encoded(kind, 1.5)
-    assert joined.second(io.BytesIO(data)) is None and not joined.behind(io.BytesIO(data))
+    assert joined.second(data) is None and not joined.behind(data)
 
 
 @pytest.mark.parametrize("format", ["FLAC", "OGG", "MP3", "WAV", "AIFF", "CAF", "AU", "W64", "RF64", "WAVEX"])
 def test_one_recording_of_libsndfile_is_one(format, rng):
     file = io.BytesIO()
     soundfile.write(file, rng.uniform(-0.5, 0.5, (90001, 2)), 44100, format=format)
-    assert joined.second(file) is None and not joined.behind(file)
+    assert joined.second(file.getvalue()) is None and not joined.behind(file.getvalue())
 
 
 def mp3(duration_s, **options):
@@ -85,7 +85,7 @@ def test_mp3_with_and_without_tags_and_lengths(first, second):
 @pytest.mark.parametrize("tags", [b"", b"TAG" + bytes(125), bytes(20000), b"APETAGEX" + bytes(range(256)) * 40])
 def test_tags_and_zeros_behind_an_mp3_are_no_second_recording(tags):
     data = mp3(2)
-    assert joined.second(io.BytesIO(data + tags)) is None
+    assert joined.second(data + tags) is None
     assert len(audio.decode(data + tags)[0]) == 32000
 
 
@@ -115,19 +115,10 @@ def test_the_index_says_which(tmp_path, sine):
     assert "both.wav" in rejected["file"] and "several recordings in WAV" in rejected["reason"]
 
 
-def test_the_file_stands_where_it_stood(tmp_path, rng):
-    path = tmp_path / "noise.flac"
-    soundfile.write(path, rng.uniform(-1, 1, 20000), 16000)
-    with open(path, "rb", buffering=0) as file:
-        for at in (0, 7):
-            file.seek(at)
-            assert joined.second(file) is None and joined.behind(file) == 0 and file.tell() == at
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"\xff", b"\xff\xfb", b"ID3", b"R", b"RIFF", b"RIFF\0\0\0\0WAVE", b"OggS", b"f"]
 )
 def test_the_beginning_of_a_header_is_no_second_recording(content):
-    for file in (io.BytesIO(content), io.BytesIO(b"ID3\x04\x00\x00\x00\x00\x00\x00" + content)):
-        assert joined.second(file) is None
-        assert joined.behind(file) == 0
+    for data in (content, b"ID3\x04\x00\x00\x00\x00\x00\x00" + content):
+        assert joined.second(data) is None
+        assert joined.behind(data) == 0

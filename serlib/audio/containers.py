@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import math
+import mmap
 import os
 import re
 import stat
@@ -119,11 +120,9 @@ def opened(path):
 
 def file_digest(file):
     """BLAKE2b of an open file's bytes, 32 hex digits: what tells clips apart. The file stands at its beginning then."""
-    digest = hashlib.blake2b(digest_size=16)
-    while block := file.read(_BLOCK):
-        digest.update(block)
+    digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     file.seek(0)
-    return digest.hexdigest()
+    return digest
 
 
 def path_digest(path):
@@ -141,31 +140,26 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
         On a disk: libsndfile reads it itself, without calling back into Python.
     name : str or Path
         What messages call it.
-    offset_s, duration_s : float, optional
-        Only this part; what lies behind the end is empty.
-    channel : int, optional
-        Only this channel, from 0; by default all are averaged.
-    notes : list, optional
-        Gets a sentence for what is odd about the file and does not keep it from being used.
+    offset_s, duration_s, channel, notes
+        As in `load`.
 
     Yields
     ------
     (np.ndarray [shape=(n,)], int)
         Mono samples, float32, and their rate in Hz; at least once. Full scale is 1.0, unless the file holds floats
-        that were never scaled (`unscaled`).
-
-    Raises
-    ------
-    SerlibError
-        The file is no sound, is cut short, or lasts longer than `longest_s`. That it is cut short may show at the end
-        only.
+        that were never scaled. SerlibError where the file is no sound, is cut short (which may show at the end only),
+        or lasts longer than `longest_s`.
     """
     notes = [] if notes is None else notes
     if not (0 <= offset_s < math.inf and 0 <= (duration_s or 0) < math.inf):
         raise SerlibError(f"A part of {duration_s} s from {offset_s} s on was asked for; choose numbers from 0")
-    if _ends_within_a_page(file):
-        raise SerlibError(_cut_short(name, "its last page is not whole"))
-    with _decoder(file, name, notes, whole=duration_s is None) as sound:
+    with _mapped(file) as data:
+        if _ends_within_a_page(data):
+            raise SerlibError(_cut_short(name, "its last page is not whole"))
+        container = joined.second(data)
+        size = len(data)
+        rest = joined.behind(data)
+    with _decoder(file, name, container, notes, whole=duration_s is None) as sound:
         sound.check(notes)
         rate_hz = sound.rate_hz
         start = int(offset_s * rate_hz)
@@ -183,13 +177,24 @@ def blocks(file, name, *, offset_s=0.0, duration_s=None, channel=None, notes=Non
                 raise SerlibError(too_long(name, rate_hz))
             yield _one_channel(frames, name, channel), rate_hz
         sound.check_length(count, start, length)
-        if duration_s is None:
-            _check_rest(file, (start + count) / rate_hz, notes)
+        used_s = (start + count) / rate_hz
+        rest_s = used_s * rest / (size - rest)
+        if duration_s is None and rest_s > max(SLACK_S, 0.01 * used_s):
+            notes.append(f"goes on behind the end that its header names; about {rest_s:.1f} s more are not used")
 
 
-def _decoder(file, name, notes, *, whole):
-    """What decodes a file, all recordings of it where several were joined."""
-    container = joined.second(file)
+@contextlib.contextmanager
+def _mapped(file):
+    """The bytes of an open file without reading them into memory."""
+    if not os.fstat(file.fileno()).st_size:
+        yield b""
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:  # some network disks share no memory
+        yield data
+
+
+def _decoder(file, name, container, notes, *, whole):
+    """What decodes a file, all recordings of it where several of a container were joined."""
     if container is None:
         return _libsndfile(file, name) or _ffmpeg(file, name, whole=whole)
     if container not in joined.READ_ON:
@@ -201,28 +206,8 @@ def _decoder(file, name, notes, *, whole):
     return _ffmpeg(file, name, whole=whole)
 
 
-def _check_rest(file, used_s, notes):
-    """Say how much of a file is not used since its header says that it ends earlier."""
-    rest = joined.behind(file)
-    rest_s = used_s * rest / (os.fstat(file.fileno()).st_size - rest)
-    if rest_s > max(SLACK_S, 0.01 * used_s):
-        notes.append(f"goes on behind the end that its header names; about {rest_s:.1f} s more are not used")
-
-
 def samples_of(file, name, **part):
-    """The samples of an open file in one array.
-
-    Parameters
-    ----------
-    file, name, **part
-        As in `blocks`.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n,)]
-        float32.
-    rate_hz : int
-    """
+    """The samples of an open file in one array, and their rate in Hz; parameters as in `blocks`."""
     samples = bytearray()  # grows in place, where arrays that are put together would take twice the memory
     for block, rate_hz in blocks(file, name, **part):  # noqa: B007  the rate of them all
         samples += block.data
@@ -241,13 +226,7 @@ def longest_s(rate_hz):
 
 
 def looks_like_sound(head):
-    """Whether a file that begins with these bytes (12 or more) may be a recording, whatever its name.
-
-    Examples
-    --------
-    >>> looks_like_sound(b"RIFF....WAVE"), looks_like_sound(b"MIT License")
-    (True, False)
-    """
+    """Whether a file that begins with these bytes (12 or more) may be a recording, whatever its name."""
     return any(head[at:].startswith(magic) for at, magic in _CONTAINERS)
 
 
@@ -257,14 +236,11 @@ def too_long(name, rate_hz):
     return f"{shown(name)} lasts longer than {hours:.1f} h, the most that is read at once; cut it into pieces"
 
 
-class _Sound:
+class _Sound(contextlib.AbstractContextManager):
     """A file that is open for decoding: `rate_hz`, `channels`, `frames` (None where nothing tells how many)."""
 
     def __init__(self, name):
         self.name = name
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.close()
@@ -354,23 +330,18 @@ def _libsndfile(file, name):
     return _Sndfile(sound, name)
 
 
-def _ends_within_a_page(file):
+def _ends_within_a_page(data):
     """Whether a file is Ogg and ends before its last page does. A page is at most 65,307 bytes long."""
-    file.seek(0)
-    if file.read(4) != b"OggS":
+    if data[:4] != b"OggS":
         return False
-    file.seek(max(0, file.seek(0, os.SEEK_END) - 65307))
-    end = file.read()
+    end = data[-65307:]
     page = end[end.rfind(b"OggS") :]
     segments = page[26] if len(page) > 26 else 255
     return len(page) < 27 + segments + sum(page[27 : 27 + segments])
 
 
 def _placeholder(promised):
-    """Whether a number of bytes is what recorders write that stream to a pipe and so do not know the length.
-
-    sox, eSpeak NG and arecord write 2^31 less something, FFmpeg and others 2^32 - 1 or less a header.
-    """
+    """Whether recorders that stream to a pipe write this length: 2^31 (sox, arecord) or 2^32 (FFmpeg) less a header."""
     return 0x7FFF0000 <= promised <= 0x80000000 or 0xFFFF0000 <= promised <= 0xFFFFFFFF
 
 
@@ -438,10 +409,7 @@ class _Ffmpeg(_Sound):
             yield np.zeros((0, self.channels), np.float32)
 
     def counted_s(self, most_s):
-        """Seconds that the packets say they last, without decoding them; those behind `most_s` are not counted.
-
-        The container does not stand at its beginning then.
-        """
+        """Seconds that the packets say they last, up to `most_s`; the container is read through then, not decoded."""
         import av
 
         lasts = 0
@@ -491,8 +459,8 @@ class _Seekable:
 def _ffmpeg(file, name, *, whole=False):
     """The file as FFmpeg reads it; SerlibError says what the file is where it does not.
 
-    Where the whole of it is wanted and its header does not say how long it is, the packets of a large file are counted
-    first: that takes a tenth of the time of decoding.
+    Where the whole is wanted and the header tells no length, the packets of a large file are counted first, in a tenth
+    of the time of decoding.
     """
     sound = _opened(file, name)
     most_s = longest_s(sound.rate_hz)
@@ -513,10 +481,8 @@ def _opened(file, name):
             f"{shown(name)} holds samples without a header that tells their rate; save it as WAV, such as with "
             "`sox -r 16000 -e signed -b 16 -c 1 in.raw out.wav`"
         )
-    try:
-        import av
-    except ImportError:
-        raise SerlibError(_unread(file, name, mend="run `pip install av`, with which serlib reads it")) from None
+    import av
+
     file.seek(0)
     headerless = _HEADERLESS.get(os.path.splitext(str(name))[1].lower())
     options = {} if headerless else {"format_whitelist": ",".join(_DEMUXERS)}
@@ -559,7 +525,7 @@ def _cut_short(name, why):
     return f"{shown(name)} is cut short: {why}; download or copy it again"
 
 
-def _unread(file, name, *, mend=None):
+def _unread(file, name):
     """What a file is that cannot be read as sound, and the mend."""
     file.seek(0)
     head = file.read(512)
@@ -570,10 +536,8 @@ def _unread(file, name, *, mend=None):
             return f"{shown(name)} {what}; {otherwise}"
     for (at, magic), what in _CONTAINERS.items():
         if head[at:].startswith(magic):
-            if mend:
-                return f"{shown(name)} is a recording in {what}, which libsndfile cannot read; {mend}"
             return f"{shown(name)} is a damaged recording in {what}, or a part of it is missing; copy it again"
     if not any(byte < 9 or 13 < byte < 32 for byte in head):
         return f"{shown(name)} is text, no sound; {_ELSEWHERE}"
     unknown = "is no sound file that libsndfile or FFmpeg knows, or a damaged one"
-    return f"{shown(name)} {unknown}; {mend or 'save it as WAV with the program that made it, or ' + _ELSEWHERE}"
+    return f"{shown(name)} {unknown}; save it as WAV with the program that made it, or {_ELSEWHERE}"

@@ -1,6 +1,5 @@
 """Recordings that were joined into one file with `cat`, of which a decoder may stop after the first without a word."""
 
-import os
 import re
 import struct
 
@@ -25,121 +24,73 @@ _BEGINNINGS = {
     "TTA": (b"TTA1", rb"TTA1[\x01\x02]\x00", None),
     "WavPack": (b"wvpk", rb"wvpk.{6}\x00.{5}\x00{4}.{5}[%b]" % _WITH_BIT_3, None),
 }
-_BLOCK = 2**20
-# Longer than any of the patterns, which may lie across two blocks.
-_OVERLAP = 64
 # Two frames of MP3; whether the one that holds the length is counted in it depends on the encoder.
 _FRAMES_BYTES = 2 * 1441
 
 
-def second(file):
-    """Whether another recording follows the first one in a file.
+def second(data):
+    """The container, such as "MP3", of a file in which another recording follows the first one; None elsewhere.
 
-    Its bytes are searched, nothing is decoded; of WAV, AIFF and MP3 only their headers.
-
-    Parameters
-    ----------
-    file : binary file
-        It stands where it stood before.
-
-    Returns
-    -------
-    str or None
-        The container, such as "MP3"; None where there is one recording.
+    Its bytes, in memory or mapped, are searched, nothing is decoded; of WAV, AIFF and MP3 only their headers.
     """
-    at = file.tell()
-    try:
-        return _second(file)
-    finally:
-        file.seek(at)
-
-
-def behind(file):
-    """How many bytes lie behind the last chunk of a WAV or AIFF: a recorder that crashed did not write their number.
-
-    Parameters
-    ----------
-    file : binary file
-        It stands where it stood before.
-
-    Returns
-    -------
-    int. 0 for other containers, and where these bytes are zeros, as a disk fills up with.
-    """
-    at = file.tell()
-    try:
-        end = _end_of_chunks(file)
-        return file.seek(0, os.SEEK_END) - end if end and any(_bytes(file, end, _BLOCK)) else 0
-    finally:
-        file.seek(at)
-
-
-def _second(file):
-    end = _end_of_chunks(file)
-    if end:
-        near = _bytes(file, end - 1, 14)  # the byte that makes a length even may be missing
-        match = re.search(rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]", near, re.DOTALL)
+    end = _end_of_chunks(data)
+    if end:  # the byte that makes a length even may be missing
+        match = re.search(rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]", data[end - 1 : end + 13], re.DOTALL)
         return {b"RIFF": "WAV", b"FORM": "AIFF"}[match[0][:4]] if match else None
-    size = file.seek(0, os.SEEK_END)
-    start = _after_tags(file)
-    head = _bytes(file, start, 12)
+    start = _after_tags(data)
+    head = data[start : start + 12]
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2:  # the first frame of MPEG layer III
-        return "MP3" if _mp3_follows(file, size, start) else None
+        return "MP3" if _mp3_follows(data, start) else None
     for name, (magic, beginning, between) in _BEGINNINGS.items():
         if head.startswith(magic) or head[4:].startswith(magic):
-            at = start + 8 if between is None else _search(file, between, start)
-            return name if at is not None and _search(file, beginning, at) is not None else None
+            at = start + 8 if between is None else _search(data, between, start)
+            return name if at is not None and _search(data, beginning, at) is not None else None
     return None
 
 
-def _bytes(file, at, length):
-    file.seek(at)
-    return file.read(length)
+def behind(data):
+    """How many bytes lie behind the last chunk of a WAV or AIFF: a recorder that crashed did not write their number.
+
+    0 for other containers, and where these bytes are zeros, as a disk fills up with.
+    """
+    end = _end_of_chunks(data)
+    return len(data) - end if end and any(data[end : end + 2**20]) else 0
 
 
-def _search(file, pattern, start):
-    """Where a pattern first occurs in a file, from a byte on; None where it does not."""
-    regex = re.compile(pattern, re.DOTALL)
-    file.seek(start)
-    end = b""
-    while block := file.read(_BLOCK):
-        match = regex.search(end + block)
-        if match:
-            return start + match.start() - len(end)
-        start += len(block)
-        end = (end + block)[-_OVERLAP:]
-    return None
+def _search(data, pattern, start):
+    """Where a pattern first occurs from a byte on; None where it does not."""
+    match = re.compile(pattern, re.DOTALL).search(data, start)
+    return match.start() if match else None
 
 
-def _after_tags(file):
+def _after_tags(data):
     """Where the sound begins behind tags of ID3 version 2."""
     at = 0
-    while (head := _bytes(file, at, 10)).startswith(b"ID3") and len(head) == 10:
+    while (head := data[at : at + 10]).startswith(b"ID3") and len(head) == 10:
         a, b, c, d = head[6:]  # seven bits each
         at += 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if head[5] & 0x10 else 0)
     return at
 
 
-def _end_of_chunks(file):
+def _end_of_chunks(data):
     """Where the chunks of a WAV or AIFF end; None for other containers."""
-    head = _bytes(file, 0, 12)
-    if not re.match(rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]", head, re.DOTALL):
+    if not re.match(rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]", data[:12], re.DOTALL):
         return None
-    order = "<" if head.startswith(b"RIFF") else ">"
+    order = "<" if data[:4] == b"RIFF" else ">"
     at = 12
-    while len(chunk := _bytes(file, at, 8)) == 8:
+    while len(chunk := data[at : at + 8]) == 8:
         name, length = struct.unpack(f"{order}4sI", chunk)
         if name in (b"RIFF", b"FORM") or not all(32 <= byte < 127 for byte in name):
             break
         if (name, length) == (b"data", 0):  # written to a pipe: to the end of the file
-            return file.seek(0, os.SEEK_END)
+            return len(data)
         at += 8 + length + length % 2
     return at
 
 
-def _mp3_follows(file, size, start):
+def _mp3_follows(data, start):
     """Whether frames follow where the length in the first frame of an MP3 (Xing, Info or VBRI) says that it ends."""
-    head = _bytes(file, start, 250)
+    head = data[start : start + 250]
     match = re.search(rb"(?:Xing|Info)...[\x02\x03\x06\x07\x0a\x0b\x0e\x0f]|VBRI", head, re.DOTALL)
     if not match:  # libsndfile counts the frames
         return False
@@ -150,9 +101,9 @@ def _mp3_follows(file, size, start):
         at += 4
     length = int.from_bytes(head[at : at + 4], "big")
     end = start + length
-    if _bytes(file, end, 3) == b"TAG":  # ID3 version 1
+    if data[end : end + 3] == b"TAG":  # ID3 version 1
         end += 128
-    if not length or size - end < _FRAMES_BYTES:
+    if not length or len(data) - end < _FRAMES_BYTES:
         return False
     same = b"\xff[%b%b]" % (re.escape(head[1:2]), re.escape(bytes([head[1] ^ 1])))
-    return re.search(rb"ID3[\x02-\x04]\x00|" + same, _bytes(file, end, 4096), re.DOTALL) is not None
+    return re.search(rb"ID3[\x02-\x04]\x00|" + same, data[end : end + 4096], re.DOTALL) is not None

@@ -23,10 +23,7 @@ NOT_SCALED = "holds integers that were never scaled; divided by {:.0f}"
 
 
 def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None, channel=None, notes=None):
-    """Read a sound file.
-
-    The content decides what it is, not the name: WAV (8, 16, 24, 32 bit, float), AIFF, FLAC, OGG, MP3 and whatever
-    else libsndfile knows; M4A, AAC, WebM, AMR, videos and whatever else FFmpeg knows (docs/formats.md lists them).
+    """Read a sound file of any format that libsndfile or FFmpeg knows (docs/formats.md): its content decides.
 
     Parameters
     ----------
@@ -34,13 +31,12 @@ def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None, channel=None, not
     rate_hz : int, optional
         Resample to this rate. Default: the file's own.
     offset_s, duration_s : float, optional
-        Read only this part, as `librosa.load` does; the rest of a long recording is not decoded. A part that lies
-        behind the end is empty.
+        Read only this part, as `librosa.load` does; a part that lies behind the end is empty.
     channel : int, optional
         Only this channel, from 0. Default: all are averaged.
     notes : list, optional
-        Gets a sentence, without the file's name, for what is odd about the file and was mended: samples that were
-        never scaled, an end that comes a little before the header says. Default: they are Python warnings.
+        Gets a sentence, without the file's name, for what is odd about the file and was mended. Default: they are
+        Python warnings.
 
     Returns
     -------
@@ -77,17 +73,7 @@ def load(path, *, rate_hz=None, offset_s=0.0, duration_s=None, channel=None, not
 
 
 def decode(data, *, name="the recording", rate_hz=None, **part):
-    """The same as `load`, from bytes that were read already (a download, an upload, a microphone).
-
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-    name : str or Path
-        What messages call it.
-    rate_hz, offset_s, duration_s, channel, notes
-        As in `load`, and so is what comes back.
-    """
+    """The same as `load`, from the bytes of a whole file (an upload, a microphone), which messages call by `name`."""
     with tempfile.TemporaryFile(buffering=0) as file:  # libsndfile seeks where Python's own buffers would complain
         file.write(data)
         file.seek(0)
@@ -95,16 +81,7 @@ def decode(data, *, name="the recording", rate_hz=None, **part):
 
 
 def checked(path, content, *, rate_hz=None, offset_s=0.0, duration_s=None):
-    """The same as `load`, for a file of an index that must still be the one that was indexed.
-
-    Parameters
-    ----------
-    path : str or Path
-    content : str
-        What `path_digest` gave for the file then; another content now is a SerlibError.
-    rate_hz, offset_s, duration_s
-        As in `load`, and so is what comes back.
-    """
+    """The same as `load`, for a file of an index: SerlibError where `path_digest` no longer gives this `content`."""
     with opened(path) as file:
         written_ns = os.fstat(file.fileno()).st_mtime_ns
         if containers.file_digest(file) == content:
@@ -133,14 +110,7 @@ def _decode(file, name, rate_hz, *, notes=None, **part):
 
 
 def survey(file, name):
-    """Look at the whole of an open file without keeping it.
-
-    Parameters
-    ----------
-    file : binary file
-        On a disk.
-    name : str or Path
-        What messages call it.
+    """Look at the whole of an open file, which messages call by `name`, without keeping its samples.
 
     Returns
     -------
@@ -150,11 +120,6 @@ def survey(file, name):
         As from `fault`.
     notes : list of str
         As in `load`.
-
-    Raises
-    ------
-    SerlibError
-        As `load`.
     """
     notes = []
     extremes = []
@@ -182,9 +147,8 @@ def any_sound(sound, *, rate_hz=None, channel=None, notes=None):
     Parameters
     ----------
     sound : str, Path, bytes, binary file, tuple, dict, or array
-        A path; the bytes of a file; an open file or `io.BytesIO`, read from its beginning; `(rate_hz, y)` or
-        `(y, rate_hz)`; `{"array": y, "sampling_rate": rate_hz}`; samples as in `mono`, of numpy, PyTorch or anything
-        that numpy understands.
+        A path; the bytes of a file; an open file, read from its beginning; `(rate_hz, y)` or `(y, rate_hz)`;
+        `{"array": y, "sampling_rate": rate_hz}`; samples as in `mono`.
     rate_hz : int, optional
         Samples per second of an array that does not bring its own.
     channel, notes
@@ -197,11 +161,6 @@ def any_sound(sound, *, rate_hz=None, channel=None, notes=None):
     y : np.ndarray [shape=(n,)]
         float32, full scale 1.0.
     rate_hz : int
-
-    Raises
-    ------
-    SerlibError
-        It holds no sound, or an array comes without its rate.
 
     Examples
     --------
@@ -235,7 +194,7 @@ def any_sound(sound, *, rate_hz=None, channel=None, notes=None):
 
 
 def mono(y, *, channel=None, notes=None):
-    """Samples of any type, with full scale 1.0 and one channel, as `load` gives them for the same samples in a file.
+    """Samples of any type, with full scale 1.0 and one channel, as `load` gives them.
 
     Parameters
     ----------
@@ -286,15 +245,8 @@ def full_scale(y):
     """What samples must be divided by, where that is certain: whole numbers in a type that should not hold them.
 
     Floats beyond 1.0 that are all whole numbers, on both sides of 0, are integers of 16 or 32 bits that somebody
-    converted and did not scale; so are integers of 32 or 64 bits that all fit into 16.
-
-    Parameters
-    ----------
-    y : np.ndarray
-
-    Returns
-    -------
-    float. 1.0 where samples are scaled as their type says, or where it is not certain (`fault` then refuses them).
+    converted and did not scale; so are integers of 32 or 64 bits that all fit into 16. 1.0 where samples are scaled as
+    their type says, or where it is not certain (`fault` then refuses them).
     """
     if not y.size or y.dtype.kind == "u" or (y.dtype.kind == "i" and y.dtype.itemsize <= 2):
         return 1.0
@@ -317,18 +269,7 @@ def _whole_numbers(y):
 
 
 def fault(y, rate_hz):
-    """Why a clip cannot be used.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-
-    Returns
-    -------
-    str or None
-        The end of a sentence that begins with the file's name, e.g. "is silent"; None for a clip that is fine.
-    """
+    """Why a clip [shape=(n,)] cannot be used: the end of a sentence such as "is silent"; None for one that is fine."""
     if len(y) == 0:
         return "holds no samples"
     if not np.isfinite(y).all():

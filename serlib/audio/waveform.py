@@ -27,7 +27,12 @@ def resample(y, *, from_hz, to_hz):
     return out if len(out) == length else np.concatenate([out, np.zeros(length - len(out), dtype=np.float32)])
 
 
-def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
+#: Librosa's frames and hops of 2048 and 512 samples at 22050 Hz, in seconds: in them, loudness is measured.
+FRAME_S = 2048 / 22050
+HOP_S = 512 / 22050
+
+
+def trim(y, *, rate_hz, top_db=30.0):
     """Cut leading and trailing silence, as `librosa.effects.trim` does.
 
     Parameters
@@ -38,9 +43,6 @@ def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
         Samples per second.
     top_db : float
         What lies this far below the loudest frame counts as silence, in dB.
-    frame_s, hop_s : float
-        Length of the frames whose loudness is measured and the step between them, in seconds; the defaults are
-        librosa's 2048 and 512 samples at 22050 Hz.
 
     Returns
     -------
@@ -48,12 +50,12 @@ def trim(y, *, rate_hz, top_db=30.0, frame_s=2048 / 22050, hop_s=512 / 22050):
 
     Taught in notebooks/02_eda.
     """
-    is_loud, hop = _loud_frames(y, rate_hz, top_db, frame_s, hop_s)
+    is_loud, hop = _loud_frames(y, rate_hz, top_db, FRAME_S, HOP_S)
     frames = np.flatnonzero(is_loud)
     return y[frames[0] * hop : (frames[-1] + 1) * hop] if len(frames) else y
 
 
-def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 22050, hop_s=512 / 22050):
+def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=FRAME_S, hop_s=HOP_S):
     """Find where somebody speaks, by loudness, as `librosa.effects.split` does.
 
     Parameters
@@ -66,7 +68,7 @@ def voice_activity(y, *, rate_hz, top_db=30.0, bridge_s=0.2, frame_s=2048 / 2205
         Pauses up to this length belong to the speech around them (the closure of a plosive takes 0.1 s); 0 keeps
         every pause, as librosa does.
     frame_s, hop_s : float
-        As in `trim`.
+        Length of the frames whose loudness is measured and the step between them, in seconds.
 
     Returns
     -------
@@ -94,19 +96,8 @@ def _loud_frames(y, rate_hz, top_db, frame_s, hop_s):
 
 
 def mean_power(y, *, frame, hop):
-    """Mean square of each frame, centred on multiples of the hop, zeros outside the clip.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    frame, hop : int
-        In samples.
-
-    Returns
-    -------
-    np.ndarray [shape=(frames,)], float64. Running sums: the cost does not depend on the frame's length.
-    """
-    half = frame // 2
+    """Mean square of each frame [shape=(frames,)], centred on multiples of the hop (in samples), zeros outside."""
+    half = frame // 2  # running sums: the cost does not depend on the frame's length
     sums = np.zeros(len(y) + 2 * half + 1)
     np.cumsum(np.square(y, dtype=np.float64), out=sums[half + 1 : half + 1 + len(y)])
     sums[half + 1 + len(y) :] = sums[half + len(y)]
@@ -127,19 +118,16 @@ def windows(y, *, rate_hz, window_s, hop_s):
     Returns
     -------
     starts_s : np.ndarray [shape=(windows,)], float64
-        Where each window starts, in seconds.
     pieces : list of np.ndarray
-        Views into `y`. No sample is left out: where the steps do not come out even, one more window ends at the
-        end. A recording shorter than one window is one piece, as short as it is.
+        Views into `y`. Where the steps do not come out even, one more window ends at the end; a recording shorter than
+        one window is one piece.
 
     Taught in notebooks/09_live.
     """
-    if not (np.isfinite(window_s * rate_hz) and np.isfinite(hop_s * rate_hz)):
-        raise SerlibError(f"windows of {window_s} s every {hop_s} s cannot be cut; choose seconds")
+    if not 1 <= window_s * rate_hz < np.inf or not 1 <= hop_s * rate_hz < np.inf:
+        raise SerlibError(f"windows of {window_s} s every {hop_s} s cannot be cut; both must be longer than a sample")
     window = round(window_s * rate_hz)
     hop = round(hop_s * rate_hz)
-    if window < 1 or hop < 1:
-        raise SerlibError(f"windows of {window_s} s every {hop_s} s cannot be cut; both must be longer than a sample")
     if hop > window:
         raise SerlibError(f"windows of {window_s} s every {hop_s} s leave gaps; the step must not exceed the window")
     last = max(0, len(y) - window)

@@ -3,7 +3,7 @@
 Waveform augmentations change the sound: `augmentation(y, rate_hz, rng) -> y`. They are too slow for every epoch, so
 `copies` makes a fixed number of changed copies of each file and keeps their features. Feature augmentations change
 the arrays, with new draws in every epoch: `augmentation(x, y, rng, names) -> x, y`. What they draw comes from the
-generator that is passed in and from nothing else.
+generator that is passed in and from nothing else. Taught in notebooks/07_generalize.
 """
 
 import pkgutil

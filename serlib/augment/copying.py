@@ -8,7 +8,7 @@ import numpy as np
 
 from serlib import audio, features
 from serlib.augment.common import Augmentation
-from serlib.augment.frames import FrequencyWarp, Level, SpecAugment, TimeWarp, Transpose, lengths
+from serlib.augment.frames import FeatureAugmentation, Mixup, lengths
 from serlib.augment.waveform import WaveformAugmentation
 from serlib.features import cache
 from serlib.utils import SerlibError, data_dir, shown
@@ -29,8 +29,6 @@ class Copies(Augmentation):
         Each copy goes through all of them in this order, with its own draws; noise comes best last.
     frames : tuple of feature augmentations
         What changes the frames after that, and before they are summarised. `Mixup` is none of them: it needs two clips.
-
-    Taught in notebooks/07_generalize.
     """
 
     n: int
@@ -38,56 +36,38 @@ class Copies(Augmentation):
     frames: tuple = ()
 
     def __post_init__(self):
-        self._check_number("n", 1, 100, int)
-        for field, kinds, expected in (
-            ("waveform", WaveformAugmentation, "some of Noise, Shift, PitchShift, Stretch, Gain"),
-            (
-                "frames",
-                FrequencyWarp | Level | SpecAugment | TimeWarp | Transpose,
-                "some of FrequencyWarp, Level, SpecAugment, TimeWarp, Transpose",
-            ),
-        ):
+        self._check("n", int, 1, 100)
+        for field, kind in (("waveform", WaveformAugmentation), ("frames", FeatureAugmentation)):
             changes = getattr(self, field)
-            if not isinstance(changes, tuple | list) or not all(isinstance(change, kinds) for change in changes):
-                self._refuse(field, expected)
+            if not isinstance(changes, tuple | list) or not all(isinstance(change, kind) for change in changes):
+                self._refuse(field, f"a tuple of {field} augmentations")
             object.__setattr__(self, field, tuple(changes))
+        if any(isinstance(change, Mixup) for change in self.frames):
+            self._refuse("frames", "without Mixup, which takes two clips")
         if not self.waveform and not self.frames:
             self._refuse("waveform", "one augmentation or more, or frames must be")
 
 
 def copies(table, spec, copies, *, seed=0, jobs=None, show=None):
-    """Features of changed copies of every clip of a table.
+    """Features of changed copies of every clip of a table [shape=(n, clips, ...)], float32, read-only.
 
-    Cached and resumable as `serlib.extract` is. A copy follows from the seed, the number of the copy and the content of
-    the file, whatever the order of the table and the number of workers.
+    They are cached, and an interrupted call goes on, as with `serlib.extract`, whose errors it raises. A copy follows
+    from the seed, the number of the copy and the content of the file, whatever the order of the table and the number of
+    workers.
 
     Parameters
     ----------
-    table : pd.DataFrame
+    table, jobs, show
         As for `serlib.extract`.
     spec : FeatureSpec
         Copies that became longer are cut to its `frames`, or to those of the longest clip of the table.
     copies : Copies
     seed : int
-    jobs : int, optional
-        Workers; default: all cores.
-    show : bool, optional
-        Progress bar.
-
-    Returns
-    -------
-    np.ndarray [shape=(n, clips, ...)], float32, read-only
-        The features of each copy, mapped from the file where they are cached.
-
-    Raises
-    ------
-    SerlibError
-        A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
-
-    Taught in notebooks/07_generalize.
     """
     if not len(table):
         raise SerlibError("The table holds no clips to copy; take one that holds some.")
+    if spec.beside:
+        raise SerlibError("Features that stand side by side cannot be made of changed copies; take one of them.")
     clips = [(os.fspath(file), digest) for file, digest in zip(table["speech"], features.contents(table), strict=True)]
     kind = {
         **features.cache_key(spec),

@@ -2,7 +2,8 @@
 
 Each is called with the features of many clips [shape=(clips, frames, d)], float32, padded with zero rows, their labels
 one-hot [shape=(clips, labels)], a numpy Generator and the names of the columns; it returns both, changed, and leaves
-its arguments as they are. Work goes clip by clip: a clip fits into the processor's cache, an epoch does not.
+its arguments as they are. From a range (low, high) each clip's value is drawn evenly. Work goes clip by clip: a clip
+fits into the processor's cache, an epoch does not.
 """
 
 import dataclasses
@@ -30,37 +31,19 @@ class FeatureAugmentation(Augmentation):
 class SpecAugment(FeatureAugmentation):
     """Hide bands and stretches of time (Park et al. 2019, arXiv:1904.08779).
 
-    What is hidden holds the clip's mean of that column over its frames, so that it is not taken for padding.
-    Frequency masks hide neighbouring bands of `logmel`; time masks hide all columns.
-
-    Parameters
-    ----------
-    frequency_masks, time_masks : int
-        Masks a clip; they may overlap.
-    frequency_share, time_share : float
-        Widest mask, as a share of the bands and of the clip's frames. Widths are drawn evenly from 0 to it.
-
-    Notes
-    -----
-    The widest masks are those of the paper's milder policy (15 of 80 bands; its limit on time masks is a fifth of the
-    frames, halved here since a word is short). Its time warping is not part of this; see `TimeWarp`.
-
-    Taught in notebooks/07_generalize.
+    What is hidden holds the clip's mean of that column over its frames, so that it is not taken for padding. Frequency
+    masks hide neighbouring bands of `logmel`; time masks hide all columns. There are so many `..._masks` a clip, which
+    may overlap; a width is drawn evenly from 0 to `..._share` of the bands or of the clip's frames. The widest are
+    those of the paper's milder policy (15 of 80 bands; its limit on time masks is halved here since a word is short).
     """
 
     frequency_masks: int = 2
     frequency_share: float = 0.2
     time_masks: int = 2
     time_share: float = 0.1
-    LIMITS = {
-        "frequency_masks": (0, 20),
-        "frequency_share": (0, 1),
-        "time_masks": (0, 20),
-        "time_share": (0, 1),
-    }
+    LIMITS = {"frequency_masks": (0, 20), "frequency_share": (0, 1), "time_masks": (0, 20), "time_share": (0, 1)}
 
     def __call__(self, x, y, rng, names):
-        """The features with masks, and the labels as they are."""
         out = _sequences(self, x).copy()
         bands = logmel_columns(names)
         for clip, n in zip(out, lengths(x), strict=True):
@@ -78,25 +61,16 @@ class SpecAugment(FeatureAugmentation):
 class Mixup(FeatureAugmentation):
     """Mix each clip with another one, and their labels alike (Zhang et al. 2018, arXiv:1710.09412).
 
-    A clip `i` and its partner `j` become `share * x[i] + (1 - share) * x[j]`, with the label
-    `share * y[i] + (1 - share) * y[j]`. A mixed clip is as long as the longer of the two; where the shorter one has
-    ended the longer one stands alone, since the zeros of the padding are no quiet frames. Works on summaries too.
-
-    Parameters
-    ----------
-    alpha : float
-        Shares are drawn from Beta(alpha, alpha), one for each clip: with 0.2 most clips stay almost as they are, with
-        1 any share is as likely as any other. Partners are neighbours in a random order, so that no clip is mixed
-        with itself.
-
-    Taught in notebooks/07_generalize.
+    A clip `i` and its partner `j` become `share * x[i] + (1 - share) * x[j]`, and so do their labels. Shares are drawn
+    from Beta(alpha, alpha): with 0.2 most clips stay almost as they are, with 1 any share is as likely as any other.
+    Partners are neighbours in a random order, so that no clip meets itself. Where the shorter one has ended the longer
+    one stands alone: the zeros of the padding are no quiet frames. Works on summaries too.
     """
 
     alpha: float = 0.2
     LIMITS = {"alpha": (0.01, 1000)}
 
     def __call__(self, x, y, rng, names):
-        """The mixed features and the mixed labels, which still sum to 1."""
         order = rng.permutation(len(x))
         partner = np.empty_like(order)
         partner[order] = np.roll(order, 1)
@@ -117,18 +91,10 @@ class Mixup(FeatureAugmentation):
 class FrequencyWarp(FeatureAugmentation):
     """Give the speaker a longer or shorter vocal tract (Jaitly & Hinton 2013, "Vocal tract length perturbation").
 
-    Frequencies are multiplied by a factor, and those above the formants led back so that the upper end stays where it
-    is; each log-mel band takes the value from where its frequency came from, between bands linearly. MFCC are computed
-    again from the moved bands; columns of other kinds stay as they are.
-
-    Parameters
-    ----------
-    factor : tuple of float (low, high)
-        Drawn evenly for each clip; 1.1 moves formants a tenth up, as in a shorter vocal tract.
-    fmin_hz, fmax_hz : float
-        Range of the mel bands, as in the FeatureSpec (whose `fmax_hz` None is half its rate).
-
-    Taught in notebooks/07_generalize.
+    Frequencies are multiplied by `factor` (1.1 moves formants a tenth up), and those above the formants led back so
+    that the upper end stays where it is; each log-mel band takes the value from where its frequency came from. MFCC are
+    computed again from the moved bands; columns of other kinds stay as they are. `fmin_hz` and `fmax_hz` are the range
+    of the mel bands, as in the FeatureSpec (whose `fmax_hz` None is half its rate).
     """
 
     factor: tuple = (0.9, 1.1)
@@ -138,17 +104,14 @@ class FrequencyWarp(FeatureAugmentation):
 
     def __post_init__(self):
         super().__post_init__()
-        self._check_number("fmin_hz", 0, self.fmax_hz - 1)
+        self._check("fmin_hz", float, 0, self.fmax_hz - 1)
 
     def __call__(self, x, y, rng, names):
-        """The features with their bands moved, and the labels as they are."""
         import librosa
 
         out = _sequences(self, x).copy()
-        bands = logmel_columns(names)
+        bands = _needed_bands(self, names)
         n_bands = bands.stop - bands.start
-        if not n_bands:
-            raise SerlibError("FrequencyWarp moves mel bands, but the features hold none; add the kind logmel.")
         centres_hz = librosa.mel_frequencies(n_bands + 2, fmin=self.fmin_hz, fmax=self.fmax_hz)[1:-1]
         knee_hz = min(FORMANTS_HZ, 0.6 * self.fmax_hz)
         for clip, n, factor in zip(out, lengths(x), rng.uniform(*self.factor, size=len(x)), strict=True):
@@ -162,25 +125,14 @@ class FrequencyWarp(FeatureAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Level(FeatureAugmentation):
-    """Move the microphone: the log-mel bands of a clip become louder or softer, and MFCC with them.
-
-    Parameters
-    ----------
-    db : tuple of float (low, high)
-        Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
-    """
+    """Move the microphone: the log-mel bands of a clip, and MFCC with them, become louder or softer by `db`."""
 
     db: tuple = (-3.0, 3.0)
     LIMITS = {"db": (-40, 40)}
 
     def __call__(self, x, y, rng, names):
-        """The features at another level, and the labels as they are."""
         out = _sequences(self, x).copy()
-        bands = logmel_columns(names)
-        if bands.start == bands.stop:
-            raise SerlibError("Level moves mel bands, but the features hold none; add the kind logmel.")
+        bands = _needed_bands(self, names)
         unit = 1 / WHISPER_DB if names[bands.start].startswith("whisper_") else 1
         for clip, n, db in zip(out, lengths(x), rng.uniform(*self.db, size=len(x)), strict=True):
             clip[:n, bands] += np.float32(db * unit)
@@ -190,21 +142,12 @@ class Level(FeatureAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Transpose(FeatureAugmentation):
-    """Give the speaker a higher or lower voice: the column `pitch` moves as a whole, its melody stays.
-
-    Parameters
-    ----------
-    semitones : tuple of float (low, high)
-        Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
-    """
+    """Give the speaker another voice: the column `pitch` moves as a whole by `semitones`, its melody stays."""
 
     semitones: tuple = (-4.0, 4.0)
     LIMITS = {"semitones": (-24, 24)}
 
     def __call__(self, x, y, rng, names):
-        """The features at another pitch, and the labels as they are."""
         if "pitch" not in names:
             raise SerlibError("Transpose moves the pitch, but the features hold none; add the kind pitch.")
         out = _sequences(self, x).copy()
@@ -216,26 +159,16 @@ class Transpose(FeatureAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class TimeWarp(FeatureAugmentation):
-    """Speak slower or faster: the frames of a clip are interpolated to a new number of frames.
+    """Speak slower or faster: the frames of a clip are interpolated to a new number of frames, `factor` times the old.
 
-    Parameters
-    ----------
-    factor : tuple of float (low, high)
-        New length over old, drawn evenly for each clip: 1.1 is a tenth slower. What goes beyond the frames of the
-        array is cut off.
-
-    Notes
-    -----
     Unlike `Stretch` it costs next to nothing, so every epoch hears another tempo; slopes (`delta`) keep their values.
-
-    Taught in notebooks/07_generalize.
+    What goes beyond the frames of the array is cut off.
     """
 
     factor: tuple = (0.9, 1.1)
     LIMITS = {"factor": (0.25, 4)}
 
     def __call__(self, x, y, rng, names):
-        """The features at another tempo, and the labels as they are."""
         out = np.zeros_like(_sequences(self, x))
         factors = rng.uniform(*self.factor, size=len(x))
         for clip, warped, n, factor in zip(x, out, lengths(x), factors, strict=True):
@@ -245,34 +178,23 @@ class TimeWarp(FeatureAugmentation):
 
 
 def lengths(x):
-    """Frames that each clip has: up to the last one that is not zero in every column.
-
-    Parameters
-    ----------
-    x : np.ndarray [shape=(clips, frames, d)]
-
-    Returns
-    -------
-    np.ndarray [shape=(clips,)], int. At least 1.
-    """
+    """Frames of each clip up to the last that is not all zero, at least 1 [shape=(clips,)]."""
     real = np.asarray(x).any(axis=2)
     return np.where(real.any(axis=1), real.shape[1] - real[:, ::-1].argmax(axis=1), 1)
 
 
 def logmel_columns(names):
-    """The columns whose neighbours are neighbours in frequency.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of `serlib.features.names`.
-
-    Returns
-    -------
-    slice. Empty where there is no log-mel, neither serlib's nor Whisper's.
-    """
+    """The columns of log-mel bands, serlib's or Whisper's, as a slice; an empty one where there are none."""
     columns = [i for i, name in enumerate(names) if name.startswith(("logmel_", "whisper_"))]
     return slice(columns[0], columns[-1] + 1) if columns else slice(0, 0)
+
+
+def _needed_bands(augmentation, names):
+    bands = logmel_columns(names)
+    if bands.start == bands.stop:
+        name = type(augmentation).__name__
+        raise SerlibError(f"{name} moves mel bands, but the features hold none; add the kind logmel.")
+    return bands
 
 
 def _renew_mfcc(clip, names):
@@ -283,22 +205,10 @@ def _renew_mfcc(clip, names):
 
 
 def feature_examples(x, spec, *, seed):
-    """The log-mel spectrogram of a clip as the feature augmentations that change it leave it, strongly enough to see.
+    """The log-mel spectrogram of a clip under each feature augmentation that changes it, strongly enough to see.
 
-    Parameters
-    ----------
-    x : np.ndarray [shape=(2, frames, d)]
-        Features of two clips; the second one is mixed into the first.
-    spec : serlib.FeatureSpec
-        What they were computed with; among its kinds is `logmel`.
-    seed : int
-
-    Returns
-    -------
-    dict of str -> np.ndarray [shape=(frames, n_mels)]
-        What was done -> log-mel of the first clip, in dB, without padding. The two clips themselves come first.
-
-    Taught in notebooks/07_generalize.
+    `x` [shape=(2, frames, d)] are the features of two clips (the second is mixed into the first) and `spec` what they
+    were computed with. A dict by what was done, in dB [shape=(frames, n_mels)]; the two clips themselves come first.
     """
     names = column_names(spec)
     x = np.asarray(x)

@@ -1,7 +1,8 @@
 """Augmentations of the sound: noise, shift, pitch, tempo, gain.
 
-Nothing is cut off at full scale: features do not need it, and players turn down what is too loud. Not from
-audiomentations, which draws from the global random state and cannot be installed beside soxr 1.
+From a range (low, high) each clip's value is drawn evenly. Nothing is cut off at full scale: features do not need it,
+and players turn down what is too loud. Not from audiomentations, which draws from the global random state and cannot be
+installed beside soxr 1.
 """
 
 import dataclasses
@@ -28,16 +29,10 @@ class WaveformAugmentation(Augmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Noise(WaveformAugmentation):
-    """Add pink noise: equal power in every octave, as rooms and traffic have it, roughly.
+    """Add pink noise (equal power in every octave, as in rooms and traffic, roughly), `snr_db` below the speech.
 
-    Parameters
-    ----------
-    snr_db : tuple of float (low, high)
-        Signal to noise ratio, drawn evenly for each clip. The signal is the level of the speech without its pauses
-        (as in ITU-T P.56; here `audio.voice_activity`), so that a long silence around a word does not make the noise
-        weaker. A silent clip stays silent.
-
-    Taught in notebooks/07_generalize.
+    The pauses do not count as speech (as in ITU-T P.56; here `audio.voice_activity`): a long silence around a word does
+    not make the noise weaker. A silent clip stays silent.
     """
 
     snr_db: tuple = (10, 30)
@@ -52,14 +47,9 @@ class Noise(WaveformAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Shift(WaveformAugmentation):
-    """Move a clip in time. Zeros enter at one end (features with `trim_db` cut them off); the other end is lost.
+    """Move a clip by at most a `share` of its length in either direction; the end that leaves it is lost.
 
-    Parameters
-    ----------
-    share : float
-        Longest way in either direction, as a share of the clip.
-
-    Taught in notebooks/07_generalize.
+    Zeros enter at the other end (features with `trim_db` cut them off).
     """
 
     share: float = 0.1
@@ -73,17 +63,9 @@ class Shift(WaveformAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class PitchShift(WaveformAugmentation):
-    """Raise or lower the voice at the same tempo: `librosa.effects.pitch_shift`.
+    """Raise or lower the voice by `semitones` at the same tempo: `librosa.effects.pitch_shift`.
 
-    The resonances of the mouth move with the pitch: upwards it sounds like a smaller speaker, not like the same one
-    on a higher note.
-
-    Parameters
-    ----------
-    semitones : tuple of float (low, high)
-        Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
+    The resonances of the mouth move with the pitch: upwards it sounds like a smaller speaker.
     """
 
     semitones: tuple = (-2, 2)
@@ -98,12 +80,7 @@ class PitchShift(WaveformAugmentation):
 class Stretch(WaveformAugmentation):
     """Speak slower or faster at the same pitch: `librosa.effects.time_stretch`, a phase vocoder.
 
-    Parameters
-    ----------
-    factor : tuple of float (low, high)
-        Length of the result over that of the clip, drawn evenly for each clip: 1.1 is a tenth slower.
-
-    Taught in notebooks/07_generalize.
+    The new length over the old is `factor`: 1.1 is a tenth slower.
     """
 
     factor: tuple = (0.9, 1.1)
@@ -116,15 +93,7 @@ class Stretch(WaveformAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class Gain(WaveformAugmentation):
-    """Make a clip louder or quieter.
-
-    Parameters
-    ----------
-    db : tuple of float (low, high)
-        Drawn evenly for each clip.
-
-    Taught in notebooks/07_generalize.
-    """
+    """Make a clip louder or quieter by so many `db`."""
 
     db: tuple = (-6, 6)
     LIMITS = {"db": (-60, 60)}
@@ -141,22 +110,12 @@ def speech_power(y, rate_hz):
 
 
 def examples(y, rate_hz, *, seed):
-    """One clip as every waveform augmentation leaves it, strong enough to be heard.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0.
-    rate_hz : int
-    seed : int
-        Of the noise and of the way that the clip is moved.
+    """One clip [shape=(n,)] as every waveform augmentation leaves it, strong enough to be heard.
 
     Returns
     -------
-    dict of str -> (np.ndarray [shape=(m,)], int)
-        What was done -> waveform and rate in Hz, as `widgets.players` takes them; the clip itself comes first.
-
-    Taught in notebooks/07_generalize.
+    dict of str -> (waveform [shape=(m,)], rate in Hz)
+        By what was done, as `widgets.players` takes them; the clip itself comes first.
     """
     changes = {
         "noise, 10 dB below the speech": Noise((10, 10)),

@@ -13,7 +13,6 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from serlib.corpora import kaggle, registry, zenodo
-from serlib.corpora.corpus import walk
 from serlib.utils import SerlibError, alone, data_dir, disk_fault, progress, remove, shown
 
 #: Marks a folder that was unpacked whole; holds how many files it had. Its dot hides it from the index.
@@ -52,10 +51,9 @@ class BadArchive(SerlibError):
 def download(corpus, *, source=None, to=None, show=None, force=False):
     """Get a corpus, unless it is there.
 
-    An interrupted download from Kaggle goes on where it stopped, in this call or the next. The MD5 of the archive is
-    checked where it is known, the CRC-32 of every file always, and that clips of the corpus are in it; then the
-    archive is deleted. An archive that you have downloaded with the browser is used where it lies beside the folder
-    (`data/tess.zip`).
+    An interrupted download from Kaggle goes on where it stopped. The archive is checked (MD5, CRC-32, that clips of
+    the corpus are in it) and deleted once it is unpacked. One that you have downloaded with the browser is used where
+    it lies beside the folder (`data/tess.zip`).
 
     Parameters
     ----------
@@ -77,8 +75,7 @@ def download(corpus, *, source=None, to=None, show=None, force=False):
     Raises
     ------
     SerlibError
-        There is no network or no room, the source refuses, the archive is damaged or dangerous, or the corpus cannot be
-        downloaded. The message says what to do, and never holds a credential.
+        The message says what to do, and never holds a credential.
 
     Examples
     --------
@@ -120,16 +117,12 @@ def _is_present(entry, target, to):
     if (target / MARKER).is_file():
         if not is_whole(target):
             return None
-        if not _holds(entry, target):
+        if not registry.holds(entry, target):
             raise SerlibError(registry.misfit(entry, target))
         return target
     if to is None:
         return registry.find(entry.name) if registry.present(entry.name) or entry.synthetic else None
-    return target if target.is_dir() and _holds(entry, target) else None
-
-
-def _holds(entry, folder):
-    return any(entry.parse(path) for path in walk(folder, []))
+    return target if registry.holds(entry, target) else None
 
 
 def _source(entry, source, target):
@@ -174,8 +167,10 @@ def _install(entry, archive, part, target, *, show):
     remove(work)
     try:
         unpack(archive, work, show=show)
-        if not _holds(entry, work):
-            names = [name for name, corpus in registry.CORPORA.items() if not corpus.scan and _holds(corpus, work)]
+        if not registry.holds(entry, work):
+            names = [
+                name for name, corpus in registry.CORPORA.items() if not corpus.scan and registry.holds(corpus, work)
+            ]
             holds = f"holds {names[0]}" if names else "holds no file of it"
             raise BadArchive(archive, f"is not {entry.title}: it {holds}")
     except BadArchive:
@@ -202,27 +197,8 @@ def unpack(archive, to, *, show=None):
     """Unpack a ZIP archive that came from outside: checked before a byte is written.
 
     Entries that lead outside the folder, absolute names, links, devices, encrypted or double entries and archives
-    that swell beyond all measure are refused. The CRC-32 of each file is checked.
-
-    Parameters
-    ----------
-    archive : str or Path
-        A ZIP file, called whatever it likes.
-    to : str or Path
-        The folder to make, which must not exist. After an error it does not.
-    show : bool, optional
-        Progress bar.
-
-    Returns
-    -------
-    Path, `to`.
-
-    Raises
-    ------
-    BadArchive
-        The archive is damaged or dangerous.
-    SerlibError
-        There is no room on the disk.
+    that swell beyond all measure are a BadArchive. The CRC-32 of each file is checked. After an error there is no
+    folder `to`, which must not exist before.
     """
     archive = Path(archive)
     to = Path(to)

@@ -10,7 +10,7 @@ from natsort import natsort_keygen
 
 from serlib import audio
 from serlib.audio import AUDIO_SUFFIXES
-from serlib.utils import home, one_line
+from serlib.utils import UNKNOWN, SerlibError, home, missing, one_line
 
 # What a file manager adds to the name of a copy: "x (1)", "x - Copy", "x - Kopie (2)", "x copy 2".
 _COPY = re.compile(r"( \(\d+\)|( -)? (copy|kopie|copie|copia|kopia)( \d+| \(\d+\))?)$", re.IGNORECASE)
@@ -18,33 +18,16 @@ _COPY = re.compile(r"( \(\d+\)|( -)? (copy|kopie|copie|copia|kopia)( \d+| \(\d+\
 
 @dataclass(frozen=True)
 class Clip:
-    """What a file name says about its clip.
-
-    Attributes
-    ----------
-    label, speaker, text : str
-        The columns of the index.
-    name : str
-        The name that the clip should have in its corpus, without suffix: the same wherever a copy of it lies.
-    folder : str
-        The folder that the clip should lie in. Tables are sorted by folder and name, so that the order is the same
-        however the folders of a copy are spelled.
-    repaired : str
-        What was odd and how it was read, "" where nothing was.
-    origin : str
-        The line of the table that names it, "" where none does.
-    extra : dict
-        More columns of the index; `part` is the role of a given split.
-    """
+    """What a file name says about its clip."""
 
     label: str
     speaker: str
     text: str
-    name: str
-    folder: str = ""
-    repaired: str = ""
-    origin: str = ""
-    extra: dict = field(default_factory=dict, hash=False)
+    name: str  # that it should have in its corpus, without suffix: the same wherever a copy of it lies
+    folder: str = ""  # that it should lie in; tables are sorted by folder and name
+    repaired: str = ""  # what was odd and how it was read
+    origin: str = ""  # the line of the table that names it
+    extra: dict = field(default_factory=dict, hash=False)  # more columns; `part` is the role of a given split
 
 
 @dataclass(frozen=True)
@@ -78,12 +61,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Deposit:
-    """A file on Zenodo.
-
-    Attributes
-    ----------
-    doi, file, md5 : str
-    """
+    """A file on Zenodo."""
 
     doi: str
     file: str
@@ -94,76 +72,35 @@ class Deposit:
 class Corpus:
     """One corpus of the registry `serlib.corpora.CORPORA`.
 
-    Attributes
-    ----------
-    name : str
-        What commands and the column `corpus` call it.
-    title, homepage, licence, citation : str
-    example : str
-        A true file name, for messages.
-    parse : callable, Path -> Clip or None
-        Reads the file name (and its folder's); None where that is no name of this corpus. Never raises, opens nothing.
-    refuse : callable, Path -> str or None
-        Why a file that belongs to the corpus is no clip of speech ("is song, not speech"); None where it does not.
-    details : callable, Path -> dict, or None
-        Reads the corpus's own tables: name of a clip -> {"label", "speaker", "text", "extra"}, as far as they are known
-        there. It has the last word over the file name.
-    song : callable, Path -> Clip or None
-        As `parse`, for songs.
-    scan : callable, (Path, list, list, Reading) -> list of (Path, Clip)
-        Replaces the walk over the folder where file names do not say everything (`folder`); appends to the first list
-        what it rejects, as {"file", "reason"}, and to the second how it understood the folder.
-    distinct : bool
-        Nobody else names files like this: recognised wherever they lie.
-    kaggle : str or None
-        Owner and name of the data set on Kaggle.
-    zenodo : Deposit or None
-        The archive on Zenodo.
-    speakers : tuple of str
-        All that the corpus should hold; () where any may come.
-    texts : int or None
-        How many words or sentences it should hold.
-    labels : dict of str -> int
-        How many clips each label should have; {} where that is open.
-    own_labels : tuple of str
-        Its emotions that the vocabulary `serlib.utils.LABELS` has no word for. It has no others.
-    names : callable, () -> list of str, or None
-        The names of all its clips, where the scheme gives them.
-    synthetic : bool
-        True for speech that nobody spoke.
-    caveat : str
-        A sentence that belongs beside every result on the corpus.
-
-    Examples
-    --------
-    >>> from serlib.corpora import CORPORA
-    >>> CORPORA["tess"].clips, CORPORA["tess"].speakers
-    (2800, ('OAF', 'YAF'))
-
     Taught in notebooks/01_download.
     """
 
-    name: str
+    name: str  # what commands and the column `corpus` call it
     title: str
     homepage: str
     licence: str
     citation: str
-    example: str
+    example: str  # a true file name, for messages
+    #: Path -> Clip or None where the names of file and folder are none of this corpus. Never raises, opens nothing.
     parse: Callable
+    #: Path -> why a file that belongs to the corpus is no clip of speech, or None.
     refuse: Callable = lambda path: None
+    #: Folder -> {name of a clip: {"label", "speaker", "text", "extra"}} from tables of the corpus, which have the last
+    #: word over the file name.
     details: Callable | None = None
-    song: Callable | None = None
+    song: Callable | None = None  # as `parse`, for songs
+    #: (Path, rejected, notes, Reading) -> list of (Path, Clip), where file names do not say everything (`folder`).
     scan: Callable | None = None
-    kaggle: str | None = None
+    kaggle: str | None = None  # owner and name of the data set
     zenodo: Deposit | None = None
-    speakers: tuple = ()
-    texts: int | None = None
-    labels: dict = field(default_factory=dict, hash=False)
-    own_labels: tuple = ()
-    names: Callable | None = None
-    synthetic: bool = False
-    distinct: bool = True
-    caveat: str = ""
+    speakers: tuple = ()  # all that it should hold; () where any may come
+    texts: int | None = None  # how many words or sentences it should hold
+    labels: dict = field(default_factory=dict, hash=False)  # how many clips of each; {} where that is open
+    own_labels: tuple = ()  # its emotions for which `serlib.utils.LABELS` has no word
+    names: Callable | None = None  # () -> the names of all its clips
+    synthetic: bool = False  # nobody speaks
+    distinct: bool = True  # nobody else names files like this: recognised wherever they lie
+    caveat: str = ""  # belongs beside every result on the corpus
 
     @property
     def sources(self):
@@ -181,13 +118,7 @@ natural = natsort_keygen()
 
 
 def without_copy_mark(path):
-    """The name that a copy had before a file manager marked it.
-
-    Examples
-    --------
-    >>> without_copy_mark(Path("03a01Fa (1).wav")).name, without_copy_mark(Path("x - Copy.wav")).name
-    ('03a01Fa.wav', 'x.wav')
-    """
+    """The name that a copy had before a file manager marked it: `x.wav` of `x (1).wav`."""
     stem = _COPY.sub("", path.stem) or path.stem
     return path if stem == path.stem else path.with_name(stem + path.suffix)
 
@@ -209,102 +140,63 @@ def rejection(path, reason):
     return {"file": printable(path), "reason": reason}
 
 
-def is_audio(name):
-    """Whether a file name has the suffix of a sound file and is not hidden (`._x.wav` is what macOS leaves in ZIPs)."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+def or_unknown(cell):
+    """What a cell says, `UNKNOWN` where it says that nobody knows."""
+    return UNKNOWN if missing(cell) else cell
 
 
-def is_dir(entry):
-    """Whether an entry of `os.scandir` is a folder, or a link to one; a link in a circle is none."""
-    try:
-        return entry.is_dir()
-    except OSError:  # opening it says so
-        return False
-
-
-def _is_nameless_sound(entry):
+def _is_nameless_sound(path):
     """Whether a file without a suffix begins as a recording does."""
     try:
-        if not entry.is_file():
-            return False
-        with open(entry.path, "rb") as file:
+        with audio.opened(path) as file:
             return audio.looks_like_sound(file.read(12))
-    except OSError:
+    except SerlibError:
         return False
 
 
 def walk(root, rejected, *, limit=None, archives=None):
-    """Find the sound files below a folder, whatever the order in which the file system lists them.
+    """The sound files below a folder (by their suffix, without one by their first bytes), in the same order anywhere.
 
-    They are told by their suffix; those without one by their first bytes.
-
-    Links to folders are followed once; hidden folders and `__MACOSX` are passed over.
-
-    Parameters
-    ----------
-    root : Path
-    rejected : list
-        Gets {"file", "reason"} for each folder that cannot be entered.
-    limit : int, optional
-        Give up after so many entries (a quick look into a large folder).
-    archives : list, optional
-        Gets the path of each file with a suffix of ARCHIVES.
-
-    Yields
-    ------
-    Path, absolute.
+    Links to folders are followed once; hidden folders and `__MACOSX` are passed over. `rejected` gets each folder that
+    cannot be entered, `archives` the path of each archive; after `limit` entries it gives up.
     """
-    root = Path(os.path.abspath(root))
-    folders = [root]
-    links = []
+    roots = [os.path.abspath(root)]
     visited = set()
     entries = 0
-    while folders or links:
-        # Real folders first, so that the path of a clip is its own wherever there is one.
-        folder = folders.pop() if folders else links.pop()
-        real = os.path.realpath(folder)
-        if real in visited:
-            holder = Path(os.path.realpath(folder.parent))
-            if Path(real) in (holder, *holder.parents):
-                rejected.append(rejection(folder, "is a link back to a folder that holds it; delete it"))
-            continue
-        visited.add(real)
-        try:
-            with os.scandir(folder) as scan:
-                listing = sorted(scan, key=lambda entry: entry.name)
-        except OSError as error:
-            rejected.append(rejection(folder, f"cannot be opened ({error.strerror}); mend that or move it away"))
-            continue
-        below = []
-        for entry in listing:
-            entries += 1
-            if limit and entries > limit:
-                return
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
+
+    def refuse(error):
+        rejected.append(
+            rejection(error.filename or root, f"cannot be opened ({error.strerror}); mend that or move it away")
+        )
+
+    for start in roots:  # links to folders come last, so that the path of a clip is its own wherever there is one
+        for folder, folders, names in os.walk(start, onerror=refuse):
+            real = os.path.realpath(folder)
+            if real in visited:
+                holder = Path(os.path.realpath(os.path.dirname(folder)))
+                if Path(real) in (holder, *holder.parents):
+                    rejected.append(rejection(folder, "is a link back to a folder that holds it; delete it"))
+                folders.clear()
                 continue
-            if is_dir(entry):
-                below.append(entry)
-            elif is_audio(entry.name) or ("." not in entry.name and _is_nameless_sound(entry)):
-                yield Path(entry.path)
-            elif archives is not None and entry.name.lower().endswith(ARCHIVES):
-                archives.append(Path(entry.path))
-        folders += [Path(entry.path) for entry in reversed(below) if not entry.is_symlink()]
-        links += [Path(entry.path) for entry in reversed(below) if entry.is_symlink()]
+            visited.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
+            below = [os.path.join(folder, name) for name in folders]
+            roots += [path for path in below if os.path.islink(path)]
+            entries += len(folders)
+            for name in sorted(name for name in names if not name.startswith(".")):
+                entries += 1
+                if limit and entries > limit:
+                    return
+                path = Path(folder, name)
+                suffix = path.suffix.lower()
+                if suffix in AUDIO_SUFFIXES or (not suffix and _is_nameless_sound(path)):
+                    yield path
+                elif archives is not None and suffix in ARCHIVES:
+                    archives.append(path)
 
 
 def tables(root, name):
-    """The tables of a corpus: files of one name in its folder, below it (three levels), or beside it.
-
-    Parameters
-    ----------
-    root : Path
-    name : str
-        File name, such as `data.tsv`; `*` stands for any letters.
-
-    Returns
-    -------
-    list of Path, in natural order. Hidden files and folders are left out.
-    """
+    """Files of one name, such as `*.tsv`, in a corpus's folder, below it (three levels), or beside it; none hidden."""
     root = Path(root)
     places = [root.glob(depth + name) for depth in ("", "*/", "*/*/", "*/*/*/")]
     files = [path for place in places for path in place] or list(root.parent.glob(name))

@@ -30,11 +30,6 @@ def write(table, out, *, to="csv"):
     Returns
     -------
     Path, what was written
-
-    Raises
-    ------
-    SerlibError
-        There is no such form, or the place is taken by something else.
     """
     out = Path(out)
     if to not in FORMS:

@@ -1,5 +1,6 @@
 """Own recordings: folders of labels and speakers, a pattern, or a table."""
 
+import functools
 import os
 import tarfile
 import unicodedata
@@ -9,52 +10,44 @@ from itertools import islice
 from pathlib import Path
 
 from serlib.corpora import levels, tables
-from serlib.corpora.corpus import Clip, Corpus, printable, rejection, walk
+from serlib.corpora.corpus import Clip, Corpus, or_unknown, printable, rejection, walk
 from serlib.corpora.words import is_emotion, normal_label
-from serlib.utils import UNKNOWN, SerlibError, missing, one_line, one_name, same_person
+from serlib.utils import UNKNOWN, SerlibError, one_line, one_name, same_person
 
 
 def scan(root, rejected, notes, reading):
     """List own recordings with their labels.
 
-    A table comes first (`tables.TABLES` in the folder, an audformat database, parquet, or any table given as `root`);
-    its relative paths start at its own folder and must stay inside. A table that names no labels, beside folders that
-    do, is passed over. Without a table the folders say it (`levels.plan`), or the pattern of the reading.
+    A table comes first (`tables.find`, or any table given as `root`); one that names no labels, beside folders that do,
+    is passed over. Without a table the folders say it (`levels.plan`), or the pattern of the reading.
 
-    Parameters
-    ----------
-    root : Path
-        A folder or a table.
-    rejected : list
-        Gets {"file", "reason"} for what cannot be used.
-    notes : list
-        Gets how folder or table were understood, a sentence each.
-    reading : Reading
-
-    Returns
-    -------
-    list of (Path, Clip)
-
-    Raises
-    ------
-    SerlibError
-        There is no such folder, or it can be understood in more than one way; the sentence says how to settle it.
-
-    Taught in docs/own_recordings.md.
+    Returns a list of (Path, Clip). The lists get {"file", "reason"} for what cannot be used, and a sentence for how
+    folder or table were understood. Where that can be done in more than one way, SerlibError says how to settle it.
     """
     root = Path(os.path.abspath(root))
-    if os.path.isfile(root) and (what := tables.foreign(root)):
-        raise SerlibError(f"{printable(root)} {what}")
-    if os.path.isfile(root) and tables.is_table(root):
-        clips = tables.read([root], rejected, notes, columns=reading.columns)
-        if clips is None:
-            raise SerlibError(tables.refusal(root))
-        return one_spelling(clips, notes)
-    if not os.path.isdir(root):
-        if os.path.isfile(root) and (zipfile.is_zipfile(root) or tarfile.is_tarfile(root)):
+    read = _of_folder if os.path.isdir(root) else _of_table
+    clips = read(root, rejected, notes, reading)
+    spelling = one_name(clip.speaker for _, clip in clips)  # Anna and anna, 1 and 01 are one person
+    notes += same_person(spelling)
+    return [(path, replace(clip, speaker=spelling.get(clip.speaker, clip.speaker))) for path, clip in clips]
+
+
+def _of_table(root, rejected, notes, reading):
+    if os.path.isfile(root):
+        if what := tables.foreign(root):
+            raise SerlibError(f"{printable(root)} {what}")
+        if tables.is_table(root):
+            clips = tables.read([root], rejected, notes, columns=reading.columns)
+            if clips is None:
+                raise SerlibError(tables.refusal(root))
+            return clips
+        if zipfile.is_zipfile(root) or tarfile.is_tarfile(root):
             raise SerlibError(f"{printable(root)} is an archive; unpack it first, and name the folder")
-        what = "is no folder and no table" if os.path.exists(root) else "does not exist"
-        raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
+    what = "is no folder and no table" if os.path.exists(root) else "does not exist"
+    raise SerlibError(f"{printable(root)} {what}; expected recordings, one folder a label, or a CSV speech,label")
+
+
+def _of_folder(root, rejected, notes, reading):
     lists = [] if reading.pattern or reading.label_level else tables.find(root)
     if lists:
         clips = tables.read(lists, rejected, notes, columns=reading.columns)
@@ -63,7 +56,7 @@ def scan(root, rejected, notes, reading):
             if others:
                 names = ", ".join(dict.fromkeys(path.name for path in lists))
                 notes.append(f"not in {one_line(names)}, so not used: {levels.shortened(others)}")
-            return one_spelling(clips, notes)
+            return clips
     elif reading.columns:
         notes.append(f"no table of {printable(root)} is read, so --columns says nothing there")
     archives = []
@@ -73,15 +66,15 @@ def scan(root, rejected, notes, reading):
     if not paths and (hint := _table_hint(root)):
         raise SerlibError(f"{printable(root)} holds no sound file; {hint.removeprefix('or ')}")
     try:
-        clips = _by_pattern(root, paths, rejected, notes, reading.pattern) if reading.pattern else None
-        clips = _by_level(root, paths, rejected, notes, reading.label_level) if clips is None else clips
+        if reading.pattern:
+            clips = _by_pattern(root, paths, rejected, notes, reading.pattern)
+        else:
+            clips = _by_level(root, paths, rejected, notes, reading.label_level)
     except SerlibError as error:
         if lists:
             raise SerlibError(tables.refusal(lists[0])) from error
         hint = "" if reading.pattern else _table_hint(root)
-        if hint:
-            raise SerlibError(f"{error}; {hint}") from error
-        raise
+        raise SerlibError(f"{error}; {hint}" if hint else str(error)) from error
     if archives:
         files = [path.relative_to(root).as_posix() for path in archives]
         notes.append(f"not unpacked, so not used: {levels.shortened(files)}")
@@ -91,18 +84,16 @@ def scan(root, rejected, notes, reading):
     others = [name for name in _tables_beside(root) if name not in known]
     if others:
         notes.append(f"not read: {levels.shortened(others)} (a table is read where it is named)")
-    return one_spelling(clips, notes)
+    return clips
 
 
 def _unlisted(root, clips, rejected):
     """The recordings below a folder that its tables do not name, as paths from there."""
-    listed = {path for path, _ in clips}
-    others = [path for path in walk(root, []) if path not in listed]
-    real = {folder: os.path.realpath(folder) for folder in {path.parent for path in (*listed, *others)}}
-    listed = {(real[path.parent], path.name) for path in listed}  # by whatever links the table has them
-    others = [path for path in others if (real[path.parent], path.name) not in listed]
+    real = functools.cache(os.path.realpath)  # by whatever links a table has its folders
+    listed = {(real(path.parent), path.name) for path, _ in clips}
     faulty = {entry["file"] for entry in rejected}
     names = {Path(file).name for file in faulty}
+    others = [path for path in walk(root, []) if (real(path.parent), path.name) not in listed]
     others = [path for path in others if path.name not in names or printable(path) not in faulty]
     return [path.relative_to(root).as_posix() for path in others]
 
@@ -156,17 +147,13 @@ def _by_level(root, paths, rejected, notes, label_level):
         speaker = _folder(names, plan.speaker)
         part = levels.role(_folder(names, plan.part), words)
         extra = {"part": part} if part else {}
-        clips.append((path, Clip(label, _or_unknown(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
+        clips.append((path, Clip(label, or_unknown(speaker), UNKNOWN, path.relative_to(root).as_posix(), extra=extra)))
     notes += _understood(plan, clips)
     return clips
 
 
 def _folder(names, level):
     return names[level - 1] if 0 < level < len(names) else ""
-
-
-def _or_unknown(value):
-    return UNKNOWN if missing(value) else value
 
 
 def _understood(plan, clips):
@@ -203,31 +190,13 @@ def _by_pattern(root, paths, rejected, notes, pattern):
         extra = {name: value for name, value in names.items() if name not in levels.FIELDS}
         if "part" in extra:
             extra["part"] = levels.role(extra["part"], parts) or extra["part"]
-        speaker, text = (_or_unknown(names.get(name, "")) for name in ("speaker", "text"))
+        speaker, text = (or_unknown(names.get(name, "")) for name in ("speaker", "text"))
         name = path.relative_to(root).as_posix()
         clips.append((path, Clip(normal_label(names["label"]), speaker, text, name, extra=extra)))
     for name in regex.groupindex:
         values = dict.fromkeys(getattr(clip, name) if name in levels.FIELDS else clip.extra[name] for _, clip in clips)
         notes.append(f"{name} from the pattern: {levels.shortened(list(values), 12)}")
     return clips
-
-
-def one_spelling(clips, notes):
-    """One name for each speaker: Anna and anna, 1, 01 and 1.0, composed and decomposed letters are one person.
-
-    Parameters
-    ----------
-    clips : list of (Path, Clip)
-    notes : list
-        Gets a sentence for each person who had more than one name.
-
-    Returns
-    -------
-    list of (Path, Clip); the commonest spelling stays.
-    """
-    new = one_name(clip.speaker for _, clip in clips)
-    notes += same_person(new)
-    return [(path, replace(clip, speaker=new[clip.speaker]) if clip.speaker in new else clip) for path, clip in clips]
 
 
 CORPUS = Corpus(

@@ -1,7 +1,6 @@
 """From a folder of sound files to the table that everything else starts from."""
 
 import os
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +30,8 @@ MISSING_NAMED = 100
 def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     """Make the table of a corpus's clips.
 
-    Every file is read once: a digest of its bytes, its length, its rate, and whether it can be used. A file that
-    cannot is listed with the reason; the rest goes on. A later index opens only files that are new or were written to
-    since (`serlib.corpora.index_cache`).
+    Every file is read once; a later index opens only files that are new or were written to since
+    (`serlib.corpora.index_cache`). A file that cannot be used is listed with the reason; the rest goes on.
 
     Parameters
     ----------
@@ -43,9 +41,8 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
         Where the corpus is, one folder for each name; default: `find(corpus)`.
     duplicates : str
         `drop`: of several files with the same bytes, the first in the order of the table stays. A copy that claims
-        another label, speaker or text, and a second, different recording under the name of a clip that is there
-        already, are rejected. Two clips that the corpus lists by name stay though their bytes are the same (RAVDESS
-        has such a pair), and are reported in `repaired`. `keep`: all copies stay.
+        another label, speaker or text, and a second recording under the name of a clip, are rejected. Two clips that
+        the corpus lists by name stay, and are reported in `repaired` (RAVDESS has such a pair). `keep`: all stay.
     show : bool, optional
         Progress bar.
     reading
@@ -56,18 +53,18 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     -------
     pd.DataFrame
         One row a clip with the columns `speech` (absolute path), `label`, `speaker`, `text`, `corpus`, `duration_s`,
-        `rate_hz` and `digest` (BLAKE2b of the file's bytes, 32 hex digits), sorted naturally by the path that each
-        clip should have in its corpus: the same order however folders are called. More columns follow where a table or
-        a pattern has more; `part` is the role of a given split. `attrs` holds, ready for JSON, `rejected` (list of
-        {"file", "reason"}), `repaired` (list of {"file", "what"}), `duplicates` (how many copies were found),
-        `missing` (names of clips that the corpus should have, or one line if they are many), `notes` (how the folders
-        of own recordings were understood, a sentence each) and `dropped` (label -> clips left out on request).
+        `rate_hz` and `digest` (BLAKE2b of the file's bytes, 32 hex digits), in natural order of the path that each
+        clip should have in its corpus. More columns follow where a table or a pattern has more; `part` is the role of
+        a given split. `attrs` holds, ready for JSON, `rejected` (list of {"file", "reason"}), `repaired` (list of
+        {"file", "what"}), `duplicates` (how many copies were found), `missing` (names of clips that the corpus should
+        have, or one line if they are many), `notes` (how the folders of own recordings were understood, a sentence
+        each) and `dropped` (label -> clips left out on request).
 
     Raises
     ------
     SerlibError
-        There is no such corpus or folder, or the folder holds none of its clips; the message says what it holds. Own
-        recordings can be understood in more than one way; the message says how to settle it.
+        There is no such corpus or folder, the folder holds none of its clips, or own recordings can be understood in
+        more than one way; the message says what to do.
 
     Examples
     --------
@@ -96,18 +93,17 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     rows = []
     attrs = {"rejected": [], "repaired": [], "duplicates": 0, "missing": [], "notes": [], "dropped": {}}
     earlier = {"bytes": {}, "names": {}}
-    labels = Labels(reading)
-    for name, place in zip(names, places, strict=True):
-        clips = _clips(entry(name), place, attrs, reading)
-        attrs["missing"] += _missing(entry(name), {clip.name for _, clip in clips})
-        clips = labels.apply(clips)
+    listings = [_clips(entry(name), place, attrs, reading) for name, place in zip(names, places, strict=True)]
+    for name, place, clips in zip(names, places, _relabelled(listings, reading, attrs), strict=True):
         facts = list(index_cache.facts([path for path, _ in clips], place, desc=f"index {name}", show=show))
         rows += _rows(entry(name), clips, facts, attrs, earlier, keep=duplicates == "keep")
-    if names.count("folder") > 1:
-        _one_name_a_person(rows, attrs["notes"])
-    labels.check()
-    attrs["dropped"] = labels.dropped
-    attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in labels.dropped.items()]
+    if names.count("folder") > 1:  # Anna of one folder and anna of another are one person, as within a folder
+        own = [row for row in rows if row["corpus"] == "folder"]
+        spelling = one_name(row["speaker"] for row in own)
+        attrs["notes"] += same_person(spelling)
+        for row in own:
+            row["speaker"] = spelling.get(row["speaker"], row["speaker"])
+    attrs["notes"] += [f"dropped: {count} clips labelled {label}" for label, count in attrs["dropped"].items()]
     extras = {name: str for row in rows for name in row if name not in COLUMNS}
     table = pd.DataFrame(rows, columns=[*COLUMNS, *extras]).fillna(dict.fromkeys(extras, ""))
     table = table.astype({**COLUMNS, **extras})
@@ -115,55 +111,31 @@ def index(corpus, folder=None, *, duplicates="drop", show=None, **reading):
     return table
 
 
-def _one_name_a_person(rows, notes):
-    """Anna of one folder of own recordings and anna of another are one person, as within a folder."""
-    own = [row for row in rows if row["corpus"] == "folder"]
-    new = one_name(row["speaker"] for row in own)
-    notes += same_person(new)
-    for row in own:
-        row["speaker"] = new.get(row["speaker"], row["speaker"])
-
-
-class Labels:
-    """Labels under other names, and labels that are left out.
-
-    Parameters
-    ----------
-    reading : Reading
-        With `labels` and `drop`.
-    """
-
-    def __init__(self, reading):
-        self.new = {normal_label(old): new for new, olds in reading.labels.items() for old in _listed(olds)}
-        self.drop = {normal_label(label) for label in _listed(reading.drop)}
-        self.original = set()
-        self.names = set()
-        self.dropped = {}
-
-    def apply(self, clips):
-        """The (path, clip) that stay, with their new labels."""
+def _relabelled(listings, reading, attrs):
+    """Listings of (path, clip) under the labels of a Reading; those that it drops are counted in attrs."""
+    new = {normal_label(old): label for label, olds in reading.labels.items() for old in _listed(olds)}
+    drop = {normal_label(label) for label in _listed(reading.drop)}
+    original = {clip.label for clips in listings for _, clip in clips}
+    labels = original | {new[label] for label in original if label in new}
+    for label in labels & set(new.values()):
+        normal = normal_label(label)
+        if label != normal and normal in labels - set(new) - drop:
+            raise SerlibError(f"'{label}' and '{normal}' would be two labels; write {normal}")
+    unknown = natsorted((set(new) | drop) - labels)
+    if unknown:
+        there = ", ".join(ordered_labels(original)) or "none"
+        raise SerlibError(f"No clip has the label '{unknown[0]}'; the labels are {there}")
+    relabelled = []
+    for clips in listings:
         stay = []
         for path, clip in clips:
-            label = self.new.get(clip.label, clip.label)
-            self.original.add(clip.label)
-            self.names |= {clip.label, label}
-            if {clip.label, label} & self.drop:
-                self.dropped[label] = self.dropped.get(label, 0) + 1
+            label = new.get(clip.label, clip.label)
+            if {clip.label, label} & drop:
+                attrs["dropped"][label] = attrs["dropped"].get(label, 0) + 1
             else:
-                stay.append((path, clip if label == clip.label else replace(clip, label=label)))
-        return stay
-
-    def check(self):
-        """Raise a SerlibError where a label was named that no clip has, or a new one is another in other letters."""
-        old = self.names - set(self.new) - self.drop
-        for label in set(self.new.values()) & self.names:
-            normal = normal_label(label)
-            if label != normal and normal in old:
-                raise SerlibError(f"'{label}' and '{normal}' would be two labels; write {normal}")
-        unknown = natsorted((set(self.new) | self.drop) - self.names)
-        if unknown:
-            there = ", ".join(ordered_labels(self.original)) or "none"
-            raise SerlibError(f"No clip has the label '{unknown[0]}'; the labels are {there}")
+                stay.append((path, replace(clip, label=label)))
+        relabelled.append(stay)
+    return relabelled
 
 
 def _listed(names):
@@ -172,11 +144,6 @@ def _listed(names):
 
 def expected(table):
     """What an index holds beside what its corpora should hold.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `index`.
 
     Returns
     -------
@@ -212,14 +179,14 @@ def _clips(corpus, place, attrs, reading):
         clips = corpus.scan(place, rejected, attrs["notes"], reading)
         if not clips:
             bad = rejected[before:]
-            raise SerlibError(none_usable(place, bad) if bad else misfit(corpus, place))
+            raise SerlibError(_none_usable(place, bad) if bad else misfit(corpus, place))
     elif own:
         option = own[0].replace("_", "-")
         raise SerlibError(f"--{option} is for own recordings (folder); {corpus.name} has names of its own")
     else:
         clips = _scan(corpus, place, rejected, songs=reading.songs)
-    names = Counter(f"{clip.folder}/{clip.name}" for _, clip in clips)
-    return sorted(clips, key=lambda pair: _order(*pair, names))
+    attrs["missing"] += _missing(corpus, {clip.name for _, clip in clips})
+    return sorted(clips, key=lambda pair: _order(*pair))
 
 
 def _rows(corpus, clips, facts, attrs, earlier, *, keep):
@@ -240,7 +207,7 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
         attrs["duplicates"] += verdict == "copy"
         if verdict == "wrong" and not keep:
             rejected.append(rejection(path, remark))
-            if earlier["bytes"][digest][0] is path:  # what is not in the table has no copies
+            if earlier["bytes"][digest][1] is clip:  # what is not in the table has no copies
                 del earlier["bytes"][digest]
         if verdict != "new" and not keep:
             continue
@@ -254,10 +221,7 @@ def _rows(corpus, clips, facts, attrs, earlier, *, keep):
 
 
 def _other_formats(clips, facts):
-    """Own recordings that lie beside the same one in another format: path -> the one that is used, uncompressed first.
-
-    They are told by their name without its suffix, who says what how, and their length to a fifth of a second.
-    """
+    """Own recordings beside the same one in another format: path -> the one that is used, uncompressed first."""
     takes = {}
     for (path, clip), (_, duration_s, _, fault, _) in zip(clips, facts, strict=True):
         if not fault:
@@ -275,7 +239,7 @@ def _other_formats(clips, facts):
 def _compare(corpus, path, clip, digest, earlier, listed):
     """What a clip is beside those before it: new, copy or wrong, and a remark on it."""
     first, other = earlier["bytes"].setdefault(digest, (path, clip))
-    if first is not path:
+    if other is not clip:
         if (clip.label, clip.speaker, clip.text) != (other.label, other.speaker, other.text):
             says = f"{other.speaker} {other.label} {other.text}"
             if first == path and clip.origin:
@@ -287,10 +251,10 @@ def _compare(corpus, path, clip, digest, earlier, listed):
             )
         if (corpus.name, clip.name) in earlier["names"] or not {clip.name, other.name} <= listed:
             return "copy", ""
-    second = earlier["names"].setdefault((corpus.name, clip.name), path)
-    if second is not path and not corpus.scan:  # own recordings in two folders may well have the same names
+    second, namesake = earlier["names"].setdefault((corpus.name, clip.name), (path, clip))
+    if namesake is not clip and not corpus.scan:  # own recordings in two folders may well have the same names
         return "wrong", f"is another recording of {printable(second)}; delete one of them"
-    if first is not path:
+    if other is not clip:
         return "new", f"has the same bytes as {other.name}; stays, since {corpus.name} lists both"
     return "new", clip.repaired
 
@@ -324,15 +288,13 @@ def _scan(corpus, place, rejected, *, songs):
     return clips
 
 
-def _order(path, clip, names):
+def _order(path, clip):
     """Place of a clip in the table: by its name; of several with one name, the one without a copy's mark first."""
     name = f"{clip.folder}/{clip.name}"
-    if names[name] == 1:
-        return (natural(name), name)
-    return natural(name), name, without_copy_mark(path) != path, natural(str(path)), str(path)
+    return natural(name), name, without_copy_mark(path) != path, str(path)
 
 
-def none_usable(place, rejected):
+def _none_usable(place, rejected):
     """The sentence for a folder or table of which nothing can be used, from what was rejected of it."""
     first = rejected[0]
     one = "1 file is" if len(rejected) == 1 else f"{len(rejected)} files are"

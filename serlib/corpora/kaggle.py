@@ -35,17 +35,6 @@ PAUSE_S = 1.0
 class Credentials:
     """Credentials for Kaggle. They print as a sentence that does not give them away.
 
-    Attributes
-    ----------
-    where : str
-        The file (from `~` on) or the environment variables that hold them; "" for none.
-    user : str
-        "" for none and for an access token.
-    secret : str
-        The key or the token.
-    warning : str
-        What is wrong with them, with the mend; "" where nothing is.
-
     Examples
     --------
     >>> print(Credentials("~/.kaggle/kaggle.json", user="me", secret="1234"))
@@ -54,10 +43,10 @@ class Credentials:
     Taught in notebooks/01_download.
     """
 
-    where: str = ""
-    user: str = field(default="", repr=False)
-    secret: str = field(default="", repr=False)
-    warning: str = ""
+    where: str = ""  # the file (from `~` on) or the environment variables that hold them
+    user: str = field(default="", repr=False)  # "" for an access token, too
+    secret: str = field(default="", repr=False)  # the key or the token
+    warning: str = ""  # what is wrong with them, with the mend
 
     @property
     def kind(self):
@@ -107,24 +96,9 @@ def credentials(*, strict=False):
 
 
 def fetch(corpus, folder, *, show):
-    """Download the archive of a corpus, from where an earlier try of the same archive stopped.
+    """Download the archive of a `Corpus` into a folder, from where an earlier try stopped; the path of the archive.
 
-    Parameters
-    ----------
-    corpus : serlib.corpora.Corpus
-    folder : Path
-        Where the archive is written. What an interruption leaves there is used by the next call.
-    show : bool
-        Progress bar.
-
-    Returns
-    -------
-    Path of the archive.
-
-    Raises
-    ------
-    SerlibError
-        No network, a refusal of Kaggle's, no room, a wrong MD5; the message says what to do, and holds no secret.
+    SerlibError says what to do where the network, Kaggle or the disk refuses, and holds no secret.
     """
     import requests
     from kagglehub.exceptions import DataCorruptionError
@@ -237,9 +211,7 @@ def _refusal(response, corpus, login):
     if status == 404:
         return f"Kaggle has no data set {corpus.kaggle} any more (404): get {corpus.title} from {corpus.homepage}"
     if status == 429 or status >= 500:
-        seconds = response.headers.get("Retry-After", "")
-        wait = f"{seconds} s" if seconds.isascii() and seconds.isdecimal() else "a few minutes"
-        return f"Kaggle is too busy ({status}): wait {wait}, then run this again"
+        return f"Kaggle is too busy ({status}): wait a few minutes, then run this again"
     return f"Kaggle answers {status}: download {corpus.kaggle} with the browser from {page}"
 
 
@@ -247,12 +219,11 @@ def _token():
     """An access token, where the clients look for one."""
     from kagglesdk.kaggle_env import get_access_token_from_env
 
-    readable = False
+    token = None
     with contextlib.suppress(OSError, ValueError):  # the error of a file that is no text holds all of it
         token, source = get_access_token_from_env()
         token = Hidden(token or "").strip()
-        readable = True
-    if not readable:
+    if token is None:
         raise SerlibError("The file with your Kaggle access token cannot be read as text; save the token there again")
     where = source if source == "KAGGLE_API_TOKEN" else "~/.kaggle/access_token"
     return Credentials(where, secret=_checked(token, where)) if token else None
@@ -290,13 +261,9 @@ def _key():
 
 
 def _read(file):
-    """User name and key in a kaggle.json, which PowerShell saves in UTF-16 and Notepad with a byte order mark.
-
-    None where it holds none. Raises nothing: an exception of json would hold the whole text.
-    """
+    """User name and key in a kaggle.json; None where it holds none. An exception of json would hold the whole text."""
     try:
-        data = file.read_bytes()
-        pair = json.loads(data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"))
+        pair = json.loads(file.read_bytes())
         pair = {name: Hidden(pair[name]).strip() for name in ("username", "key") if isinstance(pair[name], str)}
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -311,7 +278,6 @@ def _checked(text, where):
 
 
 def _from_home(file):
-    """A path as a page that others will read may show it."""
     user = Path(os.path.expanduser("~"))
     return f"~/{file.relative_to(user).as_posix()}" if file.is_relative_to(user) else shown(file)
 

@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from natsort import natsorted
@@ -59,18 +58,11 @@ FIELDS = ("label", "speaker", "text")
 
 @dataclass(frozen=True)
 class Level:
-    """One level of folders.
+    """One level of folders, 1 being the folder below the root, with its different values in natural order.
 
-    Attributes
-    ----------
-    number : int
-        1 is the folder below the root.
-    values : tuple of str
-        Its different folders, in natural order.
-    kind : str
-        `label` (emotion words), `part`, `condition`, `date`, `series` (scene1, scene2), none of which is a person;
-        `person` (Actor_01), `number` (0011, s01: no label, maybe a person), `clip` (one folder a file), `manner`
-        (positive, negative: maybe a label), `open` (any other words: a label or a person).
+    Its kind is `label` (emotion words), `part`, `condition`, `date`, `series` (scene1, scene2), none of which is a
+    person; `person` (Actor_01), `number` (0011, s01: no label, maybe a person), `clip` (one folder a file), `manner`
+    (positive, negative: maybe a label), `open` (any other words: a label or a person).
     """
 
     number: int
@@ -83,20 +75,12 @@ class Level:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which level holds what; 0 where none does.
-
-    Attributes
-    ----------
-    label, speaker, part : int
-        `part` is the level of a given split.
-    doubt : str
-        What to say if a level that was not taken for speakers names them after all.
-    """
+    """Which level holds what; 0 where none does."""
 
     label: int
     speaker: int = 0
-    part: int = 0
-    doubt: str = field(default="", repr=False)
+    part: int = 0  # the level of a given split
+    doubt: str = field(default="", repr=False)  # what to say if a level that was taken for scenes names people
 
 
 def ordinal(number):
@@ -105,41 +89,20 @@ def ordinal(number):
 
 
 def shortened(values, most=4):
-    """The first few of many values, for a sentence.
-
-    Examples
-    --------
-    >>> shortened(["a", "b", "c"], most=2)
-    'a, b ... (3)'
-    """
+    """The first few of many values, for a sentence: `a, b ... (3)`."""
     values = list(values)
     text = ", ".join(one_line(str(value)) for value in values[:most])
     return text if len(values) <= most else f"{text} ... ({len(values)})"
 
 
 def is_part(name):
-    """Whether a folder is called like a part of a collection that is no given split.
-
-    Examples
-    --------
-    >>> is_part("archive"), is_part("clips 2"), is_part("train"), is_part("happy")
-    (True, True, False, False)
-    """
+    """Whether a folder is called like a part of a collection that is no given split: `archive`, not `train`."""
     word = _stem(spelling(name))
     return word in PARTS and word not in ROLE_WORDS
 
 
 def without_copies(paths):
-    """Paths without a first folder such as `old` or `archive` that holds folders of the same names as lie beside it.
-
-    Parameters
-    ----------
-    paths : list of tuple of str
-        As in `plan`.
-
-    Returns
-    -------
-    list of tuple of str
+    """Paths, as `plan` takes them, without a first folder such as `old` that holds the folders that lie beside it.
 
     Examples
     --------
@@ -151,17 +114,7 @@ def without_copies(paths):
 
 
 def tree_of(folders):
-    """The levels of a tree.
-
-    Parameters
-    ----------
-    folders : list of tuple of str
-        For each file the folders from the root down to it.
-
-    Returns
-    -------
-    list of Level
-    """
+    """The levels of a tree, from the folders of each file."""
     depth = max(map(len, folders), default=0)
     tree = []
     for i in range(depth):
@@ -225,23 +178,8 @@ def _is_nobody(word):
 def plan(paths, *, root, label_level=None):
     """Decide which level names labels, which speakers and which a given split.
 
-    Parameters
-    ----------
-    paths : list of tuple of str
-        For each file the folders below the root, then its name.
-    root : str
-        The root as messages show it.
-    label_level : int, optional
-        The level that names the labels, from 1 at the top.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    SerlibError
-        More than one level can be meant, or none; the sentence shows the levels and the option that settles it.
+    The paths are for each file the folders below the root, then its name; messages show the root as it is given.
+    SerlibError shows the levels and the option that settles it where more than one can be meant, or none.
 
     Examples
     --------
@@ -276,20 +214,15 @@ def _label_level(tree, paths, root):
     if len(candidates) == 1:
         return candidates[0].number
     open_levels = [level for level in tree if level.kind in ("open", "manner") and len(level.values) > 1]
-    open_levels = [level for level in open_levels if not any(_divides(other, level, paths) for other in tree)]
     hint = _name_hint(paths)
-    if not candidates and len(open_levels) == 1 and not hint:
-        return open_levels[0].number
     if hint:
         pattern, example = hint
-        people = [level for level in tree if level.kind in ("person", "number", "open") and len(level.values) > 1]
-        names_of_people = len(people) == 1 and not of_one_person(people[0].values)
-        if names_of_people and "{speaker}" not in pattern and "/" not in pattern:
-            pattern = _pattern(tree, 0, people[0].number).removesuffix("*") + pattern
         raise SerlibError(
             f"No folder of {root} names a label, but names such as {one_line(example)} do; if so, say "
-            f'--pattern "{pattern}"{_shown(tree)}'
+            f'--pattern "{pattern}", with {{speaker}} instead of a * that names who speaks{_shown(tree)}'
         )
+    if not candidates and len(open_levels) == 1:
+        return open_levels[0].number
     possible = candidates or open_levels
     if not possible:
         several = [level.number for level in tree if len(level.values) > 1]
@@ -308,18 +241,6 @@ def _label_level(tree, paths, root):
 def _same_label(path, candidates):
     labels = {normal_label(path[level.number - 1]) for level in candidates if level.number < len(path)}
     return len(labels) <= 1
-
-
-def _divides(people, level, paths):
-    """Whether the folders of a level are those of one person each, who has several: videos, meetings, no labels."""
-    if people.kind not in ("person", "number") or people.number >= level.number:
-        return False
-    folders = {}
-    for path in paths:
-        if len(path) > level.number:
-            folders.setdefault(path[people.number - 1], set()).add(path[level.number - 1])
-    sizes = [len(names) for names in folders.values()]
-    return len(sizes) > 1 and min(sizes) > 1 and sum(sizes) == len(level.values)
 
 
 def _speaker_level(tree, label, root):
@@ -360,16 +281,9 @@ def _check_one_folder_a_person(level, tree, label, root):
 
 
 def of_one_person(values):
-    """Two names that begin alike and differ in what others differ in, too, or in a session, a take, a date.
+    """Two names that may be one person's, and the last word that they share; None where there are none.
 
-    Parameters
-    ----------
-    values : iterable of str
-
-    Returns
-    -------
-    (str, str, str) or None
-        The two names, and the last word that they share.
+    They begin alike and differ in what others differ in, too, or in a session, a take, a date.
 
     Examples
     --------
@@ -410,57 +324,37 @@ def _pattern(tree, label, speaker):
 
 def _name_hint(paths):
     """(pattern, example) where most names of files or of their folders hold an emotion word beside another word."""
+    paths = paths[:2000]
     for place in (-1, -2):
         patterns = Counter()
         examples = {}
         labels = set()
-        for path in islice(paths, 2000):
-            if len(path) < -place:
-                continue
-            name = path[place]
-            tokens = re.split(r"([_\-\s.]+)", name.rsplit(".", 1)[0] if place == -1 else name)
-            felt = [i for i, token in enumerate(tokens) if is_emotion(token) and not token.isdigit()]
-            if len(felt) != 1 or (len(tokens) == 1 and place == -2):
-                continue
-            if felt[0] > 1 and spelling(tokens[felt[0] - 2]) in ("not", "no", "non", "nicht", "pas"):
-                continue
-            labels.add(normal_label(tokens[felt[0]]))
-            above = "**/" if place == -2 and len(path) > 2 else ""
-            pattern = above + _token_pattern(tokens, felt[0]) + ("/*" if place == -2 else "")
-            patterns[pattern] += 1
-            examples.setdefault(pattern, name)
-        total = min(len(paths), 2000)
-        if patterns and len(labels) > 1:
-            best, count = patterns.most_common(1)[0]
-            if count >= total / 2:
-                return best, examples[best]
+        for path in paths:
+            label, pattern = _label_and_pattern(path, place) if len(path) >= -place else ("", "")
+            if label:
+                labels.add(label)
+                patterns[pattern] += 1
+                examples.setdefault(pattern, path[place])
+        best, count = patterns.most_common(1)[0] if patterns else ("", 0)
+        if len(labels) > 1 and count >= len(paths) / 2:
+            return best, examples[best]
     return None
 
 
-def _token_pattern(tokens, felt):
-    """`anna_happy_01` -> `{speaker}_{label}_*`, `anna_2_happy_01_b` -> `{speaker}_*_{label}_*_*`."""
-    pieces = []
-    for i, token in enumerate(tokens):
-        if i % 2 or not token:  # what stands between two tokens
-            pieces.append(token)
-        elif i == felt:
-            pieces.append("{label}")
-            if "*" not in pieces and tokens[i + 2 : i + 3] and not _may_be_a_name(tokens[i + 2], behind=True):
-                return "".join(pieces) + tokens[i + 1] + "*"
-        elif i > 1 and token.isdigit() and tokens[i - 2].isdigit():  # a month, a day
-            pieces.append("*")
-        elif "{speaker}" not in pieces and _may_be_a_name(token, behind=i > felt):
-            pieces.append("{speaker}")
-        else:
-            pieces.append("*")
-    return "".join(pieces)
-
-
-def _may_be_a_name(token, *, behind):
-    """Whether a part of a file name may be a speaker; a number behind the label is the number of a take."""
-    if re.fullmatch(r"(19|20)\d\d|\W*", token) or (behind and re.fullmatch(r"\W*\d+\W*", token)):
-        return False
-    return _stem(spelling(token)) not in NO_PERSON
+def _label_and_pattern(path, place):
+    """The label in the name of a file (place -1) or of its folder (-2), and where it stands; empty without one."""
+    name = path[place].rsplit(".", 1)[0] if place == -1 else path[place]
+    tokens = re.split(r"([_\-\s.]+)", name)
+    felt = [i for i, token in enumerate(tokens) if is_emotion(token) and not token.isdigit()]
+    if len(felt) != 1 or (len(tokens) == 1 and place == -2):
+        return "", ""
+    at = felt[0]
+    if at > 1 and spelling(tokens[at - 2]) in ("not", "no", "non", "nicht", "pas"):
+        return "", ""
+    pieces = ["*" if token and i % 2 == 0 else token for i, token in enumerate(tokens)]
+    pieces[at] = "{label}"
+    folders = "*/" * (len(path) + place)
+    return normal_label(tokens[at]), folders + "".join(pieces) + ("/*" if place == -2 else "")
 
 
 def role(value, values):
@@ -483,21 +377,8 @@ def role(value, values):
 def compiled(pattern):
     """A pattern such as `{speaker}/{label}/*` as a regular expression over the path below the root.
 
-    `{NAME}` is one folder name or a part of it, `*` anything but a slash, `**` anything. A pattern without a slash is
-    for the file name alone, in any folder. The suffix of the file may be left out.
-
-    Parameters
-    ----------
-    pattern : str
-
-    Returns
-    -------
-    re.Pattern, with a group for each name.
-
-    Raises
-    ------
-    SerlibError
-        It has no `{label}`, a name twice, or two parts with nothing between them.
+    `{NAME}`, which becomes a group, is one folder name or a part of it, `*` anything but a slash, `**` anything. A
+    pattern without a slash is for the file name alone, in any folder. The suffix of the file may be left out.
 
     Examples
     --------

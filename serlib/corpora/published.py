@@ -1,32 +1,23 @@
 """The published corpora: `published.toml` has a table of each, and here is what a file name alone does not say."""
 
 import csv
+import itertools
 import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from serlib.corpora import ravdess, savee, tess
-from serlib.corpora.corpus import Clip, Corpus, Deposit, printable, tables
-from serlib.utils import UNKNOWN, SerlibError, missing
+from serlib.corpora.corpus import Clip, Corpus, Deposit, or_unknown, printable, tables
+from serlib.corpora.words import normal_label
+from serlib.utils import UNKNOWN, SerlibError
 
 
 def by_name(pattern, emotions, *, speakers=(), texts=()):
-    """A parser of file names.
+    """A parser of file names, Path -> Clip or None.
 
-    Parameters
-    ----------
-    pattern : str
-        Of the end of the path, folders included, without the suffix; groups `emotion`, `speaker`, `text`. All groups
-        together name the clip. Upper and lower case are the same.
-    emotions : dict of str -> str
-        Code -> label.
-    speakers, texts : sequence of str
-        All there are, as they are spelled; another one is no clip of the corpus. () takes any.
-
-    Returns
-    -------
-    callable, Path -> Clip or None
+    The pattern is of the end of the path, folders included, without the suffix, with the groups `emotion`, `speaker`,
+    `text`, as far as names tell them; all groups together name the clip. Upper and lower case are the same. Another
+    speaker or text than those that are listed is no clip of the corpus; () takes any.
 
     Examples
     --------
@@ -44,14 +35,16 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
             return None
         groups = match.groupdict()
         for group, names in spellings.items():
-            groups[group] = names.get(groups[group].lower())
-            if groups[group] is None:
-                return None
+            if group in groups:
+                groups[group] = names.get(groups[group].lower())
+                if groups[group] is None:
+                    return None
         parts = list(match.groups())
         for group, number in regex.groupindex.items():
             parts[number - 1] = groups[group]
         name = "_".join(part for part in parts if part)
-        return Clip(emotions[groups["emotion"]], groups["speaker"], groups.get("text") or UNKNOWN, name)
+        label = emotions.get(groups.get("emotion"), "")
+        return Clip(label, groups.get("speaker") or UNKNOWN, groups.get("text") or UNKNOWN, name)
 
     return parse
 
@@ -59,17 +52,13 @@ def by_name(pattern, emotions, *, speakers=(), texts=()):
 TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
-def _parser(name, **changes):
-    """The parser of a table that has a pattern; None for the others."""
-    table = {**TABLES[name], **changes}
-    if "pattern" not in table:
-        return None
+def _parser(table):
     texts = table.get("texts", ())
     names = texts if isinstance(texts, list) else ()
     return by_name(table["pattern"], table["emotions"], speakers=table.get("speakers", ()), texts=names)
 
 
-NAMES = {name: _parser(name) for name in TABLES}
+NAMES = {name: _parser(table) for name, table in TABLES.items() if "pattern" in table}
 
 
 def _rows(root, file, *, delimiter=","):
@@ -82,7 +71,92 @@ def _rows(root, file, *, delimiter=","):
             raise SerlibError(f"{printable(path)} cannot be read ({error}); download the corpus again") from None
         for row in lines:
             cells = {column: cell.strip() for column, cell in row.items() if column and isinstance(cell, str)}
-            yield path, {column: UNKNOWN if missing(cell) else cell for column, cell in cells.items()}
+            yield path, {column: or_unknown(cell) for column, cell in cells.items()}
+
+
+# ----------------------------------------------------------------------------------------------------------------- TESS
+_TESS = TABLES["tess"]
+# Copies of the corpus spell some emotions in their own way.
+_SAID = "angry|anger|disgust(?:ed)?|fear(?:ful)?|happy|happiness|neutral|ps|(?:pleasant_)?surprised?|sad(?:ness)?"
+# OA_bite_neutral lacks the F of its speaker in every copy of the corpus.
+_TESS_NAME = re.compile(rf"(OA|YA)(F?)_([a-z]+)_({_SAID})", re.ASCII | re.IGNORECASE)
+# OAF_Fear, YAF_pleasant_surprised: the Kaggle archive spells its folders in its own way.
+_TESS_FOLDER = re.compile(rf"(OAF|YAF)_({_SAID})", re.ASCII | re.IGNORECASE)
+
+
+def tess(path):
+    """`OAF_back_angry.wav`; where the folder says something else, that is reported as repaired."""
+    match = _TESS_NAME.fullmatch(path.stem)
+    if not match:
+        return None
+    speaker = f"{match[1]}F".upper()
+    text = match[3].lower()
+    label = normal_label(match[4])
+    odd = [] if match[2] else [f"its speaker is written {match[1]}, read as {speaker}"]
+    folder = _TESS_FOLDER.fullmatch(path.parent.name)
+    if folder and (folder[1].upper(), normal_label(folder[2])) != (speaker, label):
+        odd.append(f"lies in the folder {path.parent.name}, read as {speaker} {label} by its own name")
+    return Clip(label, speaker, text, f"{speaker}_{text}_{label}", f"{speaker}_{label}", "; ".join(odd))
+
+
+def tess_names():
+    """The names of all 2800 clips."""
+    parts = itertools.product(_TESS["speakers"], _TESS["labels"], _TESS["texts"])
+    return [f"{speaker}_{word}_{label}" for speaker, label, word in parts]
+
+
+# -------------------------------------------------------------------------------------------------------------- RAVDESS
+_RAVDESS = TABLES["ravdess"]
+# modality-channel-emotion-intensity-statement-repetition-actor
+_RAVDESS_NAME = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)", re.ASCII)
+#: "Kids are talking by the door", "Dogs are sitting by the door".
+_STATEMENTS = {"01": "kids", "02": "dogs"}
+
+
+def _ravdess_fields(path):
+    match = _RAVDESS_NAME.fullmatch(path.stem)
+    return match.groups() if match and match[7] in _RAVDESS["speakers"] else None
+
+
+def _ravdess_clip(path, fields):
+    _, channel, emotion, _, statement, _, actor = fields
+    extra = {"channel": "song"} if channel == "02" else {}
+    label = _RAVDESS["emotions"][emotion]
+    return Clip(label, actor, _STATEMENTS[statement], path.stem, f"Actor_{actor}", extra=extra)
+
+
+def ravdess(path):
+    """`03-01-06-01-02-01-12.wav`; even actors are women. None also for songs and videos."""
+    fields = _ravdess_fields(path)
+    return None if not fields or ravdess_refuse(path) else _ravdess_clip(path, fields)
+
+
+def ravdess_refuse(path):
+    """Why a file of RAVDESS is no clip of speech; None for speech and for files of other corpora."""
+    fields = _ravdess_fields(path)
+    if not fields:
+        return None
+    modality, channel, emotion, intensity, *_ = fields
+    if modality != "03":
+        return "is video; expected audio only (03-...)"
+    if channel != "01":
+        return "is song; expected speech (03-01-...), or say --songs"
+    if (emotion, intensity) == ("01", "02"):
+        return "is named neutral with strong intensity, which RAVDESS does not have; check its name"
+    return None
+
+
+def ravdess_song(path):
+    """`03-02-06-01-02-01-12.wav`; None for what is no song."""
+    fields = _ravdess_fields(path)
+    return _ravdess_clip(path, fields) if fields and fields[:2] == ("03", "02") else None
+
+
+def ravdess_names():
+    """The names of all 1440 clips: neutral has no strong intensity."""
+    codes = ("01", "02")
+    parts = itertools.product(_RAVDESS["emotions"], codes, codes, codes, _RAVDESS["speakers"])
+    return ["-".join(("03", "01", *part)) for part in parts if part[:2] != ("01", "02")]
 
 
 # -------------------------------------------------------------------------------------------------------------- CREMA-D
@@ -92,6 +166,38 @@ def cremad(path):
     if clip and clip.name.upper().endswith("_X"):
         return replace(clip, name=f"{clip.name}X", repaired="its intensity is written X, read as XX")
     return clip
+
+
+# ---------------------------------------------------------------------------------------------------------------- SAVEE
+_SAVEE = TABLES["savee"]
+# DC_a01.wav (Kaggle, one folder) or DC/a01.wav (the original, where all four folders have an a01.wav).
+_SAVEE_NAME = re.compile(r"(?:(DC|JE|JK|KL)_)?(sa|su|a|d|f|h|n)(\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def savee(path):
+    """`DC_sa01.wav`, or `sa01.wav` in the folder `DC`. It numbers its sentences within each emotion."""
+    match = _SAVEE_NAME.fullmatch(path.stem)
+    if not match:
+        return None
+    folder = path.parent.name.upper()
+    speaker = (match[1] or folder).upper()
+    text = match[2].lower() + match[3]
+    name = f"{speaker}_{text}"
+    if name not in _SAVEE_NAMES:
+        return None
+    odd = ""
+    if folder in _SAVEE["speakers"] and folder != speaker:
+        odd = f"lies in the folder {path.parent.name}, read as {speaker} by its own name"
+    return Clip(_SAVEE["emotions"][match[2].lower()], speaker, text, name, repaired=odd)
+
+
+def savee_names():
+    """The names of all 480 clips: 15 sentences in each emotion, 30 in a neutral voice."""
+    texts = [f"{code}{n:02d}" for code in _SAVEE["emotions"] for n in range(1, 31 if code == "n" else 16)]
+    return [f"{speaker}_{text}" for speaker in _SAVEE["speakers"] for text in texts]
+
+
+_SAVEE_NAMES = frozenset(savee_names())
 
 
 # ----------------------------------------------------------------------------------------------------------------- nEMO
@@ -123,7 +229,7 @@ def esd(path):
 
 
 # ------------------------------------------------------------------------------------------------------------- ASVP-ESD
-_SOUND = _parser("asvpesd", pattern=TABLES["asvpesd"]["pattern"].replace("03-01", "03-02", 1))
+_SOUND = _parser(TABLES["asvpesd"] | {"pattern": TABLES["asvpesd"]["pattern"].replace("03-01", "03-02", 1)})
 
 
 def asvpesd_refuse(path):
@@ -196,13 +302,7 @@ def meld_details(root):
 
 
 # ---------------------------------------------------------------------------------------------------------- MSP-Podcast
-_MSP_NAME = re.compile(r"MSP-PODCAST_\d+_\d+(_\d+)?", re.ASCII | re.IGNORECASE)
 _MSP_PARTS = {"train": "train", "validation": "validation", "development": "validation", "test1": "test"}
-
-
-def msppodcast(path):
-    """`MSP-PODCAST_0001_0008.wav`: all else stands in the table."""
-    return Clip("", UNKNOWN, UNKNOWN, path.stem) if _MSP_NAME.fullmatch(path.stem) else None
 
 
 def msppodcast_details(root):
@@ -221,16 +321,16 @@ def msppodcast_details(root):
 
 #: Corpus -> what code says about it, as `Corpus` takes it.
 CODE = {
-    "tess": {"parse": tess.parse, "names": tess.names},
-    "ravdess": {"parse": ravdess.parse, "names": ravdess.names, "refuse": ravdess.refuse, "song": ravdess.song},
-    "savee": {"parse": savee.parse, "names": savee.names},
+    "tess": {"parse": tess, "names": tess_names},
+    "ravdess": {"parse": ravdess, "names": ravdess_names, "refuse": ravdess_refuse, "song": ravdess_song},
     "cremad": {"parse": cremad},
+    "savee": {"parse": savee, "names": savee_names},
     "nemo": {"details": nemo_details},
     "esd": {"parse": esd},
     "asvpesd": {"refuse": asvpesd_refuse},
     "iemocap": {"parse": iemocap, "details": iemocap_details},
     "meld": {"parse": meld, "details": meld_details},
-    "msppodcast": {"parse": msppodcast, "details": msppodcast_details},
+    "msppodcast": {"details": msppodcast_details},
 }
 
 
@@ -242,7 +342,7 @@ def _corpus(name, table):
         facts["texts"] = len(table["texts"])
     if "zenodo" in table:
         facts["zenodo"] = Deposit(**table["zenodo"])
-    return Corpus(name=name, **{"parse": NAMES[name], **facts, **CODE.get(name, {})})
+    return Corpus(name=name, **{"parse": NAMES.get(name), **facts, **CODE.get(name, {})})
 
 
 #: All of them, in the order of the tables.

@@ -19,8 +19,7 @@ KAGGLE_INPUT = Path("/kaggle/input")
 
 # A look whether a folder holds a corpus stops after so many entries: /kaggle/input may hold millions.
 _LOOK = 50_000
-
-#: Whether most files of a folder are named like known corpora is told from about so many of them.
+# Whether most files of a folder are named like known corpora is told from about so many of them.
 _FEW = 1000
 
 
@@ -32,7 +31,7 @@ def entry(name):
 
 
 def find(corpus):
-    """Where a corpus is.
+    """Where a corpus is; SerlibError says what to do where it is nowhere.
 
     The first of: `SERLIB_DATA`/<corpus>; `SERLIB_DATA` itself where it holds the corpus; `data/<corpus>` and
     `data/<corpus>-kaggle` in `serlib.utils.home()`; a folder below `/kaggle/input`. The sample corpus is made in
@@ -45,16 +44,6 @@ def find(corpus):
     Returns
     -------
     Path
-
-    Raises
-    ------
-    SerlibError
-        It is nowhere, or its folder holds something else; the message says what to do.
-
-    Examples
-    --------
-    >>> find("tess")  # doctest: +SKIP
-    PosixPath('data/tess')
 
     Taught in notebooks/01_download.
     """
@@ -75,17 +64,7 @@ def present(corpus):
 
 
 def default():
-    """The corpus that the notebooks take: `SERLIB_CORPUS` where it is set, else TESS where it is present, else sample.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> default() in CORPORA
-    True
-    """
+    """Return the corpus that the notebooks take: `SERLIB_CORPUS`, else `tess` where it is here, else `sample`."""
     name = os.environ.get("SERLIB_CORPUS")
     if name:
         return entry(name).name
@@ -93,15 +72,11 @@ def default():
 
 
 def notice(name):
-    """One sentence or two for the top of a notebook: which corpus this is and what its results are worth.
+    """Return a sentence or two for the top of a notebook: which corpus this is and what its results are worth.
 
     Parameters
     ----------
     name : str
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -120,19 +95,7 @@ def notice(name):
 
 
 def misfit(corpus, place, files=None):
-    """What a folder holds that was given as a corpus and is not, in one sentence with the mend.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    place : Path
-    files : list of Path, optional
-        Its sound files, where they are known already.
-
-    Returns
-    -------
-    str
-    """
+    """What a folder (with these sound files) holds that is not the corpus it was given as, in one sentence."""
     where = printable(place)
     if not os.path.exists(place):
         return f"{where} does not exist; {_mend(corpus)}"
@@ -163,24 +126,17 @@ def misfit(corpus, place, files=None):
 
 
 def refuse_known(place):
-    """Raise a SerlibError where a folder that was given as own recordings holds corpora that are known.
+    """Raise a SerlibError where most files of a folder of own recordings are named like those of known corpora.
 
-    Their file names say more than their folders, which are those of actors in most. Most files must be named like them.
-
-    Parameters
-    ----------
-    place : Path
+    Such names say more than their folders, which are those of actors in most.
     """
     if not os.path.isdir(place) or tables.find(Path(place)):
         return
     files = list(walk(place, [], limit=_LOOK))
-    if not _mostly_known(files[:: len(files) // _FEW + 1]):
-        return
+    files = files[:: len(files) // _FEW + 1]
     files_of = {}
     for name, corpus in CORPORA.items():
-        if corpus.scan or corpus.synthetic:
-            continue
-        fits = [file for file in files if _plainly(corpus, file)]
+        fits = [] if corpus.scan or corpus.synthetic else [file for file in files if _plainly(corpus, file)]
         if len(fits) >= (1 if corpus.distinct else (corpus.clips or 1000) / 5):
             files_of[name] = fits
     if sum(map(len, files_of.values())) < 0.8 * max(1, len(files)):
@@ -198,12 +154,6 @@ def refuse_known(place):
     )
 
 
-def _mostly_known(files):
-    """Whether files may mostly be named like those of known corpora, a quick look at a few of them."""
-    corpora = [corpus for corpus in CORPORA.values() if not (corpus.scan or corpus.synthetic)]
-    return sum(any(_plainly(corpus, file) for corpus in corpora) for file in files) >= 0.7 * len(files)
-
-
 def _mend(corpus):
     if corpus.scan:
         return "put your recordings there, one folder a label, or name their folder: python -m serlib index folder DIR"
@@ -218,11 +168,12 @@ def _fits(corpus, path):
 
 
 def _plainly(corpus, path):
+    """As `_fits`, but for names that are not quite those of the corpus."""
     clip = corpus.parse(path)
     return corpus.refuse(path) is not None if clip is None else not clip.repaired
 
 
-def _holds(corpus, place):
+def holds(corpus, place):
     """Whether a folder holds at least one clip of a corpus."""
     if not os.path.isdir(place):
         return False
@@ -233,18 +184,16 @@ def _holds(corpus, place):
 
 def _places(corpus):
     """Candidates, best first, without those below /kaggle/input."""
-    places = [data_dir() / corpus.name]
+    names = (corpus.name, f"{corpus.name}-kaggle")
     if corpus.synthetic:
-        return places
-    if os.environ.get("SERLIB_DATA") and not corpus.scan:
-        places += [data_dir()]
-    places += [data_dir() / f"{corpus.name}-kaggle", home() / "data" / corpus.name]
-    return [*places, home() / "data" / f"{corpus.name}-kaggle"]
+        return [data_dir() / corpus.name]
+    itself = [data_dir()] if os.environ.get("SERLIB_DATA") and not corpus.scan else []
+    return [data_dir() / names[0], *itself, data_dir() / names[1], *(home() / "data" / name for name in names)]
 
 
 def _search(corpus):
     for place in _places(corpus):
-        if _holds(corpus, place):
+        if holds(corpus, place):
             return _narrow(corpus, place) if place == data_dir() else place
     if corpus.scan or corpus.synthetic or not KAGGLE_INPUT.is_dir():
         return None
@@ -253,7 +202,7 @@ def _search(corpus):
         slug = corpus.kaggle.split("/")[1]
         named = [place for above in ("", "*/", "*/*/") for place in natsorted(KAGGLE_INPUT.glob(above + slug))]
     for place in [*named, *natsorted(KAGGLE_INPUT.iterdir())]:
-        if _holds(corpus, place):
+        if holds(corpus, place):
             return place if place in named else _narrow(corpus, place)
     return None
 
@@ -274,7 +223,7 @@ def _sample():
 def _narrow(corpus, place):
     """Go down while only one folder holds the corpus, so that the corpora beside it stay out."""
     while True:
-        inside = [below for below in natsorted(place.iterdir()) if below.is_dir() and _holds(corpus, below)]
+        inside = [below for below in natsorted(place.iterdir()) if below.is_dir() and holds(corpus, below)]
         if len(inside) != 1 or any(corpus.parse(path) for path in place.iterdir()):
             return place
         place = inside[0]

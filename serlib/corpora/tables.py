@@ -1,6 +1,7 @@
 """Tables that list recordings: CSV of many makers, Hugging Face metadata and parquet, audformat, nkululeko."""
 
 import csv
+import functools
 import hashlib
 import io
 import json
@@ -14,10 +15,10 @@ from urllib.parse import unquote
 
 from natsort import natsorted
 
-from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, is_dir, printable, rejection
+from serlib.corpora.corpus import AUDIO_SUFFIXES, Clip, or_unknown, printable, rejection, walk
 from serlib.corpora.levels import of_one_person, role
 from serlib.corpora.words import is_emotion, normal_label, spelling
-from serlib.utils import FORMULA, HEADINGS, UNKNOWN, SerlibError, atomic_path, data_dir, missing, one_line
+from serlib.utils import FORMULA, HEADINGS, SerlibError, atomic_path, data_dir, missing, one_line
 
 #: Tables that are looked for in a folder (and in its folders, one a part of the data set), in this order.
 TABLES = ("index.csv", "metadata.csv", "metadata.jsonl")
@@ -37,6 +38,8 @@ KALDI = ("wav.scp", "segments")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 _FILE_URL = re.compile(r"^file:(//[^/]*)?", re.IGNORECASE)  # and the computer that it is on
 _SEPARATORS = re.compile(r"[/\\]+|\?d=")
+# Where recordings are looked for that a table names by other paths, no more entries than these are looked at.
+_LOOK = 1_000_000
 _TRACK = re.compile(r"\d+[.,]?\d*\t\d+[.,]?\d*\t")
 _RATING = re.compile(r"-?\d+[.,]\d*[1-9]\d*")
 _ZERO = re.compile(r"(0 days ?)?[0:.]*|nat|nan|none", re.IGNORECASE)
@@ -44,35 +47,16 @@ _ZERO = re.compile(r"(0 days ?)?[0:.]*|nat|nan|none", re.IGNORECASE)
 
 @dataclass
 class Rows:
-    """What one table holds.
-
-    Attributes
-    ----------
-    table : Path
-    heading : list of str
-    lines : list of (int, dict)
-        Line number and heading -> plain text; no cell is taken for a number, a formula or a missing value.
-    part : str
-        The role that its name or folder gives it (train/metadata.csv), "" where it gives none.
-    """
+    """What one table holds."""
 
     table: Path
     heading: list
-    lines: list = field(default_factory=list)
-    part: str = ""
+    lines: list = field(default_factory=list)  # (line number, heading -> text); no cell is taken for a number or NaN
+    part: str = ""  # the role that its name or folder gives it (train/metadata.csv)
 
 
 def find(root):
-    """The tables of a folder: its own, or one in each of its folders; [] where there is none.
-
-    Parameters
-    ----------
-    root : Path
-
-    Returns
-    -------
-    list of Path
-    """
+    """The tables of a folder: its own, or one in each of its folders; [] where there is none."""
     if os.path.isfile(root / "db.yaml"):  # False for a folder that may not be read, which pathlib raises on
         return natsorted(path for path in root.glob("db.*") if path.suffix in (".csv", ".parquet"))
     for name in TABLES:
@@ -89,10 +73,7 @@ def is_table(path):
 
 
 def foreign(path):
-    """What a file is that lists labels and cannot be read, and the mend: a sentence that lacks the name before it.
-
-    "" where it is nothing of the kind.
-    """
+    """The end of a sentence: what a file is that lists labels and cannot be read, and the mend; "" for other files."""
     name = path.name.lower()
     if name.endswith(SPREADSHEETS):
         return "is a spreadsheet; save it as CSV, and name that"
@@ -112,43 +93,26 @@ def _beginning(path):
 
 
 def read(tables, rejected, notes, *, columns):
-    """The clips that tables list.
+    """The (Path, Clip) that tables list; None where no table has a column for the labels.
 
-    Parameters
-    ----------
-    tables : list of Path
-    rejected, notes : list
-        Get what cannot be used, and how the table was understood.
-    columns : dict
-        Column of the index -> heading, where the table has more than one for it.
-
-    Returns
-    -------
-    list of (Path, Clip); None where no table has a column for the labels.
-
-    Raises
-    ------
-    SerlibError
-        A table cannot be read, lists nothing, or has two columns for one thing.
+    The lists get what cannot be used, and how the tables were understood; `columns` as in `Reading`.
     """
     beside = len({path.parent for path in tables}) == 1
-    parts = [re.split(r"[^a-z]+", (path.name if beside else path.parent.name).lower()) for path in tables]
-    every = [word for words in parts for word in words]
+    places = [re.split(r"[^a-z]+", (path.name if beside else path.parent.name).lower()) for path in tables]
+    every = [word for words in places for word in words]
     sheets = []
-    for path, words in zip(tables, parts, strict=True):
-        named = [role(word, every) for word in words]
-        sheets.append(_sheet(path, part=next(filter(None, named), "")))
-    audformat = (tables[0].parent / "db.yaml").is_file()
-    sheets = _joined(sheets) if audformat else sheets
-    clips = []
-    labelled = False
+    for path, words in zip(tables, places, strict=True):
+        sheet = _sheet(path)
+        sheet.part = next(filter(None, (role(word, every) for word in words)), "")
+        sheets.append(sheet)
+    if (tables[0].parent / "db.yaml").is_file():
+        sheets = [_joined(sheets)]
+    clips = None
     for sheet in sheets:
         headings = _columns(sheet, columns)
-        if not {"speech", "label"} <= set(headings):
-            continue
-        labelled = True
-        clips += _clips(sheet, headings, rejected, notes)
-    return clips if labelled else None
+        if {"speech", "label"} <= set(headings):
+            clips = (clips or []) + _clips(sheet, headings, rejected, notes)
+    return clips
 
 
 def heading(data):
@@ -212,15 +176,15 @@ def _not_the_same(sheet, column, present):
 
 def _clips(sheet, headings, rejected, notes):
     table = sheet.table
-    extras = [name for name in sheet.heading if name not in headings.values() and name]
-    parts = {row.get(headings.get("part"), "") for _, row in sheet.lines}
-    clips = []
-    cut = {row.get(headings["speech"], "") for _, row in sheet.lines if _is_segment(row)}
-    moved = {}
     if not sheet.lines:
         raise SerlibError(f"{printable(table)} lists no recording; add a row speech,label for each")
     _check_text(sheet, headings["label"])
-    folders = _folders_beside(table)
+    extras = [name for name in sheet.heading if name not in headings.values() and name]
+    parts = {row.get(headings.get("part"), "") for _, row in sheet.lines}
+    cut = {row.get(headings["speech"], "") for _, row in sheet.lines if _is_segment(row)}
+    recordings = functools.cache(lambda: _recordings(table.parent))
+    clips = []
+    moved = {}
     for line, row in sheet.lines:
         speech = row.get(headings["speech"], "")
         label = row.get(headings["label"], "")
@@ -230,13 +194,13 @@ def _clips(sheet, headings, rejected, notes):
         if None in row:
             rejected.append(rejection(table, f"has {row[None]} in line {line}; put texts with commas into quotes"))
             continue
-        path, fault = _locate(speech, table, folders)
+        path, fault = _locate(speech, table, recordings)
+        felt = [word.strip() for word in re.split(r"[,;|/&+]", label) if is_emotion(word)]
         if not fault and missing(label):
             fault = f"has no label in line {line} of {table.name}; fill it in"
-        felt = [word.strip() for word in re.split(r"[,;|/&+]", label) if is_emotion(word)]
-        if not fault and len(felt) > 1:
+        elif not fault and len(felt) > 1:
             fault = f"has {len(felt)} labels in line {line} of {table.name} ({one_line(label)}); choose one"
-        if not fault and speech in cut:
+        elif not fault and speech in cut:
             fault = f"is cut by start and end in line {line} of {table.name}; cut it into files of its own"
         if fault:
             rejected.append(rejection(path, fault))
@@ -246,20 +210,10 @@ def _clips(sheet, headings, rejected, notes):
         extra = {spelling(name).replace(" ", "_"): row.get(name, "") for name in extras}
         part = row.get(headings.get("part"), "")
         extra["part"] = (role(part, parts) or part) if part else sheet.part
-        speaker, text = (row.get(headings.get(column), "") for column in ("speaker", "text"))
-        clips.append(
-            (
-                path,
-                Clip(
-                    normal_label(label),
-                    UNKNOWN if missing(speaker) else speaker,
-                    UNKNOWN if missing(text) else text,
-                    path.as_posix(),
-                    origin=f"line {line} of {table.name}",
-                    extra={name: value for name, value in extra.items() if value},
-                ),
-            )
-        )
+        extra = {name: value for name, value in extra.items() if value}
+        speaker, text = (or_unknown(row.get(headings.get(column), "")) for column in ("speaker", "text"))
+        origin = f"line {line} of {table.name}"
+        clips.append((path, Clip(normal_label(label), speaker, text, path.as_posix(), origin=origin, extra=extra)))
     sources = ", ".join(f"{column} from {one_line(name)}" for column, name in headings.items())
     notes.append(f"{table.name}: {sources}")
     alike = of_one_person(dict.fromkeys(clip.speaker for _, clip in clips))
@@ -293,16 +247,6 @@ def _check_text(sheet, heading):
         )
 
 
-def _folders_beside(table):
-    """The folders beside a table, in which its recordings may lie; none where they are many."""
-    try:
-        with os.scandir(table.parent) as entries:
-            folders = [entry.path for entry in entries if entry.name[0] != "." and is_dir(entry)]
-    except OSError:  # it may be entered, but not listed
-        return []
-    return [Path(folder) for folder in natsorted(folders)] if len(folders) <= 20 else []
-
-
 def _is_segment(row):
     cells = {spelling(name).replace(" ", "_"): value for name, value in row.items() if name}
     start = next((cells[name] for name in _START if name in cells), None)
@@ -321,77 +265,81 @@ def _direct(speech, table):
     return Path(path)
 
 
-def _locate(speech, table, folders):
-    """Where the file of a row is, here or in one of the folders beside the table, and why it cannot be used ("")."""
+def _locate(speech, table, recordings):
+    """Where the file of a row is, and why it cannot be used ("").
+
+    Where its path leads nowhere, as in a table of another computer, that recording below the table's folder is taken
+    whose path is the end of the row's, or ends with all of it.
+    """
     folder = table.parent
-    outside = f"lies outside the folder of {table.name}; write its absolute path there"
     if re.match(r"(?!file:)[a-z][a-z0-9+]+://", speech, re.IGNORECASE):
         return folder / speech, f"is an address; download it and write its path into {table.name}"
     direct = _direct(speech, table)
     inside = re.match(r"/|~|file:|[a-z]:", speech, re.IGNORECASE) or direct.is_relative_to(folder)
+    outside = "" if inside else f"lies outside the folder of {table.name}; write its absolute path there"
     if os.path.lexists(direct):
-        return direct, "" if inside else outside
-    # A table of another computer or working folder: the longest end of the path that is there.
-    pieces = [piece for piece in _SEPARATORS.split(unquote(_FILE_URL.sub("", speech))) if piece not in ("", ".", "..")]
-    for i in range(len(pieces)):
-        path = _as_spelled(folder, pieces[i:])
-        if path:
-            return path, ""
-    paths = list(filter(None, (_as_spelled(place, pieces) for place in folders if pieces)))
+        return direct, outside
+    *above, name = _pieces(unquote(_FILE_URL.sub("", speech))) or [""]
+    files = [file for spelled in dict.fromkeys((name, _UPLOAD.sub("", name))) for file in recordings().get(spelled, ())]
+    ends = [file for file in files if _ends_with(above, file[1])]
+    if ends:
+        return max(ends, key=lambda file: len(file[1]))[0], ""
+    paths = [path for path, folders in files if _ends_with(folders, above)]
     if len(paths) > 1:
         first, second = (one_line(path.parent.relative_to(folder).as_posix()) for path in paths[:2])
         return direct, f"lies in {first} and in {second}; write its folder into {table.name}"
-    if paths:
-        return paths[0], ""
-    return direct, "" if inside else outside
+    return (paths[0], "") if paths else (direct, outside)
 
 
-def _as_spelled(folder, pieces):
-    """A path below a folder as the disk spells it, with a suffix that a table leaves out; None where none is there."""
-    path = folder.joinpath(*pieces)
-    names = [path, *(path.with_name(path.name + suffix) for suffix in AUDIO_SUFFIXES if not path.suffix)]
-    names += [path.with_name(_UPLOAD.sub("", path.name))] if _UPLOAD.match(path.name) else []
-    if path.suffix:
-        names += [path.with_suffix(path.suffix.lower()), path.with_suffix(path.suffix.upper())]
-    for form in ("NFC", "NFD"):  # macOS writes a letter and its accent
-        names.append(folder.joinpath(*(unicodedata.normalize(form, piece) for piece in pieces)))
-    return next(filter(os.path.lexists, dict.fromkeys(names)), None)
+def _recordings(folder):
+    """Name of each recording below a folder, with and without its suffix -> (path, pieces of its folder) of each."""
+    recordings = {}
+    for path in walk(folder, [], limit=_LOOK):
+        *folders, name = _pieces(path.relative_to(folder).as_posix())
+        for spelled in {name, os.path.splitext(name)[0]}:
+            recordings.setdefault(spelled, []).append((path, folders))
+    return recordings
 
 
-def _sheet(path, *, part=""):
-    if path.suffix.lower() in (".parquet", ".arrow"):
-        return _from_parquet(path, part)
+def _pieces(path):
+    """Folders and name of a path, in one spelling of their letters."""
+    pieces = _SEPARATORS.split(unicodedata.normalize("NFC", path).casefold())
+    return [piece for piece in pieces if piece not in ("", ".", "..")]
+
+
+def _ends_with(pieces, end):
+    return pieces[len(pieces) - len(end) :] == end
+
+
+def _sheet(path):
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".arrow"):
+        return _from_parquet(path)
     try:
         content = _decoded(path.read_bytes())
     except OSError as error:
         raise SerlibError(f"{printable(path)} cannot be read ({error.strerror}); mend its permissions") from None
-    sheet = _from_json(path, content) if path.suffix.lower() in (".json", ".jsonl") else _from_csv(path, content)
-    sheet.part = part
-    return sheet
+    return _from_json(path, content) if suffix in (".json", ".jsonl") else _from_csv(path, content)
 
 
 def _from_csv(path, content):
+    declared = re.match(r"\s*sep=(.)\s*\n", content, re.IGNORECASE)  # what Excel writes
+    skipped = declared[0].count("\n") if declared else 0
+    content = content[declared.end() :] if declared else content
     first = next((line for line in content.split("\n") if line.strip() and not line.startswith("#")), "")
-    declared = re.fullmatch(r"sep=(.)", first.strip(), re.IGNORECASE)  # what Excel writes
-    second = content.partition("sep=")[2].partition("\n")[2] if declared else ""
     separator = declared[1] if declared else max(",;\t|", key=first.count)
-    reader = csv.reader(
-        io.StringIO(second if declared else content, newline=""), delimiter=separator, skipinitialspace=True
-    )
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     rows = []
+    begin = 1
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             is_comment = cells and cells[0].startswith("#") and not cells[0].lower().endswith(AUDIO_SUFFIXES)
-            if any(_swallows_lines(cell, separator) for cell in cells):
-                line = rows[-1][0] + 1 if rows else 1
-                raise SerlibError(
-                    f"{printable(path)} has a quotation mark that is not closed from line {line} on; close it"
-                )
             if any(cells) and not is_comment:
-                rows.append((reader.line_num + bool(declared), cells))
+                rows.append((reader.line_num + skipped, cells))
+            begin = reader.line_num + skipped + 1
     except csv.Error as error:
-        raise SerlibError(f"{printable(path)} is no CSV in line {reader.line_num} ({error}); save it again") from None
+        raise SerlibError(f"{printable(path)} is no CSV from line {begin} on ({error}); mend it") from None
     sheet = Rows(path, rows[0][1] if rows else [])
     for line, cells in rows[1:]:
         row = dict(zip(sheet.heading, map(_unquoted, cells), strict=False))
@@ -401,29 +349,22 @@ def _from_csv(path, content):
     return sheet
 
 
-def _swallows_lines(cell, separator):
-    """Whether further rows, known by the names of their files, lie within a cell whose quotation mark is not closed."""
-    pieces = [piece for line in cell.splitlines()[1:] for piece in line.split(separator)]
-    return any(piece.strip().lower().endswith(AUDIO_SUFFIXES) for piece in pieces)
-
-
 def _from_json(path, content):
-    sheet = Rows(path, [])
-    rows = [(line, text) for line, text in enumerate(content.splitlines(), 1) if text.strip()]
     try:
-        whole = json.loads(content)
+        objects = _objects(json.loads(content))
     except (ValueError, RecursionError):
-        whole = None
-    objects = _objects(whole)
-    if objects:
-        rows = [(number, json.dumps(row)) for number, row in enumerate(objects, 1)]
-    for line, text in rows:
+        objects = []
+    sheet = Rows(path, [])
+    for number, row in enumerate(objects or content.splitlines(), 1):
+        if not objects and not row.strip():
+            continue
         try:
-            row = {str(name): _plain(value) for name, value in json.loads(text).items()}
+            row = row if objects else json.loads(row)
+            row = {str(name): _plain(value) for name, value in row.items()}
         except (ValueError, AttributeError, RecursionError):
-            raise SerlibError(f"{printable(path)} holds no JSON object in line {line}; save it again") from None
+            raise SerlibError(f"{printable(path)} holds no JSON object in line {number}; save it again") from None
         sheet.heading += [name for name in row if name not in sheet.heading]
-        sheet.lines.append((line, row))
+        sheet.lines.append((number, row))
     return sheet
 
 
@@ -451,7 +392,7 @@ def _plain(value):
     return "" if value is None else str(value)
 
 
-def _from_parquet(path, part):
+def _from_parquet(path):
     """Rows of a file of Parquet, or of Arrow as `datasets` saves it; sounds inside are written into `data/parquet`."""
     from pyarrow import ipc, parquet
 
@@ -469,19 +410,17 @@ def _from_parquet(path, part):
         raise SerlibError(f"{printable(path)} is no {path.suffix[1:]} file ({error}); download it again") from None
     features = features.get("info", {}).get("features", {})
     place = data_dir() / "parquet" / f"{path.stem}-{hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()}"
-    sheet = Rows(path, [field.name for field in schema], part=part)
-    for batch in batches:
-        for row in batch.to_pylist():
-            number = len(sheet.lines) + 1
-            cells = {}
-            for name, value in row.items():
-                names = features.get(name, {}).get("names") if isinstance(features.get(name), dict) else None
-                if isinstance(value, dict) and "bytes" in value:
-                    value = _sound_file(place, number, value)
-                elif names and isinstance(value, int):  # -1 is no label
-                    value = names[value] if 0 <= value < len(names) else None
-                cells[name] = "" if value is None else str(value).strip()
-            sheet.lines.append((number, cells))
+    sheet = Rows(path, [field.name for field in schema])
+    names = {name: kind.get("names") for name, kind in features.items() if isinstance(kind, dict)}
+    for number, row in enumerate((row for batch in batches for row in batch.to_pylist()), 1):
+        cells = {}
+        for name, value in row.items():
+            if isinstance(value, dict) and "bytes" in value:
+                value = _sound_file(place, number, value)
+            elif names.get(name) and isinstance(value, int):  # -1 is no label
+                value = names[name][value] if 0 <= value < len(names[name]) else None
+            cells[name] = "" if value is None else str(value).strip()
+        sheet.lines.append((number, cells))
     return sheet
 
 
@@ -498,7 +437,7 @@ def _sound_file(place, number, sound):
 
 
 def _joined(sheets):
-    """The tables of an audformat database as one: what they say of each file, side by side."""
+    """The tables of an audformat database as one."""
     rows = {}
     heading = []
     for sheet in sheets:
@@ -511,7 +450,7 @@ def _joined(sheets):
             cells["part"] = cells["part"] or sheet.part
     joined = Rows(sheets[0].table.with_name("db.yaml"), [*heading, *(["part"] if "part" not in heading else [])])
     joined.lines = list(enumerate(rows.values(), 1))
-    return [joined]
+    return joined
 
 
 def _unquoted(cell):

@@ -7,25 +7,7 @@ from serlib.utils import SerlibError, disk_fault
 
 
 def fetch(corpus, folder, *, show):
-    """Download the archive of a corpus.
-
-    Parameters
-    ----------
-    corpus : serlib.corpora.Corpus
-    folder : Path
-        Where the archive is written.
-    show : bool
-        Progress bar.
-
-    Returns
-    -------
-    Path of the archive.
-
-    Raises
-    ------
-    SerlibError
-        No network, a refusal, no room, a wrong MD5; the message says what to do.
-    """
+    """Download the archive of a `Corpus` into a folder, with a progress bar or without; the path of the archive."""
     import pooch
     import requests
 

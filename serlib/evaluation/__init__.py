@@ -4,9 +4,8 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["attribution", "matching", "metrics", "significance", "similarity"],
+    submodules=["attribution", "matching", "metrics", "similarity"],
     submod_attrs={
-        "significance": ["mcnemar"],
-        "report": ["Conditions", "Report", "abstaining", "errors", "evaluate", "score"],
+        "report": ["Conditions", "Report", "abstaining", "errors", "evaluate", "mcnemar", "score"],
     },
 )

@@ -13,6 +13,8 @@ from serlib.utils import SerlibError
 #: Frame and hop of the spectrogram that is occluded, in seconds: shorter than a window, longer than a pitch period.
 FRAME_S = 0.032
 HOP_S = 0.008
+#: Top of the last band, in Hz.
+TOP_HZ = 8000
 #: Share of a frequency's frames that are at least as quiet as what an occluded piece is brought down to.
 QUIET = 0.1
 #: Fewest windows; a clip shorter than a few of them has shorter ones.
@@ -29,20 +31,12 @@ class Occlusion:
 
     Attributes
     ----------
-    answer : int
-        Number of the answer, as the columns of the probabilities.
-    probability : float
-        Its probability for the whole clip.
-    edges_s : np.ndarray [shape=(windows + 1,)]
-        Borders of the windows in seconds, equally far apart.
-    edges_hz : np.ndarray [shape=(bands + 1,)]
-        Borders of the bands, equally far apart in mel.
-    pieces : np.ndarray [shape=(windows, bands)]
-        One window in one band occluded; the lowest band first.
-    windows : np.ndarray [shape=(windows,)]
-        A window occluded at all frequencies.
-    bands : np.ndarray [shape=(bands,)]
-        A band occluded all along the clip.
+    answer, probability : int, float
+        Number of the answer, and its probability for the whole clip.
+    edges_s, edges_hz : np.ndarray [shape=(windows + 1,)], [shape=(bands + 1,)]
+        Borders of the windows in seconds, equally far apart, and of the bands, equally far apart in mel.
+    pieces, windows, bands : np.ndarray [shape=(windows, bands)], [shape=(windows,)], [shape=(bands,)]
+        One window in one band occluded, the lowest band first; a window at all frequencies; a band all along the clip.
     """
 
     answer: int
@@ -57,22 +51,12 @@ class Occlusion:
 def answers(run, *, voice=None):
     """How a run answers waveforms: what `occlusion` asks.
 
-    Parameters
-    ----------
-    run : serlib.training.run.Run
-    voice : pair of np.ndarray, optional
-        Mean and scale of the speaker's features (`serlib.features.normalisation.voices`), for a run that normalises by
-        speaker.
+    Features are extracted again, so that it works for every recipe, whatever it makes of a clip. A run that normalises
+    by speaker needs the `voice`: mean and scale of the speaker's features (`serlib.features.normalisation.voices`).
 
     Returns
     -------
-    callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]. Features are extracted
-    again, so that it works for every recipe, whatever it makes of a clip.
-
-    Raises
-    ------
-    SerlibError
-        The run normalises by speaker and there is no `voice`.
+    callable: list of np.ndarray [shape=(n,)], rate in Hz -> np.ndarray [shape=(clips, labels)]
     """
     if run.normalise == "speaker" and voice is None:
         raise SerlibError("This run normalises by speaker: give the mean and scale of the speaker's features as voice")
@@ -90,7 +74,7 @@ def answers(run, *, voice=None):
     return ask
 
 
-def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8000):
+def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6):
     """Occlude a clip piece by piece and see what that does to the answer.
 
     Parameters
@@ -98,25 +82,18 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     ask : callable
         List of waveforms [shape=(n,)] and their rate -> probabilities [shape=(clips, labels)], as `answers(run)`.
     y : np.ndarray [shape=(n,)]
-        Mono waveform.
+        Mono waveform; silence or NaN is a SerlibError.
     rate_hz : int
     answer : int, optional
         Number of the answer that is asked about; default: the most probable.
     window_s : float
         Length of a window, about: the windows divide the clip evenly.
     bands : int
-        Number of bands, equally wide in mel.
-    fmax_hz : float
-        Top of the last band; half the rate where that is less. What lies above goes with the last band.
+        Number of bands, equally wide in mel up to `TOP_HZ`; what lies above goes with the last one.
 
     Returns
     -------
     Occlusion
-
-    Raises
-    ------
-    SerlibError
-        The clip is silent, too short, or holds NaN.
 
     Notes
     -----
@@ -139,7 +116,7 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
     quiet = np.quantile(size, QUIET, axis=1, keepdims=True)
     without = waves * np.minimum(1, quiet / np.maximum(size, 1e-10))
     edges_s = np.linspace(0, len(y) / rate_hz, max(FEWEST, round(len(y) / rate_hz / window_s)) + 1)
-    edges_hz = librosa.mel_frequencies(bands + 1, fmin=0, fmax=min(fmax_hz, rate_hz / 2))
+    edges_hz = librosa.mel_frequencies(bands + 1, fmin=0, fmax=min(TOP_HZ, rate_hz / 2))
     at = _place(np.arange(size.shape[1]) * hop / rate_hz, edges_s)
     band = _place(np.arange(size.shape[0]) * rate_hz / frame, edges_hz)[:, np.newaxis]
 
@@ -164,13 +141,11 @@ def occlusion(ask, y, rate_hz, *, answer=None, window_s=0.15, bands=6, fmax_hz=8
 
 def _masks(at, band, windows, bands):
     """What is occluded: each window in each band, each window, each band [shape=(frequencies, frames), bool]."""
-    for i in range(windows):
-        for j in range(bands):
-            yield (at == i) & (band == j)
-    for i in range(windows):
-        yield (at == i) | (band < 0)
-    for j in range(bands):
-        yield (at < 0) | (band == j)
+    in_windows = [at == i for i in range(windows)]
+    in_bands = [band == j for j in range(bands)]
+    yield from (window & part for window, part in itertools.product(in_windows, in_bands))
+    yield from (window | (band < 0) for window in in_windows)
+    yield from (part | (at < 0) for part in in_bands)
 
 
 def _place(values, edges):

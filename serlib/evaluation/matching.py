@@ -11,37 +11,20 @@ from serlib.utils import SerlibError, is_unknown
 
 #: No answer is more certain than this that a label is wrong.
 LEAST = 1e-6
-
-#: Offsets are found in some dozens of steps; a few clips that contradict each other may never settle.
-MOST_STEPS = 1000
-
-#: Offsets that change by less than this are found.
+#: Offsets are found in some dozens of steps, the last of them smaller than this; a few clips that contradict each other
+#: may never settle.
 SMALLEST_STEP = 1e-4
+MOST_STEPS = 1000
 
 
 def match(probabilities, speakers, shares):
-    """Give each speaker's answers the emotions in known shares, label by label [1]_.
+    """Give each speaker's answers [shape=(clips, labels)] the emotions in known shares [shape=(labels,)] [1]_.
 
     A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label gets an
-    offset for each speaker, such that the mean probability of the label over the speaker's clips is its share.
-
-    Parameters
-    ----------
-    probabilities : np.ndarray [shape=(clips, labels)]
-    speakers : sequence of str [shape=(clips,)]
-        The speaker of each clip. The clips of one should hold the emotions in about these shares: a speaker who is
-        always sad would come out as everything. Answers to a speaker of fewer clips than labels stay as they are.
-    shares : np.ndarray [shape=(labels,)]
-        From `label_shares`, adding up to 1.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
-
-    Raises
-    ------
-    SerlibError
-        It is not known who speaks.
+    offset for each speaker, such that the mean probability of the label over the speaker's clips is its share (from
+    `label_shares`). The clips of one speaker should hold the emotions in about these shares: one who is always sad
+    would come out as everything. Answers to a speaker of fewer clips than labels stay as they are; an unknown speaker
+    is a SerlibError.
 
     References
     ----------
@@ -70,28 +53,18 @@ def match(probabilities, speakers, shares):
 
 
 def match_corpora(probabilities, clips, labels, train):
-    """Match the answers to each speaker to the shares of the speaker's corpus.
+    """Match the answers to each speaker, with `match`, to the shares of the labels in the speaker's corpus.
 
     Parameters
     ----------
     probabilities : np.ndarray [shape=(clips, labels)]
     clips : pd.DataFrame
         Those that were answered, with `label`, `speaker` and `corpus`. What is the label of which clip is not looked
-        at, only which labels a corpus has.
+        at, only which labels a corpus has. The answers to a corpus that has none of the labels stay as they are.
     labels : sequence of str
         In the order of the columns.
     train : pd.DataFrame
         The training set, with `label` and `corpus`.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, labels)], float64, rows add up to 1. Those of a corpus that has none of the labels stay
-    as they are.
-
-    Raises
-    ------
-    SerlibError
-        It is not known who speaks.
     """
     matched = np.array(probabilities, dtype=np.float64)
     for corpus, rows in clips_of(clips["corpus"]).items():
@@ -104,23 +77,10 @@ def match_corpora(probabilities, clips, labels, train):
 
 
 def label_shares(truth, labels):
-    """How often each label occurs.
+    """How often each label occurs, adding up to 1; one that does not occur has a tiny share. None if none does.
 
-    Parameters
-    ----------
-    truth : sequence of str
-        Labels of clips. For a corpus that a model has learned from, those of its training clips; of another one its
-        labels, each once: corpora of acted emotions are mostly planned with as many clips of each.
-    labels : sequence of str
-
-    Returns
-    -------
-    np.ndarray [shape=(len(labels),)], adding up to 1; a label that does not occur has a tiny share. None if none does.
-
-    Examples
-    --------
-    >>> label_shares(["sad", "happy", "sad", "sad"], ["happy", "sad"]).tolist()
-    [0.25, 0.75]
+    The truth is, for a corpus that a model has learned from, the labels of its training clips; for another one its
+    labels, each once: corpora of acted emotions are mostly planned with as many clips of each.
     """
     truth = np.asarray(truth)
     counts = np.array([np.count_nonzero(truth == label) for label in labels])
@@ -131,16 +91,8 @@ def label_shares(truth, labels):
 
 
 def offsets(probabilities, shares):
-    """What the log-probabilities of one speaker's clips lack, label by label, to have these shares on average.
-
-    Parameters
-    ----------
-    probabilities : np.ndarray [shape=(clips, labels)]
-    shares : np.ndarray [shape=(labels,)]
-
-    Returns
-    -------
-    np.ndarray [shape=(labels,)]
+    """What one speaker's log-probabilities [shape=(clips, labels)] lack, label by label, to have these shares on
+    average.
     """
     total = np.zeros(len(shares))
     for _ in range(MOST_STEPS):
@@ -152,18 +104,7 @@ def offsets(probabilities, shares):
 
 
 def add_offsets(probabilities, offsets):
-    """Probabilities with offsets on their logarithms.
-
-    Parameters
-    ----------
-    probabilities : np.ndarray [shape=(clips, labels)]
-    offsets : np.ndarray [shape=(labels,)]
-        From `offsets`.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
-    """
+    """Probabilities [shape=(clips, labels)] with offsets [shape=(labels,)] on their logarithms; rows add up to 1."""
     logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), LEAST)) + offsets
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)

@@ -14,31 +14,12 @@ from serlib.utils import SerlibError, is_unknown
 #: Fewer groups than this make an interval that is far too narrow (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
 #: 90(3), find even a dozen clusters few), so the bootstrap then goes on to the next finer unit and says so.
 MIN_GROUPS = 5
-
 #: Numbers of clips that the bootstrap holds at once; with many groups it draws a few resamples after the other.
 MOST_COUNTS = 10**7
 
 
 def checked(truth, probabilities, labels, *, reserved=()):
-    """Probabilities that can be scored.
-
-    Parameters
-    ----------
-    truth : np.ndarray of str [shape=(n,)]
-    probabilities : array [shape=(n, labels)]
-    labels : sequence of str
-    reserved : sequence of str
-        What no label may be called.
-
-    Returns
-    -------
-    np.ndarray [shape=(n, labels)], float64
-
-    Raises
-    ------
-    SerlibError
-        They cannot be scored, and why.
-    """
+    """Probabilities [shape=(n, labels)] as float64, or a SerlibError that says why they cannot be scored."""
     probabilities = np.asarray(probabilities, dtype=float)
     if len(set(labels)) < len(labels) or set(labels) & set(reserved):
         raise SerlibError(
@@ -54,23 +35,19 @@ def checked(truth, probabilities, labels, *, reserved=()):
     strange = sorted(set(truth) - set(labels))
     if strange:
         raise SerlibError(f"the truth holds {in_words(strange)}, the model knows {in_words(labels)}; leave them out")
-    bad = ~np.isfinite(probabilities).all(axis=1)
-    if bad.any():
-        raise SerlibError(f"{bad.sum()} of {len(bad)} rows of probabilities hold NaN or infinity; train again")
-    if (probabilities < 0).any() or (abs(probabilities.sum(axis=1) - 1) > 1e-3).any():
-        raise SerlibError("rows of probabilities are negative or do not sum to 1; pass the output of a softmax")
+    is_broken = ~(abs(probabilities.sum(axis=1) - 1) <= 1e-3) | (probabilities < 0).any(axis=1)
+    if is_broken.any():
+        raise SerlibError(
+            f"{is_broken.sum()} of {len(is_broken)} rows of probabilities hold NaN or infinity, are negative or do not "
+            "sum to 1; pass the output of a softmax"
+        )
     return probabilities
 
 
 def unit(speakers, texts):
-    """What the bootstrap draws.
+    """What the bootstrap draws: `speaker`, `text` or `clip`, the coarsest of which at least `MIN_GROUPS` are known.
 
-    Returns
-    -------
-    what : str
-        `speaker`, `text` or `clip`, the coarsest of which at least `MIN_GROUPS` are known.
-    groups : np.ndarray [shape=(n,)], int, or None
-        The group of each clip, what is unknown in one; None where each clip is its own.
+    It comes with the group of each clip [shape=(n,)], int, what is unknown in one; None where each clip is its own.
     """
     for name, names in (("speaker", speakers), ("text", texts)):
         codes, names_of_groups = pd.factorize(names)
@@ -88,15 +65,11 @@ def intervals(true, guess, groups, k, *, resamples, seed):
         Classes, from 0 to k - 1.
     groups : np.ndarray [shape=(n,)], int, or None
         What is drawn together.
-    k : int
-        Number of classes.
-    resamples, seed : int
-        How many are drawn, and from which seed.
 
     Returns
     -------
-    np.ndarray [shape=(2, 2 + k)]. Rows low and high; columns accuracy, UAR and the recall of each class, NaN where
-    a class does not occur. A class that a resample lacks does not count in that resample's UAR.
+    np.ndarray [shape=(2, 2 + k)]. Rows low and high; columns accuracy, UAR and the recall of each class, NaN where a
+    class does not occur. A class that a resample lacks does not count in that resample's UAR.
     """
     rng = np.random.default_rng(seed)
     cell = true * k + guess

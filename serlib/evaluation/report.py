@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from serlib.evaluation import matching, metrics
 from serlib.features import normalisation
-from serlib.splits import clips_of_role, group_keys, refuse_seen, seen
+from serlib.splits import clips_of_role, group_keys, seen
 from serlib.training import calibration
 from serlib.training.run import Run
-from serlib.utils import UNTOLD, SerlibError, check_seed, clip_table
+from serlib.utils import UNTOLD, SerlibError, check_seed, clip_table, shown
 
 #: What every table of predictions holds before the labels' own columns.
 COLUMNS = ("speech", "label", "speaker", "text", "predicted", "confidence")
@@ -28,8 +29,6 @@ class Report:
         Share of clips that are right; unweighted average recall, the mean of the recalls of the classes that occur.
     n_test : int
         Clips that were scored.
-    split, protocol : str or None
-        How the clips were kept apart from the training (`corpus`: another corpus), and what was chosen on what.
     labels : list of str
         What the model can answer, in its order.
     confusion : list of lists of int
@@ -37,32 +36,22 @@ class Report:
     ci95 : dict
         `accuracy` and `uar`, each [low, high]: a 95 % percentile bootstrap interval.
     resampled_by : str
-        `speaker`, `text` or `clip`: what the bootstrap drew.
-    resamples : int
+        `speaker`, `text` or `clip`: what the bootstrap drew, `resamples` times.
     per_class : pd.DataFrame
         Index label; precision, recall, f1, support, recall_low, recall_high. NaN where undefined.
-    per_speaker : pd.DataFrame
-        Index speaker; accuracy, uar, n.
-    speaker_recall : pd.DataFrame
-        Index speaker, a column a label; NaN where the speaker has no clip of it.
-    ece : float
-        Expected calibration error, from 0 to 1, of the confidences that are reported here.
+    per_speaker, speaker_recall : pd.DataFrame
+        Index speaker; accuracy, uar, n; the recall of each label, NaN where the speaker has no clip of it.
+    ece, ece_before : float
+        Expected calibration error, from 0 to 1, of the confidences that are reported here, and of the model's own
+        before calibration; None where nothing was calibrated (the published protocol has no role for it).
     reliability : pd.DataFrame
         A row a bin: low, high, confidence, accuracy, n.
     predictions : pd.DataFrame
         A row a clip: speech, label, speaker, text, predicted, confidence, a probability a label (digest, if known).
-    left_out : dict
-        Clips that were not scored, by label, since the model does not know their label.
     corpora : list of str
         Where the clips come from.
-    normalise : str
-        How the model's features were normalised, of `serlib.models.recipe.NORMALISATIONS`; `matched`: its answers
-        were, by speaker (`serlib.evaluation.matching.match`).
-    ece_before : float or None
-        Of the model's own confidences, before calibration; None where nothing was calibrated (the published protocol
-        has no role for it).
-    seen : int
-        Clips that the model was trained or validated on, and which were scored all the same.
+    split, protocol, normalise, left_out, seen
+        What the figures mean, see `Conditions`.
     """
 
     accuracy: float
@@ -103,12 +92,9 @@ class Report:
         )
 
     def to_json(self):
-        """All but the predictions, as plain Python values; what is undefined is None.
+        """All but the predictions, as plain Python values by the names of the attributes; what is undefined is None.
 
-        Returns
-        -------
-        dict, the same keys as the attributes; `per_class`, `per_speaker` and `speaker_recall` are dicts by their
-        index, `reliability` is a list of bins.
+        `per_class`, `per_speaker` and `speaker_recall` are dicts by their index, `reliability` is a list of bins.
         """
         tables = {name: getattr(self, name).to_dict("index") for name in ("per_class", "per_speaker", "speaker_recall")}
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "predictions"}
@@ -117,18 +103,19 @@ class Report:
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """What a figure means, as `Report` keeps it.
+    """What a figure means.
 
     Attributes
     ----------
     split, protocol : str or None
-        How the clips were kept apart from the training, and what was chosen on what.
+        How the clips were kept apart from the training (`corpus`: another corpus), and what was chosen on what.
     normalise : str
-        How features or answers were normalised.
+        How the model's features were normalised, of `serlib.models.recipe.NORMALISATIONS`; `matched`: its answers were,
+        by speaker (`serlib.evaluation.matching.match`).
     left_out : dict of str -> int
-        Clips by label that were not scored.
+        Clips that were not scored, by label, since the model does not know their label.
     seen : int
-        Clips that were scored though the model was trained or validated on them.
+        Clips that the model was trained or validated on, and which were scored all the same.
     """
 
     split: str | None = None
@@ -145,8 +132,7 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
     ----------
     clips : pd.DataFrame or sequence of str [shape=(n,)]
         The clips with their true labels in the column `label`, and as far as they are known `speaker`, `text`, `speech`
-        (the file), `digest` and `corpus`; or the true labels alone. Without speakers or texts the bootstrap draws
-        clips.
+        (the file), `digest` and `corpus`; or the true labels alone.
     probabilities : np.ndarray [shape=(n, len(labels))]
         Each row sums to 1.
     labels : sequence of str
@@ -169,8 +155,8 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
     -----
     The interval is a percentile bootstrap (Efron & Tibshirani 1993, chapter 13) that draws whole speakers, since the
     clips of one speaker stand or fall together (cluster bootstrap: Davison & Hinkley 1997, section 3.8; Field & Welsh
-    2007, J. R. Stat. Soc. B 69(3)). With fewer than five speakers it draws texts, with fewer than five texts clips;
-    it then says nothing about other speakers. With few groups such an interval is somewhat too narrow.
+    2007, J. R. Stat. Soc. B 69(3)). With fewer than five speakers it draws texts, with fewer than five texts clips; it
+    then says nothing about other speakers. With few groups such an interval is somewhat too narrow.
 
     Examples
     --------
@@ -210,8 +196,6 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
         accuracy=float(accuracy_score(true, guess)),
         uar=float(recall_score(true, guess, labels=np.unique(true), average="macro", zero_division=0)),
         n_test=len(truth),
-        split=conditions.split,
-        protocol=conditions.protocol,
         labels=labels,
         confusion=confusion_matrix(true, guess, labels=range(len(labels))).tolist(),
         ci95={"accuracy": intervals[:, 0].tolist(), "uar": intervals[:, 1].tolist()},
@@ -223,10 +207,8 @@ def score(clips, probabilities, labels, *, conditions=None, resamples=1000, seed
         ece=ece,
         reliability=reliability,
         predictions=predictions,
-        left_out={str(label): int(count) for label, count in conditions.left_out.items()},
         corpora=sorted({str(corpus) for corpus in clips["corpus"]}) if "corpus" in clips else [],
-        normalise=conditions.normalise,
-        seen=conditions.seen,
+        **vars(conditions),
     )
 
 
@@ -238,9 +220,9 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     run : serlib.training.run.Run, str or Path
         Or the folder of one.
     index : pd.DataFrame, optional
-        Clips of another corpus. Those whose label the model does not know are left out and counted in `left_out`;
-        the model may still answer every label that it knows. Where they are of a corpus that the run was trained on,
-        or no column `corpus` tells, who is new is not known, and the report says neither split nor protocol.
+        Clips of another corpus. Those whose label the model does not know are left out and counted in `left_out`; the
+        model may still answer every label that it knows. Where they are of a corpus that the run was trained on, or no
+        column `corpus` tells, who is new is not known, and the report says neither split nor protocol.
     allow_seen : bool
         Score clips that the run was trained or validated on, too. What comes out is no measure of new recordings, and
         the report says so.
@@ -250,10 +232,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         (`serlib.evaluation.matching.match_corpora`); the report says so.
     resamples, seed : int
         Of the bootstrap, see `score`.
-    jobs : int, optional
-        Workers that extract features.
-    show : bool, optional
-        A progress bar over the clips whose features are extracted.
+    jobs, show : optional
+        As for `serlib.extract`.
 
     Returns
     -------
@@ -279,7 +259,8 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
     is_heard = (table["role"] == "test").to_numpy() if is_own else np.full(len(table), True)
     clips = table[is_heard]
     is_scored = clips["label"].isin(run.labels).to_numpy()
-    _check_scored(run, clips, is_scored, is_own=is_own, allow_seen=allow_seen)
+    _check_scored(run, clips, is_scored, is_own=is_own)
+    count = _count_seen(run, clips[is_scored], is_own=is_own, allow_seen=allow_seen)
 
     # Features of the whole table: they are in the cache, and per-speaker normalisation takes all that there is of each
     # speaker, whatever its label.
@@ -290,17 +271,22 @@ def evaluate(run, index=None, *, allow_seen=False, match=False, resamples=1000, 
         calibrated = matching.match_corpora(calibrated, clips, run.labels, clips_of_role(run.split, "train"))
 
     clips = clips.assign(speaker=group_keys(clips, "speaker"))
-    conditions = _conditions(run, clips, is_scored, is_own=is_own, allow_seen=allow_seen, match=match)
-    test_clips = clips[is_scored]
-    answers_scored = calibrated[is_scored]
-    report = score(test_clips, answers_scored, run.labels, conditions=conditions, resamples=resamples, seed=seed)
+    normalise = "matched" if match else run.normalise
+    if is_own:
+        conditions = Conditions(run.kind, run.protocol, normalise, seen=count)
+    else:
+        conditions = _conditions_elsewhere(run, clips, is_scored, normalise, count)
+    options = {"conditions": conditions, "resamples": resamples, "seed": seed}
+    report = score(clips[is_scored], calibrated[is_scored], run.labels, **options)
     if match or not run.is_calibrated:
         return report
-    return dataclasses.replace(report, ece_before=_ece(report, answers[is_scored]))
+    right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
+    ece_before, _ = calibration.reliability(answers[is_scored].max(axis=1), right)
+    return dataclasses.replace(report, ece_before=ece_before)
 
 
-def _check_scored(run, clips, is_scored, *, is_own, allow_seen):
-    """Raise a SerlibError where there is nothing to score, or only by asking for what the run has seen."""
+def _check_scored(run, clips, is_scored, *, is_own):
+    """Raise a SerlibError where there is nothing to score."""
     if not is_scored.any() and is_own:
         raise SerlibError("no clip to score: the test set of the run holds nothing; choose a split that tests some")
     if not is_scored.any():
@@ -308,20 +294,25 @@ def _check_scored(run, clips, is_scored, *, is_own, allow_seen):
             f"no clip to score: the index holds {metrics.in_words(clips['label'].value_counts().index)}, the model "
             f"knows {metrics.in_words(run.labels)}; choose a corpus that shares a label"
         )
-    is_published = is_own and run.protocol == "published"  # its test set has chosen the model, and the report says so
-    if not allow_seen and not is_published:
-        refuse_seen(run.split, run.protocol, clips[is_scored])
 
 
-def _conditions(run, clips, is_scored, *, is_own, allow_seen, match):
-    """What the figures of an evaluation mean."""
-    normalise = "matched" if match else run.normalise
-    is_published = is_own and run.protocol == "published"
-    count = 0  # clips that the run has seen, which are refused unless they are asked for
-    if allow_seen and not is_published:
-        count = int(seen(run.split, run.protocol, clips[is_scored]).sum())
-    if is_own:
-        return Conditions(run.kind, run.protocol, normalise, seen=count)
+def _count_seen(run, clips, *, is_own, allow_seen):
+    """How many clips the run was trained or validated on: the commonest fault in published figures, refused unasked."""
+    if is_own and run.protocol == "published":  # its test set has chosen the model, and the report says so
+        return 0
+    is_seen = seen(run.split, run.protocol, clips)
+    if is_seen.any() and not allow_seen:
+        first = shown(clips.speech[is_seen].iloc[0])
+        raise SerlibError(
+            f"{is_seen.sum()} of the {len(clips)} clips to score, {first} first, are the very clips that the run was "
+            "trained or validated on; give others, or no index for its own test set, or ask for it with --allow-seen "
+            "(in Python allow_seen=True)"
+        )
+    return int(is_seen.sum())
+
+
+def _conditions_elsewhere(run, clips, is_scored, normalise, count):
+    """What the figures on other clips than the run's own mean."""
     left_out = clips["label"][~is_scored].value_counts().to_dict()
     trained = {*run.split["corpus"], UNTOLD["corpus"]}
     if UNTOLD["corpus"] in set(run.split["corpus"]):
@@ -332,27 +323,15 @@ def _conditions(run, clips, is_scored, *, is_own, allow_seen, match):
     return Conditions(None, None, normalise, left_out, count)  # who speaks in other clips is not known
 
 
-def _ece(report, answers):
-    """Expected calibration error of other answers to the clips of a report, whose labels are in the same order."""
-    right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
-    error, _ = calibration.reliability(answers.max(axis=1), right)
-    return error
-
-
 def errors(report, n=20):
-    """The wrong answers that the model was surest of: what to listen to first.
+    """The n wrong answers that the model was surest of, surest first: what to listen to. Taught in
+    notebooks/05_evaluate.
 
-    Returns
-    -------
-    pd.DataFrame, at most n rows, surest first: speech, label, predicted, confidence, p_label (the probability that
-    the true label got), speaker, text.
-
-    Taught in notebooks/05_evaluate.
+    A table of speech, label, predicted, confidence, p_label (the probability of the true label), speaker, text.
     """
     wrong = report.predictions[report.predictions["label"] != report.predictions["predicted"]]
     wrong = wrong.sort_values("confidence", ascending=False, kind="stable").head(n).reset_index(drop=True)
-    column = wrong.columns.get_indexer(wrong["label"])
-    wrong["p_label"] = wrong.to_numpy()[np.arange(len(wrong)), column].astype(float)
+    wrong["p_label"] = [clip[clip["label"]] for _, clip in wrong.iterrows()]
     return wrong[["speech", "label", "predicted", "confidence", "p_label", "speaker", "text"]]
 
 
@@ -367,11 +346,8 @@ def abstaining(report, *, thresholds=None):
 
     Returns
     -------
-    pd.DataFrame: threshold, coverage (share of clips answered), accuracy (of those; NaN where none is), n.
-
-    Notes
-    -----
-    The risk-coverage curve of El-Yaniv & Wiener 2010, JMLR 11, with accuracy for risk.
+    pd.DataFrame: threshold, coverage (share of clips answered), accuracy (of those; NaN where none is), n. The
+    risk-coverage curve of El-Yaniv & Wiener 2010, JMLR 11, with accuracy for risk.
 
     Examples
     --------
@@ -381,15 +357,74 @@ def abstaining(report, *, thresholds=None):
 
     Taught in notebooks/05_evaluate.
     """
-    thresholds = np.linspace(0, 1, 101) if thresholds is None else np.asarray(thresholds, dtype=float)
-    table = report.predictions.sort_values("confidence")
-    right = (table["label"] == table["predicted"]).to_numpy()
-    first = np.searchsorted(table["confidence"].to_numpy(), thresholds, side="left")
-    n = len(table) - first
-    correct = np.append(right[::-1].cumsum()[::-1], 0)[first]
-    with np.errstate(invalid="ignore"):
-        accuracy = correct / n
-    return pd.DataFrame({"threshold": thresholds, "coverage": n / len(table), "accuracy": accuracy, "n": n})
+    thresholds = np.linspace(0, 1, 101) if thresholds is None else thresholds
+    confidence = report.predictions["confidence"].to_numpy()
+    right = (report.predictions["label"] == report.predictions["predicted"]).to_numpy()
+    rows = []
+    for threshold in thresholds:
+        answered = right[confidence >= threshold]
+        accuracy = answered.mean() if len(answered) else np.nan
+        rows.append((float(threshold), len(answered) / len(right), accuracy, len(answered)))
+    return pd.DataFrame(rows, columns=["threshold", "coverage", "accuracy", "n"])
+
+
+def mcnemar(a, b):
+    """Do two runs differ on the same clips by more than chance?
+
+    Parameters
+    ----------
+    a, b : Report
+        Of the same clips, in any order. Clips are matched by digest where both know it, else by file.
+
+    Returns
+    -------
+    dict: n, both (clips that both get right), only_a, only_b, neither, p_exact (the two-sided binomial test, McNemar
+    1947), p_mid (its less cautious mid-p version, Fagerland, Lydersen & Laake 2013, BMC Med. Res. Methodol. 13:91).
+    Both take clips for independent, which those of one speaker are not: a small p with few speakers speaks about these
+    only.
+
+    Examples
+    --------
+    >>> clips = pd.DataFrame({"label": ["sad"] * 8, "speech": list("abcdefgh")})
+    >>> always = score(clips, [[0.9, 0.1]] * 8, ["sad", "happy"])
+    >>> never = score(clips, [[0.1, 0.9]] * 8, ["sad", "happy"])
+    >>> mcnemar(always, never)["p_exact"]
+    0.0078125
+
+    Taught in notebooks/05_evaluate.
+    """
+    key = _clip_key(a.predictions, b.predictions)
+    unmatched = len(set(a.predictions[key]) ^ set(b.predictions[key]))
+    if unmatched:
+        raise SerlibError(f"the two reports differ in {unmatched} clips; compare runs scored on the same")
+    first = a.predictions.set_index(key)
+    second = b.predictions.set_index(key).loc[first.index]
+    if (first["label"] != second["label"]).any():
+        raise SerlibError("the two reports give the same clips different true labels; index the corpus again")
+    a_right = (first["label"] == first["predicted"]).to_numpy()
+    b_right = (second["label"] == second["predicted"]).to_numpy()
+    only_a = int((a_right & ~b_right).sum())
+    only_b = int((~a_right & b_right).sum())
+    discordant = only_a + only_b
+    tail = stats.binom.cdf(min(only_a, only_b), discordant, 0.5)
+    point = stats.binom.pmf(min(only_a, only_b), discordant, 0.5)
+    return {
+        "n": len(first),
+        "both": int((a_right & b_right).sum()),
+        "only_a": only_a,
+        "only_b": only_b,
+        "neither": int((~a_right & ~b_right).sum()),
+        "p_exact": float(min(1.0, 2 * tail)),
+        "p_mid": float(min(1.0, 2 * tail - point)),
+    }
+
+
+def _clip_key(first, second):
+    """The column that names each clip in both tables of predictions."""
+    for key in ("digest", "speech"):
+        if all(key in table and table[key].is_unique for table in (first, second)):
+            return key
+    raise SerlibError("the clips of the two reports cannot be matched: their files are not named, or named twice")
 
 
 def _column(clips, name):

@@ -1,7 +1,6 @@
 """Several recipes under several splits, side by side: one table, and whether neighbours differ by more than chance."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from serlib import evaluation
 from serlib.evaluation import matching
-from serlib.evaluation.significance import mcnemar
+from serlib.evaluation.report import mcnemar
 from serlib.experiments import trials
 from serlib.features import normalisation
 from serlib.models.recipe import BaseRecipe
@@ -44,8 +43,7 @@ class Comparison:
         protocol, reported (where the split is the one that its authors used), accuracy, uar (each with `_low` and
         `_high`, a 95 % bootstrap interval, and `_min` and `_max` over the seeds), resampled_by, min_recall and
         weakest (the class with the lowest recall), classes, clips, seeds, runs, epochs (median), parameters, train_s
-        (mean of the runs), ms_a_clip (the model alone on one clip's features, padded as in the table; the median of the
-        quickest run).
+        (mean of the runs), ms_a_clip (the model alone on one clip's features; of the quickest run).
     neighbours : pd.DataFrame
         Each recipe against the next one in the table, on the answers of the first seed: split, better, worse, and
         what `mcnemar(better, worse)` says.
@@ -79,21 +77,19 @@ def compare(
     recipes : sequence of str, Recipe or Peer, or one of them
         Recipes, by name or themselves, and what else shall answer the same test roles.
     splits : str or sequence of str, optional
-        Kinds of split; default: those of `KINDS` that can be made. Who is held out may be named after a colon; each
-        name is then left out in turn: `speaker:tess/OAF,tess/YAF` trains on the other speaker of TESS and on all other
-        corpora of the index, `corpus:ravdess` on all corpora but RAVDESS. `corpus` alone leaves out each corpus in
-        turn.
+        Kinds of split; default: those of `KINDS` that can be made. Who is held out may be named after a colon, to be
+        left out in turn: `speaker:tess/OAF,tess/YAF` trains on the other speaker of TESS and on all other corpora,
+        `corpus:ravdess` on all corpora but RAVDESS. `corpus` alone leaves out each corpus in turn.
     folds : int, optional
-        Parts of the cross-validation; by speaker at most one a speaker, so that a large number is
-        leave-one-speaker-out. Default: by speaker as `serlib.folds` does, the others are split once.
+        Parts of the cross-validation, by speaker at most one a speaker. Default: by speaker as `serlib.folds` does, the
+        others are split once.
     seeds : sequence of int, or dict of str -> sequence of int
         Each is a seed of the splits and of the trainings; a dict gives each recipe its own, by name (default: 0).
     epochs : int, optional
         Instead of each recipe's.
     match : bool
         Where voices are new and have names, a second row for each recipe (`NAME+matched`): the same answers, matched
-        over all clips of each test speaker to the shares of the speaker's corpus
-        (`serlib.evaluation.matching.match_corpora`).
+        by `serlib.evaluation.matching.match_corpora` over all clips of each test speaker.
     root : str or Path, optional
         Folder of the runs; default: `checkpoints/compare` in `home()`. A finished run is kept and used again, an
         interrupted one goes on from its last epoch.
@@ -113,14 +109,11 @@ def compare(
 
     Notes
     -----
-    Every recipe is trained on the same clips: those of the split, with the shares that `serlib.split` has by default.
     All answers of a recipe under a split are scored together: its accuracy is the mean over the seeds, and the
-    bootstrap draws a speaker (or text) with all that was answered about it, whatever the seed.
+    bootstrap draws a speaker (or text) with all answers about it, whatever the seed.
 
     Examples
     --------
-    >>> import serlib
-    >>> clips = serlib.index("tess")  # doctest: +SKIP
     >>> result = compare(clips, ["functionals", "lstm-256"], splits=["random", "speaker"])  # doctest: +SKIP
     >>> result.table[["recipe", "split", "uar", "uar_low", "uar_high"]]  # doctest: +SKIP
 
@@ -165,17 +158,13 @@ def compare(
         rows += [{"corpora": corpora, **_row(entry)} for entry in entries]
         reports |= {(split, entry.name): entry.report for entry in entries}
         neighbours += [_neighbours(better, worse) for better, worse in pairwise(entries)]
-    neighbours = [row for row in neighbours if row]
-    return Comparison(pd.DataFrame(rows), pd.DataFrame(neighbours), reports, left_out)
+    return Comparison(pd.DataFrame(rows), pd.DataFrame([row for row in neighbours if row]), reports, left_out)
 
 
 def _seeds_of(systems, seeds):
     """The seeds of each system by its name, each seed once."""
     if not isinstance(seeds, dict):
         seeds = {system.name: seeds for system in systems}
-    for value in seeds.values():
-        if not isinstance(value, Iterable):
-            raise SerlibError(f"seeds is {value}; name each seed, as in seeds=[0, 1].")
     return {system.name: list(dict.fromkeys(seeds.get(system.name, (0,)))) for system in systems}
 
 
@@ -238,20 +227,10 @@ def _impossible(index, systems, splits, options):
 
 
 def pooled(answers, split, *, normalise="none"):
-    """Score the answers of several runs together.
+    """Score the answers of several runs (`Experiment.answers`) under one kind of split together, as a Report.
 
-    Parameters
-    ----------
-    answers : sequence of pd.DataFrame
-        Of `Experiment.answers`. A label that only some of the runs know has probability 0 in the others.
-    split : str
-        Kind of the split.
-    normalise : str
-        How features or answers were normalised, of `serlib.models.recipe.NORMALISATIONS`, or `matched`.
-
-    Returns
-    -------
-    Report
+    A label that only some of the runs know has probability 0 in the others. `normalise` says how features or answers
+    were normalised, of `serlib.models.recipe.NORMALISATIONS`, or `matched`.
     """
     table = pd.concat(answers, ignore_index=True)
     labels = ordered_labels(set(table.columns) - set(trials.CLIP))
@@ -267,10 +246,7 @@ def starred(table):
 
 
 def readable(table):
-    """The table of a Comparison as people read it, all of it text: per cent with intervals, one row a split and recipe.
-
-    A star marks the recipes that use the test speaker's unlabelled clips.
-    """
+    """The table of a Comparison as people read it, all of it text: per cent with intervals, and stars."""
     return pd.DataFrame([_in_words(row) for row in table.to_dict("records")])
 
 

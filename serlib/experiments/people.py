@@ -19,7 +19,7 @@ def on_people(recipes=None, *, splits=("random", "speaker")):
     Parameters
     ----------
     recipes : sequence of str, optional
-        Default: all that were measured.
+        Default: all that were measured; one that was not is a SerlibError.
     splits : sequence of str
         Of `serlib.splits.SPLIT_KINDS`.
 
@@ -27,11 +27,6 @@ def on_people(recipes=None, *, splits=("random", "speaker")):
     -------
     pd.DataFrame
         Columns `recipe`, and one for each corpus and split: the UAR in per cent, `-` where it was not measured.
-
-    Raises
-    ------
-    SerlibError
-        A recipe was not measured at all.
 
     Examples
     --------

@@ -1,6 +1,5 @@
 """Search for settings of a recipe: short trainings, judged on the validation set alone."""
 
-import contextlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from serlib.models.probe import LinearProbe
 from serlib.models.recipe import Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
-from serlib.training.state import content, with_files
-from serlib.utils import SerlibError, alone, clip_table, disk_fault, progress, shown
+from serlib.training.state import at_work, content, with_files
+from serlib.utils import SerlibError, clip_table, progress, shown
 
 #: What is searched for the highest value of: a loss would not be comparable where the trials differ in it.
 METRIC = "val_accuracy"
@@ -39,8 +38,7 @@ class Search:
     params : dict
         What the best trial drew.
     trials : pd.DataFrame
-        A row a trial, in order: trial (from 0), value (NaN where the training broke off), and a column for each
-        setting that was drawn.
+        A row a trial: trial (from 0), value (NaN where the training broke off), a column for each setting.
     """
 
     best: Recipe
@@ -55,15 +53,7 @@ class Search:
 
 
 def usual_space(recipe):
-    """The space that suits every recipe: learning rate and batch size around what it has.
-
-    Parameters
-    ----------
-    recipe : str or Recipe
-
-    Returns
-    -------
-    callable: trial -> Recipe, see `search`.
+    """The space (see `search`) that suits every recipe: learning rate and batch size around what it has.
 
     Raises
     ------
@@ -74,7 +64,6 @@ def usual_space(recipe):
     if isinstance(recipe, Committee):
         names = " or ".join(member.name for member in recipe.members)
         raise SerlibError(f"{recipe.name} is a committee and learns as its members do; search {names}.")
-
     if isinstance(recipe, LinearProbe):
         raise SerlibError(f"{recipe.name} has neither learning rate nor batches; compare values of its C instead.")
 
@@ -106,18 +95,16 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
     table : pd.DataFrame
         From `serlib.split`. The test set is cut off before anything else: no trial can see it.
     out : str or Path
-        Folder of the search: a run for each trial, and Optuna's journal. Called again, it goes on with the trial that
-        was interrupted, from its last epoch; called with more trials, it adds to them.
+        Folder of the search: a run for each trial, and Optuna's journal. Called again, it goes on with the interrupted
+        trial, from its last epoch; called with more trials, it adds to them.
     trials : int
         How many in all.
     seed : int
         Of the draws and of every training.
     epochs : int, optional
         Instead of the recipe's: short trainings rank settings well enough.
-    jobs : int, optional
-        Workers that extract features.
-    show : bool, optional
-        A bar over the trials.
+    jobs, show
+        As for `serlib.extract`.
 
     Returns
     -------
@@ -126,8 +113,7 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
     Raises
     ------
     SerlibError
-        The published protocol, whose validation set is the test set; another search in `out`, or one at work there;
-        every training broke off.
+        The published protocol, whose validation set is the test set; another search in `out`; no training ended.
 
     Notes
     -----
@@ -137,8 +123,6 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
 
     Examples
     --------
-    >>> import serlib
-    >>> table = serlib.split(serlib.index("tess"), "speaker")  # doctest: +SKIP
     >>> result = search("lstm-256", table, out="checkpoints/search", trials=20)  # doctest: +SKIP
     >>> print(result.params)  # learning rate and batch size  # doctest: +SKIP
 
@@ -151,12 +135,9 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
         raise SerlibError("Under the published protocol validation is the test set; search with another split.")
     table = clip_table(table, needs=("speech", "label", "role"))
     visible = with_files(table[table.role != "test"].reset_index(drop=True))
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_fault(error, out) from None
-    with _only_warnings(), alone(out / ".lock", f"Another process is searching in {shown(out)}; wait for it."):
+    out = Path(out).absolute()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with at_work(out):
         identity = {
             "metric": METRIC,
             "seed": int(seed),  # NumPy's numbers are none for JSON
@@ -186,17 +167,6 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
     rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(over)]
     recipe = space(optuna.trial.FixedTrial(best.params))
     return Search(recipe, float(best.value), dict(best.params), pd.DataFrame(rows).astype({"value": float}))
-
-
-@contextlib.contextmanager
-def _only_warnings():
-    """Optuna is silent meanwhile but for warnings."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)
 
 
 def _study(out, identity):

@@ -17,7 +17,7 @@ import pandas as pd
 
 from serlib.evaluation.report import evaluate
 from serlib.features.spec import extract
-from serlib.models.committee import Committee
+from serlib.recognizer import Traced
 from serlib.splits import SPLIT_KINDS, default_folds, speakers
 from serlib.splits import split as give_roles
 from serlib.training.fitting import finished, fit
@@ -41,20 +41,10 @@ TIMED = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """A system that is no recipe, to be judged on the same test roles.
+    """A system that is no recipe, to be judged on the same test roles; described as `serlib.Recipe`, but for `answer`.
 
-    Attributes
-    ----------
-    name, title : str
-    answer : callable
-        `answer(table)` trains on what is not test in a table from `serlib.split`, and returns the test set's clips
-        with a column of probabilities for each label.
-    normalise : str
-        `speaker` where it uses the test speaker's unlabelled clips.
-    reported : float, optional
-        The accuracy that its authors reported, from 0 to 1.
-    split : str
-        The kind of split that they used.
+    `answer(table)` trains on what is not test in a table from `serlib.split`, and returns the test set's clips with a
+    column of probabilities for each label.
     """
 
     name: str
@@ -67,21 +57,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One run of a comparison.
-
-    Attributes
-    ----------
-    system : Recipe or Peer
-    split : str
-        As `serlib.experiments.comparison.compare` was asked for it.
-    seed : int
-    table : pd.DataFrame
-        The clips with their roles.
-    out : Path
-        Folder of the run.
-    epochs : int or None
-        Instead of the recipe's.
-    """
+    """One run of a comparison: a recipe or Peer, the split as it was asked for, and its table of clips with roles."""
 
     system: object
     split: str
@@ -112,31 +88,9 @@ class Experiment:
 
 def plan(index, systems, splits, *, folds, seeds, epochs, root):
     """All runs of a comparison, seed by seed, and recipe by recipe within a split: after the first seed there is a
-    whole table, and the time left can be told from the time gone.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        From `serlib.index`.
-    splits : sequence of str
-        Kinds of split, as `speaker` or `speaker:tess/OAF,tess/YAF`.
-    folds : int, optional
-        Parts of the cross-validation.
-    epochs : int, optional
-        Instead of each recipe's.
-    root : Path
-        Folder of the runs.
-    systems : sequence of Recipe or Peer
-    seeds : dict of str -> sequence of int
-        By the names of the systems.
-
-    Returns
-    -------
-    list of Experiment
+    whole table, and the time left can be told from the time gone. Parameters as for `compare`, with the seeds of each
+    system by its name.
     """
-    for system in systems:
-        if epochs is not None and isinstance(system, Committee):
-            system.epochs_of_members(epochs)  # raises where they are too few
     corpora = "+".join(dict.fromkeys(index.corpus))
     experiments = []
     for seed, split in product(dict.fromkeys(chain(*seeds.values())), splits):
@@ -150,7 +104,7 @@ def plan(index, systems, splits, *, folds, seeds, epochs, root):
 
 
 def _parts(index, split, folds):
-    """The parts of a split: what the folder of each is called, and what makes its roles."""
+    """The parts of a split: how the folder's name ends, and what makes its roles."""
     kind, _, tail = split.partition(":")
     if kind not in SPLIT_KINDS:
         raise SerlibError(f"'{kind}' is no kind of split; choose one of {', '.join(SPLIT_KINDS)}.")
@@ -170,15 +124,7 @@ def _parts(index, split, folds):
 
 
 def carry_out(experiments, *, jobs=None, show=None):
-    """Train and judge what is not there yet.
-
-    Parameters
-    ----------
-    experiments : sequence of Experiment
-    jobs : int, optional
-        Processes, each with its share of the cores; default: one a core, up to four.
-    show : bool, optional
-        A bar over all runs.
+    """Train and judge what is not there yet, in `jobs` processes (default: one a core, up to four).
 
     Raises
     ------
@@ -272,15 +218,12 @@ def _peer(experiment, jobs, show):
 
 def _ms_a_clip(run, jobs):
     """Milliseconds that the traced model takes for the features of one clip, the median of some."""
-    import tensorflow as tf
-
-    x = tf.constant(extract(run.split, run.spec, jobs=jobs, show=False).values[:1])
-    signature = [tf.TensorSpec(x.shape, x.dtype)]
-    answer = tf.function(lambda x: run.model(x, training=False), input_signature=signature, autograph=False)
+    answer = Traced(run)
+    x = extract(run.split, run.spec, jobs=jobs, show=False).values[:1]
     answer(x)
     times_ms = []
     for _ in range(TIMED):
         start_s = time.perf_counter()
-        answer(x).numpy()
+        answer(x)
         times_ms.append(1000 * (time.perf_counter() - start_s))
     return round(float(np.median(times_ms)), 3)

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "spec": [
             *("FEATURES_VERSION", "KINDS", "LIBROSA_KINDS", "SPECS", "FeatureSpec", "cache_key", "contents", "extract"),
-            *("extract_clip", "extract_together", "frames_of", "names", "pad", "row_shape", "summarise"),
+            *("extract_clip", "extract_together", "frames_of", "names", "pad", "parts", "row_shape", "summarise"),
         ],
     },
 )

@@ -15,7 +15,6 @@ time works on a store. A killed one leaves rows that the next call takes over wh
 import contextlib
 import functools
 import hashlib
-import io
 import itertools
 import json
 import os
@@ -32,12 +31,8 @@ from serlib.utils import SerlibError, alone, disk_fault, progress, shown
 CHUNK = 32
 #: The same of a thread, which costs less to ask: at the end no thread waits long for another.
 THREAD_CHUNK = 8
-#: Chunks handed to a joblib backend at once that gives all its answers together, as Dask's does.
-BATCH = 64
-#: One finished row in the journal; the checksum is of the row's bytes, since after a power cut the journal may be on
-#: disk without the row.
+#: One finished row in the journal. The checksum is of its bytes: a power cut may leave the journal without the row.
 RECORD = np.dtype([("row", "<i8"), ("length", "<i4"), ("checksum", "<u4")])
-HEAD_BYTES = 128
 
 
 class Store:
@@ -63,24 +58,8 @@ class Store:
         self.row_shape = shape
 
     def load(self):
-        """The finished rows.
-
-        Returns
-        -------
-        values : np.memmap [shape=(rows, *shape)], float32, read-only
-        lengths : np.ndarray [shape=(rows,)], int32
-        Or None where there are none, or they are damaged.
-        """
-        try:
-            values = np.load(self.folder / "values.npy", mmap_mode="r")
-            lengths = np.load(self.folder / "lengths.npy")
-        except (OSError, ValueError, EOFError):  # missing, or shorter than it says
-            return None
-        if values.dtype != np.float32 or not len(values) == len(lengths) == len(self.keys):
-            return None
-        with contextlib.suppress(OSError):  # killed before it had tidied up
-            (self.folder / "journal").unlink()
-        return values, lengths
+        """The finished rows and their lengths, as `fill` gives them; None where there are none, or they are damaged."""
+        return _load(self.folder, len(self.keys))
 
     @contextlib.contextmanager
     def at_work(self):
@@ -101,35 +80,30 @@ class Store:
                 self.flush()
                 os.fsync(self.values.fileno())
             if not self.missing.any():
-                self._publish()
+                np.save(self.partial / "lengths.npy", self.lengths)
+                (self.partial / "keys.txt").write_text("\n".join(self.keys), encoding="ascii")
+                os.rename(self.partial, self.folder)
+                (self.folder / "journal").unlink(missing_ok=True)
 
     def _prepare(self):
-        """The files of a store on its way, and what a killed process has left in them."""
+        """The files of a store on its way, with the rows of a killed process whose checksums agree."""
         _remove(self.folder)  # damaged
         self.shape = tuple(self.row_shape())
-        self.row_bytes = 4 * int(np.prod(self.shape))
         self.lengths = np.zeros(len(self.keys), np.int32)
         self.missing = np.ones(len(self.keys), bool)
-        head = _head((len(self.keys), *self.shape))
-        values = self.partial / "values.npy"
+        shape = (len(self.keys), *self.shape)
+        path = self.partial / "values.npy"
         journal = self.partial / "journal"
-        same = False
-        if values.is_file():
-            with open(values, "rb") as file:
-                same = file.read(HEAD_BYTES) == head
-        if not same:
+        values = _mapped(path)
+        if values is None or values.shape != shape:
+            values = None  # Windows removes no file that is mapped
             _remove(self.partial)
             self.partial.mkdir()
-            values.write_bytes(head)
-        os.truncate(values, HEAD_BYTES + self.row_bytes * len(self.keys))
+            values = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        self.head_bytes = values.offset
         journal.touch()
         os.truncate(journal, journal.stat().st_size // RECORD.itemsize * RECORD.itemsize)
-        self._resume()
-
-    def _resume(self):
-        """Believe the journal's rows whose checksums agree."""
-        values = np.load(self.partial / "values.npy", mmap_mode="r")
-        for row, length, checksum in np.fromfile(self.partial / "journal", RECORD).tolist():
+        for row, length, checksum in np.fromfile(journal, RECORD).tolist():
             if 0 <= row < len(values) and zlib.crc32(values[row].tobytes()) == checksum:
                 self.lengths[row] = length
                 self.missing[row] = False
@@ -141,38 +115,31 @@ class Store:
                 return
             with contextlib.suppress(OSError, ValueError):  # damaged: what is no ASCII is a ValueError
                 keys = (folder / "keys.txt").read_text(encoding="ascii").split("\n")
-                other = Store(folder.parent, {}, keys, None)
-                other.folder = folder
-                rows = other.load()
-                if rows is None or rows[0].shape[2:] != self.shape[1:]:  # copies of clips are as long as the longest
+                tables = _load(folder, len(keys))
+                if tables is None or tables[0].shape[2:] != self.shape[1:]:  # copies are as long as the longest clip
                     continue
+                values, lengths = tables
                 place = {key: n for n, key in enumerate(keys)}
                 for n in np.flatnonzero(self.missing):
                     m = place.get(self.keys[n])
-                    if m is not None and not self.cuts(rows[0][m], int(rows[1][m])):
-                        self.write(n, rows[0][m], int(rows[1][m]))
+                    if m is not None and not self.cuts(values[m], int(lengths[m])):
+                        self.write(n, values[m], int(lengths[m]))
 
     def cuts(self, values, length):
         """Whether a row has more along its first axis than there is room for; one more may come of rounding."""
         return values.shape != self.shape and min(length, len(values)) > self.shape[0] + 1
 
     def write(self, row, values, length):
-        """Write one row; nobody believes it before its record is in the journal.
+        """Write one row, as `shape` says or shorter or longer along the first axis; `length` is how much of it counts.
 
-        Parameters
-        ----------
-        row : int
-        values : np.ndarray
-            As `shape` says, or shorter or longer along the first axis.
-        length : int
-            How much of it counts, for the reader.
+        Nobody believes it before its record is in the journal.
         """
         whole = np.zeros(self.shape, np.float32)
         part = values[: self.shape[0]]
         whole[: len(part)] = part
         if values.shape != self.shape:
             length = min(length, self.shape[0])
-        self.values.seek(HEAD_BYTES + row * self.row_bytes)
+        self.values.seek(self.head_bytes + row * whole.nbytes)
         self.values.write(whole.tobytes())
         self.journal.write(np.array([(row, length, zlib.crc32(whole))], RECORD).tobytes())
         self.lengths[row] = length
@@ -182,12 +149,6 @@ class Store:
         """Hand what is written to the system: a kill can no longer take it back."""
         self.values.flush()
         self.journal.flush()
-
-    def _publish(self):
-        """Give the finished store its name."""
-        np.save(self.partial / "lengths.npy", self.lengths)
-        (self.partial / "keys.txt").write_text("\n".join(self.keys), encoding="ascii")
-        os.rename(self.partial, self.folder)
 
 
 def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
@@ -202,16 +163,13 @@ def fill(function, tasks, stores, *, jobs=None, show=None, desc="rows"):
         One task a row. It begins with the file, for messages.
     stores : sequence of Store
         What one call of the function gives; the same rows in each.
-    jobs : int, optional
-        Workers; default: all cores, or all workers of the backend that `joblib.parallel_config` chose.
-    show : bool, optional
-        Progress bar, as in `serlib.utils.progress`.
-    desc : str
-        Its title.
+    jobs, show : optional
+        As for `serlib.extract`; `desc` is the title of the progress bar.
 
     Returns
     -------
-    list of (values, lengths), as `Store.load`
+    list of (values, lengths)
+        np.memmap [shape=(rows, *shape)], float32, read-only, and np.ndarray [shape=(rows,)], int32
 
     Raises
     ------
@@ -274,14 +232,9 @@ def _answers(work, todo, jobs):
 
     backend, _ = joblib.parallel.get_active_backend(prefer="threads")
     if isinstance(backend, joblib.parallel.ThreadingBackend):
-        yield from _of_threads(work, todo, jobs or joblib.cpu_count())
-        return
-    streams = backend.supports_return_generator
-    at_once = len(todo) if streams else BATCH * CHUNK
-    with joblib.Parallel(jobs or -1, return_as="generator_unordered" if streams else "list") as run:
-        for first in range(0, len(todo), at_once):
-            chunks = _chunks(todo[first : first + at_once], CHUNK)
-            yield from run(joblib.delayed(work)(chunk) for chunk in chunks)
+        return _of_threads(work, todo, jobs or joblib.cpu_count())
+    run = joblib.Parallel(jobs or -1, return_as="generator_unordered")
+    return run(joblib.delayed(work)(chunk) for chunk in _chunks(todo, CHUNK))
 
 
 def _of_threads(work, todo, jobs):
@@ -317,11 +270,22 @@ def _chunk(function, chunk):
     return answers
 
 
-def _head(shape):
-    """The head of a .npy file of float32, of a fixed length."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
-    return buffer.getvalue()
+def _load(folder, clips):
+    """Rows and lengths in a finished folder of so many clips; None where there are none, or they are damaged."""
+    values = _mapped(folder / "values.npy")
+    lengths = _mapped(folder / "lengths.npy", np.int32)
+    if values is None or lengths is None or not len(values) == len(lengths) == clips:
+        return None
+    return values, np.array(lengths)
+
+
+def _mapped(path, dtype=np.float32):
+    """An array in a file, read-only; None where there is none, or another one than serlib wrote."""
+    try:
+        values = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):  # missing, or shorter than it says
+        return None
+    return values if values.dtype == dtype and values.ndim else None
 
 
 def _digest(text):

@@ -147,24 +147,8 @@ class WhisperEncoder(keras.layers.Layer):
 
 
 def load(name, layers, /, **options):
-    """The encoder with the weights of a name of `weights.ENCODERS` (or of a file).
-
-    Parameters
-    ----------
-    name : str
-    layers : sequence of int
-        As for `WhisperEncoder`.
-
-    Returns
-    -------
-    WhisperEncoder, built
-
-    Raises
-    ------
-    SerlibError
-        The weights cannot be found, or have other shapes.
-
-    Taught in notebooks/08_transfer.
+    """The encoder, built, with the weights of a name of `weights.ENCODERS` or of a file; other options as
+    `WhisperEncoder`.
     """
     values, width, blocks = weights.find(name, layers)
     encoder = WhisperEncoder(layers, width=width, blocks=blocks, **options)
@@ -186,22 +170,14 @@ def _frozen(name, layers, content):
 
 
 def states(y, name, layers, *, peak=None):
-    """The states of the frozen encoder for one clip.
+    """The states of the frozen encoder for one clip [shape=(n // 320, layers * width)], float32.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,)]
         Mono waveform at 16 kHz, full scale 1.0; at most 30 s of it are heard.
-    name, layers
-        As for `load`.
-    peak : float, optional
-        As for `log_mel`.
-
-    Returns
-    -------
-    np.ndarray [shape=(n // 320, layers * width)], float32, rounded up
-
-    Taught in notebooks/08_transfer.
+    name, layers, peak
+        As for `load` and `log_mel`.
     """
     with _LOCK:
         encoder = _frozen(name, tuple(layers), weights.content(name))

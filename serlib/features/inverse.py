@@ -23,17 +23,9 @@ LOUD = 0.3
 
 
 def mel_levels(mfcc, n_mels):
-    """The mel spectrum that MFCC describe: `librosa.feature.inverse.mfcc_to_mel`, in dB.
+    """The mel spectrum [shape=(frames, n_mels)], in dB, of MFCC: `librosa.feature.inverse.mfcc_to_mel`.
 
-    Parameters
-    ----------
-    mfcc : np.ndarray [shape=(frames, n)]
-        The first n coefficients; those that are missing count as zero, which makes the spectrum smooth.
-    n_mels : int
-
-    Returns
-    -------
-    np.ndarray [shape=(frames, n_mels)], in dB
+    Coefficients that are missing count as zero, which makes the spectrum smooth.
     """
     import scipy.fft
 
@@ -41,19 +33,8 @@ def mel_levels(mfcc, n_mels):
 
 
 def power_of(mel_power, spec):
-    """A power spectrogram whose mel bands are those given.
+    """A power spectrogram [shape=(frames, 1 + frame / 2)] whose mel bands [shape=(frames, n_mels)] are those given.
 
-    Parameters
-    ----------
-    mel_power : np.ndarray [shape=(frames, n_mels)]
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    np.ndarray [shape=(frames, 1 + frame / 2)], nowhere negative
-
-    Notes
-    -----
     Each frequency starts from the mean of the bands that it belongs to, then `STEPS` multiplicative updates (Lee &
     Seung 2001, Algorithms for non-negative matrix factorization, divergence) bring the bands closer. They go by ratios,
     so that the quiet bands come out right too: librosa's `mel_to_stft` (least squares) cares for the loud ones only,
@@ -72,26 +53,12 @@ def power_of(mel_power, spec):
 
 
 def from_mfcc(mfcc, spec, *, samples=None, seed=0):
-    """A sound with these MFCC, the way of `librosa.feature.inverse.mfcc_to_audio` and quick enough for a slider.
+    """A sound [shape=(samples,)] with these MFCC [shape=(frames, n)], quick enough for a slider.
 
-    Parameters
-    ----------
-    mfcc : np.ndarray [shape=(frames, n)]
-    spec : serlib.features.FeatureSpec
-        Rate, frame, hop and mel bands that they were made with.
-    samples : int, optional
-        Length of the result; default: as long as the frames reach.
-    seed : int
-        Of the phases that the guess starts from.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,)], float32
-
-    Notes
-    -----
-    The phases are guessed: Griffin & Lim 1984, IEEE Trans. ASSP 32(2), with the momentum of Perraudin et al. 2013,
-    as `librosa.griffinlim` does it. None of the clip's own phases are used, since they would smuggle its pitch in.
+    The way of `librosa.feature.inverse.mfcc_to_audio`; `spec` says the rate, frame, hop and mel bands that they were
+    made with. The phases are guessed, from a start that `seed` draws: Griffin & Lim 1984, IEEE Trans. ASSP 32(2), with
+    the momentum of Perraudin et al. 2013, as `librosa.griffinlim` does it. None of the clip's own phases are used,
+    since they would smuggle its pitch in.
 
     Taught in notebooks/03_mfcc.
     """
@@ -110,17 +77,9 @@ def from_mfcc(mfcc, spec, *, samples=None, seed=0):
 
 
 def distance_db(y, x, spec):
-    """How far the mel spectrum of a copy is from the original's.
+    """How far the mel spectrum of a copy `x` is from that of a clip `y` [shape=(n,)], both at the rate of `spec`.
 
-    Parameters
-    ----------
-    y, x : np.ndarray [shape=(n,)]
-        The clip and its copy, at the rate of `spec`.
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    float. Root of the mean square over frames and bands, in dB; what lies more than `HEARD_DB` below the clip's loudest
+    The root of the mean square over frames and bands, in dB; what lies more than `HEARD_DB` below the clip's loudest
     band counts as just that far below it.
     """
     bands = dataclasses.replace(spec, kinds=("logmel",), summary=(), frames=None)
@@ -130,16 +89,8 @@ def distance_db(y, x, spec):
 
 
 def pitch_kept(y, x, spec):
-    """In how many of the loud frames a copy has the pitch of the original, within a semitone.
-
-    Parameters
-    ----------
-    y, x : np.ndarray [shape=(n,)]
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    float, from 0 to 1. NaN for silence.
+    """In how many of the loud frames of a clip `y` a copy `x` has its pitch within a semitone, from 0 to 1; NaN for
+    silence.
     """
     f0 = dataclasses.replace(spec, kinds=("f0", "rms"), summary=(), frames=None)
     (first_f0, loudness), (other_f0, _) = (extract_clip(sound, spec.rate_hz, f0).T for sound in (y, x))

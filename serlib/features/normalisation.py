@@ -12,15 +12,14 @@ from serlib.features.spec import extract
 
 #: What is said wherever a figure is shown that per-speaker normalisation has a part in.
 PER_SPEAKER = "per-speaker normalisation: uses the test speaker's unlabelled clips"
-
 #: The kinds of normalisation that it is said of: of features, of answers.
 OF_THE_SPEAKER = ("speaker", "matched")
-
 #: A column that varies less than this is constant, but for rounding: it is not blown up.
 SMALLEST = 1e-4
-
-#: Features of which more than this, in bytes, are wanted at once are read from their file piece by piece.
+#: Features of which more than this, in bytes, are wanted at once are read from their file piece by piece; for their
+#: statistics, whose sums need twice as much again, the pieces are smaller.
 BLOCK_BYTES = 2**29
+STATISTICS_BYTES = 2**26
 
 
 class LazyFeatures:
@@ -93,24 +92,9 @@ class LazyFeatures:
 
 
 def parts(values, *, size_bytes=None, multiple=1):
-    """Slices that take features one piece after the other, each of which fits into memory.
+    """Slices that take features [shape=(clips, ...)] one piece after the other, each of which fits into memory.
 
-    Parameters
-    ----------
-    values : np.ndarray or LazyFeatures [shape=(clips, ...)]
-    size_bytes : int, optional
-        Of a piece, at most; default: BLOCK_BYTES.
-    multiple : int
-        Each piece but the last holds a multiple of so many clips.
-
-    Returns
-    -------
-    list of slice
-
-    Examples
-    --------
-    >>> parts(np.zeros((5, 10), np.float32), size_bytes=100)
-    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    A piece has at most `size_bytes` (default: BLOCK_BYTES); each but the last holds a multiple of so many clips.
     """
     clip_bytes = 4 * int(np.prod(values.shape[1:]))
     size = max(1, (size_bytes or BLOCK_BYTES) // max(1, clip_bytes) // multiple) * multiple
@@ -118,48 +102,16 @@ def parts(values, *, size_bytes=None, multiple=1):
 
 
 def clips_of(names):
-    """Which clips are whose, in one pass.
-
-    Parameters
-    ----------
-    names : np.ndarray of str [shape=(clips,)]
-
-    Returns
-    -------
-    dict of str -> np.ndarray of int, in the order in which the names first occur
-
-    Examples
-    --------
-    >>> clips_of(np.array(["b", "a", "b"]))
-    {'b': array([0, 2]), 'a': array([1])}
-    """
-    codes, unique_names = pd.factorize(names)
-    order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(unique_names)))
-    return dict(zip(unique_names.tolist(), np.split(order, ends[:-1]), strict=True)) if len(unique_names) else {}
-
-
-#: Bytes of features whose statistics are taken at once: the sums need twice as much again.
-STATISTICS_BYTES = 2**26
+    """The positions of each name's clips, by name, in the order in which the names first occur."""
+    return pd.DataFrame({"name": np.asarray(names)}).groupby("name", sort=False).indices
 
 
 def statistics(values):
-    """Mean and scale of each column over the real frames of some clips.
+    """Mean and scale of each column over the real frames of some clips, both [shape=(d,)], float32.
 
-    Parameters
-    ----------
-    values : np.ndarray or LazyFeatures [shape=(clips, frames, d) or (clips, d)], or a tuple of them
-        Features; frames that are zero in every column are padding and do not count.
-
-    Returns
-    -------
-    mean, scale : np.ndarray [shape=(d,)], float32
-        Scale is the standard deviation, and 1 where a column is constant.
-
-    Notes
-    -----
-    Piece by piece, in double precision: T. Chan, G. Golub and R. LeVeque (1983), Algorithms for computing the sample
-    variance, The American Statistician 37(3).
+    Scale is the standard deviation, and 1 where a column is constant. Frames that are zero in every column are padding
+    and do not count. `values` may be a tuple of features. Piece by piece, in double precision: T. Chan, G. Golub and R.
+    LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3).
     """
     tables = values if isinstance(values, tuple) else (values,)
     n = 0
@@ -181,58 +133,28 @@ def statistics(values):
 
 
 def z_score(values, mean, scale):
-    """Features with mean and scale taken away; padding stays zero.
-
-    Parameters
-    ----------
-    values : np.ndarray [shape=(clips, frames, d) or (clips, d)]
-    mean, scale : np.ndarray [shape=(d,)]
-        From `statistics`.
-
-    Returns
-    -------
-    np.ndarray, float32, of the same shape
-    """
+    """Features without their mean, over their scale (both of `statistics`), float32; padding stays zero."""
     z_scores = ((values - mean) / scale).astype(np.float32)
     if z_scores.ndim == 3:
         z_scores[~values.any(axis=-1)] = 0
     return z_scores
 
 
+def who_speaks(table):
+    """The speaker of each clip as "corpus/speaker"; the same number in two corpora is two people."""
+    return (table.corpus.astype(str) + "/" + table.speaker.astype(str)).to_numpy()
+
+
 def voices(values, table):
-    """Mean and scale of each speaker's clips, whatever their role. The labels are not looked at.
+    """Mean and scale of the clips of each speaker (`who_speaks`), whatever their role. The labels are not looked at.
 
-    Parameters
-    ----------
-    values : np.ndarray [shape=(clips, frames, d) or (clips, d)]
-        Features of `table`. Without frames the statistics are over clips.
-    table : pd.DataFrame
-        With `speaker` and `corpus`.
-
-    Returns
-    -------
-    dict of "corpus/speaker" -> (mean, scale)
+    Of features without frames the statistics are over clips.
     """
-    rows = LazyFeatures(values)
-    return {name: statistics(rows.select(clips)) for name, clips in clips_of(who_speaks(table)).items()}
+    return {name: statistics(LazyFeatures(values, clips)) for name, clips in clips_of(who_speaks(table)).items()}
 
 
 def by_speaker(values, table, statistics_of):
-    """Z-score each clip with the statistics of its speaker.
-
-    Parameters
-    ----------
-    values : np.ndarray [shape=(clips, frames, d) or (clips, d)]
-        Features of `table`.
-    table : pd.DataFrame
-        With `speaker` and `corpus`.
-    statistics_of : dict
-        From `voices`, of these clips or of others of the same speakers.
-
-    Returns
-    -------
-    np.ndarray, float32, of the shape of `values`
-    """
+    """Features of a table, each clip z-scored with what `voices` gave for its speaker, of these clips or of others."""
     return LazyFeatures(values, who=who_speaks(table), voices=statistics_of)[:]
 
 
@@ -246,15 +168,13 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
     spec : FeatureSpec
     normalise : str
         Of `serlib.models.recipe.NORMALISATIONS`; all but `speaker` are layers of the model and change nothing here.
-    jobs : int, optional
-        Workers that extract features; default: one a core.
-    show : bool, optional
-        A progress bar over the clips.
+    jobs, show : optional
+        As for `serlib.extract`.
 
     Returns
     -------
     values : LazyFeatures [shape=(clips, ...)], float32
-        Rows in the order of `table`. Sequences of variable length are as long as the longest clip really is.
+        In the order of `table`. Sequences of variable length are as long as the longest clip really is.
     statistics_of : dict or None
         From `voices`, where it was used.
     """
@@ -266,18 +186,3 @@ def inputs(table, spec, normalise, *, jobs=None, show=None):
         return LazyFeatures(values), None
     statistics_of = voices(values, table)
     return LazyFeatures(values, who=who_speaks(table), voices=statistics_of), statistics_of
-
-
-def who_speaks(table):
-    """The speaker of each clip as "corpus/speaker"; the same number in two corpora is two people.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        With `speaker` and `corpus`.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips,)] of str
-    """
-    return (table.corpus.astype(str) + "/" + table.speaker.astype(str)).to_numpy()

@@ -22,10 +22,8 @@ from serlib.utils import SerlibError, clip_table, data_dir, shown
 #: Goes up whenever a value changes, so that no cache of older code is taken for one of this; where `frames` changes,
 #: `serlib.features.FEATURES_VERSION` does, too.
 PROSODY_VERSION = 1
-
 #: Seconds from frame to frame, as Praat has it for a floor of 75 Hz.
 HOP_S = 0.01
-
 #: Pitch of speaking voices: low men creak at 60 Hz, a surprised woman of TESS glides up to 850 Hz. (The feature f0 of
 #: `serlib.features.spectral` stops at 600 Hz, and gives such a glide an octave too low.)
 F0_MIN_HZ = 60.0
@@ -34,11 +32,12 @@ F0_MAX_HZ = 1000.0
 PITCH_RATE_HZ = 16000
 #: The autocorrelation is interpolated to this multiple of it, since the peaks of high voices are narrow.
 FINER = 2
+#: A frame is so many periods of the lowest voice.
+PERIODS = 3
 #: Frames that are transformed at once: few enough that they stay in the processor's cache.
 BATCH = 64
 #: Peaks of the autocorrelation that are kept in each frame.
 PEAKS = 6
-
 #: After [1]_, as in Praat: what is softer than this share of the clip's loudest frame is silence; preference for short
 #: periods; the prices of a jump by an octave and of starting or ending the voice, every 10 ms.
 SILENCE = 0.03
@@ -50,39 +49,21 @@ SWITCH_COST = 0.14
 VOICING = 0.55
 #: The softness of a frame is judged below this frequency, where every voice is strong and an s is not.
 VOICE_BELOW_HZ = 1000
-
 #: Stands for the pitch of a clip without any voice, in Hz.
 NO_PITCH_HZ = 150.0
-
 #: What `prosody` measures of each clip.
 MEASURES = ("f0_hz", "f0_range_st", "loudness_db", "voiced_share", "speech_s")
 
 
-def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
-    """Pitch and loudness over time.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0.
-    rate_hz : int
-        Samples per second.
-    hop_s : float
-        Seconds from frame to frame; frames are centred on multiples of it.
-    fmin_hz, fmax_hz : float
-        Range in which pitch is looked for. A frame is three periods of the lowest voice.
+def contour(y, rate_hz):
+    """Pitch and loudness over time, of a mono waveform [shape=(n,)] of full scale 1.0.
 
     Returns
     -------
-    pd.DataFrame, one row a frame
-        `time_s`, the middle of the frame; `f0_hz`, NaN where there is no voice (silence, whisper, s, f, t);
-        `loudness_db`, the RMS level of the frame without rumble, 0 dB being a full-scale square wave, not below
-        -100 dB.
-
-    Raises
-    ------
-    SerlibError
-        The clip holds no samples or NaN, or the ranges make no sense.
+    pd.DataFrame, one row a frame of three periods of the lowest voice
+        `time_s`, the middle of the frame, a multiple of `HOP_S`; `f0_hz`, NaN where there is no voice (silence,
+        whisper, s, f, t); `loudness_db`, the RMS level of the frame without rumble, 0 dB being a full-scale square
+        wave, not below -100 dB. A clip without samples or with NaN is a SerlibError.
 
     Notes
     -----
@@ -96,31 +77,16 @@ def contour(y, rate_hz, *, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
     y = np.asarray(y, dtype=np.float32)
     if not len(y) or not np.isfinite(y).all():
         raise SerlibError(f"The clip {audio.fault(y, rate_hz)}; delete it or record it again")
-    if not 0 < fmin_hz <= fmax_hz / 2 <= PITCH_RATE_HZ / 16:
-        raise SerlibError(
-            f"Pitch between {fmin_hz} and {fmax_hz} Hz was asked for; "
-            f"expected an octave or more, and at most {PITCH_RATE_HZ // 8} Hz"
-        )
-    if not 0 < hop_s <= 1:
-        raise SerlibError(f"A frame every {hop_s} s was asked for; expected more than 0 and at most 1")
     import pandas as pd
 
-    y = without_rumble(y, rate_hz, below_hz=fmin_hz)
-    times, f0_hz = _follow(y, rate_hz, hop_s, fmin_hz, fmax_hz)
-    level_db = _decibels(_power(y, times, rate_hz, frame_s=3 / fmin_hz))
+    y = without_rumble(y, rate_hz)
+    times, f0_hz = _follow(y, rate_hz)
+    level_db = _decibels(_power(y, times, rate_hz))
     return pd.DataFrame({"time_s": times, "f0_hz": f0_hz, "loudness_db": level_db})
 
 
 def frames(y, rate_hz, *, hop):
-    """Pitch and voicing as features: a row a frame, no gaps.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0.
-    rate_hz : int
-    hop : int
-        Samples from frame to frame.
+    """Pitch and voicing as features of a mono waveform [shape=(n,)]: a row every `hop` samples, no gaps.
 
     Returns
     -------
@@ -136,33 +102,23 @@ def frames(y, rate_hz, *, hop):
     return {"pitch": pitch[:, np.newaxis], "voiced": voiced[:, np.newaxis].astype(float)}
 
 
-def _follow(y, rate_hz, hop_s=HOP_S, fmin_hz=F0_MIN_HZ, fmax_hz=F0_MAX_HZ):
+def _follow(y, rate_hz, hop_s=HOP_S):
     """Middle of each frame in seconds, and its pitch, of a clip that is without rumble."""
     low = audio.resample(y, from_hz=rate_hz, to_hz=PITCH_RATE_HZ)
     times = np.arange(int(len(y) / rate_hz / hop_s + 1e-9) + 1) * hop_s
-    return times, _path(*_candidates(low, times, fmin_hz, fmax_hz), hop_s=hop_s)
+    return times, _path(*_candidates(low, times), hop_s=hop_s)
 
 
-def without_rumble(y, rate_hz, *, below_hz=F0_MIN_HZ):
-    """A clip without what lies below every voice: traffic, a bumped table, a constant offset.
+def without_rumble(y, rate_hz):
+    """A clip [shape=(n,)] without what lies below every voice: traffic, a bumped table, a constant offset.
 
-    In RAVDESS rumble is sometimes as loud as the speech after it, though nobody hears it.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-    below_hz : float
-        Corner of a Butterworth filter of fourth order, run forwards and backwards.
-
-    Returns
-    -------
-    np.ndarray [shape=(n,)], float32
+    In RAVDESS rumble is sometimes as loud as the speech after it, though nobody hears it. A Butterworth filter of
+    fourth order is run forwards and backwards.
     """
     import scipy.signal
 
     padding = min(len(y) - 1, rate_hz // 10)
-    y = scipy.signal.sosfiltfilt(_high_pass(below_hz, rate_hz), y - np.mean(y), padtype="constant", padlen=padding)
+    y = scipy.signal.sosfiltfilt(_high_pass(rate_hz), y - np.mean(y), padtype="constant", padlen=padding)
     return y.astype(np.float32)
 
 
@@ -173,12 +129,8 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
     ----------
     index : pd.DataFrame
         Of `serlib.corpora.index`; any table of sound files will do.
-    out_dir : str or Path, optional
-        Folder of the caches; default: `features` in `data_dir()`.
-    jobs : int, optional
-        Workers; default: all cores.
-    show : bool, optional
-        Progress bar, as in `serlib.utils.progress`.
+    out_dir, jobs, show : optional
+        As for `serlib.extract`, whose errors it raises.
 
     Returns
     -------
@@ -187,15 +139,11 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
 
         f0_hz : median pitch of the voiced frames; NaN where there are none
         f0_range_st : from the 10th to the 90th percentile of the pitch, in semitones
-        loudness_db : RMS level of the speech, without the silence around it; 0 dB is a full-scale square wave, so
-            that it compares clips of one microphone and one setting only
+        loudness_db : RMS level of the speech, without the silence around it; 0 dB is a full-scale square wave, so that
+        it
+            compares clips of one microphone and one setting only
         voiced_share : share of the speech that has a voice
         speech_s : length of the speech, without silence. The same words in less time were said faster.
-
-    Raises
-    ------
-    SerlibError
-        A file has changed or is gone since it was indexed, or cannot be used. The others are finished first.
 
     Taught in notebooks/02_eda.
     """
@@ -215,12 +163,7 @@ def prosody(index, *, out_dir=None, jobs=None, show=None):
 
 
 def measure(y, rate_hz):
-    """The numbers of one clip, as `prosody` gives them.
-
-    Returns
-    -------
-    dict of str to float, keys `MEASURES`
-    """
+    """The numbers of one clip, by the names of `MEASURES`, as `prosody` gives them."""
     y = without_rumble(y, rate_hz)
     times, f0_hz = _follow(y, rate_hz)
     speech = audio.voice_activity(y, rate_hz=rate_hz)
@@ -253,8 +196,9 @@ def _decibels(power):
     return 10 * np.log10(np.maximum(power, spectral.FLOOR))
 
 
-def _power(y, times, rate_hz, *, frame_s):
+def _power(y, times, rate_hz):
     """Mean square of the frames around `times`, of what of them lies inside the clip."""
+    frame_s = PERIODS / F0_MIN_HZ
     sums = np.concatenate([[0], np.cumsum(np.square(y, dtype=np.float64))])
     start = np.clip(np.round((times - frame_s / 2) * rate_hz).astype(int), 0, len(y) - 1)
     end = np.clip(np.round((times + frame_s / 2) * rate_hz).astype(int), start + 1, len(y))
@@ -262,13 +206,13 @@ def _power(y, times, rate_hz, *, frame_s):
 
 
 @functools.lru_cache(maxsize=8)
-def _high_pass(below_hz, rate_hz):
+def _high_pass(rate_hz):
     import scipy.signal
 
-    return scipy.signal.butter(4, below_hz, "highpass", fs=rate_hz, output="sos")
+    return scipy.signal.butter(4, F0_MIN_HZ, "highpass", fs=rate_hz, output="sos")
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=1)
 def _window(frame, lags):
     """Hann window, and its own autocorrelation at the finer lags, which frames are divided by ([1]_, equation 9)."""
     import scipy.fft
@@ -279,20 +223,17 @@ def _window(frame, lags):
     return hann.astype(np.float32), (autocorrelation / autocorrelation[0]).astype(np.float32), size
 
 
-def _candidates(y, times, fmin_hz, fmax_hz):
-    """What may be the pitch of each frame: the strongest peaks of its autocorrelation, and "no voice" in column 0.
+def _candidates(y, times):
+    """What may be the pitch of each frame, and how strongly: the highest peaks of its autocorrelation.
 
-    Returns
-    -------
-    f0_hz, strength : np.ndarray [shape=(frames, 1 + PEAKS)]
-        0 Hz is no voice; a strength of -inf is no candidate.
+    Both [shape=(frames, 1 + PEAKS)]; column 0 is "no voice", 0 Hz. A strength of -inf is no candidate.
     """
     import scipy.fft
 
-    frame = round(3 * PITCH_RATE_HZ / fmin_hz)
+    frame = round(PERIODS * PITCH_RATE_HZ / F0_MIN_HZ)
     finer_hz = FINER * PITCH_RATE_HZ
-    first = int(finer_hz / fmax_hz)
-    last = int(np.ceil(finer_hz / fmin_hz))
+    first = int(finer_hz / F0_MAX_HZ)
+    last = int(np.ceil(finer_hz / F0_MIN_HZ))
     hann, autocorrelation, size = _window(frame, last + 2)
     deep = int(VOICE_BELOW_HZ / PITCH_RATE_HZ * size) + 1
     level = np.empty(len(times))
@@ -306,13 +247,13 @@ def _candidates(y, times, fmin_hz, fmax_hz):
         level[block] = np.sqrt(power[:, :deep].sum(axis=1))
         r = scipy.fft.irfft(power, FINER * size)[:, : last + 2]
         r /= np.maximum(r[:, :1], np.finfo(np.float32).tiny) * autocorrelation
-        f0_hz[block, 1:], strength[block, 1:] = _peaks(r, first, last, finer_hz, fmin_hz)
+        f0_hz[block, 1:], strength[block, 1:] = _peaks(r, first, last, finer_hz)
     share = level / max(level.max(), np.finfo(np.float32).tiny)
     strength[:, 0] = VOICING + np.maximum(0, 2 - share / SILENCE * (1 + VOICING))
     return f0_hz, strength
 
 
-def _peaks(r, first, last, finer_hz, fmin_hz):
+def _peaks(r, first, last, finer_hz):
     """The strongest local maxima of each row between two lags, interpolated by parabolas."""
     before, at, after = (r[:, first + k : last + 1 + k] for k in (-1, 0, 1))
     top = (at > before) & (at >= after) & (at >= VOICING / 2)
@@ -323,7 +264,7 @@ def _peaks(r, first, last, finer_hz, fmin_hz):
     shift = np.clip(rise / (2 * bend), -0.5, 0.5)
     f0_hz, strength = (np.full(top.shape, fill) for fill in (0.0, -np.inf))
     f0_hz[top] = finer_hz / (first + lag + shift)
-    strength[top] = np.minimum(at - rise * shift / 4, 1) + OCTAVE_COST * np.log2(f0_hz[top] / fmin_hz)
+    strength[top] = np.minimum(at - rise * shift / 4, 1) + OCTAVE_COST * np.log2(f0_hz[top] / F0_MIN_HZ)
     best = np.argpartition(-strength, PEAKS, axis=1)[:, :PEAKS]
     return tuple(np.take_along_axis(values, best, axis=1) for values in (f0_hz, strength))
 

@@ -16,13 +16,12 @@ PERPLEXITY = 30
 
 
 def map_points(values, *, method="pca", seed=0):
-    """A point of the plane for each clip.
+    """A point of the plane for each clip [shape=(clips, 2)]; its axes are called `AXES[method]`.
 
     Parameters
     ----------
-    values : np.ndarray [shape=(clips, d) or (clips, frames, d)]
-        Features, or what a layer makes of them (`last_layer`). Frames are summarised by mean and deviation; rows of
-        zeros are padding. Each column is divided by its deviation over the clips.
+    values : np.ndarray [shape=(clips, d)]
+        Features, or what a layer makes of them (`last_layer`). Each column is divided by its deviation over the clips.
     method : str
         `pca`: the two directions in which the clips differ most; distances are true as far as two axes can show them.
         `tsne`: neighbours stay neighbours (van der Maaten & Hinton 2008, JMLR 9); how far apart two groups lie, and how
@@ -30,29 +29,16 @@ def map_points(values, *, method="pca", seed=0):
     seed : int
         Of t-SNE. The same values and seed give the same map.
 
-    Returns
-    -------
-    np.ndarray [shape=(clips, 2)]. Its axes are called `AXES[method]`.
-
-    Raises
-    ------
-    SerlibError
-        An unknown method; fewer than three clips; NaN.
-
-    Examples
-    --------
-    >>> map_points(np.eye(4)).shape
-    (4, 2)
-
     Taught in notebooks/03_mfcc and 05_evaluate.
     """
     from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     if method not in AXES:
         raise SerlibError(f"There is no map '{method}'; choose one of {', '.join(AXES)}")
     values = np.asarray(values, dtype=float)
-    values = _summarised(values) if values.ndim == 3 else values
     if values.ndim != 2 or len(values) < 3:
         raise SerlibError(f"values have the shape {values.shape}; a map needs three clips, a row of numbers each")
     if not np.isfinite(values).all():
@@ -62,45 +48,18 @@ def map_points(values, *, method="pca", seed=0):
         return np.zeros((len(values), 2))
     components = 2 if method == "pca" else COMPONENTS
     points = PCA(min(components, *scaled.shape), svd_solver="full").fit_transform(scaled)
+    points = np.pad(points, ((0, 0), (0, max(0, 2 - points.shape[1]))))  # one column has one direction
     if method == "tsne":
-        points = _tsne(points, seed)
-    return points if points.shape[1] == 2 else np.pad(points, ((0, 0), (0, 1)))  # one column has one direction
-
-
-def _tsne(values, seed):
-    """One thread: on two busy cores scikit-learn's spinning threads took twenty times as long."""
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
-    start = "pca" if values.shape[1] > 1 else "random"
-    perplexity = min(PERPLEXITY, (len(values) - 1) / 3)
-    with threadpool_limits(1):
-        return TSNE(init=start, perplexity=perplexity, random_state=seed).fit_transform(values)
-
-
-def _summarised(frames):
-    """Mean and deviation over the frames of a clip that are not padding."""
-    real = np.any(frames != 0, axis=2, keepdims=True)
-    real |= ~real.any(axis=1, keepdims=True)  # a clip without any frame is zero
-    return np.concatenate([frames.mean(axis=1, where=real), frames.std(axis=1, where=real)], axis=1)
+        perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
+        with threadpool_limits(1):  # on two busy cores scikit-learn's spinning threads took twenty times as long
+            return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(points)
+    return points
 
 
 def last_layer(model, values, *, batch_size=256):
-    """What a model makes of the clips just before it answers.
+    """What a model makes of its input [shape=(clips, ...)] just before it answers [shape=(clips, units)], float32.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Features in, probabilities out; its last layer is the softmax.
-    values : np.ndarray [shape=(clips, ...)]
-        Its input.
-    batch_size : int
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, units)], float32: the input of the last layer; of a committee that of all its members.
-
-    Taught in notebooks/05_evaluate.
+    The input of its last layer, the softmax; of a committee that of all its members. Taught in notebooks/05_evaluate.
     """
     import keras
 

@@ -63,6 +63,8 @@ class FeatureSpec:
     peak : float, optional
         Whisper and its encoder hear every clip at one level: its loudest mel band has this value (`whisper.log_mel`).
         None: as it was recorded.
+    beside : FeatureSpec, optional
+        Other features of the same clip, whose columns follow; both are summaries.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class FeatureSpec:
     encoder: str | None = None
     layers: tuple = ()
     peak: float | None = None
+    beside: "FeatureSpec | None" = None
 
     def __post_init__(self):
         if self.encoder is not None:
@@ -120,6 +123,8 @@ class FeatureSpec:
             (bool(self.encoder) != bool(self.layers), "encoder and layers go together"),
             (any(layer < 0 for layer in self.layers), "layers count from 0"),
             (self.peak is not None and not {"whisper", "states"} & set(self.kinds), "peak is for whisper and states"),
+            (self.beside and not (self.summary and self.beside.summary), "what stands side by side are summaries"),
+            (self.beside and self.beside.beside, "two specifications stand side by side, not more"),
             ("whisper" in self.kinds and settings != WHISPER, f"the kind whisper needs {WHISPER}"),
             ("whisper" in self.kinds and len(self.kinds) > 1, "the kind whisper stands alone"),
             (self.rate_hz < audio.LOWEST_HZ, f"rate_hz must be at least {audio.LOWEST_HZ}"),
@@ -148,6 +153,10 @@ class FeatureSpec:
             del plain["encoder"], plain["layers"]
         if self.peak is None:
             del plain["peak"]
+        if self.beside is None:
+            del plain["beside"]
+        else:
+            plain["beside"] = self.beside.to_dict()
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
     @classmethod
@@ -159,6 +168,8 @@ class FeatureSpec:
                 f"The feature specification has fields that this version does not know ({', '.join(sorted(unknown))}); "
                 "update serlib, or train again"
             )
+        if isinstance(plain.get("beside"), dict):
+            plain = {**plain, "beside": cls.from_dict(plain["beside"])}
         return cls(**plain)
 
 
@@ -212,7 +223,18 @@ def names(spec):
         "states": _state_names(spec),
     }
     columns = [f"{kind}_{label}" if label != "" else kind for kind in spec.kinds for label in labels.get(kind, ("",))]
-    return [f"{column}_{statistic}" for statistic in spec.summary for column in columns] or columns
+    columns = [f"{column}_{statistic}" for statistic in spec.summary for column in columns] or columns
+    return columns + names(spec.beside) if spec.beside else columns
+
+
+def parts(spec):
+    """The specifications whose features stand side by side: most often there is one.
+
+    Returns
+    -------
+    list of FeatureSpec
+    """
+    return [dataclasses.replace(spec, beside=None), spec.beside] if spec.beside else [spec]
 
 
 def _state_names(spec):
@@ -259,7 +281,7 @@ def extract_clip(y, rate_hz, spec):
     """
     if np.ndim(y) != 1:
         raise SerlibError(f"A clip of shape {np.shape(y)} is not mono; make it so with serlib.audio.mono")
-    return _compute(_part(y, rate_hz, spec), rate_hz, spec)[0]
+    return np.concatenate([_compute(_part(y, rate_hz, part), rate_hz, part)[0] for part in parts(spec)])
 
 
 def pad(clip, frames):
@@ -281,7 +303,7 @@ class Features:
     names : list of str
         One for each column of `values`.
     folder : Path
-        Where `values.npy` and `lengths.npy` are.
+        Where `values.npy` and `lengths.npy` are; of features side by side those of the first.
     """
 
     values: np.ndarray
@@ -365,8 +387,8 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
     digests = contents(index)
     root = Path(out_dir or data_dir() / "features")
     stores = {}
-    for spec in specs:
-        stores[spec] = cache.Store(root, cache_key(spec), digests, functools.partial(row_shape, index, spec))
+    for part in [part for spec in specs for part in parts(spec)]:
+        stores[part] = cache.Store(root, cache_key(part), digests, functools.partial(row_shape, index, part))
     tables = cache.fill(
         functools.partial(_rows, specs=tuple(stores)),
         list(zip(files, digests, strict=True)),
@@ -376,7 +398,14 @@ def extract_together(index, specs, *, out_dir=None, jobs=None, show=None):
         desc="features",
     )
     rows = dict(zip(stores, tables, strict=True))
-    return [Features(*rows[spec], spec, names(spec), stores[spec].folder) for spec in specs]
+    result = []
+    for spec in specs:
+        first = parts(spec)[0]
+        values, frames = rows[first]
+        if spec.beside:
+            values = np.concatenate([values, rows[spec.beside][0]], axis=1)
+        result.append(Features(values, frames, spec, names(spec), stores[first].folder))
+    return result
 
 
 def contents(table):
@@ -499,7 +528,7 @@ def _whisper_columns(y, spec):
 
 def frames_of(spec):
     """The specification of the frames that a summary is made from."""
-    return dataclasses.replace(spec, summary=(), frames=None if spec.summary else spec.frames)
+    return dataclasses.replace(spec, summary=(), frames=None if spec.summary else spec.frames, beside=None)
 
 
 def summarise(rows, spec):

@@ -36,18 +36,9 @@ LOADING = threading.Lock()
 
 
 def kinds(y, spec):
-    """Compute every kind of feature that a specification asks for, from one spectrum.
+    """Every kind of feature that a specification asks for, and those that they are made from, from one spectrum.
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)], float32
-        At the rate of `spec`.
-    spec : serlib.features.FeatureSpec
-
-    Returns
-    -------
-    dict of np.ndarray [shape=(frames, d)]
-        The kinds, and those that they are made from.
+    Of a clip [shape=(n,)], float32, at the rate of `spec`; each [shape=(frames, d)].
     """
     needs = set(spec.kinds)
     step = {"frame": spec.frame, "hop": spec.hop}
@@ -87,18 +78,8 @@ def kinds(y, spec):
 def power_blocks(y, *, frame, hop):
     """Power spectrogram, a block of frames at a time: |librosa.stft(y, n_fft=frame, hop_length=hop)|**2.
 
-    Frames are centred on multiples of the hop; a Hann window; zeros outside the clip.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)], float32
-    frame, hop : int
-        In samples; `frame` is even.
-
-    Yields
-    ------
-    np.ndarray [shape=(frames, 1 + frame / 2)], float32
-        In memory bin by bin, as the filters want it.
+    Frames of an even length are centred on multiples of the hop; a Hann window; zeros outside the clip. The blocks
+    [shape=(frames, 1 + frame / 2)], float32, lie in memory bin by bin, as the filters want it.
     """
     import scipy.fft
 
@@ -159,18 +140,16 @@ def mel_filters(rate_hz, frame, n_mels, fmin_hz, fmax_hz):
 
 
 def hz_to_mel(hz):
-    """Slaney's mel scale [1]_: linear up to 1 kHz, 15 mel, then 27 mel for a factor of 6.4.
+    """Slaney's mel scale: linear up to 1 kHz, 15 mel, then 27 mel for a factor of 6.4.
 
-    References
-    ----------
-    .. [1] M. Slaney (1998). Auditory Toolbox, version 2. Interval Research Corporation, technical report 1998-010.
+    M. Slaney (1998). Auditory Toolbox, version 2. Interval Research Corporation, technical report 1998-010.
     """
     high = np.maximum(hz, 1000.0)
     return np.where(hz < 1000, hz / (200 / 3), 15.0 + np.log(high / 1000) / MEL_STEP)
 
 
 def mel_to_hz(mel):
-    """What `hz_to_mel` was given."""
+    """The inverse of `hz_to_mel`."""
     return np.where(mel < 15, 200 / 3 * mel, 1000 * np.exp(MEL_STEP * (mel - 15.0)))
 
 
@@ -224,9 +203,7 @@ def _divide(rows, by):
 def contrast_bands(rate_hz, frame):
     """Bands of the spectral contrast: below 200 Hz, then octaves, the last one open; six as in librosa where they fit.
 
-    Returns
-    -------
-    list of (first bin, bin after the last, bins at each end of the sorted band that are averaged)
+    A list of (first bin, bin after the last, bins at each end of the sorted band that are averaged).
     """
     hz = np.fft.rfftfreq(frame, 1 / rate_hz)
     octaves = sum(200 * 2.0**k < rate_hz / 2 for k in range(6))
@@ -262,17 +239,10 @@ def contrast(extremes):
 
 
 def delta(rows, order):
-    """librosa.feature.delta: slope (order 1) or curvature (order 2) over nine frames.
+    """librosa.feature.delta of rows [shape=(frames, d)], float32: slope (order 1) or curvature (order 2) over nine
+    frames.
 
     Where a clip has fewer than nine frames, which librosa refuses, its first and last frames are repeated.
-
-    Parameters
-    ----------
-    rows : np.ndarray [shape=(frames, d)], float32
-
-    Returns
-    -------
-    np.ndarray [shape=(frames, d)], float32
     """
     fit = savitzky_golay(order)
     half = DELTA_WIDTH // 2

@@ -24,23 +24,14 @@ ENCODERS = {
 #: The blocks of whisper-tiny that come with this package.
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "whisper-tiny.safetensors"
 SHIPPED_BLOCKS = 3
-
 #: Ends the name of what a packed weight is multiplied by.
 SCALE = ".scale"
 
 
 def shapes(layers, *, width, blocks):
-    """Name -> shape of every weight that the states of some layers need.
+    """Name -> shape of every weight that the states of some layers of `WhisperEncoder` need.
 
-    Parameters
-    ----------
-    layers : sequence of int
-    width, blocks : int
-        As for `serlib.features.encoder.WhisperEncoder`.
-
-    Returns
-    -------
-    dict of str -> tuple. Kernels of convolutions are (frames, columns in, columns out), others (columns in, out).
+    Kernels of convolutions are (frames, columns in, columns out), others (columns in, columns out).
     """
     d = width
     highest = max(layers)
@@ -60,18 +51,10 @@ def shapes(layers, *, width, blocks):
 
 
 def pack(values, source=None):
-    """Matrices as one byte a weight with a factor for each output column, the rest in half precision.
+    """Matrices as one byte a weight with a factor for each output column (NAME.scale), the rest in half precision.
 
-    Parameters
-    ----------
-    values : dict of str -> np.ndarray
-    source : dict of str -> np.ndarray, optional
-        Of the encoder that was tuned to these values. Then the bytes count steps away from it, most of them few, which
-        a ZIP archive shortens.
-
-    Returns
-    -------
-    dict of str -> np.ndarray, int8 or float16, and float32 for the factors, named NAME.scale
+    Of an encoder that was tuned from a `source` the bytes count steps away from it, most of them few, which a ZIP
+    archive shortens.
     """
     packed = {}
     for name, value in values.items():
@@ -98,22 +81,10 @@ def unpack(packed, source=None):
 
 
 def find(name, layers):
-    """The weights of an encoder as far as they are needed.
+    """The weights of an encoder that the states of some layers need, by name, with its width and its number of blocks.
 
-    Parameters
-    ----------
-    name : str
-        Of `ENCODERS`, or the path of a `.safetensors` file, or of a folder with one or with a preset of KerasHub.
-    layers : sequence of int
-
-    Returns
-    -------
-    values : dict of str -> np.ndarray, float32
-    width, blocks : int
-
-    Raises
-    ------
-    SerlibError
+    Named as in `ENCODERS`, or by the path of a `.safetensors` file, or of a folder with one or with a preset of
+    KerasHub.
     """
     if name == "whisper-tiny" and max(layers) <= SHIPPED_BLOCKS:
         values, (_, width, blocks) = unpack(_tensors(SHIPPED)), ENCODERS[name]
@@ -141,36 +112,22 @@ def _width(name, content):
 
 
 def content(name):
-    """What stands for the weights of an encoder in the key of a cache.
+    """What stands for the weights of an encoder, named as for `find`, in the key of a cache [str].
 
-    Parameters
-    ----------
-    name : str
-        As for `find`.
-
-    Returns
-    -------
-    str. A name of `ENCODERS` stands for itself; of a file or folder it is the digest of the weights, so that other
-    weights at the same path are another encoder, and the same weights at another path are the same one.
-
-    Raises
-    ------
-    SerlibError
-        There is no such file.
+    A name of `ENCODERS` stands for itself; of a file or folder it is the digest of the weights, so that other weights
+    at the same path are another encoder, and the same weights at another path are the same one.
     """
     if name in ENCODERS:
         return name
     file = _file(_place(name))
     try:
-        status = os.stat(file)
+        return _digest(file, os.stat(file).st_size, os.stat(file).st_mtime_ns)
     except OSError:
         raise SerlibError(f"{shown(file)} is missing or cannot be read; download the encoder again.") from None
-    return _digest(file, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=16)
 def _digest(file, size, modified_ns):
-    """Read once, unless the file was written to since."""
     return audio.path_digest(file)
 
 
@@ -199,7 +156,7 @@ def _place(name):
     try:
         return Path(kagglehub.model_download(preset))
     except Exception as error:  # the client raises many types: no network, refused, no room
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise SerlibError(
             f"The encoder {name} could not be downloaded ({preset}: {reason}); check the network, or put the "
             f"model.safetensors of openai/{name} at {shown(here)}."
@@ -207,21 +164,9 @@ def _place(name):
 
 
 def read(path):
-    """Weights of a whole encoder, in Keras's shapes and by the names of `shapes`.
+    """Weights of a whole encoder, in Keras's shapes and by the names of `shapes` [dict of str -> np.ndarray, float32].
 
-    Parameters
-    ----------
-    path : Path
-        A `.safetensors` file of openai/whisper-*, a folder with one, or a folder with a preset of KerasHub.
-
-    Returns
-    -------
-    dict of str -> np.ndarray, float32
-
-    Raises
-    ------
-    SerlibError
-        It is neither.
+    From a `.safetensors` file of openai/whisper-*, a folder with one, or a folder with a preset of KerasHub.
     """
     file = _file(Path(path))
     if file.suffix == ".h5":
@@ -231,11 +176,8 @@ def read(path):
         name = key.removeprefix("model.").removeprefix("encoder.")
         if key.startswith("model.decoder.") or name.startswith("embed_positions"):
             continue
-        array = array.astype(np.float32)
-        if name.startswith("conv") and array.ndim == 3:
-            array = array.transpose(2, 1, 0)
-        array = array.T if array.ndim == 2 else array
-        values[name] = np.ascontiguousarray(array)  # the order of a transposed one would be lost in a file
+        # Torch has the axes in the reverse order; and that of a transposed array would be lost in a file.
+        values[name] = np.ascontiguousarray(array.astype(np.float32).T)
     if "conv1.bias" not in values:
         raise SerlibError(f"{shown(file)} holds no encoder of Whisper; expected model.safetensors of openai/whisper-*.")
     return values
@@ -263,6 +205,7 @@ def _from_keras_hub(file):
     try:
         with h5py.File(file) as store:
             layers = store["layers"]
+            width = len(layers["conv1d/vars/1"])
             blocks = sum(name.startswith("whisper_encoder") for name in layers)
             for n in range(blocks):
                 block = "whisper_encoder" if n == 0 else f"whisper_encoder_{n}"
@@ -271,19 +214,12 @@ def _from_keras_hub(file):
                 arrays = layers[f"{hub_name}/vars"]
                 for number, end in enumerate(("weight", "bias")[: len(arrays)]):
                     array = np.asarray(arrays[str(number)], np.float32)
-                    values[f"{name}.{end}"] = _flat(array, name, end)
+                    if "self_attn." in name:  # the heads lie on an axis of their own
+                        array = array.reshape((width, width) if end == "weight" else width)
+                    values[f"{name}.{end}"] = array
     except (OSError, KeyError) as error:
         raise SerlibError(f"{shown(file)} holds no Whisper of KerasHub ({error}); download it again.") from error
     return values
-
-
-def _flat(array, name, end):
-    """Heads side by side: KerasHub keeps them on an axis of their own."""
-    if "self_attn." not in name:
-        return array
-    if end == "bias":
-        return array.reshape(-1)
-    return array.reshape(-1, array.shape[-1]) if name.endswith("out_proj") else array.reshape(len(array), -1)
 
 
 def _tensors(file):
@@ -292,9 +228,5 @@ def _tensors(file):
 
     try:
         return load_file(file)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download it again.") from error
-    except TypeError as error:  # bfloat16, unless TensorFlow has taught it numpy
-        raise SerlibError(
-            f"{shown(file)} holds weights that numpy cannot read ({error}); save them as float32"
-        ) from error
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # bfloat16 is a TypeError
+        raise SerlibError(f"{shown(file)} cannot be read as weights ({error}); download them as float32") from error

@@ -25,24 +25,10 @@ def mel_bands():
 
 
 def log_mel(y, *, peak=None):
-    """What Whisper hears of a clip, without its padding to 30 s.
+    """What Whisper hears of a clip [shape=(n,)] at 16 kHz, without its padding to 30 s [shape=(n // 160, 80)], float32.
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform at 16 kHz, full scale 1.0.
-    peak : float, optional
-        The clip is made louder or softer until its loudest value is this one; Whisper leaves the level as it is.
-
-    Returns
-    -------
-    np.ndarray [shape=(n // 160, 80)], float32, at least one frame
-        Powers of ten of the power in each mel band, at most 8 below the loudest, brought to about -1 to 1.
-
-    Examples
-    --------
-    >>> log_mel(np.zeros(16000, np.float32)).shape
-    (100, 80)
+    Powers of ten of the power in each mel band, at most 8 below the loudest, brought to about -1 to 1. With a `peak`
+    the clip is made louder or softer until its loudest value is this one; Whisper leaves the level as it is.
 
     Taught in notebooks/08_transfer.
     """

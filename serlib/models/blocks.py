@@ -11,16 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Layer:
-    """A Keras layer that is yet to be made.
-
-    Attributes
-    ----------
-    kind : str
-        Of a class in `serlib.models.layers` or `keras.layers`.
-    args : tuple
-    options : dict
-        What the class is called with; layers among them are made first.
-    """
+    """A Keras layer that is yet to be made: its class in `serlib.models.layers` or `keras.layers`, and what that is
+    called with; layers among the arguments are made first."""
 
     kind: str
     args: tuple
@@ -43,21 +35,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Stack:
-    """Builder of a classifier: layers one after the other, then a softmax over the labels.
-
-    Attributes
-    ----------
-    layers : tuple of Layer
-    """
+    """Builder of a classifier: layers one after the other, then a softmax over the labels."""
 
     layers: tuple
 
     def __call__(self, x, n_labels):
         """From the symbolic features [shape=(clips, ...)] to the symbolic probabilities [shape=(clips, n_labels)]."""
-        for part in (
-            *self.layers,
-            layer("Dense", n_labels, activation="softmax", dtype="float32", name="probabilities"),
-        ):
+        softmax = layer("Dense", n_labels, activation="softmax", dtype="float32", name="probabilities")
+        for part in (*self.layers, softmax):
             x = part.make()(x)
         return x
 
@@ -67,18 +52,7 @@ class Stack:
 
 
 def layer(kind, /, *args, **options):
-    """Write a Keras layer down.
-
-    Parameters
-    ----------
-    kind : str
-        Of a class in `serlib.models.layers` or `keras.layers`.
-    args, options
-        What the class is called with.
-
-    Returns
-    -------
-    Layer
+    """Write a Keras layer down: its class in `serlib.models.layers` or `keras.layers`, and what that is called with.
 
     Examples
     --------
@@ -89,16 +63,7 @@ def layer(kind, /, *args, **options):
 
 
 def stack(*parts):
-    """Builder of a classifier.
-
-    Parameters
-    ----------
-    parts : Layer or sequence of Layer
-        In order; the softmax at the end is not one of them.
-
-    Returns
-    -------
-    Stack
+    """Builder of a classifier, a `Stack`: layers, or sequences of them, in order, without the softmax at the end.
 
     Examples
     --------
@@ -112,7 +77,7 @@ def stack(*parts):
 
 
 def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, masked=True):
-    """Convolutions over time with ReLU, each followed by max pooling.
+    """Convolutions over time with ReLU, each followed by max pooling: a tuple of Layer.
 
     Parameters
     ----------
@@ -127,10 +92,6 @@ def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, mask
     masked : bool
         Padding stays padding, so that layers for sequences may follow. Otherwise Keras's own layers, which take padding
         for silence: for features that have a number of frames.
-
-    Returns
-    -------
-    tuple of Layer
     """
     mark = "Masked" if masked else ""
     parts = []
@@ -142,7 +103,7 @@ def convolutions(*filters, kernel=5, pool=2, dropout=0.0, batch_norm=False, mask
 
 
 def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout=0.0):
-    """Recurrent layers one after the other.
+    """Recurrent layers one after the other: a tuple of Layer.
 
     Parameters
     ----------
@@ -156,10 +117,6 @@ def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout
         The last layer, too, hands on what it knows after each frame, not only after the last one.
     dropout : float
         Rate after each layer.
-
-    Returns
-    -------
-    tuple of Layer
     """
     parts = []
     for i, size in enumerate(units, start=1):
@@ -170,21 +127,7 @@ def recurrent(*units, kind="LSTM", bidirectional=False, sequences=False, dropout
 
 
 def dense(*units, dropout=0.0, batch_norm=False):
-    """Dense layers with ReLU.
-
-    Parameters
-    ----------
-    units : int
-        Of each layer.
-    dropout : float
-        Rate after each layer.
-    batch_norm : bool
-        BatchNormalization after each layer.
-
-    Returns
-    -------
-    tuple of Layer
-    """
+    """Dense layers with ReLU, of so many units each, with batch normalisation and dropout behind: a tuple of Layer."""
     parts = []
     for size in units:
         parts.append(layer("Dense", size, activation="relu"))

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from serlib.features import encoder, spectral, whisper
-from serlib.features.spec import names
+from serlib.features.spec import names, parts
 
 #: What the layer computes of each frame. A pitch tracker, which compares candidates over the whole clip, it is not.
 KINDS = ("mfcc", "delta", "delta2", "logmel", "whisper", "states")
@@ -19,17 +19,13 @@ SUMMARIES = {"mean": ops.mean, "std": ops.std, "min": ops.min, "max": ops.max}
 
 def beyond(spec):
     """The kinds and summaries of a FeatureSpec that the layer does not compute [list of str]."""
-    return [name for name in (*spec.kinds, *spec.summary) if name not in (*KINDS, *SUMMARIES)]
+    wanted = [name for part in parts(spec) for name in (*part.kinds, *part.summary)]
+    unknown = [name for name in wanted if name not in (*KINDS, *SUMMARIES)]
+    return [*unknown, "features side by side"] if spec.beside else unknown
 
 
 class Frontend(keras.layers.Layer):
-    """The features of one clip, as `serlib.features.spec.extract_clip` gives them.
-
-    Parameters
-    ----------
-    spec : serlib.features.FeatureSpec
-        Of `KINDS` and `SUMMARIES`.
-    """
+    """The features of one clip, as `serlib.features.spec.extract_clip` gives them; of `KINDS` and `SUMMARIES`."""
 
     def __init__(self, spec, **options):
         super().__init__(**options)

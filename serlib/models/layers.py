@@ -14,16 +14,23 @@ from serlib.features import normalisation
 registered = keras.saving.register_keras_serializable(package="serlib")
 
 
-@registered
-class ZScore(keras.layers.Layer):
-    """Z-score of each column with the statistics of the training set; padding stays zero and is masked.
-
-    The statistics are weights, saved with the model. `adapt` sets them.
-    """
+class MaskAware(keras.layers.Layer):
+    """A layer that takes Keras's mask in, and hands none on unless it says so."""
 
     def __init__(self, **options):
         super().__init__(**options)
         self.supports_masking = True
+
+    def compute_mask(self, x, previous_mask=None):
+        """None."""
+
+
+@registered
+class ZScore(MaskAware):
+    """Z-score of each column with the statistics of the training set; padding stays zero and is masked.
+
+    The statistics are weights, saved with the model. `adapt` sets them.
+    """
 
     def build(self, input_shape):
         """Room for the mean and the scale of each column."""
@@ -65,21 +72,15 @@ class MaskedConv1D(keras.layers.Conv1D):
 
 
 @registered
-class MaskedMaxPooling1D(keras.layers.Layer):
+class MaskedMaxPooling1D(MaskAware):
     """Max pooling over the real frames; a pooled frame is real where one of its frames is.
 
     Windows are counted from the first frame, so that it does not matter how long the padding is (Keras's
-    `padding="same"` shifts them).
-
-    Parameters
-    ----------
-    pool_size : int
-        Frames that become one.
+    `padding="same"` shifts them). `pool_size`: frames that become one.
     """
 
     def __init__(self, pool_size=2, **options):
         super().__init__(**options)
-        self.supports_masking = True
         self.pool_size = pool_size
 
     def get_config(self):
@@ -105,53 +106,33 @@ class MaskedMaxPooling1D(keras.layers.Layer):
 
 
 @registered
-class DropMask(keras.layers.Layer):
+class DropMask(MaskAware):
     """The frames with padding set to zero and without a mask, for layers that know none (Conv1D, Flatten)."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.supports_masking = True
 
     def call(self, x, mask=None):
         """[shape=(clips, frames, d)] in and out."""
         return zero(x, mask)
 
-    def compute_mask(self, x, previous_mask=None):
-        """None."""
-
 
 @registered
-class StatisticsPooling(keras.layers.Layer):
+class StatisticsPooling(MaskAware):
     """Mean and standard deviation of each column over the real frames, as in x-vectors (Snyder et al. 2018, ICASSP)."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.supports_masking = True
 
     def call(self, x, mask=None):
         """[shape=(clips, frames, d)] in, [shape=(clips, 2 d)] out."""
         return ops.concatenate(_moments(x, mask), axis=-1)
 
-    def compute_mask(self, x, previous_mask=None):
-        """None: there are no frames any more."""
-
 
 @registered
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(MaskAware):
     """Weighted mean over the real frames; the model learns which frames to listen to.
 
     The weights are a softmax over time of a learned projection, one a head (Mirsamadi, Barsoum & Zhang 2017, ICASSP;
-    several heads as in Lin et al. 2017, ICLR).
-
-    Parameters
-    ----------
-    heads : int
-        Weighted means that are taken side by side.
+    `heads` weighted means side by side as in Lin et al. 2017, ICLR).
     """
 
     def __init__(self, heads=1, **options):
         super().__init__(**options)
-        self.supports_masking = True
         self.heads = heads
 
     def get_config(self):
@@ -175,23 +156,13 @@ class AttentionPooling(keras.layers.Layer):
             scores = ops.where(mask[..., None], scores, ops.full_like(scores, -1e9))
         return ops.softmax(scores, axis=1)
 
-    def compute_mask(self, x, previous_mask=None):
-        """None: there are no frames any more."""
-
 
 @registered
 class Committee(keras.layers.Layer):
-    """What several models make of a clip together: the softmax of the weighted mean of their log-probabilities [1]_.
+    """What several models make of a clip together: the softmax of the mean of their log-probabilities by `shares`.
 
-    Parameters
-    ----------
-    shares : sequence of float
-        Weight of each model.
-
-    References
-    ----------
-    .. [1] G. Hinton, "Training products of experts by minimizing contrastive divergence", Neural Computation 14(8),
-       2002; the logarithmic opinion pool.
+    The logarithmic opinion pool of G. Hinton (2002), "Training products of experts by minimizing contrastive
+    divergence", Neural Computation 14(8).
     """
 
     def __init__(self, shares, **options):

@@ -15,12 +15,8 @@ from serlib.models.layers import real_frames, registered, zero
 class Functionals(keras.layers.Layer):
     """The functionals of `serlib.features.functionals.summarise`, of many clips at once and as part of a model.
 
-    Parameters
-    ----------
-    wanted : sequence of str
-        Of `serlib.features.functionals.FUNCTIONALS`.
-    voiced : int or None
-        The column that says which frames are voiced (above one half), for the functionals of the voice.
+    `wanted` are names in `serlib.features.functionals.FUNCTIONALS`; `voiced` is the column that says which frames are
+    voiced (above one half), or None.
     """
 
     def __init__(self, wanted, voiced, **options):

@@ -19,7 +19,8 @@ MOST_STEPS = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe(BaseRecipe):
-    """A logistic regression on the z-scores of each layer's states; the answer is the mean of their log-probabilities.
+    """A logistic regression on the z-scores of each layer's states, and one on features that stand beside them; the
+    answer is the mean of their log-probabilities.
 
     Every corpus counts the same in the training, and within it every label.
 
@@ -39,20 +40,26 @@ class LinearProbe(BaseRecipe):
         self._check("c", self.c > 0, "one above 0")
 
     def layers(self):
-        """Columns of the features that each layer of the encoder has; of other features all are one layer.
+        """Columns of the features for each logistic regression: those of each layer of the encoder, or all together
+        where there is no encoder, and those that stand beside them.
 
         Returns
         -------
         dict of str -> np.ndarray of int
         """
         names = column_names(self.features)
-        if not self.features.layers:
-            return {"all": np.arange(len(names))}
-        starts = {str(layer): f"states_{layer}_" for layer in sorted(self.features.layers)}
-        return {
-            layer: np.array([n for n, name in enumerate(names) if name.startswith(start)])
-            for layer, start in starts.items()
-        }
+        beside = column_names(self.features.beside) if self.features.beside else []
+        own = names[: len(names) - len(beside)]
+        columns = {"all": np.arange(len(own))}
+        if self.features.layers:
+            starts = {str(layer): f"states_{layer}_" for layer in sorted(self.features.layers)}
+            columns = {
+                layer: np.array([n for n, name in enumerate(own) if name.startswith(start)])
+                for layer, start in starts.items()
+            }
+        if beside:
+            columns["beside"] = np.arange(len(own), len(names))
+        return columns
 
     def model(self, n_labels, *, shape, examples=None):
         """The Keras model, untrained: it finds every label as likely; parameters as for `Recipe.model`."""

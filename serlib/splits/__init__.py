@@ -9,8 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "description": ["against", "held_out"],
-        "overlap": ["audit", "refuse_seen", "seen"],
+        "overlap": ["against", "audit", "held_out", "seen"],
         "roles": [
             *("SPLIT_KINDS", "clips_of_role", "default_folds", "folds", "group_keys", "possible", "speakers", "split"),
         ],

@@ -18,31 +18,14 @@ from serlib.utils import RESERVED, ROLES, UNKNOWN, SerlibError, check_seed, clip
 
 #: Kinds of split, from the kindest to the most honest one.
 SPLIT_KINDS = ("published", "random", "text", "speaker", "speaker+text", "corpus", "given", "column")
-
 #: The column of the index that holds a given split.
 GIVEN = "part"
-
-#: What is in one role as a whole; None where clips are drawn at random.
-GROUPS = {
-    "published": None,
-    "random": None,
-    "text": "text",
-    "speaker": "speaker",
-    "speaker+text": "speaker",
-    "corpus": "corpus",
-    "given": "given",
-}
-
-#: With at least this many speakers in training, whole speakers can be spared for validation.
+#: With at least this many speakers, or texts, in training, some can be spared as a whole for validation.
 SPEAKERS_TO_SPARE_ONE = 4
-
-#: With at least this many texts in training, whole texts can be spared for validation.
 TEXTS_TO_SPARE_ONE = 5
-
-#: Cross-validation by speaker leaves out one speaker at a time up to this many, and blocks of speakers beyond.
+#: Cross-validation by speaker leaves out one speaker at a time up to this many, and blocks of speakers beyond; that of
+#: the other kinds has always as many folds.
 SPEAKER_FOLDS = 6
-
-#: Cross-validation of the other kinds.
 FOLDS = 5
 
 
@@ -56,7 +39,8 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         that is there.
     kind : str
         - `speaker`, unless another is asked for: no speaker of the test set in another role. (Here and by text, where
-          one recording goes by two names, its copies outside of the test set are left out.)
+        one
+          recording goes by two names, its copies outside of the test set are left out.)
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
@@ -66,8 +50,8 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         - `given`: the roles of the column `part`, where a table or folders such as train and test name them.
         - `column:NAME`: no value of that column (a site, a microphone) of the test set in another role.
 
-        Clips whose speaker, text or column is not known can be on both sides of such a split unseen: they are left
-        out and counted in `.attrs["split"]["left_out"]`.
+        Clips whose speaker, text or column is not known can be on both sides of such a split unseen: they are left out
+        and counted.
     seed : int
         What is drawn at random is drawn from this seed.
     fold, folds : int, optional
@@ -75,33 +59,31 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         `speaker` are blocks of neighbours in natural order (of RAVDESS, six folds of four actors, two of them women);
         by default one speaker a part up to six speakers, six parts beyond, and the test set is part 0.
     test : sequence of str, optional
-        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test set. In an
-        index of several corpora a speaker is called `tess/OAF`; the speakers of all corpora but the named ones then
-        train together, on the labels that the corpora of the named speakers have.
-    test_share : float
-        Part of the corpus (of its clips, texts or speakers) that becomes the test set.
-    validation_share : float
-        Part of the rest that becomes the validation set.
+        Name the speakers (`speaker`, `speaker+text`), texts (`text`) or corpora (`corpus`) of the test set. In an index
+        of several corpora a speaker is called `tess/OAF`; the speakers of all corpora but the named ones then train
+        together, on the labels that the corpora of the named speakers have.
+    test_share, validation_share : float
+        Part of the corpus (of its clips, texts or speakers) that becomes the test set; part of the rest that becomes
+        the validation set.
 
     Returns
     -------
     pd.DataFrame. The index (without clips that have no role) with a column `role`; how it was made is in
-    `.attrs["split"]`: kind, protocol, seed, fold, folds, test, validation. The published protocol has no clip with
-    the role validation; `clips_of_role(table, "validation")` gives its test set.
+    `.attrs["split"]`: kind, protocol, seed, fold, folds, test, validation, left_out. The published protocol has no clip
+    with the role validation; `clips_of_role(table, "validation")` gives its test set.
 
     Raises
     ------
     SerlibError
-        If the split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`, names where
-        clips are drawn at random.
+        The split cannot be made: one speaker, one label, a label too rare, an unknown name in `test`.
 
     Notes
     -----
-    The validation set stands in for the test set while training, so it is drawn as the test set is: by text, by
-    speaker. A corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead, and with
-    too few texts (RAVDESS by text: one remains for training) clips at random; `.attrs["split"]["validation"]` says
-    which. The accuracy on such a validation set is too high for new voices or texts; that on the test set is not. Where
-    speakers of several corpora train together, each corpus gives its share.
+    The validation set is drawn as the test set is, by text or by speaker, since it stands in for it while training. A
+    corpus with too few speakers to spare one (TESS: one remains for training) takes texts instead, and with too few
+    texts (RAVDESS by text: one remains for training) clips at random; `.attrs["split"]["validation"]` says which. The
+    accuracy on such a validation set is too high for new voices or texts; that on the test set is not. Where speakers
+    of several corpora train together, each corpus gives its share.
 
     Examples
     --------
@@ -121,14 +103,16 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
     for share in (test_share, validation_share):
         if not 0 < share < 1:
             raise SerlibError(f"A share of {share} was asked for; choose one between 0 and 1.")
+    if test is not None:
+        test = [str(name) for name in ([test] if isinstance(test, str | numbers.Number) else test)]
     index = clip_table(index)
     if kind == "corpus":
-        index = _shared_labels(index, _names(test))
+        index = _shared_labels(index, test)
     elif kind in ("speaker", "speaker+text") and test is not None:
-        index = _labels_of(index, _names(test))
+        index = _labels_of(index, test)
     index, left_out = _with_known_groups(index, kind)
     _check_labels(index)
-    group = GROUPS.get(kind, kind.partition(":")[2])
+    group = _group(kind)
     if group == "speaker" and test is None and fold is None:
         fold = 0
     if fold is not None:
@@ -152,7 +136,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         role[candidates[positions]] = "validation"
     table = index.assign(role=role)[has_role].reset_index(drop=True)
     if kind != "published" and "digest" in table:
-        table = _copies_together(table) if group is None else _without_copies(table)
+        table = _one_role_a_recording(table, group)
     _check_roles(table, kind)
     table.attrs = {
         **index.attrs,
@@ -174,10 +158,16 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
 class _Part:
     """What becomes the test set: a fold of a cross-validation, the names given, or a share."""
 
-    fold: int | None = None
-    folds: int | None = None
-    test: object = None
-    share: float = 0.2
+    fold: int | None
+    folds: int | None
+    test: list | None
+    share: float
+
+
+def _group(kind):
+    """The column whose values are in one role as a whole; None where clips are drawn at random."""
+    groups = {"published": None, "random": None, "speaker+text": "speaker"}
+    return groups.get(kind, kind.removeprefix("column:"))
 
 
 def _check_request(kind, seed, fold, test):
@@ -188,21 +178,9 @@ def _check_request(kind, seed, fold, test):
     if kind == "given" and (test is not None or fold is not None):
         raise SerlibError("A given split says itself what is tested on; leave out test and fold.")
     check_seed(seed)
-    if test is None:
-        return
-    if fold is not None:
-        raise SerlibError(f"Nobody can be named for the test set where fold {fold} is; leave out one of them.")
-    if GROUPS.get(kind, column) is None:
-        raise SerlibError(
-            "Nobody can be named for the test set where clips are drawn at random; leave out one of them."
-        )
-
-
-def _names(test):
-    """The names in `test`, which may be one, a number too."""
-    if test is None:
-        return []
-    return [str(name) for name in ([test] if isinstance(test, str | numbers.Number) else test)]
+    if test is not None and (fold is not None or _group(kind) is None):
+        rival = "clips are drawn at random" if fold is None else f"fold {fold} is"
+        raise SerlibError(f"Nobody can be named for the test set where {rival}; leave out one of them.")
 
 
 def _held_out(table, group):
@@ -218,16 +196,10 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Parameters
     ----------
-    index : pd.DataFrame
-        From `serlib.index`.
-    kind : str
-        Kind of split, of `SPLIT_KINDS`.
-    seed : int
-        What is drawn at random is drawn from this seed.
+    index, kind, seed, options
+        What `split` takes.
     n : int, optional
         Number of folds; default: one a speaker (`speaker`, at most six), five otherwise.
-    options
-        More of what `split` takes.
 
     Returns
     -------
@@ -264,19 +236,7 @@ def speakers(index):
 
 
 def possible(index, kinds=SPLIT_KINDS, *, seed=0):
-    """The splits of an index that can be made; of any other, one line says why not.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        From `serlib.index`.
-    kinds : sequence of str
-        Of SPLIT_KINDS.
-    seed : int
-
-    Returns
-    -------
-    dict of kind -> pd.DataFrame, as from `split`
+    """The splits of an index, by kind, that can be made with `split`; of any other, one line says why not.
 
     Taught in notebooks/04_lstm_train.
     """
@@ -290,18 +250,9 @@ def possible(index, kinds=SPLIT_KINDS, *, seed=0):
 
 
 def clips_of_role(table, role):
-    """The clips of one role; under the published protocol the validation set is the test set.
+    """The clips of one role, with the index labels of a table of `split`, so that they select rows of the features.
 
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `split`.
-    role : str
-        train, validation or test.
-
-    Returns
-    -------
-    pd.DataFrame with the index labels of `table`, so that they select rows of the features.
+    Under the published protocol the validation set is the test set.
     """
     if role not in ROLES:
         raise SerlibError(f"'{role}' is no role; choose one of {', '.join(ROLES)}.")
@@ -344,8 +295,13 @@ def among(keys, names):
 
 def _with_known_groups(index, kind):
     """The clips whose group is known, and how many are left out for want of what."""
-    columns = {"speaker": ["speaker"], "text": ["text"], "speaker+text": ["speaker", "text"], "given": [GIVEN]}
-    columns = columns.get(kind, [kind.partition(":")[2]] if kind.startswith("column:") else [])
+    columns = []
+    if kind in ("speaker", "text", "speaker+text"):
+        columns = kind.split("+")
+    elif kind == "given":
+        columns = [GIVEN]
+    elif kind.startswith("column:"):
+        columns = [_group(kind)]
     for column in columns:
         if column not in index:
             raise SerlibError(_no_column(index, column))
@@ -380,22 +336,17 @@ def _tested_part(index):
     return "test" if "test" in parts else "validation"
 
 
-def _recordings(table):
-    """What copies of one recording share: its digest. A clip without one has no copies that are known."""
+def _one_role_a_recording(table, group):
+    """No recording in two roles: of its copies those in the strictest role stay, test before validation.
+
+    Where clips are drawn at random all stay and take the role of the first.
+    """
     rows = table.index.to_series().astype(str)
-    return table.digest.astype(object).fillna(rows)
-
-
-def _copies_together(table):
-    """No recording in two roles: its copies take the role of the first."""
-    return table.assign(role=table.groupby(_recordings(table), sort=False).role.transform("first"))
-
-
-def _without_copies(table):
-    """No recording in two roles: of its copies those in the strictest role stay, test before validation."""
+    recording = table.digest.astype(object).fillna(rows)  # a clip without digest has no copies that are known
+    if group is None:
+        return table.assign(role=table.groupby(recording, sort=False).role.transform("first"))
     rank = table.role.map(ROLES.index)
-    strictest = rank.groupby(_recordings(table)).transform("max")
-    return table[rank == strictest].reset_index(drop=True)
+    return table[rank == rank.groupby(recording).transform("max")].reset_index(drop=True)
 
 
 def _draw(index, share, seed):
@@ -418,7 +369,7 @@ def _test_clips(index, kind, group, part, *, rng, seed):
     has_test_group = _group_test(index, group, part, rng=rng)
     if kind != "speaker+text":
         return has_test_group, has_role
-    has_test_text = _group_test(index, "text", _Part(share=part.share), rng=rng)
+    has_test_text = _group_test(index, "text", _Part(None, None, None, part.share), rng=rng)
     return has_test_group & has_test_text, has_test_group == has_test_text
 
 
@@ -446,10 +397,10 @@ def _group_test(index, by, part, *, rng):
     if part.test is not None:
         spelling = text_key if by == "text" else str  # a column may hold numbers
         by_name = {spelling(name): name for name in names}
-        strangers = [name for name in _names(part.test) if spelling(name) not in by_name]
+        strangers = [name for name in part.test if spelling(name) not in by_name]
         if strangers:
             raise SerlibError(f"There is no {by} '{strangers[0]}'; choose from {', '.join(map(str, names[:30]))}.")
-        test = [by_name[spelling(name)] for name in _names(part.test)]
+        test = [by_name[spelling(name)] for name in part.test]
     elif part.fold is not None:
         test = _fold_names(names, by, part, rng)
     else:

@@ -14,6 +14,7 @@ References
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 #: Below this calibrated confidence an answer is more likely wrong than right, and none is given: Chow's rule [3]_ where
 #: a wrong answer costs twice what no answer does. (A quantile of the validation set's confidences would not do: where
@@ -32,7 +33,7 @@ UNCHANGED = {"temperature": 1.0, "threshold": 0.0}
 
 
 def tempered(probabilities, temperature):
-    """Probabilities at another temperature: softmax(logits / temperature).
+    """Probabilities at another temperature: softmax(logits / temperature), float64 [shape=(clips, labels)].
 
     Parameters
     ----------
@@ -40,10 +41,6 @@ def tempered(probabilities, temperature):
         Of a softmax; their logarithms are its logits, but for a constant that the softmax does not see.
     temperature : float
         Above 1 less sure, below 1 surer; 1 changes nothing. The order of the labels stays as it is.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, labels)], float64: in single precision two labels could become equal.
 
     Examples
     --------
@@ -55,31 +52,16 @@ def tempered(probabilities, temperature):
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if temperature == 1 or not len(probabilities):
         return probabilities
-    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+    return softmax(logits / temperature, axis=1)
 
 
 def fit_temperature(true, probabilities):
-    """The temperature at which answers are least surprised by the truth [1]_.
+    """The temperature at which answers are least surprised by the truth [1]_; parameters as for `fit`.
 
-    Parameters
-    ----------
-    true : np.ndarray [shape=(clips,)], int
-        Column of the true label.
-    probabilities : np.ndarray [shape=(clips, labels)]
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
     The negative log-likelihood is least at temperature 0 where all answers are right, and a model would become certain
     because it has seen thirty clips. As Platt [2]_ does, n clips therefore do not count as certain: the true label has
     the probability (n + 1) / (n + 2), the others share the rest.
-
-    Taught in notebooks/05_evaluate.
     """
     from scipy.optimize import minimize_scalar
 
@@ -95,7 +77,7 @@ def fit_temperature(true, probabilities):
 
 
 def reliability(confidence, correct, *, bins=BINS):
-    """Expected calibration error and the table of the reliability diagram.
+    """Expected calibration error and the table of the reliability diagram [1]_.
 
     Parameters
     ----------
@@ -111,10 +93,6 @@ def reliability(confidence, correct, *, bins=BINS):
         Mean distance between confidence and accuracy over the bins, weighted by their clips.
     table : pd.DataFrame
         A row a bin: low, high, confidence, accuracy (means, NaN where empty), n.
-
-    Notes
-    -----
-    Guo, Pleiss, Sun & Weinberger 2017, On Calibration of Modern Neural Networks, ICML.
 
     Examples
     --------
@@ -137,7 +115,7 @@ def reliability(confidence, correct, *, bins=BINS):
 
 
 def fit(true, probabilities):
-    """Temperature and threshold of a model, and what they mean for its answers on the validation set.
+    """Temperature and threshold of a model, and what they mean for the validation set.
 
     Parameters
     ----------

@@ -33,22 +33,11 @@ METADATA = {"onnx": "serlib", "litert": "serlib.json"}
 class Exported:
     """What `export` wrote.
 
-    Attributes
-    ----------
-    path : Path
-    to : str
-    takes : str
-        Of `TAKES`.
-    input_shape : tuple
-        Of what goes in, with None where any length will do.
-    clips : int
-        How many real clips were compared; 0 where their files are gone (the probes of the run were, then).
-    difference : float
-        Largest difference of a probability between file and run.
+    `input_shape` has None where any length will do. `difference` is the largest of a probability between file and run,
+    on so many real `clips`; 0 where their files are gone (the probes of the run were compared, then).
     """
 
     path: Path
-    to: str
     takes: str
     input_shape: tuple
     clips: int
@@ -60,7 +49,7 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
 
     Parameters
     ----------
-    run : serlib.training.run.Run, str or Path
+    run : Run, str or Path
         Or the folder of one.
     out : str or Path, optional
         Default: `model.onnx` or `model.tflite` in the folder of the run; of the released model, in the current folder.
@@ -80,17 +69,11 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
     Raises
     ------
     SerlibError
-        The packages for it are missing, the run needs to know the speaker, its features cannot be computed in the file,
-        or the file answers otherwise than the run.
+        The packages for it are missing, the features cannot be computed in the file, or it answers otherwise.
 
     Notes
     -----
-    The metadata is JSON: `takes`; `labels` in the order of the probabilities; `features`, their specification;
-    `input_shape`, `threshold` (the confidence below which the run says `unsure`), `recipe`, `serlib`. ONNX keeps it in
-    `session.get_modelmeta().custom_metadata_map["serlib"]`; a LiteRT file is a ZIP archive at its end, whose member
-    `serlib.json` holds it.
-
-    Taught in docs/export.md.
+    docs/export.md shows how the file is used, and where its metadata is.
     """
     if to not in TARGETS:
         raise SerlibError(f"A run cannot be exported to '{to}'; choose one of {', '.join(TARGETS)}")
@@ -113,22 +96,7 @@ def export(run, out=None, *, to="onnx", takes=None, clips=None):
     model = _calibrated(run) if takes == "features" else _from_waveform(_calibrated(run), run.spec)
     batch = None if to == "onnx" and takes == "features" else 1
     input_shape = (batch, *model.input_shape[1:])
-    with atomic_path(out) as partial:
-        signature = keras.InputSpec(shape=input_shape, dtype="float32", name=takes)
-        convert(model, partial, to, signature, about=metadata(run, takes, input_shape))
-        expected = np.concatenate([run.probabilities(x) for x in features])
-        difference = float(abs(_ask(partial, to, inputs) - expected).max())
-        if not difference <= TOLERANCE:
-            raise SerlibError(
-                f"{shown(out)} would answer otherwise than the run (by {difference:.1g}); it was not written"
-            )
-    real = len(set(sounds) - set(probe_signals()))
-    return Exported(path=out, to=to, takes=takes, input_shape=input_shape, clips=real, difference=difference)
-
-
-def metadata(run, takes, input_shape):
-    """What the file tells of itself, as `export` describes it."""
-    return {
+    about = {
         "takes": takes,
         "labels": list(run.labels),
         "features": run.spec.to_dict(),
@@ -137,6 +105,17 @@ def metadata(run, takes, input_shape):
         "recipe": run.info["recipe"]["name"],
         "serlib": version("serlib"),
     }
+    with atomic_path(out) as partial:
+        signature = keras.InputSpec(shape=input_shape, dtype="float32", name=takes)
+        convert(model, partial, to, signature, about=about)
+        expected = np.concatenate([run.probabilities(x) for x in features])
+        difference = float(abs(_ask(partial, to, inputs) - expected).max())
+        if not difference <= TOLERANCE:
+            raise SerlibError(
+                f"{shown(out)} would answer otherwise than the run (by {difference:.1g}); it was not written"
+            )
+    real = len(set(sounds) - set(probe_signals()))
+    return Exported(out, takes, input_shape, real, difference)
 
 
 def _takes(run, takes):
@@ -191,24 +170,7 @@ def _calibrated(run):
 
 
 def convert(model, path, to, signature, *, about=None):
-    """Write a Keras model as it is.
-
-    Parameters
-    ----------
-    model : keras.Model
-    path : Path
-    to : str
-        Of `TARGETS`.
-    signature : keras.InputSpec
-        What goes in.
-    about : dict, optional
-        Metadata, as `export` describes them.
-
-    Raises
-    ------
-    SerlibError
-        The packages for it are missing.
-    """
+    """Write a Keras model as it is; `signature` (keras.InputSpec) says what goes in, `about` is the metadata."""
     try:
         with quiet_tensorflow(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of Keras about numpy

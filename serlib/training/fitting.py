@@ -24,7 +24,7 @@ from serlib.splits import clips_of_role
 from serlib.training import novelty, state
 from serlib.training.run import read_info
 from serlib.training.schedule import Examples, draw, learning_rate, should_stop
-from serlib.utils import SerlibError, atomic_path, check_seed, clip_table, import_tensorflow, progress
+from serlib.utils import SerlibError, check_seed, clip_table, import_tensorflow, progress
 
 #: How many frames are padded with as many, to see whether that changes an answer, and what is only rounding.
 SOME_FRAMES = 16
@@ -45,14 +45,12 @@ def fit(
     recipe : str or BaseRecipe
         By name in `serlib.RECIPES`, or itself.
     table : pd.DataFrame
-        From `serlib.split`. Only the roles train and validation are looked at (under the published protocol the
-        validation set is the test set).
+        From `serlib.split`. Only the roles train and validation are looked at.
     out : str or Path
         Folder of the run. While training it is called `out` + `.partial`; it gets its name when it is whole.
     seed : int
-        Of the first weights, the order of the clips in each epoch, augmentation and dropout, but not of
-        `serlib.augment.Copies`, which are made once for all seeds. It is set for the whole process
-        (`keras.utils.set_random_seed`).
+        Of weights, order, augmentation and dropout (`serlib.augment.Copies` are made once for all seeds). It is set for
+        the whole process (`keras.utils.set_random_seed`).
     epochs : int, optional
         Instead of the recipe's. Members of a committee share them.
     resume : bool
@@ -62,21 +60,17 @@ def fit(
         Throw away the run that stands at `out`, once the training begins.
     after_epoch : callable, optional
         Called with the history (a list with a dict an epoch) whenever an epoch is saved, to draw or to stop.
-    jobs : int, optional
-        Workers that extract features; default: one a core.
-    show : bool, optional
-        Progress bars over clips and epochs.
+    jobs, show
+        As for `serlib.extract`.
 
     Returns
     -------
-    Run
-        The finished run, loaded from its folder.
+    Run, loaded from its folder
 
     Raises
     ------
     SerlibError
-        If `out` is taken, or holds a training with other settings, or no training but something else; the model's
-        answers depend on padding; or the loss is no longer finite.
+        `out` is taken, or holds something else; the model's answers depend on padding; the loss is not finite.
 
     Notes
     -----
@@ -96,29 +90,22 @@ def fit(
     Taught in notebooks/04_lstm_train.
     """
     check_seed(seed)
-    table = state.with_files(clip_table(table, needs=("speech", "label", "role")))
-    training = state.Training(
-        recipe=recipes.get(recipe),
-        table=table.reset_index(drop=True),  # rows of the features are found by number
-        seed=seed,
-        epochs=recipes.get(recipe).epochs if epochs is None else epochs,
-        out=Path(out),
-    )
-    if overwrite:
-        state.refuse_foreign(training.out)
-        if training.folder.exists():
-            with state.at_work(training.folder):  # not under the hands of another process
-                state.throw_away(training.folder)
-    elif training.out.exists():
+    training = _training(recipe, clip_table(table, needs=("speech", "label", "role")), out, seed, epochs)
+    training = replace(training, table=state.with_files(training.table))
+    if training.out.exists() and not overwrite:
         return state.load_finished(training, resume=resume)
-    was_begun = training.folder.exists()
     with state.at_work(training.folder):
-        if training.out.exists() and not overwrite:  # another process has finished it meanwhile
+        if overwrite:
+            state.refuse_foreign(training.out)
+            state.throw_away(training.folder)
+        elif training.out.exists():  # another process has finished it meanwhile
             return state.load_finished(training, resume=resume)
-        if was_begun:
+        else:
             state.check_begun(training, resume=resume)
         # One pass over the sound: what the model learns from, and what tells later whether a sound is like it.
-        extract_together(training.table, {*_specs(training.recipe), novelty.SPEC}, jobs=jobs, show=show)
+        members = getattr(training.recipe, "members", ())
+        specs = {training.recipe.features, *(member.features for member in members), novelty.SPEC}
+        extract_together(training.table, specs, jobs=jobs, show=show)
         examples = _examples(training, jobs=jobs, show=show)
         if isinstance(training.recipe, Committee):
             result = _fit_members(training, examples, after_epoch=after_epoch, jobs=jobs, show=show)
@@ -130,10 +117,10 @@ def fit(
         return state.finish(training, result, examples, domain)
 
 
-def _specs(recipe):
-    """The features that a recipe and its members take."""
-    members = recipe.members if isinstance(recipe, Committee) else ()
-    return {recipe.features, *(member.features for member in members)}
+def _training(recipe, table, out, seed, epochs):
+    recipe = recipes.get(recipe)
+    table = table.reset_index(drop=True)  # rows of the features are found by number
+    return state.Training(recipe, table, seed, recipe.epochs if epochs is None else epochs, Path(out))
 
 
 def _fit(training, examples, *, after_epoch, show):
@@ -231,8 +218,7 @@ def _fit_members(training, examples, *, after_epoch, jobs, show):
         members.append(run)
     history = pd.concat([run.history.assign(member=run.info["recipe"]["name"]) for run in members], ignore_index=True)
     history["epoch"] = range(1, len(history) + 1)
-    with atomic_path(training.folder / "history.csv") as path:
-        history.to_csv(path, index=False)
+    state.write_history(training.folder, history)
     model = training.recipe.join([run.model for run in members])
     metrics = _metrics(model, training.recipe.batch_size, examples)
     return state.Outcome(model, len(history), metrics, history.seconds.sum())
@@ -248,64 +234,34 @@ def _solve(training, examples, *, after_epoch):
     seconds = round(time.perf_counter() - start_s, 3)
     metrics = _metrics(model, recipe.batch_size, examples)
     history = [{"epoch": 1, **metrics, "seconds": seconds}]
-    with atomic_path(training.folder / "history.csv") as path:
-        pd.DataFrame(history).to_csv(path, index=False)
+    state.write_history(training.folder, history)
     if after_epoch:
         after_epoch(history)
     return state.Outcome(model, 1, metrics, seconds)
 
 
 def finished(recipe, table, *, out, seed=0, epochs=None):
-    """Whether the run that `fit` would make stands at `out` already; the model is not loaded.
-
-    Parameters
-    ----------
-    recipe : str or BaseRecipe
-    table : pd.DataFrame
-        From `serlib.split`.
-    out : str or Path
-        Folder of the run.
-    seed : int
-    epochs : int, optional
-        Instead of the recipe's.
-
-    Returns
-    -------
-    bool
+    """Whether the run that `fit` would make stands at `out` already; parameters as for `fit`. The model is not loaded.
 
     Raises
     ------
     SerlibError
         `out` is a run with other settings, or none.
     """
-    recipe = recipes.get(recipe)
-    out = Path(out)
-    if not out.exists():
+    training = _training(recipe, table, out, seed, epochs)
+    if not training.out.exists():
         return False
-    training = state.Training(recipe, state.with_files(table), seed, recipe.epochs if epochs is None else epochs, out)
-    state.refuse_other(training, read_info(out), out)
+    training = replace(training, table=state.with_files(training.table))
+    state.refuse_other(training, read_info(training.out), training.out)
     return True
 
 
 def _pass(model, step, batch_size, pieces):
-    """Take clips through the model, batch by batch: loss and accuracy as `model.fit` gives them.
+    """Take pieces (x, y) through the model, batch by batch: loss and accuracy as `model.fit` gives them.
 
-    `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn.
-    Where the model takes any number of frames, a batch is as long as its longest clip: padding costs time and says
-    nothing.
-
-    Parameters
-    ----------
-    model : keras.Model
-    step : callable
-        Its train_function or test_function.
-    batch_size : int
-    pieces : iterable of (x, y)
-        As `draw` yields them.
-
-    Returns
-    -------
-    dict with loss and accuracy
+    `model.fit` would build a data pipeline for each epoch, which takes as long as a small model takes to learn. `step`
+    is the model's train_function or test_function. Where the model takes any number of frames, a batch is as long as
+    its longest clip: padding costs time and says nothing.
     """
     model.reset_metrics()
     for x, y in pieces:
@@ -318,23 +274,22 @@ def _pass(model, step, batch_size, pieces):
     return {name: float(result[name]) for name in ("loss", "accuracy")}
 
 
-def _pieces(x, y, batch_size):
-    """Clips in their order, as `draw` yields those of an epoch."""
-    for part in normalisation.parts(x, multiple=batch_size):
-        yield x[part], y[part]
-
-
 def _metrics(model, batch_size, examples):
     """Loss and accuracy of a finished model on both sets."""
     model.make_test_function()
-    pieces = _pieces(examples.x, examples.y, batch_size)
-    return {**_pass(model, model.test_function, batch_size, pieces), **_validate(model, batch_size, examples)}
+    train = _judged(model, batch_size, examples.x, examples.y)
+    return {**train, **_validate(model, batch_size, examples)}
 
 
 def _validate(model, batch_size, examples):
     """Loss and accuracy on the validation set, as `val_loss` and `val_accuracy`."""
-    result = _pass(model, model.test_function, batch_size, _pieces(examples.val_x, examples.val_y, batch_size))
+    result = _judged(model, batch_size, examples.val_x, examples.val_y)
     return {f"val_{name}": value for name, value in result.items()}
+
+
+def _judged(model, batch_size, x, y):
+    pieces = ((x[part], y[part]) for part in normalisation.parts(x, multiple=batch_size))
+    return _pass(model, model.test_function, batch_size, pieces)
 
 
 def _reseed(model, rng):
@@ -346,12 +301,7 @@ def _reseed(model, rng):
 
 
 def _examples(training, *, jobs, show):
-    """What the training set and the validation set have for the model.
-
-    Returns
-    -------
-    Examples
-    """
+    """The `Examples` of a training."""
     recipe = training.recipe
     table = training.table
     values, voices = normalisation.inputs(table, recipe.features, recipe.normalise, jobs=jobs, show=show)

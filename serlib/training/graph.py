@@ -19,11 +19,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from serlib.features import weights, whisper
 from serlib.features.spec import WHISPER
 from serlib.training import exporting
-from serlib.training.run import check_answers, check_split, example, probe_signals
+from serlib.training.run import check_answers, check_split, probe_answers
 from serlib.utils import SerlibError, atomic_path, shown
 
 NAME = "graph.zip"
@@ -36,18 +37,9 @@ LARGE = 256
 
 
 class Graph:
-    """The model of a run in ONNX Runtime, on one core: threads that wait for each other cost more than they bring.
+    """The model of a run in ONNX Runtime, from the bytes of its graph.zip; `spec` is what goes in.
 
-    Parameters
-    ----------
-    content : bytes
-        Of a file that `write` made.
-    run : serlib.training.run.Record
-
-    Attributes
-    ----------
-    spec : serlib.features.FeatureSpec
-        What goes in.
+    On one core: threads that wait for each other cost more than they bring.
     """
 
     def __init__(self, content, run):
@@ -90,19 +82,10 @@ def taken(spec):
 
 
 def load(run):
-    """The graph that lies in the folder of a run, without TensorFlow.
-
-    Parameters
-    ----------
-    run : serlib.training.run.Record
-
-    Returns
-    -------
-    Graph, or None where there is none that answers the run's probes as run.json says.
-    """
+    """The graph in the folder of a run, without TensorFlow; None where there is none that answers the run's probes."""
     try:
         graph = Graph((run.folder / NAME).read_bytes(), run)
-        check_answers(run, probe_answers(graph, run))
+        check_answers(run, probe_answers(graph, graph.spec, run.labels))
         check_split(run)
     except Exception:  # ONNX Runtime raises many types for a damaged file; then Keras answers
         return None
@@ -112,13 +95,7 @@ def load(run):
 def make(run):
     """Make the graph of a run, and keep it in its folder if that can be.
 
-    Parameters
-    ----------
-    run : serlib.training.run.Run
-
-    Returns
-    -------
-    Graph, or None where the run must answer by Keras: a package is missing, or its model has no such form
+    None where the run must answer by Keras: a package is missing, or its model has no such form.
     """
     try:
         content = build(run)
@@ -132,14 +109,6 @@ def make(run):
 def write(run):
     """Make the graph of a run and keep it in its folder.
 
-    Parameters
-    ----------
-    run : serlib.training.run.Run
-
-    Returns
-    -------
-    Path
-
     Raises
     ------
     SerlibError
@@ -149,7 +118,7 @@ def write(run):
 
 
 def build(run):
-    """What `write` writes [bytes]; parameters and errors as there."""
+    """What `write` writes [bytes]."""
     import keras
 
     from serlib.models import frontend
@@ -167,37 +136,18 @@ def build(run):
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("graph.json", json.dumps(plan))
         archive.writestr("graph.onnx", steps)
-    answers = probe_answers(Graph(content.getvalue(), run), run)
-    for name, y in probe_signals().items():
-        expected = np.asarray(run.model(example(y, 16000, run.spec), training=False))[0]
-        difference = float(abs(np.array(list(answers[name].values())) - expected).max())
-        if not difference <= exporting.TOLERANCE:
-            raise SerlibError(f"The graph of {shown(run.folder)} answers otherwise than its model, by {difference:.1g}")
+    graph = Graph(content.getvalue(), run)
+    answers = pd.DataFrame(probe_answers(graph, graph.spec, run.labels))
+    expected = pd.DataFrame(probe_answers(run.model, run.spec, run.labels))
+    difference = np.abs(answers - expected).to_numpy().max()
+    if not difference <= exporting.TOLERANCE:
+        raise SerlibError(f"The graph of {shown(run.folder)} answers otherwise than its model, by {difference:.1g}")
     return content.getvalue()
 
 
-def probe_answers(graph, run):
-    """What a graph answers to the run's probes.
-
-    Returns
-    -------
-    dict of name -> dict of label -> probability
-    """
-    answers = {name: graph(example(y, 16000, graph.spec))[0] for name, y in probe_signals().items()}
-    return {name: dict(zip(run.labels, row.tolist(), strict=True)) for name, row in answers.items()}
-
-
 def stored_weights(run):
-    """All weights of a run, read without Keras: of its model, of its encoder, and Whisper's places in time.
-
-    Parameters
-    ----------
-    run : serlib.training.run.Record
-
-    Returns
-    -------
-    dict of str -> np.ndarray, by their place in the files
-    """
+    """All weights of a run by their place in the files, read without Keras: of its model, of its encoder, and
+    Whisper's places in time."""
     import h5py
 
     with zipfile.ZipFile(run.folder / "model.keras") as archive:
@@ -269,13 +219,10 @@ def _with_encoder(model, spec):
 
 
 def _without_weights(path, values):
-    """The graph of an ONNX file without the weights that are elsewhere, and where they are.
+    """The graph of an ONNX file without the weights that are elsewhere [bytes], and where they are.
 
-    Returns
-    -------
-    steps : bytes
-    links : list of dict
-        name : in the graph; weight : key of `values`; axes, shape : how the array is turned to be the constant.
+    The latter is a list of dict: name (in the graph), weight (key of `values`), axes and shape (how the array is turned
+    to be the constant).
     """
     import onnx
 

@@ -40,16 +40,7 @@ STEADY_DB = 0.01
 
 
 def learn(table, *, jobs=None, show=None):
-    """What the clips of the training set are like.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `serlib.split`.
-    jobs : int, optional
-        Workers that extract features; default: one a core.
-    show : bool, optional
-        A progress bar over the clips.
+    """What the clips of the training set are like; parameters as for `serlib.fit`.
 
     Returns
     -------
@@ -80,17 +71,7 @@ def learn(table, *, jobs=None, show=None):
 
 
 def is_valid(domain):
-    """Whether what run.json says of a domain can be used.
-
-    Parameters
-    ----------
-    domain : dict
-        As `learn` made it, or somebody else.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether what run.json says of a domain can be used."""
     columns = len(SPEC.summary) * SPEC.n_mfcc
     numbers = np.array([domain["mean"], *domain["precision"]], dtype=float)
     limits = np.array([domain[name] for name in ("limit", "shortest_s", "longest_s")], dtype=float)
@@ -99,15 +80,7 @@ def is_valid(domain):
 
 
 def distance(y, rate_hz, domain):
-    """How far a clip lies from the training clips, 1 being the limit.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0.
-    rate_hz : int
-    domain : dict
-        From `learn`.
+    """How far a clip lies from the training clips, 1 being the limit; parameters as for `stranger`.
 
     Returns
     -------
@@ -147,8 +120,7 @@ def stranger(y, rate_hz, domain):
     if sound_s < domain["shortest_s"]:
         return (
             f"it holds {sound_s:.2f} s of sound, less than {SHORTER:g} times the shortest clips that the model learned "
-            "from; "
-            "record a whole sentence"
+            "from; record a whole sentence"
         )
     if far > 1:
         return (

@@ -17,7 +17,7 @@ import os
 import platform
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from serlib import audio
-from serlib.features.spec import FeatureSpec, extract_clip, pad
+from serlib.features.spec import FeatureSpec, extract_clip, pad, parts
 from serlib.models.recipe import NORMALISATIONS
 from serlib.training import calibration, novelty
 from serlib.utils import ROLES, SerlibError, import_tensorflow, shown
@@ -75,15 +75,8 @@ HISTORY_COLUMNS = ("epoch", "loss", "val_loss")
 
 
 def machine():
-    """What decides the last digits of a training: processor, instruction set, threads, and what the user has set.
-
-    Returns
-    -------
-    dict
-        `processor` in words; `instructions`, the newest set that numpy finds on it (oneDNN takes the newest as well,
-        up to ONEDNN_MAX_CPU_ISA); `threads` that TensorFlow may use for one operation; `gpus`, a list of names; and
-        `set`, those of ARITHMETIC that stand in the environment.
-    """
+    """What decides the last digits of a training: the processor in words, the newest `instructions` that numpy finds on
+    it, `threads` that TensorFlow uses for one operation, names of `gpus`, and what of ARITHMETIC the user has `set`."""
     import tensorflow as tf
 
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
@@ -98,16 +91,7 @@ def machine():
 
 
 def named(machine):
-    """A machine in words.
-
-    Parameters
-    ----------
-    machine : dict
-        From `machine`.
-
-    Returns
-    -------
-    str
+    """What `machine` gives, in words.
 
     Examples
     --------
@@ -123,48 +107,44 @@ def processor():
     """The name of the processor, as precisely as the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        name = re.search(
-            r"^model name\s*:\s*(.+)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
-        )
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+        name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
         if name:
             return name[1].strip()
     return platform.processor() or platform.machine()
 
 
 @dataclass(frozen=True)
-class Record:
-    """What the folder of a run says of it; the model stays in its file.
+class Run:
+    """A trained model with all that is needed to use and to judge it: what its folder holds.
 
-    Attributes
-    ----------
-    folder : Path
-    info : dict
-        run.json.
-    split : pd.DataFrame
-        The index with the column `role`.
-    history : pd.DataFrame
-        One row an epoch: loss, accuracy, val_loss, val_accuracy, learning_rate.
+    `info` is run.json, `split` the index with the column `role`, `history` has a row an epoch: loss, accuracy,
+    val_loss, val_accuracy, learning_rate. `model` is a keras.Model; None where the run was only read.
     """
 
     folder: Path
     info: dict
     split: pd.DataFrame
     history: pd.DataFrame
+    model: object = None
 
     @classmethod
     def read(cls, folder):
-        """Read the record of a run; whether it fits its model is asked by who has one.
-
-        Raises
-        ------
-        SerlibError
-            If the folder is no finished run, or is of another format.
-        """
+        """Read a run without its model; a SerlibError if the folder is no finished run."""
         folder = Path(folder)
         info = read_info(folder)
         split = _read_table(folder / "split.csv", SPLIT_COLUMNS)
         split.attrs = {"split": info["split"]}
-        return Record(folder, info, split, _read_table(folder / "history.csv", HISTORY_COLUMNS))
+        return cls(folder, info, split, _read_table(folder / "history.csv", HISTORY_COLUMNS))
+
+    @classmethod
+    def load(cls, folder):
+        """Load a run from its folder; a SerlibError if it is no finished run, or answers otherwise than on its day."""
+        run = cls.read(folder)
+        run = replace(run, model=load_model(run.folder / "model.keras"))
+        check_probes(run)
+        check_split(run)
+        return run
 
     @property
     def labels(self):
@@ -211,35 +191,10 @@ class Record:
         """What the training clips are like, of `serlib.training.novelty`; None in runs from before it was kept."""
         return self.info.get("domain")
 
-
-@dataclass(frozen=True)
-class Run(Record):
-    """A trained model with all that is needed to use and to judge it.
-
-    Attributes
-    ----------
-    folder, info, split, history
-        Of its `Record`.
-    model : keras.Model
-    """
-
-    model: object
-
     def probabilities(self, values, *, batch_size=256, calibrated=True):
-        """The model's answers.
+        """The model's answers [shape=(clips, labels)], float64, to features of this run's spec [shape=(clips, ...)].
 
-        Parameters
-        ----------
-        values : np.ndarray or LazyFeatures [shape=(clips, ...)]
-            Features of this run's spec.
-        batch_size : int
-            Clips that are answered at once; the answers do not depend on it.
-        calibrated : bool
-            At the run's temperature; False: as the model gives them.
-
-        Returns
-        -------
-        np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
+        At the run's temperature, or as the model gives them; they do not depend on `batch_size`.
         """
         if not len(values):
             return np.zeros((0, len(self.labels)))
@@ -247,22 +202,6 @@ class Run(Record):
         # Called directly: model.predict traces another graph for each run that is loaded, and warns of it.
         parts = [self.model(np.asarray(values[i : i + batch_size]), training=False) for i in starts]
         return calibration.tempered(np.concatenate(parts), self.temperature if calibrated else 1.0)
-
-    @classmethod
-    def load(cls, folder):
-        """Load a run and check that it answers as it did when it was trained.
-
-        Raises
-        ------
-        SerlibError
-            If the folder is no finished run, is of another format, or the answers differ.
-        """
-        record = Record.read(folder)
-        model = load_model(record.folder / "model.keras")
-        run = cls(record.folder, record.info, record.split, record.history, model)
-        check_probes(run)
-        check_split(run)
-        return run
 
 
 def read_info(folder):
@@ -274,8 +213,8 @@ def read_info(folder):
         raise SerlibError(f"{shown(folder)} is not a finished run: it {fault}; train one with python -m serlib train.")
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        if info["format"] == FORMAT and (flaw := _flaw(info)):
-            raise ValueError(flaw)
+        if info["format"] == FORMAT:
+            _check_info(info)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SerlibError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SerlibError(f"{shown(folder)}/run.json is damaged ({reason}); train the run again.") from error
@@ -286,13 +225,13 @@ def read_info(folder):
     return info
 
 
-def _flaw(info):
-    """What in run.json its readers could not use; None where all is well."""
+def _check_info(info):
+    """Raise a ValueError that says what in run.json its readers could not use."""
     labels = info["labels"]
     spec = FeatureSpec.from_dict(info["features"])
     settings = info.get("calibration", calibration.UNCHANGED)
     domain = info.get("domain")
-    largest = max(spec.frame, spec.n_mels, spec.frames or 1)
+    largest = max(max(part.frame, part.n_mels, part.frames or 1) for part in parts(spec))
     answers = [probability for answer in info["probes"].values() for probability in answer.values()]
     faults = {
         "labels must be words": not labels or not all(isinstance(label, str) and label for label in labels),
@@ -301,7 +240,7 @@ def _flaw(info):
         "its normalisation is not known": info["recipe"]["normalise"] not in NORMALISATIONS,
         "the split has no kind": not isinstance(info["split"]["kind"], str),
         "its protocol is not known": info["split"]["protocol"] not in PROTOCOLS,
-        "its features": spec.rate_hz > audio.HIGHEST_HZ or largest > LARGEST,
+        "its features": max(part.rate_hz for part in parts(spec)) > audio.HIGHEST_HZ or largest > LARGEST,
         "its recipe has other features": info["recipe"].get("features", info["features"]) != info["features"],
         "its probes are others": set(info["probes"]) != set(probe_signals()),
         "its probes": not all(isinstance(probability, float) for probability in answers),
@@ -311,26 +250,15 @@ def _flaw(info):
         "its threshold": not 0 <= settings["threshold"] <= 1,
         "its domain": domain is not None and not novelty.is_valid(domain),
     }
-    return next((what for what, is_wrong in faults.items() if is_wrong), None)
+    for what, is_wrong in faults.items():
+        if is_wrong:
+            raise ValueError(what)
 
 
 def load_model(path, *, compiled=False):
     """Load a Keras model without running code that it may hold: Keras's safe mode, which holds since Keras 3.15.1.
 
-    Parameters
-    ----------
-    path : Path
-    compiled : bool
-        With its loss and optimiser, to go on training.
-
-    Returns
-    -------
-    keras.Model
-
-    Raises
-    ------
-    SerlibError
-        If the file is damaged, or no model that is safe to load.
+    `compiled`: with its loss and optimiser, to go on training. A file that is damaged or not safe is a SerlibError.
     """
     import_tensorflow()
     import keras
@@ -362,29 +290,13 @@ def _read_table(path, columns):
 
 
 def example(y, rate_hz, spec):
-    """What a model takes in for one clip: its features, padded as in training, as a batch of one.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-    spec : FeatureSpec
-
-    Returns
-    -------
-    np.ndarray [shape=(1, ...)], float32
-    """
+    """What a model takes in for one clip y [shape=(n,)]: its features, padded as in training [shape=(1, ...)]."""
     values = extract_clip(y, rate_hz, spec)
     return (values if spec.summary or not spec.frames else pad(values, spec.frames))[np.newaxis]
 
 
 def probe_signals():
-    """Three sounds of two seconds at 16 kHz that exercise features and model alike, the same everywhere.
-
-    Returns
-    -------
-    dict of name -> np.ndarray [shape=(32000,)], float32
-    """
+    """Three sounds of two seconds at 16 kHz that exercise features and model alike: name -> y [shape=(32000,)]."""
     rate_hz = 16000
     n = 32000
     t = np.arange(n) / rate_hz
@@ -398,13 +310,8 @@ def probe_signals():
 
 
 def probe_answers(model, spec, labels):
-    """Answers of a model to the probe signals.
-
-    Returns
-    -------
-    dict of name -> dict of label -> probability
-    """
-    answers = {name: model(example(y, 16000, spec), training=False) for name, y in probe_signals().items()}
+    """Answers of a model, or of its graph, to the probe signals: dict of name -> dict of label -> probability."""
+    answers = {name: model(example(y, 16000, spec)) for name, y in probe_signals().items()}
     return {name: dict(zip(labels, np.asarray(row)[0].tolist(), strict=True)) for name, row in answers.items()}
 
 
@@ -435,18 +342,7 @@ def check_probes(run):
 
 
 def check_answers(run, answers):
-    """Refuse answers to the probes that are not those of the day of training.
-
-    Parameters
-    ----------
-    run : Record
-    answers : dict of name -> dict of label -> probability
-        From `probe_answers`.
-
-    Raises
-    ------
-    SerlibError
-    """
+    """Refuse answers to the probes, from `probe_answers`, that are not those of the day of training."""
     for name, now in answers.items():
         then = run.info["probes"][name]
         gap = np.max([abs(p - then.get(label, np.inf)) for label, p in now.items()])  # of NaN it is NaN

@@ -16,44 +16,27 @@ PLATEAU_MIN_DELTA = 1e-4
 
 
 def best_epoch(history):
-    """Position of the epoch with the lowest validation loss, the first of equals.
-
-    Parameters
-    ----------
-    history : list of dict with `val_loss`
-    """
+    """Position of the epoch with the lowest `val_loss` in a history, the first of equals."""
     return int(np.argmin([row["val_loss"] for row in history]))
 
 
 def should_stop(history, recipe):
-    """Early stopping: true when `recipe.patience` epochs in a row brought no lower validation loss.
-
-    Parameters
-    ----------
-    history : list of dict with `val_loss`
-    recipe : Recipe
-    """
+    """Early stopping: true when `recipe.patience` epochs in a row brought no lower `val_loss`."""
     if not history or not recipe.patience:
         return False
-    waited = len(history) - 1 - best_epoch(history)
-    return waited >= recipe.patience
+    return len(history) - 1 - best_epoch(history) >= recipe.patience
 
 
 def learning_rate(history, recipe, epochs=None):
-    """Learning rate of the next epoch.
+    """Learning rate of the next epoch, a float.
 
     Parameters
     ----------
     history : list of dict with `val_loss`
-        The epochs so far.
+        The epochs so far; each plateau of the validation loss has reduced the rate once.
     recipe : Recipe
-        Its `schedule` gives the rate of each epoch; each plateau of the validation loss so far has reduced it once.
     epochs : int, optional
         Of the whole training; default: the recipe's.
-
-    Returns
-    -------
-    float
 
     Notes
     -----
@@ -92,14 +75,12 @@ class Examples:
 
     Attributes
     ----------
-    x : np.ndarray or LazyFeatures [shape=(clips, ...)], float32
-        Features of the training set.
-    y : np.ndarray [shape=(clips, labels)], float32
-        Its labels, one-hot.
-    copies : tuple of np.ndarray or LazyFeatures [shape=(clips, ...)]
+    x, val_x : np.ndarray or LazyFeatures [shape=(clips, ...)], float32
+        Features of the training set and of the validation set.
+    y, val_y : np.ndarray [shape=(clips, labels)], float32
+        Their labels, one-hot.
+    copies : tuple of what `x` is
         Features of changed copies of the same clips.
-    val_x, val_y : np.ndarray or LazyFeatures
-        Features and labels of the validation set.
     columns : list of str
         Names of the features' columns.
     groups : np.ndarray of int [shape=(clips,)], optional
@@ -118,19 +99,13 @@ class Examples:
 def draw(recipe, examples, rng):
     """What the model learns from in one epoch: the training set in a new order, changed as the recipe says.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    examples : Examples
-        Each clip is heard once, as it is or as one of its copies; of a balanced recipe, each group equally often.
-    rng : np.random.Generator
-        Of this epoch.
+    Each clip is heard once, as it is or as one of its copies; of a balanced recipe, each group equally often. `rng` is
+    the np.random.Generator of this epoch.
 
     Yields
     ------
     x, y : np.ndarray
-        One piece of the epoch after the other, each of which fits into memory (`normalisation.parts`; most corpora are
-        one piece). Together they hold as many clips as were given; mixed clips have mixed labels.
+        A piece of the epoch that fits into memory (`normalisation.parts`); mixed clips have mixed labels.
     """
     groups = examples.y.argmax(axis=1) if examples.groups is None else examples.groups
     order = balanced(groups, rng) if recipe.balanced else rng.permutation(len(examples.x))
@@ -157,16 +132,8 @@ def _changed(recipe, examples, clips, rng):
 def balanced(group, rng):
     """Draw every group equally often, and within a group every clip equally often, give or take one.
 
-    Parameters
-    ----------
-    group : np.ndarray [shape=(clips,)]
-        Which group a clip belongs to, such as its label.
-    rng : np.random.Generator
-
-    Returns
-    -------
-    np.ndarray [shape=(clips,)], int
-        Positions, as many as there are clips, in random order.
+    `group` says which one a clip belongs to [shape=(clips,)], such as its label; positions in random order come back,
+    as many as there are clips.
     """
     groups = [np.flatnonzero(group == one) for one in rng.permutation(np.unique(group))]
     positions = []

@@ -11,7 +11,7 @@ import json
 import numbers
 import platform
 import shutil
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,19 +20,12 @@ import pandas as pd
 
 from serlib import audio
 from serlib.models.committee import Committee
-from serlib.models.recipe import BaseRecipe, Recipe, in_single_precision
+from serlib.models.recipe import BaseRecipe, in_single_precision
 from serlib.splits import clips_of_role
 from serlib.training import calibration
 from serlib.training.run import FORMAT, Run, load_model, machine, probe_answers, read_info
 from serlib.training.schedule import best_epoch
 from serlib.utils import ROLES, SerlibError, alone, atomic_path, disk_fault, ordered_labels, remove, shown
-
-#: What an epoch is judged by.
-METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-
-#: Ends the name of the file beside the folder of a training that keeps others out. (In the folder it would be in the
-#: way: Windows gives no folder another name while a file in it is open.)
-LOCK = ".lock"
 
 #: What ends the name of the folder of a training until the run is whole.
 PARTIAL = ".partial"
@@ -40,31 +33,10 @@ PARTIAL = ".partial"
 #: What is only told about a recipe, and does not make another training of it.
 DESCRIPTIONS = ("title", "source", "reported", "split", "test_share", "validation_share")
 
-#: What a recipe need not say of itself, as JSON gives it back: the defaults of `Recipe`, no layers, and settings that
-#: only recipes of earlier versions have.
-DEFAULTS = {
-    **{field.name: field.default for field in fields(Recipe) if field.default is not MISSING},
-    "build": [],
-    "augment": [],
-    "loss": "categorical_crossentropy",
-    "clipnorm": None,
-    "class_weight": False,
-}
-
 
 @dataclass(frozen=True)
 class Training:
-    """One training: what is trained, on what, and where it is kept.
-
-    Attributes
-    ----------
-    recipe : BaseRecipe
-    table : pd.DataFrame
-        From `serlib.split`, its rows numbered from 0.
-    seed, epochs : int
-    out : Path
-        Folder of the run.
-    """
+    """One training: a recipe, a table from `serlib.split` with rows numbered from 0, and the folder of the run."""
 
     recipe: BaseRecipe
     table: pd.DataFrame
@@ -120,18 +92,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training ends with.
-
-    Attributes
-    ----------
-    model : keras.Model
-        The one that is kept, of which `epoch`.
-    epoch : int
-    metrics : dict
-        loss, accuracy, val_loss, val_accuracy of this model.
-    seconds : float
-        That the epochs took.
-    """
+    """What a training ends with: the model that is kept, its epoch and metrics, and the seconds of all epochs."""
 
     model: object
     epoch: int
@@ -140,18 +101,7 @@ class Outcome:
 
 
 def with_files(table):
-    """A table that says what its files hold; where `digest` or `duration_s` is missing, the file is read.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        From `serlib.split`.
-
-    Returns
-    -------
-    pd.DataFrame
-        With the columns `digest`, `duration_s` and `rate_hz`; the table itself where nothing is missing.
-    """
+    """A table with the columns `digest`, `duration_s` and `rate_hz`; where they say nothing, the file is read."""
     lacks_facts = pd.Series(not {"digest", "duration_s"} <= set(table.columns), index=table.index)
     for name in {"digest", "duration_s"} & set(table.columns):
         lacks_facts |= table[name].isna()
@@ -174,58 +124,24 @@ def content(table):
 
 
 def refuse_other(training, plan, folder):
-    """Raise a SerlibError that says what differs where a plan is not that of the training.
-
-    Parameters
-    ----------
-    training : Training
-    plan : dict
-        Of plan.json or run.json.
-    folder : Path
-        Where it was found.
-    """
-    own_settings = _settings(json.loads(json.dumps(training.plan)))
-    other_settings = _settings(plan)
-    for key, value in own_settings.items():
-        if other_settings.get(key) == value:
+    """Raise a SerlibError that says what differs where a plan (of a plan.json or run.json) is not the training's."""
+    for key, value in json.loads(json.dumps(training.plan)).items():
+        if _identity(plan.get(key)) == _identity(value):
             continue
         difference = "clips or roles" if key == "clips" else key
         if key in ("epochs", "seed", "labels"):
-            difference += f" ({other_settings.get(key)}, not {value})"
+            difference += f" ({plan.get(key)}, not {value})"
         raise SerlibError(
             f"{shown(folder)} has other {difference}; choose another folder (--out), or replace it (train --overwrite; "
             "fit(..., overwrite=True))."
         )
 
 
-def _settings(plan):
-    """A plan with no more of its recipe than makes it another training."""
-    return {**plan, "recipe": _identity(plan["recipe"])}
-
-
-def _identity(recipe):
-    """What tells a recipe from others: neither its descriptions nor what stands at its default, which a recipe need
-    not say, and which runs of earlier versions say of recipes that have no such setting.
-
-    Parameters
-    ----------
-    recipe : dict
-        From `to_dict`, as JSON gives it back.
-
-    Returns
-    -------
-    dict
-    """
-    identity = {}
-    for name, value in recipe.items():
-        if name in DESCRIPTIONS or (name in DEFAULTS and value == DEFAULTS[name]):
-            continue
-        if name == "probe" and isinstance(value, dict):
-            value = _identity(value)
-        elif name == "members":
-            value = [_identity(member) for member in value]
-        identity[name] = value
-    return identity
+def _identity(value):
+    """A part of a plan without what only describes the recipe, its members or its probe."""
+    if isinstance(value, dict):
+        return {name: _identity(item) for name, item in value.items() if name not in DESCRIPTIONS}
+    return [_identity(item) for item in value] if isinstance(value, list) else value
 
 
 def load_finished(training, *, resume):
@@ -246,7 +162,7 @@ def refuse_foreign(folder):
         return
     names = {folder.name}
     if folder.is_dir():
-        names = {path.name for path in folder.iterdir() if not path.name.startswith((".partial-", LOCK))}
+        names = {path.name for path in folder.iterdir() if not path.name.startswith(".partial-")}
     before_the_plan = {"split.csv"} if folder.name.endswith(PARTIAL) else set()
     if not names <= before_the_plan and not names & {"run.json", "plan.json"}:
         raise SerlibError(f"{shown(folder)} is no run, so it is not replaced; choose another folder.")
@@ -259,7 +175,8 @@ def throw_away(folder):
 
 
 def _lock(folder):
-    return folder.with_name(f".{folder.name}{LOCK}")
+    """The file that keeps others out, beside the folder: Windows renames none while a file in it is open."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 @contextlib.contextmanager
@@ -281,6 +198,8 @@ def at_work(folder):
 
 def check_begun(training, *, resume):
     """Refuse an interrupted training of another plan; throw away what was killed before it had begun."""
+    if not any(training.folder.iterdir()):
+        return
     if not resume:
         raise SerlibError(
             f"{shown(training.folder)} holds an interrupted training; go on with it (--resume) or replace it "
@@ -290,7 +209,6 @@ def check_begun(training, *, resume):
         plan = json.loads((training.folder / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # killed before it had begun
         throw_away(training.folder)
-        training.folder.mkdir(exist_ok=True)
         return
     refuse_other(training, plan, training.folder)
 
@@ -306,6 +224,12 @@ def write_plan(training):
         path.write_text(json.dumps(training.plan, indent=1), encoding="utf-8")
 
 
+def write_history(folder, history):
+    """Write history.csv: a row an epoch, in a list of dicts or a table."""
+    with atomic_path(folder / "history.csv") as path:
+        pd.DataFrame(history).to_csv(path, index=False)
+
+
 def _state_path(folder, epoch):
     return folder / f"epoch-{epoch:04d}.keras"
 
@@ -315,8 +239,7 @@ def save_state(folder, model, history):
     counts once it stands there."""
     with atomic_path(_state_path(folder, len(history))) as path:
         model.save(path)
-    with atomic_path(folder / "history.csv") as path:
-        pd.DataFrame(history).to_csv(path, index=False)
+    write_history(folder, history)
     files = {_state_path(folder, epoch) for epoch in (len(history), best_epoch(history) + 1)}
     for path in set(folder.glob("epoch-*.keras")) - files:
         path.unlink()
@@ -352,26 +275,17 @@ def outcome(training, history):
 
 
 def finish(training, outcome, examples, domain):
-    """Make the run folder whole and give it its name.
+    """Make the run folder whole and give it its name; returns the Run.
 
-    Parameters
-    ----------
-    training : Training
-    outcome : Outcome
-    examples : serlib.training.schedule.Examples
-        Whose validation set decides temperature and threshold.
-    domain : dict
-        From `serlib.training.novelty.learn`.
-
-    Returns
-    -------
-    Run
+    `examples` has the validation set, which decides temperature and threshold; `domain` is from `novelty.learn`.
     """
     folder = training.folder
     recipe = training.recipe
     table = training.table
     with atomic_path(folder / "model.keras") as path:
         outcome.model.save(path)
+    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    packages = {name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")}
     info = {
         "format": FORMAT,
         **training.plan,
@@ -382,11 +296,8 @@ def finish(training, outcome, examples, domain):
         "parameters": outcome.model.count_params(),
         "kept_epoch": outcome.epoch,
         "seconds": round(outcome.seconds, 1),
-        "metrics": {name: round(float(outcome.metrics[name]), 6) for name in METRICS},
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("serlib", "tensorflow", "keras", "librosa", "numpy")},
-        },
+        "metrics": {name: round(float(outcome.metrics[name]), 6) for name in names},
+        "versions": {"python": platform.python_version(), **packages},
         "machine": machine(),
         "calibration": _calibrated(training, outcome.model, examples),
         "probes": probe_answers(outcome.model, recipe.features, training.labels),
@@ -400,8 +311,7 @@ def finish(training, outcome, examples, domain):
 
 
 def _calibrated(training, model, examples):
-    """Temperature and threshold from the validation set; none under the published protocol, where it is the test
-    role."""
+    """Temperature and threshold from the validation set; none under the published protocol, whose test set it is."""
     if training.table.attrs["split"]["protocol"] == "published":
         return dict(calibration.UNCHANGED)
     x = examples.val_x
@@ -413,6 +323,5 @@ def _calibrated(training, model, examples):
 def _tidy(training):
     """Remove from a finished run what only its training needed, and what killed processes left in it."""
     out = training.out
-    lock = _lock(training.folder)
-    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", lock]:
+    for path in [*out.glob("epoch-*.keras"), *out.glob(".partial-*"), out / "plan.json", _lock(training.folder)]:
         remove(path)

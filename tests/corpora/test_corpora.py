@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from natsort import natsorted
 
 from serlib import audio, corpora
-from serlib.corpora import CORPORA, published, ravdess, reading, registry, savee, tess, words
+from serlib.corpora import CORPORA, index_cache, published, registry, words
 from serlib.corpora import corpus as common
 from serlib.utils import LABELS, SerlibError, one_line
+
+SAVEE = published.TABLES["savee"]
 
 COLUMNS = ["speech", "label", "speaker", "text", "corpus", "duration_s", "rate_hz", "digest"]
 PUBLISHED = [name for name in CORPORA if name not in ("sample", "folder")]
@@ -232,8 +234,8 @@ def test_no_name_fits_two_corpora(stem):
 
 
 @given(
-    st.sampled_from(tess.SPEAKERS),
-    st.sampled_from(tess.WORDS),
+    st.sampled_from(CORPORA["tess"].speakers),
+    st.sampled_from(published.TABLES["tess"]["texts"]),
     st.sampled_from(
         [
             ("fear", "fear"),
@@ -246,7 +248,7 @@ def test_no_name_fits_two_corpora(stem):
     ),
 )
 def test_tess_round_trip(speaker, word, label):
-    clip = tess.parse(Path(f"{speaker}_{word}_{label[1]}.wav"))
+    clip = published.tess(Path(f"{speaker}_{word}_{label[1]}.wav"))
     assert clip == common.Clip(label[0], speaker, word, f"{speaker}_{word}_{label[0]}", f"{speaker}_{label[0]}")
 
 
@@ -276,11 +278,15 @@ def test_emodb_round_trip(speaker, text, letter):
         assert CORPORA["emodb"].parse(Path(f"{speaker}{text.upper()}{letter.lower()}{take}.wav")) == clip
 
 
-@given(st.sampled_from(savee.SPEAKERS), st.sampled_from(sorted(savee.EMOTIONS)), st.integers(1, 15))
+@given(
+    st.sampled_from(SAVEE["speakers"]),
+    st.sampled_from(sorted(SAVEE["emotions"])),
+    st.integers(1, 15),
+)
 def test_savee_is_the_same_in_both_layouts(speaker, letters, number):
-    flat = savee.parse(Path(f"ALL/{speaker}_{letters}{number:02d}.wav"))
-    assert flat == savee.parse(Path(f"AudioData/{speaker}/{letters}{number:02d}.wav"))
-    assert (flat.label, flat.speaker) == (savee.EMOTIONS[letters], speaker)
+    flat = published.savee(Path(f"ALL/{speaker}_{letters}{number:02d}.wav"))
+    assert flat == published.savee(Path(f"AudioData/{speaker}/{letters}{number:02d}.wav"))
+    assert (flat.label, flat.speaker) == (SAVEE["emotions"][letters], speaker)
 
 
 @pytest.mark.parametrize(
@@ -354,14 +360,23 @@ def test_the_order_depends_neither_on_creation_nor_on_the_file_system(tmp_path, 
     assert stems(one) == [name[:-4] for name in FIVE] == stems(two)
     listed = os.scandir
 
-    class Backwards(list):
+    class Backwards:
+        def __init__(self, path):
+            self.entries = iter(list(listed(path))[::-1])
+
         def __enter__(self):
             return self
 
         def __exit__(self, *error):
             pass
 
-    monkeypatch.setattr(common.os, "scandir", lambda path: Backwards(list(listed(path))[::-1]))
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self.entries)
+
+    monkeypatch.setattr(common.os, "scandir", Backwards)
     assert corpora.index("emodb", tmp_path / "one").equals(one)
     assert stems(one) == natsorted(stems(one))
 
@@ -395,7 +410,7 @@ def test_the_kaggle_layout_gives_the_same_table(tmp_path):
 
 
 def test_few_missing_clips_are_named_and_many_are_counted(tmp_path):
-    names = savee.names()
+    names = published.savee_names()
     gone = {"DC_a01", "KL_su15"}
     data = tree(tmp_path, [f"{name}.wav" for name in names if name not in gone])
     table = corpora.index("savee", data)
@@ -409,12 +424,12 @@ def test_few_missing_clips_are_named_and_many_are_counted(tmp_path):
 
 
 def test_what_is_dropped_is_not_missing(tmp_path):
-    table = corpora.index("savee", tree(tmp_path, [f"{name}.wav" for name in savee.names()]), drop=["sad"])
+    table = corpora.index("savee", tree(tmp_path, [f"{name}.wav" for name in published.savee_names()]), drop=["sad"])
     assert table.attrs["missing"] == [] and table.attrs["dropped"] == {"sad": 60}
 
 
 def test_a_clip_that_is_there_but_broken_is_rejected_and_not_missing(tmp_path):
-    data = tree(tmp_path, [f"{name}.wav" for name in savee.names()])
+    data = tree(tmp_path, [f"{name}.wav" for name in published.savee_names()])
     (data / "DC_a01.wav").write_bytes(b"")
     table = corpora.index("savee", data)
     assert table.attrs["missing"] == [] and list(reasons(table)) == ["DC_a01.wav"]
@@ -428,7 +443,7 @@ def test_corpora_without_a_list_of_names_count_what_is_missing(tmp_path):
 
 
 def test_savee_names_that_clash_across_folders(tmp_path):
-    data = tree(tmp_path, [f"AudioData/{s}/{name}.wav" for s in savee.SPEAKERS for name in ("a01", "sa01", "su01")])
+    data = tree(tmp_path, [f"AudioData/{s}/{name}.wav" for s in SAVEE["speakers"] for name in ("a01", "sa01", "su01")])
     for i, path in enumerate(natsorted(data.rglob("*.wav"))):
         path.write_bytes(wav(i))
     table = corpora.index("savee", data)
@@ -756,10 +771,10 @@ def test_files_and_folders_without_permission(tmp_path, monkeypatch):
 
     def refuse_folder(path):
         if Path(path).name == "shut":
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", path)
         return listed(path)
 
-    monkeypatch.setattr(reading, "open", refuse_file, raising=False)
+    monkeypatch.setattr(index_cache, "open", refuse_file, raising=False)
     monkeypatch.setattr(common.os, "scandir", refuse_folder)
     table = corpora.index("tess", data)
     assert stems(table) == ["OAF_back_angry"]
@@ -826,9 +841,9 @@ def test_an_hour_of_sound_takes_no_memory(tmp_path):
         for _ in range(60):
             sound.write(np.zeros(8000 * 60, np.int16))
         sound.write(np.full(8000, 1000, np.int16))
-    reading._read(path, {})
+    index_cache._read(path, {})
     tracemalloc.start()
-    digest, duration_s, rate_hz, fault, _ = reading._read(path, {})
+    digest, duration_s, rate_hz, fault, _ = index_cache._read(path, {})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (duration_s, rate_hz, fault) == (3601.0, 8000, None) and len(digest) == 32
@@ -1014,7 +1029,7 @@ def test_one_recording_with_two_labels_in_a_table(tmp_path):
         (b"", "has the columns none"),
         (b"a,b\n1,2\n", "has the columns a, b; expected speech,label"),
         (b"speech,label\n", "lists no recording"),
-        (b'speech,label\n"' + b"x" * 200_000 + b'",sad\n', "is no CSV in line"),
+        (b'speech,label\n"' + b"x" * 200_000 + b'",sad\n', "is no CSV from line 2 on"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, content, says):
@@ -1157,8 +1172,8 @@ def test_real_tess(real_tess):
     table = real_tess
     assert len(table) == 2798
     assert sorted(set(table.speaker)) == ["OAF", "YAF"] and table.text.nunique() == 200
-    assert set(table.text) == set(tess.WORDS)
-    counts = {label: 399 if label in ("angry", "sad") else 400 for label in tess.EMOTIONS}
+    assert set(table.text) == set(published.TABLES["tess"]["texts"])
+    counts = {label: 399 if label in ("angry", "sad") else 400 for label in CORPORA["tess"].labels}
     assert table.label.value_counts().to_dict() == counts
     assert table.attrs["missing"] == ["OAF_back_angry", "YAF_beg_sad"]
     assert [Path(entry["file"]).name for entry in table.attrs["repaired"]] == ["OA_bite_neutral.wav"]
@@ -1180,7 +1195,7 @@ def test_real_tess_as_on_kaggle_is_the_same_table(real, real_tess):
 def test_real_ravdess(real_index):
     table = real_index("ravdess")
     assert len(table) == 1440 and table.speaker.nunique() == 24 and table.text.nunique() == 2
-    counts = {label: 96 if label == "neutral" else 192 for label in ravdess.EMOTIONS.values()}
+    counts = {label: 96 if label == "neutral" else 192 for label in CORPORA["ravdess"].labels}
     assert table.label.value_counts().to_dict() == counts
     assert table.attrs["missing"] == [] and table.attrs["rejected"] == [] and table.attrs["duplicates"] == 0
     assert table.speech.tolist() == natsorted(table.speech)

@@ -10,7 +10,7 @@ import soundfile
 from pyarrow import parquet
 
 from serlib import corpora
-from serlib.corpora import index_cache, reading
+from serlib.corpora import index_cache
 from serlib.utils import data_dir
 
 
@@ -18,13 +18,13 @@ from serlib.utils import data_dir
 def opened(monkeypatch):
     """Names of the files that were read, in order of their names; emptied by whoever looks."""
     names = []
-    read = reading._read
+    read = index_cache._read
 
     def noted(path, known):
         names.append(path.name)
         return read(path, known)
 
-    monkeypatch.setattr(reading, "_read", noted)
+    monkeypatch.setattr(index_cache, "_read", noted)
     monkeypatch.setattr(index_cache, "TICK_NS", -(10**12))  # what was written this moment counts as old
     return names
 

@@ -389,9 +389,9 @@ def test_refusals_of_those_who_sign_in(server, key, home, status, says):
     "status, says",
     [
         (404, ["(404)", HANDLE, "https://doi.org"]),
-        (429, ["(429)", "wait 7 s"]),
-        (500, ["(500)", "wait 7 s"]),
-        (503, ["(503)", "wait 7 s"]),
+        (429, ["(429)", "wait a few minutes"]),
+        (500, ["(500)", "wait a few minutes"]),
+        (503, ["(503)", "wait a few minutes"]),
         (418, ["418", "browser"]),
     ],
 )

@@ -185,6 +185,12 @@ def test_a_known_corpus_given_as_own_recordings_is_named(tmp_path, layout, names
         corpora.index("folder", tree(tmp_path, names))
 
 
+def test_folders_in_the_shape_of_a_known_corpus_are_read_where_the_names_are_others(tmp_path):
+    """In ESD these numbers are those of neutral sentences."""
+    table = corpora.index("folder", tree(tmp_path, ["0011/Angry/0011_000001.wav", "0012/Sad/0012_000002.wav"]))
+    assert table.label.tolist() == ["angry", "sad"] and table.speaker.tolist() == ["0011", "0012"]
+
+
 def test_the_combined_kaggle_set_is_named_with_a_folder_each(tmp_path):
     tree(tmp_path, ["Crema/1001_DFA_ANG_XX.wav", "Ravdess/Actor_01/03-01-05-01-01-01-01.wav", "Savee/DC_a01.wav"])
     with pytest.raises(SerlibError, match=r"ravdess \S*Ravdess\S* cremad \S*Crema savee \S*Savee"):
@@ -325,11 +331,11 @@ def test_an_audio_folder_with_a_table_in_each_part(tmp_path):
     assert table.part.tolist() == ["train", "test"] and table.speaker.tolist() == ["7", "unknown"]
 
 
-@pytest.mark.parametrize("end", ["", '"'])
+@pytest.mark.parametrize("end", ["", '\nd.wav,sad,"yes"'])
 def test_a_quotation_mark_that_is_not_closed_loses_no_rows(tmp_path, end):
     good = 'file,emotion,text\na.wav,happy,"two\nlines, or so"\n'
     assert own(tmp_path / "good", ["a.wav"], good).text.tolist() == ["two\nlines, or so"]
-    with pytest.raises(SerlibError, match=r"t\.csv has a quotation mark that is not closed from line 4 on; close it"):
+    with pytest.raises(SerlibError, match=r"t\.csv is no CSV from line 4 on .*; mend it"):
         own(tmp_path / "bad", ["a.wav", "b.wav", "c.wav"], f'{good}b.wav,sad,"no\nc.wav,sad,yes{end}\n')
 
 

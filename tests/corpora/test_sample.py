@@ -11,7 +11,7 @@ import soundfile
 
 from serlib.corpora import sample
 from serlib.corpora.sample import making, synthesis
-from serlib.corpora.tess import WORDS
+from serlib.corpora.sample.making import WORDS
 from serlib.utils import SerlibError
 
 

@@ -118,11 +118,10 @@ def test_a_long_recording_is_the_same_in_every_part(voice):
 # ---------------------------------------------------------------- the table
 
 
-@pytest.mark.parametrize("hop_s", [0.01, 0.005, 0.016])
-def test_frames_stand_on_multiples_of_the_hop(sine, hop_s):
-    table = contour(sine(duration_s=0.5), 16000, hop_s=hop_s)
+def test_frames_stand_on_multiples_of_the_hop(sine):
+    table = contour(sine(duration_s=0.5), 16000)
     assert list(table) == ["time_s", "f0_hz", "loudness_db"]
-    np.testing.assert_allclose(table.time_s, np.arange(int(0.5 / hop_s + 1e-9) + 1) * hop_s)
+    np.testing.assert_allclose(table.time_s, np.arange(51) * 0.01)
     assert abs(semitones(table.f0_hz[5:-5], 220)).max() < 0.1
 
 
@@ -151,14 +150,6 @@ def test_any_sound_gives_a_table(n, rate_hz, scale, seed):
 def test_no_sound_is_refused(y):
     with pytest.raises(SerlibError, match="samples"):
         contour(y, 16000)
-
-
-@pytest.mark.parametrize(
-    "options", [{"fmin_hz": 0}, {"fmin_hz": 400, "fmax_hz": 500}, {"fmax_hz": 5000}, {"hop_s": 0}, {"hop_s": 2}]
-)
-def test_impossible_ranges_are_refused(sine, options):
-    with pytest.raises(SerlibError, match="expected"):
-        contour(sine(), 16000, **options)
 
 
 # ---------------------------------------------------------------- a clip, an index

@@ -51,15 +51,6 @@ def test_the_same_map_each_time(groups):
     assert np.array_equal(map_points(values), map_points(values, seed=1))
 
 
-def test_frames_are_summarised_without_their_padding(rng):
-    frames = rng.normal(size=(20, 9, 4)).astype(np.float32)
-    padded = np.pad(frames, ((0, 0), (0, 5), (0, 0)))
-    by_hand = np.concatenate([frames.mean(axis=1), frames.std(axis=1)], axis=1)
-    assert np.allclose(map_points(padded), map_points(by_hand), atol=1e-4)
-    padded[3] = 0  # a clip without any frame
-    assert np.isfinite(map_points(padded)).all()
-
-
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize("method", list(AXES))
 def test_few_columns(rng, columns, method):

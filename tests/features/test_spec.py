@@ -250,6 +250,9 @@ def test_the_hash_is_the_same_on_every_machine():
         {"frames": 0},
         {"trim_db": -30},
         {"rate_hz": 100},
+        {"beside": SPECS["mfcc40-mean"]},
+        {"summary": ("mean",), "beside": FeatureSpec()},
+        {"summary": ("mean",), "beside": dataclasses.replace(SPECS["mfcc40-mean"], beside=SPECS["mfcc40-mean"])},
     ],
 )
 def test_a_specification_that_cannot_be_used_is_refused(wrong):
@@ -282,7 +285,10 @@ def table(tmp_path, voice):
 SEQUENCES = FeatureSpec(rate_hz=16000, frame=512, hop=160, n_mels=40, n_mfcc=13, kinds=("mfcc", "delta", "zcr"))
 
 
-@pytest.mark.parametrize("spec", [SEQUENCES, dataclasses.replace(SEQUENCES, frames=30), SPECS["mfcc40-mean"]])
+PAIR = dataclasses.replace(SPECS["mfcc40-mean"], beside=dataclasses.replace(SEQUENCES, summary=("mean", "std")))
+
+
+@pytest.mark.parametrize("spec", [SEQUENCES, dataclasses.replace(SEQUENCES, frames=30), SPECS["mfcc40-mean"], PAIR])
 def test_rows_are_what_extract_clip_gives(table, tmp_path, spec):
     result = extract(table, spec, out_dir=tmp_path / "cache")
     assert result.values.dtype == np.float32 and result.lengths.dtype == np.int32
@@ -296,6 +302,17 @@ def test_rows_are_what_extract_clip_gives(table, tmp_path, spec):
             np.testing.assert_array_equal(result.values[n], features.pad(clip, result.values.shape[1]))
     if not spec.summary:
         assert result.values.shape[1] == (spec.frames or result.lengths.max())
+
+
+def test_features_side_by_side_are_those_of_both_and_share_their_caches(table, tmp_path, monkeypatch):
+    first, second = features.parts(PAIR)
+    assert features.names(PAIR) == features.names(first) + features.names(second)
+    both = [extract(table, part, out_dir=tmp_path / "cache").values for part in (first, second)]
+    monkeypatch.setattr(audio, "checked", None)  # no audio is read
+    np.testing.assert_array_equal(extract(table, PAIR, out_dir=tmp_path / "cache").values, np.hstack(both))
+    again = FeatureSpec.from_dict(json.loads(json.dumps(PAIR.to_dict())))
+    assert again == PAIR and again.hash == PAIR.hash != first.hash
+    assert features.parts(first) == [first] and "beside" not in first.to_dict()
 
 
 def test_the_longest_clip_is_known_from_the_index_or_from_the_files(table, tmp_path):
@@ -314,7 +331,7 @@ def test_values_do_not_depend_on_workers_or_back_end(table, tmp_path):
         np.testing.assert_array_equal(
             extract(table, SEQUENCES, out_dir=tmp_path / str(jobs), jobs=jobs).values, one.values
         )
-    with joblib.parallel_config(backend="multiprocessing"):
+    with joblib.parallel_config(backend="loky"):
         other = extract(table, SEQUENCES, out_dir=tmp_path / "processes", jobs=2)
     np.testing.assert_array_equal(other.values, one.values)
     np.testing.assert_array_equal(other.lengths, one.lengths)

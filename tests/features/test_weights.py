@@ -134,5 +134,5 @@ def test_weights_in_a_type_that_numpy_lacks_are_refused(tmp_path, monkeypatch):
         raise TypeError("data type 'bfloat16' not understood")
 
     monkeypatch.setattr("safetensors.numpy.load_file", load_file)
-    with pytest.raises(SerlibError, match=r"mine\.safetensors holds weights that numpy cannot read .*; save them as"):
+    with pytest.raises(SerlibError, match=r"mine\.safetensors cannot be read as weights .*; download them as float32"):
         weights.read(tmp_path / "mine.safetensors")

@@ -48,8 +48,10 @@ def test_the_file_answers_as_the_run_does(warm_run, tmp_path, to, takes):
     out = tmp_path / f"model{exporting.TARGETS[to]}"
     written = exporting.export(warm_run, out, to=to, takes=takes)
     assert written.clips >= len(warm_run.labels) and written.difference < 1e-4
-    assert about(out) == json.loads(json.dumps(exporting.metadata(warm_run, takes, written.input_shape)))
-    assert about(out)["takes"] == takes and about(out)["labels"] == list(warm_run.labels)
+    said = about(out)
+    assert said["takes"] == takes and said["labels"] == list(warm_run.labels)
+    assert said["features"] == json.loads(json.dumps(warm_run.spec.to_dict()))
+    assert said["input_shape"] == list(written.input_shape) and said["threshold"] == warm_run.threshold
     assert (
         written.input_shape
         == {

@@ -15,8 +15,8 @@ from serlib.features import FeatureSpec, extract, normalisation
 from serlib.models import RECIPES, layer, stack
 from serlib.splits import clips_of_role, split
 from serlib.training import fitting, state
-from serlib.training.run import FILES, RELEASED
-from serlib.training.state import Training, refuse_other
+from serlib.training.run import FILES
+from serlib.training.state import Training
 from serlib.utils import SerlibError
 
 #: Short frames of few columns, quick to compute and to learn from.
@@ -136,30 +136,6 @@ def test_every_setting_goes_on_as_if_nothing_had_happened(frames_recipe, tone_ta
     with pytest.raises(SerlibError, match="has other recipe"):
         other = stack(layer("StatisticsPooling"))
         fitting.fit(replace(recipe, build=other), tone_table, out=tmp_path / "cut", epochs=4, resume=True)
-
-
-def test_runs_of_earlier_versions_are_found_again(tone_table, tmp_path):
-    """They list settings that a tuned encoder, a probe or a committee does not have, all at their defaults."""
-    released = json.loads((RELEASED / "run.json").read_text(encoding="utf-8"))["recipe"]
-    committee = RECIPES["committee"].to_dict()
-    unused = {"loss": "categorical_crossentropy", "learning_rate": 0.001, "patience": None, "build": [], "augment": []}
-    earlier = {"whisper-tuned": released, "whisper-linear": released["probe"], "committee": {**committee, **unused}}
-    assert "loss" in released["probe"] and released["build"] == []
-    for name, recipe in earlier.items():
-        training = Training(RECIPES[name], tone_table, seed=0, epochs=3, out=tmp_path)
-        plan = json.loads(json.dumps({**training.plan, "recipe": recipe}))
-        refuse_other(training, plan, tmp_path)
-        for setting in ({"learning_rate": 0.02}, {"class_weight": True}, {"clipnorm": 1.0}, {"loss": "focal"}):
-            with pytest.raises(SerlibError, match="has other recipe"):
-                refuse_other(training, {**plan, "recipe": {**recipe, **setting}}, tmp_path)
-    training = Training(RECIPES["lstm-256"], tone_table, seed=0, epochs=3, out=tmp_path)
-    earlier = {**training.recipe.to_dict(), "loss": "categorical_crossentropy"}
-    del earlier["precision"], earlier["epoch_clips"]  # there was no choice
-    refuse_other(training, {**training.plan, "recipe": earlier}, tmp_path)
-    plan["recipe"] = json.loads(json.dumps(released))
-    plan["recipe"]["probe"]["c"] = 0.5
-    with pytest.raises(SerlibError, match="has other recipe"):
-        refuse_other(Training(RECIPES["whisper-tuned"], tone_table, seed=0, epochs=3, out=tmp_path), plan, tmp_path)
 
 
 @pytest.mark.parametrize("balanced", [False, True])

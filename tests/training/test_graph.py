@@ -22,7 +22,7 @@ from serlib.models.probe import LinearProbe
 from serlib.models.recipes import RECIPES
 from serlib.recognizer import Recognizer, Traced
 from serlib.training import exporting, graph
-from serlib.training.run import RELEASED, Record, Run, example, load_model, probe_answers
+from serlib.training.run import RELEASED, Run, example, load_model, probe_answers
 from serlib.utils import SerlibError
 
 
@@ -70,7 +70,7 @@ def test_it_answers_as_the_model_does(run, copy):
     clips = [load(path) for path in run.split.speech[::9]]
     expected = run.probabilities(np.concatenate([example(*clip, run.spec) for clip in clips]), calibrated=False)
     np.testing.assert_allclose(answers(graph.load(run), clips), expected, atol=1e-5)
-    assert graph.load(Record.read(copy)) is not None
+    assert graph.load(Run.read(copy)) is not None
 
 
 def test_the_recognizer_uses_it_and_makes_it_where_it_is_missing(copy, run):
@@ -138,7 +138,7 @@ def test_what_is_damaged_or_of_another_model_is_ignored_and_made_again(copy):
     plan, steps = content(copy)
     for name, data in damaged(plan, steps):
         (copy / graph.NAME).write_bytes(data)
-        assert graph.load(Record.read(copy)) is None, name
+        assert graph.load(Run.read(copy)) is None, name
     assert isinstance(Recognizer(copy)._model, graph.Graph)
     assert content(copy)[0] == plan
 
@@ -166,7 +166,7 @@ def test_weights_that_would_fill_the_memory_are_not_read(copy, run, monkeypatch,
     whole = zipfile.ZipFile.read
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda archive, name: read.append(name) or whole(archive, name))
     with pytest.raises(SerlibError, match=r"holds [0-9]+ bytes or more"):
-        graph.stored_weights(Record.read(copy))
+        graph.stored_weights(Run.read(copy))
     assert ("model.weights.h5" in read) == inside
 
 
@@ -178,7 +178,7 @@ def test_a_graph_that_lies_about_its_model_is_found_out_by_the_probes(copy, run,
     with zipfile.ZipFile(copy / graph.NAME, "w") as archive:
         archive.writestr("graph.json", json.dumps({**plan, "model": content(run.folder)[0]["model"]}))
         archive.writestr("graph.onnx", steps)
-    assert graph.load(Record.read(copy)) is None
+    assert graph.load(Run.read(copy)) is None
 
 
 def test_a_run_that_was_changed_is_refused_as_without_a_graph(copy, run):

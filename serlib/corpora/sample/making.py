@@ -30,9 +30,13 @@ import soundfile
 from joblib import Parallel, delayed
 
 from serlib.corpora.corpus import Clip, Corpus
+from serlib.corpora.published import TABLES
 from serlib.corpora.sample import synthesis
-from serlib.corpora.tess import EMOTIONS, WORDS
 from serlib.utils import SerlibError, alone, atomic_path, data_dir, progress, remove, shown
+
+#: Of TESS.
+EMOTIONS = tuple(TABLES["tess"]["labels"])
+WORDS = TABLES["tess"]["texts"]
 
 #: Goes up whenever the same seed gives other bytes, so that a corpus of an older recipe is made again.
 RECIPE = 2
@@ -107,12 +111,7 @@ OWN_SD = Prosody(0.35, (0.35,) * 4, 0.1, 0.05, 0.5, (0.5, 0.5, 0.5), 0.2, 0.001,
 
 
 def vary(prosody, rng):
-    """One clip's own way of saying an emotion.
-
-    Returns
-    -------
-    Prosody, drawn around the given one.
-    """
+    """One clip's own way of saying an emotion: a Prosody drawn around the given one."""
     intensity = rng.normal(1, INTENSITY_SD)
     effort = rng.standard_normal()
     values = {}
@@ -123,13 +122,7 @@ def vary(prosody, rng):
 
 
 def clip(engine, speaker, word, emotion, *, seed=0):
-    """Speak and record one clip.
-
-    Returns
-    -------
-    np.ndarray [shape=(n,)], float64, full scale 1.0, at `synthesis.RATE_HZ`. It depends on the arguments alone, not on
-    what the engine has said before.
-    """
+    """Speak and record one clip [shape=(n,)], full scale 1.0, at `synthesis.RATE_HZ`, whatever was said before it."""
     digest = hashlib.blake2b(f"{seed} {speaker} {word} {emotion}".encode(), digest_size=8).digest()
     rng = np.random.default_rng(int.from_bytes(digest, "big"))
     voice = VOICES[speaker]
@@ -159,23 +152,7 @@ def plan(words):
 
 
 def parse(path):
-    """Read a file name such as `S1_back_angry.wav`.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Clip or None
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> clip = parse(Path("S1_angry/S1_back_angry.wav"))
-    >>> clip.speaker, clip.text, clip.label
-    ('S1', 'back', 'angry')
-    """
+    """The Clip of a file name such as `S1_back_angry.wav`; None for another one."""
     match = _FILE.fullmatch(path.stem)
     return Clip(match[3], match[1], match[2], path.stem) if match else None
 
@@ -186,13 +163,12 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
     Parameters
     ----------
     to : str or Path, optional
-        Its folder; default: `sample` in `serlib.utils.data_dir()`. An older or half-deleted sample corpus there is
-        replaced when the new one is complete.
+        Its folder; default: `data/sample`. An older or half-deleted sample corpus there is replaced.
     words : int
         How many of TESS's 200 words, each in two voices and seven emotions: 40 words are 560 clips.
     seed : int
-        Other seeds give other clips. The bytes of a clip depend on the seed and its name alone, not on how many
-        words or jobs there are (and on the versions of eSpeak NG and of this recipe).
+        Other seeds give other clips. The bytes of a clip depend on the seed, its name, the version of eSpeak NG and
+        this recipe.
     jobs : int, optional
         Processes; default: one a core. 1 works in this process.
     show : bool, optional
@@ -201,16 +177,6 @@ def make(to=None, *, words=40, seed=0, jobs=None, show=None):
     Returns
     -------
     Path of the folder: `S1_angry/S1_back_angry.wav` and so on, 16 bits at 22050 Hz, with a README.txt and sample.json.
-
-    Raises
-    ------
-    SerlibError
-        Impossible number of words; the folder holds something else; eSpeak NG cannot be loaded.
-
-    Examples
-    --------
-    >>> make("data/sample", words=4)  # doctest: +SKIP
-    PosixPath('data/sample')
 
     Taught in notebooks/01_download.
     """

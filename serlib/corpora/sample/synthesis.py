@@ -35,17 +35,7 @@ _VOICE_FILE = Path(__file__).with_name("voice.txt").read_text(encoding="ascii")
 
 
 def library():
-    """eSpeak NG's shared library.
-
-    Returns
-    -------
-    (ctypes.CDLL, Path of its data folder)
-
-    Raises
-    ------
-    SerlibError
-        When it cannot be loaded, as on a platform that `espeakng-loader` has no build for.
-    """
+    """eSpeak NG's shared library and its data folder; SerlibError where `espeakng-loader` has none here."""
     try:
         import espeakng_loader
 
@@ -70,8 +60,7 @@ def version():
 def english(folder):
     """Copy what eSpeak NG needs for English (0.8 MB) to a folder where voice files can be added.
 
-    eSpeak NG cuts paths of more than 160 characters, which an environment deep in a home folder has; a temporary
-    folder is short.
+    The folder's path must be short: eSpeak NG cuts paths of more than 160 characters.
     """
     _, data = library()
     (Path(folder) / "voices").mkdir(parents=True)
@@ -80,14 +69,9 @@ def english(folder):
 
 
 class Engine:
-    """eSpeak NG with the data of `english(folder)`. Its state is global: one engine a process, no threads.
+    """eSpeak NG with the data of `english(folder)`, where it writes a voice file of its own name.
 
-    Parameters
-    ----------
-    folder : Path
-        What `english` has filled.
-    name : str
-        Name of the voice file this engine writes there; engines that share a folder need different ones.
+    Its state is global: one engine a process, no threads.
     """
 
     def __init__(self, folder, *, name="sample"):
@@ -107,7 +91,7 @@ class Engine:
         return 0
 
     def say(self, words, *, pitch_hz, formants, pitch_st, range_, rate_wpm, breath, ending):
-        """Speak a sentence, a pitch for each word.
+        """Speak a sentence [shape=(n,)], full scale 1.0, from the first to the last sound.
 
         Parameters
         ----------
@@ -123,13 +107,9 @@ class Engine:
         rate_wpm : float
             Words a minute, 80 to 450.
         breath : float
-            Aspiration noise in the voiced sounds, in eSpeak's percent: 4 is a clear voice, 12 a breathy one.
+            Aspiration noise, in eSpeak's percent: 4 is a clear voice, 12 a breathy one.
         ending : str
             `.`, `!`, `?` or `,`: the final fall or rise.
-
-        Returns
-        -------
-        np.ndarray [shape=(n,)], float64, full scale 1.0, from the first to the last sound.
         """
         text = _VOICE_FILE.format(low_hz=pitch_hz[0], high_hz=pitch_hz[1], breath=round(breath))
         lines = [f"formant {i} {100 * f:.0f} 100 100" for i, f in enumerate((formants[0], *formants))]
@@ -160,14 +140,9 @@ def smooth_noise(rng, n, *, step):
 
 
 def tremble(y, rng, *, tremor, jitter):
-    """Let pitch and loudness waver: tremor at 5 to 8 Hz, jitter from one period to the next.
+    """Let pitch and loudness waver by these shares of the pitch: tremor at 5 to 8 Hz, jitter from period to period.
 
     The time axis is stretched and squeezed by a few percent, which moves the formants by as little.
-
-    Parameters
-    ----------
-    tremor, jitter : float
-        Depth of each as a share of the pitch (0.02 = 2 %, a third of a semitone).
     """
     n = len(y)
     slow = smooth_noise(rng, n, step=RATE_HZ // 13)
@@ -178,21 +153,14 @@ def tremble(y, rng, *, tremor, jitter):
 
 
 def colour(y, rng, *, timbre_db, reverberation_db, decay_s):
-    """Shape the spectrum and put the voice into a room.
+    """Shape the long-term spectrum, by which tense and lax voices differ, and put the voice into a room.
 
     Parameters
     ----------
     timbre_db : sequence of float [shape=(3,)]
-        Gain below 350 Hz, at 2 to 3 kHz and above 6 kHz, straight lines over octaves between them and 0 dB at 700 Hz:
-        the long-term spectrum by which emotions and tense and lax voices differ.
-    reverberation_db : float
-        Level of the room's answer against the direct sound.
-    decay_s : float
-        Time in which the room's answer falls by 60 dB.
-
-    Returns
-    -------
-    np.ndarray [shape=(n + tail,)]
+        Gain below 350 Hz, at 2 to 3 kHz and above 6 kHz, straight lines over octaves between them and 0 dB at 700 Hz.
+    reverberation_db, decay_s : float
+        Level of the room's answer against the direct sound, and the time in which it falls by 60 dB.
     """
     tail = int(decay_s * RATE_HZ)
     room = rng.standard_normal(tail) * 10 ** (-3 * np.arange(tail) / tail)
