@@ -22,7 +22,8 @@ SHARED := $(CURDIR)/build/notebooks-home
 THREAD := TF_NUM_INTRAOP_THREADS=$${TF_NUM_INTRAOP_THREADS:-1} TF_NUM_INTEROP_THREADS=$${TF_NUM_INTEROP_THREADS:-1}
 INONE  := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(THREAD) $(NBVAL)
 # A browser beside heavy work may lose a key: a test that fails is tried once more, and the summary counts it.
-BROWSE := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) tests/browser --reruns 1 --durations=10 --durations-min=5
+BROWSE := SERLIB_NOTEBOOKS_HOME=$(SHARED) $(PYTEST) tests/browser tests/course/test_site.py --reruns 1 \
+  --durations=10 --durations-min=5
 # make test leaves these markers out, make test-all runs them as well.
 LONG   := browser or trust or slow or real
 # What is marked `real` runs wherever the real corpora are.
@@ -83,8 +84,9 @@ test-lowest: env  ## the unit tests with the lowest versions that requirements.t
 	@.venv/lowest/bin/python tests/compile_librosa.py
 	.venv/lowest/bin/python -m pytest $(TWO) tests $(NOLIBS) --durations=10 --durations-min=5 -m "not ($(LONG))"
 
-trust: env  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets, 06 and 07 on other corpora
-	SERLIB_TRUST=1 $(PYTEST) tests/trust tests/test_any_corpus.py -s --durations=10 -m "(trust or slow)$(REAL)"
+trust: env .venv/site/installed  ## tests/trust at full size: 10,000 damaged files, kills, hostile input, planted secrets; all notebooks on other corpora, all pages of the site
+	SERLIB_TRUST=1 $(PYTEST) tests/trust tests/test_any_corpus.py tests/course/test_site.py -s --durations=10 \
+	  -m "(trust or slow or browser)$(REAL)"
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m jupyter lab $(ROOT) --LabApp.default_url=/lab/tree/notebooks

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 import serlib
 from serlib.utils import UNKNOWN, SerlibError, cluster, home, one_line, ordered_labels, shown
@@ -29,32 +30,32 @@ app = typer.Typer(
 
 Corpora = Annotated[
     list[str],
-    typer.Argument(metavar="CORPUS [DIR] ...", help="A corpus and its folder, once or more; no DIR: it is looked for."),
+    Argument(metavar="CORPUS [DIR] ...", help="A corpus and its folder, once or more; no DIR: it is looked for."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
+Json = Annotated[bool, Option("--json", help="One JSON object on standard output, all else on standard error.")]
 Split = "published, random, text, speaker, speaker+text, corpus, given (folders or a column say it) or column:NAME."
-Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; default: one a core.")]
-Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler whose workers do the work.")]
+Jobs = Annotated[int | None, Option(min=1, help="Workers; default: one a core.")]
+Scheduler = Annotated[str | None, Option(help="Address of a Dask scheduler whose workers do the work.")]
 
 
 def reading_options(
     *,
     pattern: Annotated[
         str | None,
-        typer.Option(help='Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
+        Option(help='Own recordings: where label and speaker stand, such as "{speaker}/{label}/*".'),
     ] = None,
     label_level: Annotated[
-        int | None, typer.Option(help="Own recordings: the level of folders that names the labels, from 1.")
+        int | None, Option(help="Own recordings: the level of folders that names the labels, from 1.")
     ] = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option(help="Own recordings: which heading of a table is meant, such as label=emotion."),
+        Option(help="Own recordings: which heading of a table is meant, such as label=emotion."),
     ] = None,
     labels: Annotated[
-        list[str] | None, typer.Option(help="Labels that become one, such as happy=joy,excited; may be repeated.")
+        list[str] | None, Option(help="Labels that become one, such as happy=joy,excited; may be repeated.")
     ] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Labels to leave out; may be repeated.")] = None,
-    songs: Annotated[bool, typer.Option("--songs", help="RAVDESS: its songs, too.")] = False,
+    drop: Annotated[list[str] | None, Option(help="Labels to leave out; may be repeated.")] = None,
+    songs: Annotated[bool, Option("--songs", help="RAVDESS: its songs, too.")] = False,
 ):
     """How a corpus is read, in the form that `serlib.index` takes: the options of every command over clips."""
     if label_level == 0:
@@ -138,9 +139,9 @@ def corpora(as_json: Json = False):
 
 @app.command()
 def sample(
-    words: Annotated[int, typer.Option(min=1, max=200, help="How many of TESS's words; 14 clips each.")] = 40,
-    to: Annotated[Path | None, typer.Option(help="Folder to make it in; default: data/sample.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed gives another natural variation.")] = 0,
+    words: Annotated[int, Option(min=1, max=200, help="How many of TESS's words; 14 clips each.")] = 40,
+    to: Annotated[Path | None, Option(help="Folder to make it in; default: data/sample.")] = None,
+    seed: Annotated[int, Option(help="Another seed gives another natural variation.")] = 0,
     jobs: Jobs = None,
     as_json: Json = False,
 ):
@@ -153,9 +154,9 @@ def sample(
 @app.command()
 def download(
     corpus: str,
-    source: Annotated[str | None, typer.Option("--from", help="zenodo or kaggle, where a corpus is on both.")] = None,
-    to: Annotated[Path | None, typer.Option(help="Folder for the corpus; default: data/CORPUS.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
+    source: Annotated[str | None, Option("--from", help="zenodo or kaggle, where a corpus is on both.")] = None,
+    to: Annotated[Path | None, Option(help="Folder for the corpus; default: data/CORPUS.")] = None,
+    force: Annotated[bool, Option("--force", help="Download again what is there.")] = False,
     as_json: Json = False,
 ):
     """Download a corpus from Zenodo or Kaggle, without an account; with progress, verified."""
@@ -167,8 +168,8 @@ def download(
 @own_recordings
 def index(
     corpus: Corpora,
-    out: Annotated[Path | None, typer.Option(help="Write the table to this CSV file, or the folder of --to.")] = None,
-    to: Annotated[str | None, typer.Option(help="audformat, csv or hf (Hugging Face): the form of --out.")] = None,
+    out: Annotated[Path | None, Option(help="Write the table to this CSV file, or the folder of --to.")] = None,
+    to: Annotated[str | None, Option(help="audformat, csv or hf (Hugging Face): the form of --out.")] = None,
     as_json: Json = False,
     reading=None,
 ):
@@ -233,8 +234,8 @@ def _grouped(word, rows, reason, most=3):
 @own_recordings
 def features(
     corpus: Corpora,
-    features: Annotated[str, typer.Option(help="Name of a feature specification.")] = "mfcc40-mean",
-    out_dir: Annotated[Path | None, typer.Option(help="Folder for the features; default: data/features.")] = None,
+    features: Annotated[str, Option(help="Name of a feature specification.")] = "mfcc40-mean",
+    out_dir: Annotated[Path | None, Option(help="Folder for the features; default: data/features.")] = None,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
@@ -261,21 +262,19 @@ def features(
 def train(
     recipe: str,
     corpus: Corpora,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    split: Annotated[str, typer.Option(help=Split)] = "speaker",
-    test: Annotated[
-        list[str] | None, typer.Option(help="Speaker, text, corpus ... to test on; may be repeated.")
-    ] = None,
-    fold: Annotated[int | None, typer.Option(help="Part of a cross-validation, from 0.")] = None,
-    folds: Annotated[int | None, typer.Option(help="Parts of the cross-validation.")] = None,
+    out: Annotated[Path, Option(help="Folder of the run.")],
+    split: Annotated[str, Option(help=Split)] = "speaker",
+    test: Annotated[list[str] | None, Option(help="Speaker, text, corpus ... to test on; may be repeated.")] = None,
+    fold: Annotated[int | None, Option(help="Part of a cross-validation, from 0.")] = None,
+    folds: Annotated[int | None, Option(help="Parts of the cross-validation.")] = None,
     seed: int = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
-    features: Annotated[str | None, typer.Option(help="Features instead of the recipe's, by name.")] = None,
+    epochs: Annotated[int | None, Option(min=1, help="Instead of the recipe's.")] = None,
+    features: Annotated[str | None, Option(help="Features instead of the recipe's, by name.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="float32, or mixed_bfloat16: quicker where the processor or GPU knows it.")
+        str | None, Option(help="float32, or mixed_bfloat16: quicker where the processor or GPU knows it.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that stands there.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on with an interrupted training.")] = False,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace the run that stands there.")] = False,
     jobs: Jobs = None,
     as_json: Json = False,
     reading=None,
@@ -294,9 +293,9 @@ def train(
 @own_recordings
 def evaluate(
     run: Path,
-    corpus: Annotated[list[str] | None, typer.Argument(metavar="[CORPUS [DIR]] ...")] = None,
-    report: Annotated[Path | None, typer.Option(help="Folder of the report; default: reports/RUN.")] = None,
-    allow_seen: Annotated[bool, typer.Option("--allow-seen", help="Score clips of the training, too.")] = False,
+    corpus: Annotated[list[str] | None, Argument(metavar="[CORPUS [DIR]] ...")] = None,
+    report: Annotated[Path | None, Option(help="Folder of the report; default: reports/RUN.")] = None,
+    allow_seen: Annotated[bool, Option("--allow-seen", help="Score clips of the training, too.")] = False,
     as_json: Json = False,
     reading=None,
 ):
@@ -311,17 +310,17 @@ def evaluate(
 
 @app.command()
 def predict(
-    file: Annotated[list[Path], typer.Argument(metavar="[RUN] FILE|FOLDER ...")],
-    timeline: Annotated[bool, typer.Option("--timeline", help="Answers along a long recording.")] = False,
-    window_s: Annotated[float | None, typer.Option(help="Seconds that each answer of the timeline hears.")] = None,
-    hop_s: Annotated[float | None, typer.Option(help="Seconds from answer to answer; default: 1, or less.")] = None,
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Below it: unsure; default: the run's.")] = None,
+    file: Annotated[list[Path], Argument(metavar="[RUN] FILE|FOLDER ...")],
+    timeline: Annotated[bool, Option("--timeline", help="Answers along a long recording.")] = False,
+    window_s: Annotated[float | None, Option(help="Seconds that each answer of the timeline hears.")] = None,
+    hop_s: Annotated[float | None, Option(help="Seconds from answer to answer; default: 1, or less.")] = None,
+    threshold: Annotated[float | None, Option(min=0, max=1, help="Below it: unsure; default: the run's.")] = None,
     speaker: Annotated[
         list[Path] | None,
-        typer.Option(help="Recordings (or a folder) of who speaks, in all moods: normalises by speaker; repeatable."),
+        Option(help="Recordings (or a folder) of who speaks, in all moods: normalises by speaker; repeatable."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file, row by row; resumes.")] = None,
-    channels: Annotated[str, typer.Option(help="average, or split: a row for each channel (with --out).")] = "average",
+    out: Annotated[Path | None, Option(help="Write the answers to this CSV file, row by row; resumes.")] = None,
+    channels: Annotated[str, Option(help="average, or split: a row for each channel (with --out).")] = "average",
     scheduler: Scheduler = None,
     as_json: Json = False,
 ):
@@ -385,16 +384,16 @@ def _answer(recognizer, files, windows, as_json):
 
 @app.command()
 def export(
-    run: Annotated[Path | None, typer.Argument(help="Default: the model that comes with serlib.")] = None,
-    to: Annotated[str, typer.Option(help="onnx or litert.")] = "onnx",
+    run: Annotated[Path | None, Argument(help="Default: the model that comes with serlib.")] = None,
+    to: Annotated[str, Option(help="onnx or litert.")] = "onnx",
     takes: Annotated[
-        str | None, typer.Option(help="waveform or features; default: the waveform, where the features allow it.")
+        str | None, Option(help="waveform or features; default: the waveform, where the features allow it.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The file; default: model.onnx or model.tflite, in the run where one is named.")
+        Path | None, Option(help="The file; default: model.onnx or model.tflite, in the run where one is named.")
     ] = None,
     check: Annotated[
-        list[Path] | None, typer.Option(help="Recordings, or a folder, to compare on; default: clips of the run.")
+        list[Path] | None, Option(help="Recordings, or a folder, to compare on; default: clips of the run.")
     ] = None,
     as_json: Json = False,
 ):
@@ -438,21 +437,19 @@ class _Lists(typer.core.TyperCommand):
 @own_recordings
 def compare(
     corpus: Corpora,
-    recipes: Annotated[
-        list[str] | None, typer.Option(help="Names of recipes; default: all that train in minutes.")
-    ] = None,
+    recipes: Annotated[list[str] | None, Option(help="Names of recipes; default: all that train in minutes.")] = None,
     split: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             help="Kinds of split; default: published, random, text, speaker, as far as they can be made. Names after "
             "a colon are left out in turn: speaker:tess/OAF,tess/YAF or corpus:ravdess."
         ),
     ] = None,
-    folds: Annotated[int | None, typer.Option(min=2, help="Parts of each cross-validation.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings with another seed, from 0.")] = 1,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each recipe's.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the runs; default: checkpoints/compare.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
+    folds: Annotated[int | None, Option(min=2, help="Parts of each cross-validation.")] = None,
+    seeds: Annotated[int, Option(min=1, help="Trainings with another seed, from 0.")] = 1,
+    epochs: Annotated[int | None, Option(min=1, help="Instead of each recipe's.")] = None,
+    out: Annotated[Path | None, Option(help="Folder of the runs; default: checkpoints/compare.")] = None,
+    jobs: Annotated[int | None, Option(min=1, help="Trainings at a time; default: one a core, up to 4.")] = None,
     scheduler: Scheduler = None,
     as_json: Json = False,
     reading=None,
@@ -484,11 +481,11 @@ def compare(
 def search(
     recipe: str,
     corpus: Corpora,
-    trials: Annotated[int, typer.Option(min=1, help="Settings to try, in all.")] = 20,
-    split: Annotated[str, typer.Option(help="random, text, speaker, speaker+text, given or column:NAME.")] = "speaker",
+    trials: Annotated[int, Option(min=1, help="Settings to try, in all.")] = 20,
+    split: Annotated[str, Option(help="random, text, speaker, speaker+text, given or column:NAME.")] = "speaker",
     seed: int = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder; default: checkpoints/search/...")] = None,
+    epochs: Annotated[int | None, Option(min=1, help="Of each trial, instead of the recipe's.")] = None,
+    out: Annotated[Path | None, Option(help="Folder; default: checkpoints/search/...")] = None,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     as_json: Json = False,

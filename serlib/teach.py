@@ -1,8 +1,7 @@
 """Exercises that check themselves: `check`, `hint`, `progress`.
 
 An answer is a function that the student has written, or a value. It is checked by what it must do with input that is
-drawn anew at every call; no answer is stored. The checks of notebook 03 are in `exercises/checks/03.py` beside the
-notebooks that use them, so that this module holds no more than how a check is written and run.
+drawn anew at every call; no answer is stored. The checks of notebook 03 are in `exercises/checks/03.py`.
 
     from serlib.teach import check, hint, progress
 
@@ -36,26 +35,13 @@ class NotYet(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise, as `exercises/checks/NN.py` defines it.
+    """One exercise, as `exercises/checks/NN.py` defines it."""
 
-    Parameters
-    ----------
-    number : str
-        Of the notebook and in it: "3.1".
-    title : str
-    goal : int
-        Which goal of the notebook it is about, counted from 1.
-    hints : tuple of str
-        From a push in the right direction to the last one, which all but says it.
-    verify : callable
-        `verify(answer, rng)` raises `NotYet` where `answer` is not right.
-    """
-
-    number: str
+    number: str  # of the notebook and in it: "3.1"
     title: str
-    goal: int
-    hints: tuple[str, ...]
-    verify: Callable
+    goal: int  # which goal of the notebook it is about, counted from 1
+    hints: tuple[str, ...]  # from a push in the right direction to the last one, which all but says it
+    verify: Callable  # verify(answer, rng) raises NotYet where the answer is not right
 
 
 @dataclass(frozen=True)
@@ -72,19 +58,7 @@ class Verdict:
 
 
 def exercise(number, title, *, goal, hints):
-    """Make an exercise of a function that verifies an answer.
-
-    Parameters
-    ----------
-    number, title : str
-    goal : int
-    hints : sequence of str
-        As in `Exercise`.
-
-    Returns
-    -------
-    callable, which takes `verify(answer, rng)` and gives the `Exercise`.
-    """
+    """Decorate `verify(answer, rng)` to make an `Exercise` of it."""
 
     def decorate(verify):
         return Exercise(number, title, goal, tuple(hints), verify)
@@ -99,24 +73,9 @@ def expect(condition, hint):
 
 
 def numbers(value, shape, hint):
-    """The student's value as an array of floats, where it has the wanted shape.
+    """The student's value as an array of floats; NotYet unless it has the wanted shape and finite numbers.
 
-    Parameters
-    ----------
-    value : Any
-        What the student's function returned.
-    shape : tuple of int
-    hint : str
-        What it should have been: "one number for each frame".
-
-    Returns
-    -------
-    np.ndarray [shape=shape], float64
-
-    Raises
-    ------
-    NotYet
-        It is no array of numbers, has another shape, or holds NaN or infinity.
+    The hint says what it should have been: "one number for each frame".
     """
     try:
         array = np.asarray(value, dtype=float)
@@ -128,21 +87,7 @@ def numbers(value, shape, hint):
 
 
 def load(notebook):
-    """The exercises of one notebook.
-
-    Parameters
-    ----------
-    notebook : int
-
-    Returns
-    -------
-    dict of str to Exercise, in order.
-
-    Raises
-    ------
-    SerlibError
-        The checks are not there.
-    """
+    """The exercises of one notebook, in order: a dict of str to Exercise."""
     path = CHECKS / f"{notebook:02}.py"
     if not path.is_file():
         raise SerlibError(
@@ -156,13 +101,7 @@ def load(notebook):
 
 
 def find(number):
-    """The exercise of this number.
-
-    Raises
-    ------
-    SerlibError
-        There is none.
-    """
+    """The exercise of this number."""
     number = str(number)
     match = re.fullmatch(r"(\d\d?)\.\d", number)
     if not match:
@@ -176,19 +115,9 @@ def find(number):
 
 
 def judge(number, answer, *, seed=None):
-    """Check an answer and say what is wrong with it.
+    """The `Verdict` on an answer, a function or a value; None or `...` is an exercise that has not been done.
 
-    Parameters
-    ----------
-    number : str
-    answer : Any
-        A function or a value; None or `...` is an exercise that has not been done.
-    seed : int, optional
-        Of the input that is drawn; None: other input at every call.
-
-    Returns
-    -------
-    Verdict
+    `seed` is of the input that is drawn; None: other input at every call.
     """
     item = find(number)
     if answer is None or answer is ...:
@@ -227,13 +156,7 @@ def check(number, answer):
 
 
 def hint(number):
-    """Print a hint; the next call prints the next one.
-
-    Parameters
-    ----------
-    number : str
-        Of the exercise: "3.1".
-    """
+    """Print a hint for an exercise ("3.1"); the next call prints the next one."""
     item = find(number)
     count = _shown.get(item.number, 0)
     _shown[item.number] = count + 1
@@ -265,7 +188,6 @@ def _watched(function):
 
 
 def _solved():
-    """Number of each solved exercise and the day; empty where nothing was kept or the file cannot be read."""
     try:
         return json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -100,22 +100,14 @@ def check_seed(seed):
 def clip_table(table, *, needs=("speech", "label")):
     """A table of clips as `serlib.index` gives it, made of what people have: `speech,label` or `path,emotion` will do.
 
+    It has text labels, one name a speaker, and `speaker`, `text` and `corpus` unknown where they are missing. The table
+    itself comes back where nothing is to be done.
+
     Parameters
     ----------
     table : pd.DataFrame
     needs : sequence of str
-        Columns that must be there, under these names or others of HEADINGS.
-
-    Returns
-    -------
-    pd.DataFrame
-        With text labels, one name a speaker, and `speaker`, `text` and `corpus` unknown where they are missing; the
-        table itself where nothing is to be done.
-
-    Raises
-    ------
-    SerlibError
-        It is no DataFrame, a column is missing, or a clip has no value in one.
+        Columns that must be there, under these names or others of HEADINGS; a SerlibError where one or a value is not.
     """
     if not hasattr(table, "columns") or not hasattr(table, "assign"):
         raise SerlibError(
@@ -161,13 +153,7 @@ def clip_table(table, *, needs=("speech", "label")):
 
 
 def missing(cell):
-    """Whether a cell says that something is not known.
-
-    Examples
-    --------
-    >>> missing("N/A"), missing(" ? "), missing("nancy")
-    (True, True, False)
-    """
+    """Whether a cell says that something is not known."""
     return cell.strip().lower() in MISSING
 
 
@@ -196,17 +182,7 @@ def speaker_key(name):
 
 
 def one_name(names):
-    """Spellings of one person's name that are not the one to use.
-
-    Parameters
-    ----------
-    names : iterable of str
-        The speaker of each clip.
-
-    Returns
-    -------
-    dict of str -> str
-        To the commonest spelling.
+    """Spellings of one person's name that are not the one to use -> the commonest, of the speaker of each clip.
 
     Examples
     --------
@@ -216,12 +192,11 @@ def one_name(names):
     persons = {}
     for name, count in Counter(names).items():
         persons.setdefault(speaker_key(name), Counter())[name] += count
-    return {
-        name: spellings.most_common(1)[0][0]
-        for spellings in persons.values()
-        for name in spellings
-        if name != spellings.most_common(1)[0][0]
-    }
+    other = {}
+    for spellings in persons.values():
+        (commonest, _), *rest = spellings.most_common()
+        other |= {name: commonest for name, _ in rest}
+    return other
 
 
 def same_person(spellings):
@@ -248,7 +223,6 @@ def _one_name_a_person(table):
 
 
 def _cell(value):
-    """What a cell of a table says as text, unknown where it says that nobody knows."""
     text = _word(value)
     return UNKNOWN if missing(text) else text
 
@@ -274,9 +248,7 @@ def ordered_labels(labels):
 def home():
     """Folder that holds `data/`, `checkpoints/` and `reports/`.
 
-    Returns
-    -------
-    Path. `SERLIB_HOME` where it is set, else the checkout that the package is run from, else the working folder.
+    `SERLIB_HOME` where it is set, else the checkout that the package is run from, else the working folder.
     """
     if os.environ.get("SERLIB_HOME"):
         return Path(os.environ["SERLIB_HOME"]).expanduser()
@@ -302,9 +274,6 @@ def shown(path):
 def one_line(text):
     r"""A text from outside, such as a file name, safe to print: what is no character to see becomes its escape.
 
-    Line breaks, the control characters that terminals obey, marks that turn the direction of writing, and bytes that
-    are no Unicode.
-
     Examples
     --------
     >>> one_line("two\nlines")
@@ -314,18 +283,7 @@ def one_line(text):
 
 
 def disk_fault(error, to):
-    """The sentence for what the system said while something was written.
-
-    Parameters
-    ----------
-    error : OSError
-    to : str or Path
-        What was to be written.
-
-    Returns
-    -------
-    SerlibError
-    """
+    """The SerlibError for the OSError that the system raised while the file or folder `to` was written."""
     if error.errno in NO_SPACE:
         return SerlibError(f"The disk of {shown(Path(to).parent)} is full; make room, then run this again: it goes on")
     reason = error.strerror or type(error).__name__
@@ -336,14 +294,6 @@ def for_spreadsheets(table):
     """A table whose texts no spreadsheet takes for formulas: a ' stands before those that begin like one.
 
     For the tables that people open. `serlib.corpora` takes the ' off again; what only serlib reads needs none.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-
-    Returns
-    -------
-    pd.DataFrame
 
     Examples
     --------
@@ -362,16 +312,9 @@ def for_spreadsheets(table):
 def atomic_path(target):
     """Write a file or a folder so that nobody ever sees half of it.
 
-    Parameters
-    ----------
-    target : str or Path
-        Where the finished file or folder shall stand. What stood there before is replaced, but no folder by a file.
-
-    Yields
-    ------
-    Path beside `target` with the same suffix, not existing yet; write the file there (or make the folder). On leaving
-    without an error it takes the place of `target`; after an error it is removed and `target` is as it was. What a
-    killed process left is removed by a later call.
+    Yields a path beside `target` with the same suffix, not existing yet; write the file there (or make the folder). On
+    leaving without an error it takes the place of `target`, whatever stood there, but no file replaces a folder; after
+    an error it is removed and `target` is as it was. What a killed process left is removed by a later call.
 
     Raises
     ------
@@ -418,12 +361,8 @@ def alone(path, refusal=None):
     path : Path
         The file that is locked, made with its folder where it is missing. Nothing else may be kept in it.
     refusal : str, optional
-        What is said where another one holds the lock. Default: say so and wait.
-
-    Raises
-    ------
-    SerlibError
-        Another one holds the lock. Not checked on disks that know no locks.
+        The SerlibError where another one holds the lock. Default: say so and wait. Disks that know no locks stop
+        nobody.
     """
     from filelock import FileLock, Timeout
 
@@ -462,13 +401,6 @@ def cluster(address):
     address : str or None
         Of the scheduler, such as `tcp://10.0.0.1:8786`, or the path of its scheduler file; None: this machine alone.
 
-    Raises
-    ------
-    SerlibError
-        Dask is not installed, or no scheduler answers there.
-
-    Notes
-    -----
     The workers read the sound files by the paths of the index, so they must see the same folders, and they need the
     same version of serlib. What they compute is written by this process.
     """
@@ -491,12 +423,7 @@ def cluster(address):
 
 
 def on_cluster():
-    """Whether `joblib.parallel_config` (or `cluster`) has chosen other machines, or processes that were there before.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether `joblib.parallel_config` (or `cluster`) has chosen other machines, or processes that were there."""
     from joblib import parallel
 
     backend, _ = parallel.get_active_backend()
@@ -505,16 +432,9 @@ def on_cluster():
 
 
 def progress(iterable=None, *, total=None, desc="", unit="clip", show=None):
-    """A tqdm bar on standard error, in terminals, notebooks and logs alike.
+    """A tqdm bar on standard error, in terminals, notebooks and logs alike; what takes half a second shows nothing.
 
-    Parameters
-    ----------
-    show : bool, optional
-        Default: shown unless `SERLIB_PROGRESS=0`; what takes less than half a second shows nothing.
-
-    Returns
-    -------
-    tqdm.tqdm
+    `show` is by default whether `SERLIB_PROGRESS` is not 0.
     """
     from tqdm import tqdm
 
@@ -548,21 +468,15 @@ def quiet_tensorflow():
 
 
 def import_tensorflow():
-    """Import TensorFlow, for the first time inside `quiet_tensorflow`.
+    """The module tensorflow, imported for the first time inside `quiet_tensorflow`."""
+    if "tensorflow" not in sys.modules:
+        with quiet_tensorflow():
+            import tensorflow
 
-    Returns
-    -------
-    module : tensorflow
-    """
-    if "tensorflow" in sys.modules:
-        import tensorflow
+            tensorflow.config.list_physical_devices()  # here it looks for a GPU
+    import tensorflow
 
-        return tensorflow
-    with quiet_tensorflow():
-        import tensorflow
-
-        tensorflow.config.list_physical_devices()  # here it looks for a GPU
-        return tensorflow
+    return tensorflow
 
 
 def _show_the_rest(messages, screen):

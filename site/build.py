@@ -57,6 +57,7 @@ def mathml(text):
 def links(text):
     """Links that work in the repository, made to work on the site."""
     text = text.replace("](../RESULTS.md", "](../results.md").replace("](RESULTS.md", "](results.md")
+    text = text.replace("](../../RESULTS.md", "](results.md")  # of the card, which comes to the top
     text = text.replace("](../serlib/pretrained/README.md", "](../card.md").replace(
         "](serlib/pretrained/README.md", "](card.md"
     )

@@ -1,5 +1,6 @@
 """Fixtures that more than one test file uses. The environment they run in is set in ../conftest.py."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -39,6 +40,23 @@ def real():
     if not folder:
         pytest.skip("needs the real corpora: set SERLIB_REAL_DATA to the folder that holds tess/ and ravdess/")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real_index(real, tmp_path_factory):
+    """real_index("tess", "ravdess") -> the index of real corpora, each file read once for all tests and workers."""
+    from serlib import corpora
+
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    @functools.cache
+    def index(*names):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SERLIB_HOME", str(folder / "real-home"))
+            return corpora.index(list(names), [real / name for name in names], show=False)
+
+    return lambda *names: index(*names).copy()
 
 
 @pytest.fixture

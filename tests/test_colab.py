@@ -46,7 +46,7 @@ def uv(python, *words):
 @pytest.mark.slow
 def test_notebook_01_runs_with_the_versions_of_colab(tmp_path, monkeypatch):
     python = tmp_path / "colab" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "colab"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "colab"], check=True)
     uv(python, "install", "-r", COLAB)
     before = uv(python, "freeze").splitlines()
     uv(python, "install", *installed_by_the_cell())

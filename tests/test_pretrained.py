@@ -6,7 +6,6 @@ import socket
 import numpy as np
 import pytest
 
-from serlib import corpora
 from serlib.evaluation.report import evaluate
 from serlib.recognizer import Recognizer
 from serlib.training.run import RELEASED, Run
@@ -50,8 +49,8 @@ def test_clips_of_any_length_get_an_answer(recognizer, rng):
 
 
 @pytest.mark.real
-def test_it_recognises_speakers_of_a_corpus_that_it_never_heard(real):
-    table = corpora.index("tess", real / "tess")
+def test_it_recognises_speakers_of_a_corpus_that_it_never_heard(real_index):
+    table = real_index("tess")
     some = table.groupby(["speaker", "label"]).sample(15, random_state=0).reset_index(drop=True)
     report = evaluate(Run.load(RELEASED), some)
     assert report.uar > 0.55  # openSMILE and a linear SVM, trained on RAVDESS: 0.33

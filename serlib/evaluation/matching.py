@@ -18,24 +18,13 @@ MOST_STEPS = 1000
 
 
 def match(probabilities, speakers, shares):
-    """Give each speaker's answers the emotions in known shares, label by label [1]_.
+    """Give each speaker's answers [shape=(clips, labels)] the emotions in known shares [shape=(labels,)] [1]_.
 
     A model that has never heard a voice leans towards some emotions in all that the voice says. Here each label gets an
-    offset for each speaker, such that the mean probability of the label over the speaker's clips is its share.
-
-    Parameters
-    ----------
-    probabilities : np.ndarray [shape=(clips, labels)]
-    speakers : sequence of str [shape=(clips,)]
-        The clips of one should hold the emotions in about these shares: a speaker who is always sad would come out as
-        everything. Answers to a speaker of fewer clips than labels stay as they are. An unknown speaker is a
-        SerlibError.
-    shares : np.ndarray [shape=(labels,)]
-        From `label_shares`, adding up to 1.
-
-    Returns
-    -------
-    np.ndarray [shape=(clips, labels)], float64, rows add up to 1.
+    offset for each speaker, such that the mean probability of the label over the speaker's clips is its share (from
+    `label_shares`). The clips of one speaker should hold the emotions in about these shares: one who is always sad
+    would come out as everything. Answers to a speaker of fewer clips than labels stay as they are; an unknown speaker
+    is a SerlibError.
 
     References
     ----------

@@ -324,14 +324,10 @@ def _conditions_elsewhere(run, clips, is_scored, normalise, count):
 
 
 def errors(report, n=20):
-    """The n wrong answers that the model was surest of, surest first: what to listen to.
+    """The n wrong answers that the model was surest of, surest first: what to listen to. Taught in
+    notebooks/05_evaluate.
 
-    Returns
-    -------
-    pd.DataFrame: speech, label, predicted, confidence, p_label (the probability that the true label got), speaker,
-    text.
-
-    Taught in notebooks/05_evaluate.
+    A table of speech, label, predicted, confidence, p_label (the probability of the true label), speaker, text.
     """
     wrong = report.predictions[report.predictions["label"] != report.predictions["predicted"]]
     wrong = wrong.sort_values("confidence", ascending=False, kind="stable").head(n).reset_index(drop=True)
@@ -382,14 +378,10 @@ def mcnemar(a, b):
 
     Returns
     -------
-    dict: n, both (clips that both get right), only_a, only_b, neither, p_exact, p_mid.
-
-    Notes
-    -----
-    Only the clips on which one is right and the other wrong tell them apart. p_exact is the two-sided binomial test
-    (McNemar 1947), p_mid its less cautious mid-p version (Fagerland, Lydersen & Laake 2013, BMC Med. Res. Methodol.
-    13:91). Both take clips for independent, which those of one speaker are not: a small p with few speakers speaks
-    about these speakers only.
+    dict: n, both (clips that both get right), only_a, only_b, neither, p_exact (the two-sided binomial test, McNemar
+    1947), p_mid (its less cautious mid-p version, Fagerland, Lydersen & Laake 2013, BMC Med. Res. Methodol. 13:91).
+    Both take clips for independent, which those of one speaker are not: a small p with few speakers speaks about these
+    only.
 
     Examples
     --------

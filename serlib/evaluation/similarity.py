@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics.pairwise import cosine_similarity
 
 from serlib.features.normalisation import by_speaker, voices, who_speaks
 from serlib.utils import SerlibError, ordered_labels
@@ -43,11 +44,11 @@ def emotion_similarity(values, table, one, other):
     z_scores = by_speaker(values, table, voices(values, table))
     speakers = who_speaks(table)
     rows, columns = (_directions(z_scores, table, speakers, names) for names in (one, other))
-    return pd.DataFrame(rows.to_numpy() @ columns.to_numpy().T, index=rows.index, columns=columns.index)
+    return pd.DataFrame(cosine_similarity(rows, columns), index=rows.index, columns=columns.index)
 
 
 def _directions(z_scores, table, speakers, names):
-    """Unit vectors [shape=(labels, d)] from the mean over speakers of the mean over each one's clips of a label."""
+    """The mean over speakers of the mean over each one's clips of a label [shape=(labels, d)]."""
     names = [names] if isinstance(names, str) else list(names)
     if not names or set(names) - set(speakers):
         raise SerlibError(f"There are no clips of {names}; of {', '.join(sorted(set(speakers)))} there are")
@@ -56,5 +57,4 @@ def _directions(z_scores, table, speakers, names):
         is_speaker = speakers == name
         means.append(pd.DataFrame(z_scores[is_speaker]).groupby(table.label[is_speaker].to_numpy()).mean())
     mean = pd.concat(means).groupby(level=0).mean()
-    length = np.linalg.norm(mean, axis=1, keepdims=True)
-    return (mean / np.where(length > 0, length, 1)).loc[ordered_labels(mean.index)]
+    return mean.loc[ordered_labels(mean.index)]

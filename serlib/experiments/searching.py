@@ -15,8 +15,8 @@ from serlib.models.probe import LinearProbe
 from serlib.models.recipe import Recipe
 from serlib.models.recipes import get
 from serlib.training.fitting import NotFinite, fit
-from serlib.training.state import content, with_files
-from serlib.utils import SerlibError, alone, clip_table, disk_fault, progress, shown
+from serlib.training.state import at_work, content, with_files
+from serlib.utils import SerlibError, clip_table, progress, shown
 
 #: What is searched for the highest value of: a loss would not be comparable where the trials differ in it.
 METRIC = "val_accuracy"
@@ -135,13 +135,9 @@ def search(space, table, *, out, trials=20, seed=0, epochs=None, jobs=None, show
         raise SerlibError("Under the published protocol validation is the test set; search with another split.")
     table = clip_table(table, needs=("speech", "label", "role"))
     visible = with_files(table[table.role != "test"].reset_index(drop=True))
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_fault(error, out) from None
+    out = Path(out).absolute()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with alone(out / ".lock", f"Another process is searching in {shown(out)}; wait for it."):
+    with at_work(out):
         identity = {
             "metric": METRIC,
             "seed": int(seed),  # NumPy's numbers are none for JSON

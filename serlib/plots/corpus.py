@@ -1,4 +1,7 @@
-"""Figures of a corpus: what is in it, how it sounds on average, who works for what."""
+"""Figures of a corpus: what is in it, how it sounds on average, who works for what.
+
+Taught in notebooks/02_eda, but for what names another.
+"""
 
 import numpy as np
 import pandas as pd
@@ -19,19 +22,7 @@ SHARES = (1.0, 0.55, 0.8, 0.35)
 
 @style.with_style
 def counts(index, *, title="Clips per emotion and speaker", ax=None):
-    """Clips per emotion, stacked by speaker.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        Columns `label`, `speaker`.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/02_eda.
-    """
+    """Clips of an index per emotion, stacked by speaker."""
     ax, out = style.canvas(ax, size=(10, 4.8))
     table = pd.crosstab(index["label"].astype(str), index["speaker"].astype(str)).loc[ordered_labels(index["label"])]
     speakers = list(table.columns)
@@ -102,19 +93,7 @@ def _medians(table, value, labels, unit):
 
 @style.with_style
 def durations(index, *, title="Duration per emotion", ax=None):
-    """Duration of the clips per emotion: box from quartile to quartile, whiskers from 5 to 95 %.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        Columns `label`, `speaker`, `duration_s`.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/02_eda.
-    """
+    """Duration of the clips of an index per emotion: box from quartile to quartile, whiskers from 5 to 95 %."""
     ax, out = style.canvas(ax, size=(10, 4.5))
     labels = _boxes(ax, index, "duration_s")
     ax.set(title=style.honest(title, index), xlabel="Emotion", ylabel="Duration (s)")
@@ -129,12 +108,6 @@ def pitch_and_loudness(table, *, title="Pitch and loudness per emotion"):
     ----------
     table : pd.DataFrame
         A row a clip: `label`, `speaker`, `f0_hz` (NaN where no voice was found), `loudness_db` (0 dB is full scale).
-
-    Returns
-    -------
-    Figure
-
-    Taught in notebooks/02_eda.
     """
     figure, ((top,), (bottom,)) = style.panels(2, size=(10, 8), sharex=True)
     labels = _boxes(top, table, "f0_hz")
@@ -161,14 +134,7 @@ def roles(table, *, title=None, ax=None):
     A point is a clip, a column a text, a row an emotion of a speaker. A random split is confetti, a text split has
     stripes, a speaker split blocks.
 
-    Parameters
-    ----------
-    table : pd.DataFrame
-        What `serlib.split` returns: columns `label`, `speaker`, `text`, `role`.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
+    `table` is what `serlib.split` returns.
 
     Taught in notebooks/04_lstm_train.
     """
@@ -228,10 +194,6 @@ def embedding(points, labels, *, speakers=None, title="Clips in two dimensions",
     labels, speakers : sequence of str [shape=(n,)]
     axes : pair of str
         Names of the two dimensions.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
 
     Taught in notebooks/03_mfcc.
     """

@@ -34,7 +34,6 @@ def write(report, folder, *, history=None, title=None):
     history : pd.DataFrame, optional
         Training history, for its curves.
     title : str, optional
-        Heading of the page.
 
     Returns
     -------
@@ -89,7 +88,6 @@ def write_comparison(comparison, folder, *, title="Recipes side by side"):
         Gets comparison.html (one file that needs nothing else), comparison.json, table.csv, neighbours.csv and
         figures/accuracy.png. Files of these names are replaced, others are left alone.
     title : str
-        Heading of the page.
 
     Returns
     -------

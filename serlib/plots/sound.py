@@ -1,4 +1,7 @@
-"""Figures of one sound: its wave, its spectrogram, its pitch, its MFCC; one word in all emotions."""
+"""Figures of one sound: its wave, its spectrogram, its pitch, its MFCC; one word in all emotions.
+
+Taught in notebooks/02_eda, but for what names another.
+"""
 
 import numpy as np
 
@@ -8,6 +11,8 @@ from serlib.utils import ordered_labels
 
 #: Frequencies that are named on a mel axis, in Hz.
 MEL_TICKS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000)
+#: The same in a low figure.
+FEWER_TICKS_HZ = (0, 500, 1000, 2000, 4000, 8000, 16000)
 
 
 @with_style
@@ -21,12 +26,6 @@ def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     rate_hz : int
     label : str, optional
         Emotion, for the colour.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/02_eda.
     """
     ax, out = canvas(ax, size=(10, 3.2))
     y = np.asarray(y)
@@ -40,7 +39,7 @@ def waveplot(y, rate_hz, *, label=None, title="Waveform", ax=None):
     )
 
 
-def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, fmax_hz=None):
+def draw_spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, fmax_hz=None, ticks_hz=MEL_TICKS_HZ):
     """Draw a spectrogram in dB below its peak; returns the image and the height in Hz."""
     import librosa  # slow to load
 
@@ -50,7 +49,7 @@ def _spectrogram(ax, y, rate_hz, *, mel=True, frame=1024, hop=256, fmax_hz=None)
     if mel:
         power = librosa.filters.mel(sr=rate_hz, n_fft=frame, n_mels=128, fmax=fmax_hz) @ power
         top = librosa.hz_to_mel(fmax_hz)
-        ticks = [hz for hz in MEL_TICKS_HZ if hz <= fmax_hz]
+        ticks = [hz for hz in ticks_hz if hz <= fmax_hz]
         ax.set_yticks([librosa.hz_to_mel(hz) for hz in ticks], [str(hz) for hz in ticks])
     else:
         power = power[: int(fmax_hz / rate_hz * frame) + 1]
@@ -68,24 +67,17 @@ def spectrogram(y, rate_hz, *, mel=True, frame=1024, hop=256, fmax_hz=None, titl
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform.
-    rate_hz : int
+    y, rate_hz
+        As for `waveplot`.
     mel : bool
         Frequencies as far apart as they sound (mel, Slaney's formula, as librosa's), else as they are.
     frame, hop : int
         Samples a frame, samples from frame to frame.
     fmax_hz : float
         Top of the figure; default 8000 Hz or half the rate.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/02_eda.
     """
     ax, out = canvas(ax, size=(10, 4))
-    image, top_hz = _spectrogram(ax, y, rate_hz, mel=mel, frame=frame, hop=hop, fmax_hz=fmax_hz)
+    image, top_hz = draw_spectrogram(ax, y, rate_hz, mel=mel, frame=frame, hop=hop, fmax_hz=fmax_hz)
     ax.figure.colorbar(image, ax=ax, label="Level (dB below peak)", pad=0.02)
     title = title or ("Mel spectrogram" if mel else "Spectrogram")
     ax.set(title=title, xlabel="Time (s)", ylabel="Frequency (Hz, mel scale)" if mel else "Frequency (Hz)")
@@ -102,29 +94,20 @@ def portrait(y, rate_hz, *, label=None, peak=None, fmax_hz=8000, title="Waveform
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-    label : str, optional
-        Emotion, for the colour.
+    y, rate_hz, label
+        As for `waveplot`.
     peak : float, optional
         Top of the amplitude axis, the same for clips that are to be compared; default: the clip's own peak.
     fmax_hz : float
         Top of the spectrogram; half the rate where that is less.
-
-    Returns
-    -------
-    Figure
-
-    Taught in notebooks/02_eda.
     """
     figure, ((top,), (bottom,)) = panels(2, size=(10, 4.6), sharex=True, height_ratios=(1, 1.6))
     waveplot(y, rate_hz, label=label, title=title, ax=top)
     top.set_xlabel("")
     if peak:
         top.set_ylim(-1.05 * peak, 1.05 * peak)
-    image, top_hz = _spectrogram(bottom, y, rate_hz, fmax_hz=fmax_hz)
+    image, top_hz = draw_spectrogram(bottom, y, rate_hz, fmax_hz=fmax_hz, ticks_hz=FEWER_TICKS_HZ)
     figure.colorbar(image, ax=bottom, label="dB below peak", pad=0.02)
-    bottom.set_yticks(*zip(*[(mel, _hz(mel)) for mel in bottom.get_yticks() if _hz(mel) != "250"], strict=True))
     bottom.set(xlabel="Time (s)", ylabel="Hz (mel scale)", xlim=(0, len(y) / rate_hz))
     return described(figure, f"{title}: {top.alt} Below it the mel spectrogram, 0 to {top_hz:.0f} Hz.")
 
@@ -135,27 +118,19 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
+    y, rate_hz, label
+        As for `waveplot`.
     f0_hz : np.ndarray [shape=(frames,)]
         NaN or 0 where there is no voice.
     loudness_db : np.ndarray [shape=(frames,)]
     hop_s : float
         Seconds from frame to frame.
-    label : str, optional
-        Emotion, for the colour.
-
-    Returns
-    -------
-    Figure
-
-    Taught in notebooks/02_eda.
     """
     import librosa
     from matplotlib.patheffects import Normal, Stroke
 
     figure, ((top,), (bottom,)) = panels(2, size=(10, 6.4), sharex=True, height_ratios=(3, 1.3))
-    image, _ = _spectrogram(top, y, rate_hz, fmax_hz=4000)
+    image, _ = draw_spectrogram(top, y, rate_hz, fmax_hz=4000)
     figure.colorbar(image, ax=top, label="Level (dB below peak)", pad=0.02)
     f0_hz = np.asarray(f0_hz, dtype=float)
     loudness_db = np.asarray(loudness_db, dtype=float)
@@ -181,19 +156,13 @@ def contours(y, rate_hz, *, f0_hz, loudness_db, hop_s, label=None, title="Pitch 
 
 
 @with_style
-def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
+def one_word(clips, *, title="One word, every emotion"):
     """The same word in each emotion, one row each: waveform and mel spectrogram on common axes.
 
     Parameters
     ----------
     clips : dict of str -> (np.ndarray [shape=(n,)], int)
         Emotion -> waveform and rate in Hz.
-
-    Returns
-    -------
-    Figure
-
-    Taught in notebooks/02_eda.
     """
     labels = ordered_labels(clips)
     seconds = {label: len(clips[label][0]) / clips[label][1] for label in labels}
@@ -205,10 +174,8 @@ def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
         left.plot(np.arange(len(y)) / rate_hz, y, color=line_colour(label), linewidth=0.6)
         left.set(ylim=(-1.05 * peak, 1.05 * peak), xlim=(0, max(seconds.values())))
         left.set_ylabel(label, rotation=0, ha="right", va="center", fontweight="bold")
-        image, _ = _spectrogram(right, y, rate_hz, fmax_hz=fmax_hz)
+        image, _ = draw_spectrogram(right, y, rate_hz, ticks_hz=(500, 2000, 8000))
         right.set_facecolor("black")
-        right.set_yticks(right.get_yticks()[[2, 4, -1]] if len(right.get_yticks()) > 4 else right.get_yticks())
-        right.set_yticklabels([_hz(mel) for mel in right.get_yticks()])
         for ax in (left, right):
             ax.tick_params(labelsize=10)
     grid[0, 0].set_title("Amplitude, same scale")
@@ -227,12 +194,6 @@ def one_word(clips, *, title="One word, every emotion", fmax_hz=8000):
     )
 
 
-def _hz(mel):
-    import librosa
-
-    return f"{librosa.mel_to_hz(mel):.0f}"
-
-
 @with_style
 def mfcc(values, *, hop_s=None, first=0, title="MFCC over time", ax=None):
     """MFCC, or any other coefficients, as a heat map over time.
@@ -245,10 +206,6 @@ def mfcc(values, *, hop_s=None, first=0, title="MFCC over time", ax=None):
     first : int
         Number of the first coefficient that is drawn. The 0th is the overall level and outshines the others, so the
         colours are scaled by the others (98 % of them lie inside).
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
 
     Taught in notebooks/03_mfcc.
     """

@@ -1,4 +1,7 @@
-"""Figures of features: the steps from wave to MFCC, everything that a clip gives, and what augmentation changes."""
+"""Figures of steps: from wave to MFCC, everything that a clip gives, what augmentation changes; in an LSTM's cell.
+
+Taught in notebooks/03_mfcc, but for what names another.
+"""
 
 import numpy as np
 
@@ -17,16 +20,8 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, title="Overlapping frames",
     rate_hz : int
     frame, hop : int
         Samples a frame, samples from frame to frame.
-    first : int
-        The first frame to draw.
-    n : int
-        How many.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/03_mfcc.
+    first, n : int
+        The first frame to draw, and how many.
     """
     ax, out = canvas(ax, size=(10, 4.2))
     start = first * hop
@@ -53,19 +48,7 @@ def framing(y, rate_hz, *, frame, hop, first=0, n=4, title="Overlapping frames",
 
 @with_style
 def windowing(samples, window, rate_hz, *, title="A window fades each frame in and out"):
-    """One frame, the window, and their product.
-
-    Parameters
-    ----------
-    samples, window : np.ndarray [shape=(frame,)]
-    rate_hz : int
-
-    Returns
-    -------
-    Figure
-
-    Taught in notebooks/03_mfcc.
-    """
+    """One frame, the window [shape=(frame,)], and their product."""
     samples = np.asarray(samples)
     window = np.asarray(window)
     time_ms = np.arange(len(samples)) * 1000 / rate_hz
@@ -100,12 +83,6 @@ def spectrum(level_db, rate_hz, *, title="The spectrum of one frame", fmax_hz=No
     rate_hz : int
     fmax_hz : float, optional
         Right end of the figure.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/03_mfcc.
     """
     ax, out = canvas(ax, size=(10, 4))
     level_db = np.asarray(level_db)
@@ -122,21 +99,9 @@ def spectrum(level_db, rate_hz, *, title="The spectrum of one frame", fmax_hz=No
 
 @with_style
 def filters(weights, rate_hz, *, fmax_hz=None, every=1, title="The mel filter bank", ax=None):
-    """Triangular filters: narrow where the ear is fine, wide where it is coarse.
+    """Triangular filters: narrow where the ear is fine, wide where it is coarse; every so many-th is drawn.
 
-    Parameters
-    ----------
-    weights : np.ndarray [shape=(n_mels, 1 + n_fft / 2)]
-        As `librosa.filters.mel` gives them.
-    rate_hz : int
-    every : int
-        Draw every so many-th filter.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/03_mfcc.
+    `weights` [shape=(n_mels, 1 + n_fft / 2)] are as `librosa.filters.mel` gives them.
     """
     ax, out = canvas(ax, size=(10, 4))
     weights = np.asarray(weights)
@@ -163,12 +128,6 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
     mel_db : np.ndarray [shape=(n_mels,)]
     also : dict of str -> np.ndarray [shape=(n_mels,)], optional
         Name -> what is left of the spectrum, for instance rebuilt from the first 13 MFCC.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/03_mfcc.
     """
     ax, out = canvas(ax, size=(10, 4.2))
     mel_db = np.asarray(mel_db)
@@ -194,21 +153,7 @@ def bands(mel_db, *, also=None, title="The mel spectrum of one frame", ax=None):
 
 @with_style
 def cosines(basis, *, n=6, title="The cosines that a mel spectrum is compared with"):
-    """The first rows of the discrete cosine transform.
-
-    Parameters
-    ----------
-    basis : np.ndarray [shape=(n_mfcc, n_mels)]
-        A row is the cosine of one coefficient.
-    n : int
-        How many to draw.
-
-    Returns
-    -------
-    Figure
-
-    Taught in notebooks/03_mfcc.
-    """
+    """The first n rows of the discrete cosine transform [shape=(n_mfcc, n_mels)], a coefficient each."""
     basis = np.asarray(basis)[:n]
     columns = min(3, len(basis))
     rows = -(-len(basis) // columns)
@@ -242,12 +187,6 @@ def coefficients(values, *, spread=None, first=0, title="The MFCC of one frame",
         Drawn as a band around them, for instance the deviation over the clip.
     first : int
         Number of the first coefficient that is drawn; 1 leaves out the overall level.
-
-    Returns
-    -------
-    Figure, or Axes where `ax` is given.
-
-    Taught in notebooks/03_mfcc.
     """
     ax, out = canvas(ax, size=(10, 4))
     x = np.arange(first, len(values))
@@ -280,13 +219,6 @@ def mfcc_steps(levels_db, bands_db, mfcc, spec, *, title="One clip, three times"
         Drawn from number 1 on: number 0 is the level and outshines the others.
     spec : serlib.features.FeatureSpec
         That they were made with.
-    title : str
-
-    Returns
-    -------
-    Figure
-
-    Taught in notebooks/03_mfcc.
     """
     figure, grid = panels(3, size=(10, 7), sharex=True)
     seconds = len(mfcc) * spec.hop / spec.rate_hz
@@ -336,19 +268,15 @@ LOOKS = {
 def features(rows, spec, *, title="Features over time"):
     """Every kind of feature of one clip, a row each, on one time axis.
 
+    Colours of a heat map go from the lowest to the highest of its values (2 % at each end left out); where both signs
+    mean something white is zero. Pitch is dots, since frames without a voice hold a guess.
+
     Parameters
     ----------
     rows : np.ndarray [shape=(frames, d)]
         As `serlib.extract_clip` gives them, without a summary.
     spec : serlib.FeatureSpec
         What they were computed with.
-
-    Returns
-    -------
-    Figure. Colours of a heat map go from the lowest to the highest of its values (2 % at each end left out); where
-    both signs mean something white is zero. Pitch is dots, since frames without a voice hold a guess.
-
-    Taught in notebooks/03_mfcc.
     """
     rows = np.asarray(rows)
     hop_s = spec.hop / spec.rate_hz
@@ -396,17 +324,14 @@ def _heat(ax, values, hop_s, kind, colours):
 def augmented(rows, *, hop_s, title="What feature augmentation makes of a clip"):
     """A log-mel spectrogram as it is and as each feature augmentation leaves it, all to one scale.
 
+    The colours go from the lowest to the highest value of the first (1 % at each end left out).
+
     Parameters
     ----------
     rows : dict of str -> np.ndarray [shape=(frames, n_mels)]
         What was done -> log-mel in dB, as `serlib.augment.feature_examples` gives them.
     hop_s : float
         Seconds from frame to frame.
-
-    Returns
-    -------
-    Figure. Two panels side by side; the colours go from the lowest to the highest value of the first panel (1 % at
-    each end left out).
 
     Taught in notebooks/07_generalize.
     """
@@ -430,3 +355,61 @@ def augmented(rows, *, hop_s, title="What feature augmentation makes of a clip")
     heading(figure, title)
     ways = "; ".join(f"{name}, {len(values) * hop_s:.1f} s" for name, values in rows.items())
     return described(figure, f"{len(rows)} log-mel spectrograms of one clip, to one scale: {ways}.")
+
+
+#: Position, name and colour of what a step of an LSTM computes.
+_GATES = (
+    (2.0, "forget\nsigmoid", MAIN),
+    (3.6, "input\nsigmoid", MAIN),
+    (5.2, "candidate\ntanh", SECOND),
+    (6.8, "output\nsigmoid", MAIN),
+)
+
+
+@with_style
+def gates(*, title="One step of an LSTM", ax=None):
+    """One step of an LSTM: three gates and a candidate for the new state.
+
+    Taught in notebooks/04_lstm_train.
+    """
+    ax, out = canvas(ax, size=(10, 4.8))
+    arrow = {"arrowstyle": "->", "color": INK, "linewidth": 1.6}
+
+    def line(start, end):
+        ax.annotate("", end, start, arrowprops=arrow)
+
+    def node(x, y, text):
+        look = {"boxstyle": "circle", "fc": "white", "ec": INK}
+        ax.text(x, y, text, ha="center", va="center", fontsize=13, bbox=look)
+
+    top, middle, bottom = 4.2, 2.2, 0.6
+    line((0.2, top), (9.7, top))
+    ax.annotate("state c before", (0.2, top), (0, 9), textcoords="offset points")
+    ax.annotate("state c now", (9.7, top), (0, 9), textcoords="offset points", ha="right")
+    ax.plot([0.2, 6.8], [bottom, bottom], color=INK, linewidth=1.6)
+    ax.annotate("output h before, and the input x of this step", (0.2, bottom), (0, -17), textcoords="offset points")
+    for x, name, shade in _GATES:
+        line((x, bottom), (x, middle - 0.42))
+        ax.text(x, middle, name, ha="center", va="center", color="white", bbox={"boxstyle": "round", "fc": shade})
+    line((2.0, middle + 0.42), (2.0, top - 0.25))
+    node(2.0, top, "×")
+    line((3.6, middle + 0.42), (4.3, 3.0))
+    line((5.2, middle + 0.42), (4.5, 3.0))
+    node(4.4, 3.15, "×")
+    line((4.4, 3.4), (4.4, top - 0.25))
+    node(4.4, top, "+")
+    line((8.4, top), (8.4, middle + 0.3))
+    ax.annotate("tanh", (8.4, 3.2), (8, 0), textcoords="offset points", color=INK)
+    line((6.8 + 0.5, middle), (8.4 - 0.22, middle))
+    node(8.4, middle, "×")
+    line((8.4 + 0.22, middle), (9.7, middle))
+    ax.annotate("output h now", (9.7, middle), (0, -24), textcoords="offset points", ha="right")
+    ax.set(title=title, xlim=(0, 10.1), ylim=(-0.1, 5))
+    ax.set_axis_off()
+    ax.axhline(-0.05, color=FAINT, linewidth=0)
+    return described(
+        out,
+        "Diagram of an LSTM: the state runs through, is multiplied by the forget gate, and gets the candidate times "
+        "the input gate added; the output is the output gate times the tanh of the state. All four see the input and "
+        "the output before.",
+    )

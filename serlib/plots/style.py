@@ -45,8 +45,6 @@ FAINT = "#8a8a8a"
 #: Least contrast with the page of what is drawn (WCAG 2.2, success criterion 1.4.11). Some emotions' colours have less
 #: on white: their bars and points have an outline in `INK`, their lines are darker (`line_colour`).
 CONTRAST = 3.0
-#: Ends of the colour map for things in an order: its lighter part has too little contrast.
-RAMP = ("plasma", 0.0, 0.6)
 
 #: Dots per inch, and colours of a picture.
 DPI = 100
@@ -111,30 +109,20 @@ def described(out, text):
 
 
 def alt(figure):
-    """What a figure shows, in one sentence, for those who cannot see it.
+    """What a figure (or Axes) shows, in one sentence, for those who cannot see it.
 
-    Parameters
-    ----------
-    figure : Figure or Axes
-        As any function of `serlib.plots` returned it.
-
-    Returns
-    -------
-    str. For a figure put together from several axes, their descriptions one after the other; for a foreign figure
-    its titles.
+    Of a figure put together from several axes, their descriptions one after the other; of a foreign figure its titles.
     """
     if getattr(figure, "alt", ""):
         return figure.alt
-    parts = getattr(figure, "axes", [figure])
-    parts = parts if isinstance(parts, list) else [figure]
+    parts = figure.axes if isinstance(figure, Figure) else [figure]
     return " ".join(getattr(ax, "alt", "") or ax.get_title(loc="left") or ax.get_title() for ax in parts).strip()
 
 
 def png(*figures, dpi=DPI):
-    """Figures, one below the other, as the bytes of a PNG file; the same bytes for the same figures.
+    """Figures, one below the other, as the bytes of a PNG file, with their description inside.
 
-    The colours that fit best, `PALETTE` of them, make the file a quarter as large, so that notebooks with outputs stay
-    small. The description is inside.
+    The `PALETTE` colours that fit best make the file a quarter as large, so that notebooks with outputs stay small.
     """
     pictures = [_pixels(figure, dpi) for figure in figures]
     sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white")
@@ -163,21 +151,10 @@ def _alts(figures):
 
 
 def shown_as(*figures, dpi=DPI):
-    """What a notebook shows of figures, one below the other.
+    """What a notebook shows of figures, one below the other: the data and the metadata of a MIME bundle.
 
-    Parameters
-    ----------
-    figures : Figure
-    dpi : int
-        Dots per inch.
-
-    Returns
-    -------
-    data : dict
-        The picture twice: as HTML with its description, since JupyterLab (4.6) and nbconvert's page drop the
-        description of a plain PNG; and as PNG, since GitHub drops the pictures in HTML.
-    metadata : dict
-        The description of the PNG.
+    The picture comes twice: as HTML with its description, since JupyterLab (4.6) and nbconvert's page drop the
+    description of a plain PNG; and as PNG, since GitHub drops the pictures in HTML.
     """
     data = png(*figures, dpi=dpi)
     description = _alts(figures)
@@ -192,17 +169,9 @@ def data_url(data, mime):
 
 @functools.cache
 def template(path):
-    """A page, or a piece of one, to be rendered; names and texts from outside are escaped.
+    """The Jinja template in a file; names and texts from outside are escaped.
 
-    Parameters
-    ----------
-    path : Path
-        Of a Jinja template; others that it asks for lie beside it.
-
-    Returns
-    -------
-    jinja2.Template. Beside Jinja's own it knows the filters `data_url`, `percent` (of shares, "-" for NaN) and `span`
-    (of two bounds).
+    Beside Jinja's own it knows the filters `data_url`, `percent` (of shares, "-" for NaN) and `span` (of two bounds).
     """
     import jinja2  # nothing else of a figure needs it
 
@@ -223,14 +192,7 @@ def _span(bounds):
 
 
 def show(*figures, dpi=DPI):
-    """Show figures in a notebook, with their descriptions.
-
-    Parameters
-    ----------
-    figures : Figure or Axes
-    dpi : int
-        Dots per inch: fewer for a large picture of many pixels, so that the notebook stays small.
-    """
+    """Show figures (or the figures of Axes) in a notebook, with their descriptions; `dpi` is dots per inch."""
     from IPython.display import display  # the commands draw without a notebook
 
     for figure in figures:
@@ -257,27 +219,13 @@ def luminance(value):
 
 
 def contrast(one, other="white"):
-    """Contrast ratio of two colours (WCAG 2.2), from 1 to 21.
-
-    Examples
-    --------
-    >>> contrast("black")
-    21.0
-    """
+    """Contrast ratio of two colours (WCAG 2.2), from 1 to 21."""
     darker, lighter = sorted([luminance(one), luminance(other)])
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def line_colour(label):
-    """The colour of an emotion for lines on white, which have no outline: darkened where its contrast is too small.
-
-    Examples
-    --------
-    >>> line_colour("sad") == colour("sad")
-    True
-    >>> contrast(colour("happy")) < CONTRAST < contrast(line_colour("happy"))
-    True
-    """
+    """The colour of an emotion for lines on white, which have no outline: darkened where its contrast is too small."""
     value = colour(label)
     while contrast(value) < CONTRAST:
         value = to_hex([0.98 * part for part in to_rgb(value)])
@@ -286,8 +234,7 @@ def line_colour(label):
 
 def ramp(n):
     """n colours for things in an order, from dark to light, each with enough contrast on white [shape=(n, 4)]."""
-    name, first, last = RAMP
-    return matplotlib.colormaps[name](np.linspace(first, last, n))
+    return matplotlib.colormaps["plasma"](np.linspace(0, 0.6, n))
 
 
 def tint(value, share):
@@ -309,23 +256,15 @@ def name_cells(ax, image, rows, columns, *, label, rotation=0):
     ax.figure.colorbar(image, ax=ax, label=label, pad=0.02)
 
 
-#: A longer title has no room on its line for what `honest` adds.
-LONG_TITLE = 30
-
-
 def honest(title, corpora):
-    """A title that says so where the figure is made on the sample corpus.
-
-    Parameters
-    ----------
-    corpora : str, sequence of str, or an index with a column `corpus`
-    """
+    """A title that says so where the figure is made on the sample corpus: one of `corpora`, or of an index's."""
     if hasattr(corpora, "columns"):
         corpora = corpora["corpus"].unique() if "corpus" in corpora else ()
     names = [corpora] if isinstance(corpora, str) else list(corpora)
     if "sample" not in names:
         return title
-    return f"{title}{' ' if len(title) <= LONG_TITLE else chr(10)}(synthetic sample speech)"
+    room = len(title) <= 30  # on the title's line
+    return f"{title}{' ' if room else chr(10)}(synthetic sample speech)"
 
 
 def listed(pairs):

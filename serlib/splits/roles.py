@@ -196,16 +196,10 @@ def folds(index, kind="speaker", *, seed=0, n=None, **options):
 
     Parameters
     ----------
-    index : pd.DataFrame
-        From `serlib.index`.
-    kind : str
-        Kind of split, of `SPLIT_KINDS`.
-    seed : int
-        What is drawn at random is drawn from this seed.
+    index, kind, seed, options
+        What `split` takes.
     n : int, optional
         Number of folds; default: one a speaker (`speaker`, at most six), five otherwise.
-    options
-        More of what `split` takes.
 
     Returns
     -------

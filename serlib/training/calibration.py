@@ -14,6 +14,7 @@ References
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 #: Below this calibrated confidence an answer is more likely wrong than right, and none is given: Chow's rule [3]_ where
 #: a wrong answer costs twice what no answer does. (A quantile of the validation set's confidences would not do: where
@@ -51,9 +52,8 @@ def tempered(probabilities, temperature):
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if temperature == 1 or not len(probabilities):
         return probabilities
-    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+    return softmax(logits / temperature, axis=1)
 
 
 def fit_temperature(true, probabilities):

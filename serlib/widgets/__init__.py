@@ -10,14 +10,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "apps": ["App", "app", "learned", "ready"],
-        "drawing": ["overlay_image", "view"],
         "explorers": ["Explorer", "explorer"],
         "galleries": ["Gallery", "confused", "gallery"],
         "grids": ["Grid", "grid", "grid_view"],
         "listening": ["Listener", "Live", "live", "save_take", "speech"],
         "maps": ["ClipMap", "clip_map"],
         "mfcc": ["MfccExplorer", "mfcc_explorer", "workings"],
-        "oscilloscope": ["Scope", "common", "scope", "scopes"],
+        "oscilloscope": ["Scope", "common", "overlay_image", "scope", "scopes", "view"],
         "playing": ["PLAYER_HZ", "common_gain", "encoded", "find_clip", "player", "players"],
     },
 )

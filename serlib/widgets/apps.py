@@ -10,47 +10,23 @@ from serlib.plots.style import template
 from serlib.recognizer import Recognizer
 from serlib.training.run import RELEASED
 from serlib.utils import UNKNOWN, shown
-from serlib.widgets.debounce import SliderNames
 from serlib.widgets.listening import Live
-from serlib.widgets.pictures import TEMPLATES
+from serlib.widgets.shared import TEMPLATES, SliderNames
 
 #: Where the slider for "unsure" begins.
 THRESHOLD = 0.5
 
 
 def ready(run=None):
-    """A model that answers: the one that is asked for, or the one that comes with this package.
+    """The `serlib.Recognizer` of a run's folder; default: of `SERLIB_RUN`, or of the released model.
 
-    Parameters
-    ----------
-    run : str or Path, optional
-        Folder of a run; default: `SERLIB_RUN`, or the released model, which has heard 33 people. Of the runs in
-        `checkpoints` none is taken unasked: most have heard fewer, some nobody but a synthesiser.
-
-    Returns
-    -------
-    serlib.Recognizer
-
-    Raises
-    ------
-    SerlibError
-        The run that is asked for cannot be used.
+    Of the runs in `checkpoints` none is taken unasked: most have heard fewer people, some nobody but a synthesiser.
     """
     return Recognizer(run or os.environ.get("SERLIB_RUN") or RELEASED)
 
 
 def learned(run):
-    """What a model has learned from, and so what its answers to other people are worth.
-
-    Parameters
-    ----------
-    run : serlib.training.run.Run
-
-    Returns
-    -------
-    str
-        Plain sentences.
-    """
+    """What a run has learned from, and so what its answers to other people are worth, in plain sentences."""
     training_clips = run.split[run.split.role == "train"]
     names = list(dict.fromkeys(training_clips.corpus))  # others may have been held out for the test
     voices = len(set(who_speaks(training_clips)))
@@ -67,14 +43,7 @@ def learned(run):
 
 
 class App(ipywidgets.VBox):
-    """The page that `app` makes.
-
-    Attributes
-    ----------
-    live : Live
-    threshold : ipywidgets.FloatSlider
-        Below this confidence the model says "unsure".
-    """
+    """The page that `app` makes: a `Live` widget, and a slider below which the model says "unsure"."""
 
     def __init__(self, recognizer):
         self._recognizer = recognizer
@@ -104,16 +73,5 @@ class App(ipywidgets.VBox):
 
 
 def app(run=None):
-    """The live page: speak, see what a model hears, keep what was said.
-
-    Parameters
-    ----------
-    run : str or Path, optional
-        As for `ready`.
-
-    Returns
-    -------
-    App
-        A widget; `make app` serves it by itself.
-    """
+    """The live page of a run (as for `ready`): speak, see what a model hears, keep what was said."""
     return App(ready(run))

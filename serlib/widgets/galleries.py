@@ -13,35 +13,21 @@ from serlib.evaluation.attribution import answers, occlusion
 from serlib.evaluation.report import abstaining
 from serlib.features import normalisation
 from serlib.plots.style import template
-from serlib.widgets.debounce import SliderNames, debounced
-from serlib.widgets.drawing import overlay_image
-from serlib.widgets.oscilloscope import Scope
-from serlib.widgets.pictures import TEMPLATES, Pictured, Static
+from serlib.widgets.oscilloscope import Scope, overlay_image
+from serlib.widgets.shared import TEMPLATES, Pictured, SliderNames, Static, debounced, drawn
 
 #: A piece of a clip that changes a probability by less than this says nothing, and is not drawn.
 LEAST = 0.01
 #: Seconds that a clip rests in the list before it is asked what drove its answer (which takes a second).
 REST_S = 0.3
+#: Dots per inch of the curve: matrix and curve are as wide as the page of a notebook together.
+CURVE_DPI = 50
 
 
 def confused(report, label, predicted, *, threshold=0.0, surest_first=True):
-    """The clips of one cell of the confusion matrix.
+    """The clips of one cell of the confusion matrix, in the order of their confidence: rows of `report.predictions`.
 
-    Parameters
-    ----------
-    report : serlib.evaluation.Report
-    label, predicted : str
-        What was meant, what was answered.
-    threshold : float
-        The model abstains below this confidence, and the clip is left out.
-    surest_first : bool
-        In which order of confidence.
-
-    Returns
-    -------
-    pd.DataFrame, rows of `report.predictions`, with their index.
-
-    Taught in notebooks/05_evaluate.
+    Those with less than `threshold` are left out, for the model abstains.
     """
     table = report.predictions
     is_of_cell = (table["label"] == label) & (table["predicted"] == predicted) & (table["confidence"] >= threshold)
@@ -81,40 +67,19 @@ def drove(result):
 
 
 class Confusion(anywidget.AnyWidget):
-    """A confusion matrix whose cells can be chosen.
-
-    Attributes
-    ----------
-    title : str
-    labels : list of str
-    counts : list of lists of int
-        A row is what was meant, a column what was answered.
-    chosen : list
-        [row, column], or [].
-    """
+    """A confusion matrix whose cells can be chosen."""
 
     _esm = Path(__file__).with_name("gallery.js")
     _css = Path(__file__).with_name("gallery.css")
 
     title = traitlets.Unicode().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    counts = traitlets.List().tag(sync=True)
-    chosen = traitlets.List(traitlets.Int()).tag(sync=True)
+    counts = traitlets.List().tag(sync=True)  # a row is what was meant, a column what was answered
+    chosen = traitlets.List(traitlets.Int()).tag(sync=True)  # [row, column], or []
 
 
 class Gallery(Pictured, ipywidgets.VBox):
-    """The widget that `gallery` makes.
-
-    Attributes
-    ----------
-    matrix : Confusion
-    threshold : ipywidgets.FloatSlider
-    order, clips : ipywidgets.Dropdown, ipywidgets.Select
-        Order of the list; the list, whose values are rows of `report.predictions`.
-    curve, abstains, answer, says : ipywidgets.HTML
-        Coverage and accuracy, drawn and told; the probabilities; what drove the answer.
-    scope : Scope
-    """
+    """The widget that `gallery` makes; the values of its list of clips are rows of `report.predictions`."""
 
     def __init__(self, report, run, index):
         self._report, self._run, self._index = report, run, index
@@ -152,15 +117,14 @@ class Gallery(Pictured, ipywidgets.VBox):
         )
 
     def static(self):
-        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        """What it leaves on a page without a kernel."""
         clip = self.scope.static()
         return Static("Gallery of the answers", [plots.confusion(self._report), *clip.figures], clip.players)
 
     def _abstain(self):
-        """Another threshold: other counts, another point of the curve, another list."""
         self.matrix.counts = answered(self._report, self.threshold.value)
         self.abstains.value = escape(abstained(self._report, self.threshold.value))
-        self.curve.value = curve(self._report, self.threshold.value)
+        self.curve.value = drawn(plots.abstaining(self._report, marks=[self.threshold.value]), dpi=CURVE_DPI)
         if self.matrix.chosen:
             self._list()
 
@@ -177,12 +141,10 @@ class Gallery(Pictured, ipywidgets.VBox):
 
     def _show(self, _=None):
         row = self.clips.value
-        if row is None:  # the threshold has emptied the cell: what was shown stays
-            return
-        clip = self._report.predictions.loc[row]
-        if row == self._shown:
+        if row is None or row == self._shown:  # None: the threshold has emptied the cell, what was shown stays
             return
         self._shown = row
+        clip = self._report.predictions.loc[row]
         self.answer.value = bars(clip, self._report.labels)
         self.says.value = "asking what drove the answer ..."
         title = f"{clip.speaker}: {clip.text}, meant {clip.label}, heard as {clip.predicted}"
@@ -215,19 +177,15 @@ class Gallery(Pictured, ipywidgets.VBox):
 def gallery(report, run, *, index=None):
     """A confusion matrix to click: its clips, what the model made of them, and what in them drove the answer.
 
+    `confused`, `serlib.plots.confusion`, `abstaining` and `occlusion` show the same without a widget.
+
     Parameters
     ----------
     report : serlib.evaluation.Report
-    run : serlib.training.run.Run
+    run : serlib.Run
         That was judged.
     index : pd.DataFrame, optional
         The clips that it was judged on, where they are not the run's own.
-
-    Returns
-    -------
-    Gallery
-        A widget. `confused`, `serlib.plots.confusion`, `serlib.plots.abstaining`, `serlib.plots.occlusion` and
-        `serlib.evaluation.attribution.occlusion` do the same without one.
 
     Taught in notebooks/05_evaluate.
     """
@@ -245,24 +203,3 @@ def _worst(report):
 def bars(clip, labels):
     """The probabilities of one clip, a row of `report.predictions`, as an HTML table: a bar an emotion."""
     return template(TEMPLATES / "bars.html.jinja").render(clip=clip, labels=labels, colour=plots.colour)
-
-
-def curve(report, threshold):
-    """Accuracy of the answers against the share of clips answered, with the point of a threshold, as SVG.
-
-    `serlib.plots.abstaining` is the figure of the same; this one is quick enough for a slider.
-    """
-    table = abstaining(report).dropna()
-    here = abstaining(report, thresholds=[threshold]).dropna()
-    low = 10 * int(max(0, table["accuracy"].min() - 0.05) * 10)
-
-    def place(coverage, accuracy):
-        return 46 + 350 * coverage, 12 + 150 * (100 - 100 * accuracy) / (100 - low)
-
-    return template(TEMPLATES / "curve.svg.jinja").render(
-        label=abstained(report, threshold),
-        line=[place(row.coverage, row.accuracy) for row in table.itertuples()],
-        dots=[place(row.coverage, row.accuracy) for row in here.itertuples()],
-        across=[(place(percent / 100, 1)[0], percent) for percent in (0, 25, 50, 75, 100)],
-        upwards=[(place(0, percent / 100)[1], percent) for percent in (low, (low + 100) // 2, 100)],
-    )

@@ -11,31 +11,19 @@ from PIL import Image
 from serlib import audio, plots
 from serlib.plots.style import described, heading, panels, template, with_style
 from serlib.utils import SerlibError, ordered_labels
-from serlib.widgets.drawing import thumbnail
-from serlib.widgets.oscilloscope import common
-from serlib.widgets.pictures import TEMPLATES, Pictured, Static
-from serlib.widgets.playing import encoded, find_clip
+from serlib.widgets.oscilloscope import common, thumbnail
+from serlib.widgets.playing import encoded
+from serlib.widgets.shared import TEMPLATES, Pictured, Static
 
 
 def grid_view(index, text, *, speakers=None):
-    """What a grid shows and plays.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        Of `serlib.corpora.index`.
-    text : str
-        What is said.
-    speakers : list of str
-        Who is shown; default: all.
+    """What a `grid` of these arguments shows and plays.
 
     Returns
     -------
     dict
-        `title`; `reading`, what the axes are; `speakers`, the columns; `labels`, the rows, and their `colours`;
-        `span_s`, the length of the longest clip; `cells`, a list of rows of what is None where there is no such clip,
-        and else a dict: `speech` (file name), `duration_s`, `image` (PNG), `sound` and `mime`, all sounds equally
-        amplified, and `alt`.
+        Among others `speakers`, the columns, `labels`, the rows, and `cells`: for each row a list of None, where there
+        is no such clip, or a dict with its picture (PNG) and its sound, all equally amplified.
 
     Raises
     ------
@@ -49,20 +37,17 @@ def grid_view(index, text, *, speakers=None):
             f"None of {', '.join(speakers)} says '{text}'; choose one of {', '.join(index.text.unique())}"
         )
     labels = ordered_labels(of_text.label.unique())
-    there = set(zip(of_text.speaker, of_text.label, strict=True))
-    clips = {
-        (s, k): find_clip(of_text, speaker=s, label=k, text=text) for s in speakers for k in labels if (s, k) in there
-    }
-    sounds = {key: audio.load(clip.speech) for key, clip in clips.items()}
+    clips = of_text.drop_duplicates(["speaker", "label"]).set_index(["speaker", "label"]).speech
+    sounds = {key: audio.load(speech) for key, speech in clips.items()}
     shared = common(list(sounds.values()))
 
     def cell(speaker, label):
-        if (speaker, label) not in clips:
+        if (speaker, label) not in sounds:
             return None
         y, rate_hz = sounds[speaker, label]
         sound, mime = encoded(y, rate_hz, gain=shared["gain"])
         return {
-            "speech": Path(clips[speaker, label].speech).name,
+            "speech": Path(clips[speaker, label]).name,
             "duration_s": len(y) / rate_hz,
             "image": thumbnail(y, rate_hz),
             "sound": sound,
@@ -82,32 +67,23 @@ def grid_view(index, text, *, speakers=None):
 
 
 class Grid(Pictured, anywidget.AnyWidget):
-    """The widget that `grid` makes.
-
-    Attributes
-    ----------
-    shown : dict
-        As `grid_view` gives it.
-    chosen : list
-        [row, column] of the clip that was played last, or [].
-    playing : bool
-    """
+    """The widget that `grid` makes."""
 
     _esm = Path(__file__).with_name("grid.js")
     _css = Path(__file__).with_name("grid.css")
 
-    shown = traitlets.Dict().tag(sync=True)
-    chosen = traitlets.List(traitlets.Int()).tag(sync=True)
+    shown = traitlets.Dict().tag(sync=True)  # as `grid_view` gives it
+    chosen = traitlets.List(traitlets.Int()).tag(sync=True)  # [row, column] of the clip that was played last, or []
     playing = traitlets.Bool(False).tag(sync=True)
 
     def static(self):
-        """What it leaves on a page without a kernel: see `Pictured.static`."""
-        return Static(f"Grid: {self.shown['title']}", [still(self.shown)], [], page=table(self.shown))
+        """What it leaves on a page without a kernel: pictures as wide as they are long, and players."""
+        page = template(TEMPLATES / "grid.html.jinja").render(shown=self.shown)
+        return Static(f"Grid: {self.shown['title']}", [_still(self.shown)], [], page=page)
 
 
 @with_style
-def still(shown):
-    """What a grid shows, of `grid_view`, as a figure."""
+def _still(shown):
     rows, columns = len(shown["labels"]), len(shown["speakers"])
     figure, places = panels(rows, columns, size=(1 + 3 * columns, 0.8 + 0.8 * rows))
     for row, label in enumerate(shown["labels"]):
@@ -127,11 +103,6 @@ def still(shown):
     return described(figure, f"{alt}; time to the right, up to {shown['span_s']:.1f} s.")
 
 
-def table(shown):
-    """A grid, of `grid_view`, as HTML that needs no other file: pictures as wide as they are long, and players."""
-    return template(TEMPLATES / "grid.html.jinja").render(shown=shown)
-
-
 def grid(index, text, *, speakers=None):
     """One text in every emotion, a column for each speaker; a click plays.
 
@@ -143,11 +114,6 @@ def grid(index, text, *, speakers=None):
         What is said.
     speakers : list of str
         Who is shown; default: all.
-
-    Returns
-    -------
-    Grid
-        A widget. Where there is no kernel its page shows the pictures with plain players.
 
     Taught in notebooks/02_eda.
     """

@@ -34,12 +34,7 @@ COLUMNS = ["speech", "label", "speaker", "text"]
 
 
 class Listener:
-    """Collects sound as it comes in, and answers in between; knows no widgets.
-
-    Parameters
-    ----------
-    recognizer : serlib.Recognizer
-    """
+    """Collects sound as it comes in, and has a `serlib.Recognizer` answer in between; knows no widgets."""
 
     def __init__(self, recognizer):
         self.recognizer = recognizer
@@ -53,20 +48,10 @@ class Listener:
         self.rate_hz = None
 
     def hear(self, chunk, rate_hz, *, answer=True):
-        """Take in the next piece of sound.
+        """Take in the next piece of sound [shape=(n,)], full scale 1.0.
 
-        Parameters
-        ----------
-        chunk : np.ndarray [shape=(n,)]
-            Full scale 1.0.
-        rate_hz : int
-        answer : bool
-            False where the answers cannot keep up: the sound is kept all the same.
-
-        Returns
-        -------
-        serlib.recognizer.Answer, or None
-            For the speech in the last seconds (as many as `timeline` looks at); None between answers and in silence.
+        Returns the Answer for the speech in the last seconds (as many as `timeline` looks at); None between answers, in
+        silence, and with `answer=False`, where the answers cannot keep up.
         """
         self._chunks.append(np.asarray(chunk, dtype=np.float32))
         self.rate_hz = rate_hz
@@ -78,25 +63,11 @@ class Listener:
 
     def samples(self, last_s=None):
         """The take so far, or its last seconds [shape=(n,)]."""
-        wanted = np.inf if last_s is None else round(last_s * self.rate_hz)
-        last = []
-        for chunk in reversed(self._chunks):  # a long take is not put together twice a second
-            if wanted <= 0:
-                break
-            last.append(chunk[-int(min(wanted, len(chunk))) :])
-            wanted -= len(chunk)
-        return np.concatenate([np.zeros(0, np.float32), *reversed(last)])
+        y = np.concatenate([np.zeros(0, np.float32), *self._chunks])
+        return y if last_s is None else y[-round(last_s * self.rate_hz) :]
 
     def finish(self):
-        """End the take.
-
-        Returns
-        -------
-        y : np.ndarray [shape=(n,)]
-            The take from the first to the last sound that is no silence; empty where nothing was heard.
-        answer : serlib.recognizer.Answer, or None
-            What the model makes of it.
-        """
+        """End the take: what was heard of it (see `speech`), and what the model answers (or None)."""
         y = speech(self.samples(), self.rate_hz) if self._chunks else self.samples()
         return y, self._ask(y)
 
@@ -106,17 +77,7 @@ class Listener:
 
 
 def speech(y, rate_hz):
-    """The part of a recording from its first to its last sound, with a margin; empty where the room was silent.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-    rate_hz : int
-
-    Returns
-    -------
-    np.ndarray [shape=(m,)], m <= n
-    """
+    """The part of a recording from its first to its last sound, with a margin; empty where the room was silent."""
     if not len(y) or abs(y).max() < 10 ** (ROOM_DB / 20):
         return y[:0]
     intervals = audio.voice_activity(y, rate_hz=rate_hz)
@@ -182,7 +143,6 @@ def save_take(y, rate_hz, *, label, speaker, text="", folder=None):
 
 
 def _listed(folder):
-    """The recordings of a folder as rows of its table."""
     top = folder.absolute()
     for path, clip in own.scan(folder, [], [], Reading()):
         name = path.relative_to(top).as_posix() if path.is_relative_to(top) else path
@@ -194,26 +154,18 @@ def _listed(folder):
 class Microphone(anywidget.AnyWidget):
     """The recording half of `live`: button, level, running probabilities, a place to drop a file.
 
-    Attributes
-    ----------
-    recording : bool
-        Set by the page.
-    answer : dict
-        `label`, `confidence`, `bars` (label, share and colour of each), `final` (of the whole take), and `stamp`, the
-        page's own time of the last sound that was heard, from which it computes its `latency_s`.
-    latency_s : float
-        From the end of that sound to the answer on the page.
-    accept : str
-        What the page's file dialog offers: every suffix that may hold sound.
+    An `answer` holds `label`, `confidence`, `bars` (label, share and colour of each), `final` (of the whole take), and
+    `stamp`, the page's own time of the last sound that was heard. From it the page computes its `latency_s`, from the
+    end of that sound to the answer on the page.
     """
 
     _esm = Path(__file__).with_name("live.js")
     _css = Path(__file__).with_name("live.css")
 
-    recording = traitlets.Bool(False).tag(sync=True)
+    recording = traitlets.Bool(False).tag(sync=True)  # set by the page
     answer = traitlets.Dict().tag(sync=True)
     latency_s = traitlets.Float(0.0).tag(sync=True)
-    accept = traitlets.Unicode(",".join(["audio/*", "video/*", *AUDIO_SUFFIXES])).tag(sync=True)
+    accept = traitlets.Unicode(",".join(["audio/*", "video/*", *AUDIO_SUFFIXES])).tag(sync=True)  # of the file dialog
 
     def __init__(self, listener, on_take):
         super().__init__()
@@ -223,7 +175,6 @@ class Microphone(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def _receive(self, _, message, buffers):
-        """What the page sends: start, pieces of sound, stop; pieces of a file."""
         if message["kind"] == "start":
             self._listener.start()
             self._quickest = np.inf
@@ -260,27 +211,12 @@ class Microphone(anywidget.AnyWidget):
 
     def _tell(self, answer, stamp, *, final=False):
         bars = [(label, share, plots.colour(label)) for label, share in answer.probabilities.items()]
-        self.answer = {
-            "label": answer.label,
-            "confidence": answer.confidence,
-            "bars": bars,
-            "final": final,
-            "stamp": stamp,
-        }
+        summary = {"label": answer.label, "confidence": answer.confidence, "bars": bars}
+        self.answer = {**summary, "final": final, "stamp": stamp}
 
 
 class Live(ipywidgets.VBox):
-    """The widget that `live` makes.
-
-    Attributes
-    ----------
-    microphone : Microphone
-    scope : Scope
-        Shows and replays the take that `takes` names.
-    takes, label, speaker, text, save
-        The menus, fields and the button for keeping a take.
-    says : ipywidgets.HTML
-    """
+    """The widget that `live` makes: a `microphone`, a `scope` of the take that is chosen, fields to keep it."""
 
     def __init__(self, recognizer, folder):
         self._recognizer = recognizer
@@ -343,18 +279,15 @@ class Live(ipywidgets.VBox):
 def live(recognizer, *, folder=None):
     """Speak into the browser's microphone, or drop in a file, and see what a model hears.
 
+    The sound travels from the page to the kernel, which may be on another machine. Without a widget `Listener` answers
+    for sound that comes in pieces.
+
     Parameters
     ----------
     recognizer : serlib.Recognizer
         Its threshold decides where it is `unsure`.
     folder : str or Path, optional
         Where takes are saved, see `save_take`.
-
-    Returns
-    -------
-    Live
-        A widget. The sound travels from the page to the kernel, which may be on another machine; without a widget
-        `Listener` answers for sound that comes in pieces, and `serlib.Recognizer` for files.
 
     Taught in notebooks/09_live.
     """

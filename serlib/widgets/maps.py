@@ -13,7 +13,7 @@ from serlib.plots.style import INK
 from serlib.utils import SerlibError, ordered_labels
 from serlib.widgets.explorers import named
 from serlib.widgets.oscilloscope import Scope
-from serlib.widgets.pictures import Pictured, Static
+from serlib.widgets.shared import Pictured, Static
 
 #: Up to so many speakers have a symbol of their own, the same as in `plots.embedding`.
 SYMBOLS = ("circle", "triangle-up", "square", "diamond", "triangle-down", "cross")
@@ -30,37 +30,18 @@ def symbols_of(index):
 
 
 class Points(anywidget.AnyWidget):
-    """The points of a `ClipMap`.
-
-    Attributes
-    ----------
-    library : str
-        plotly.js, as plotly's Python package ships it. (A FigureWidget of plotly 7.1 stays empty under anywidget 0.11.)
-    figure : dict
-        As plotly.js takes it (`drawing_of`).
-    chosen : int
-        Row of the clip that was clicked last.
-    clicks : int
-        How many clicks there were.
-    """
+    """The points of a `ClipMap`. (A FigureWidget of plotly 7.1 stays empty under anywidget 0.11.)"""
 
     _esm = Path(__file__).with_name("map.js")
 
-    library = traitlets.Unicode().tag(sync=True)
-    figure = traitlets.Dict().tag(sync=True)
-    chosen = traitlets.Int(0).tag(sync=True)
-    clicks = traitlets.Int(0).tag(sync=True)
+    library = traitlets.Unicode().tag(sync=True)  # plotly.js, as plotly's Python package ships it
+    figure = traitlets.Dict().tag(sync=True)  # as plotly.js takes it (`drawing_of`)
+    chosen = traitlets.Int(0).tag(sync=True)  # row of the clip that was clicked last
+    clicks = traitlets.Int(0).tag(sync=True)  # how many there were
 
 
 class ClipMap(Pictured, ipywidgets.VBox):
-    """The widget that `clip_map` makes.
-
-    Attributes
-    ----------
-    points : Points
-    scope : Scope
-        Shows and plays the clip that was clicked.
-    """
+    """The widget that `clip_map` makes: `points`, and a `scope` that plays the clip that was clicked."""
 
     def __init__(self, index, points, axes, title):
         from plotly.offline import get_plotlyjs  # slow to load
@@ -76,7 +57,7 @@ class ClipMap(Pictured, ipywidgets.VBox):
         super().__init__([self.points, self.scope])
 
     def static(self):
-        """What it leaves on a page without a kernel: see `Pictured.static`."""
+        """What it leaves on a page without a kernel."""
         clip = self.scope.static()
         speakers = self._index.speaker if symbols_of(self._index) else None
         figure = plots.embedding(self._places, self._index.label, speakers=speakers, **self._look)
@@ -98,17 +79,11 @@ def clip_map(index, points, *, axes=("Axis 1", "Axis 2"), title="Clips in two di
     Parameters
     ----------
     index : pd.DataFrame
-        Of `serlib.corpora.index`, or the clips of a role of its split.
     points : np.ndarray [shape=(clips, 2)]
         Of `serlib.features.projection.map_points`, in the order of `index`.
     axes : pair of str
         Their names, `serlib.features.projection.AXES`.
     title : str
-
-    Returns
-    -------
-    ClipMap
-        A widget, drawn by the graphics card. `serlib.plots.embedding` draws the same where there is no kernel.
 
     Taught in notebooks/02_eda and 05_evaluate.
     """
@@ -116,23 +91,10 @@ def clip_map(index, points, *, axes=("Axis 1", "Axis 2"), title="Clips in two di
 
 
 def drawing_of(index, points, axes, title):
-    """A map as plotly.js takes it.
+    """`clip_map` as plotly.js takes it: a dict of `data` and `layout`, as JSON can hold them.
 
-    Parameters
-    ----------
-    index, points, axes, title
-        As in `clip_map`.
-
-    Returns
-    -------
-    dict of `data` and `layout`, as JSON can hold them
-        A trace an emotion (with the rows of its clips as `customdata`, by speaker with symbols where they are few), the
-        entries of the legend, and the ring around the chosen clip. Sizes and colours of the layout are in map.js.
-
-    Raises
-    ------
-    SerlibError
-        There is not one point a clip.
+    The data are a trace an emotion (with the rows of its clips as `customdata`, by speaker with symbols where they are
+    few), the entries of the legend, and the ring around the chosen clip. Sizes and colours of the layout are in map.js.
     """
     points = np.asarray(points, dtype=float)
     if points.shape != (len(index), 2):

@@ -1,4 +1,7 @@
-"""The MFCC explorer: turn the settings, see what becomes of a clip, hear what is left of it (`mfcc_explorer`)."""
+"""The MFCC explorer: turn the settings, see what becomes of a clip, hear what is left of it (`mfcc_explorer`).
+
+Taught in notebooks/03_mfcc.
+"""
 
 import dataclasses
 import uuid
@@ -6,35 +9,26 @@ import warnings
 from html import escape
 
 import ipywidgets
-import matplotlib
 import numpy as np
 
 from serlib import audio, plots
 from serlib.features import inverse, spectral
 from serlib.features.spec import FeatureSpec, extract_clip
-from serlib.plots.style import template
 from serlib.utils import SerlibError
-from serlib.widgets.debounce import SliderNames, debounced
-from serlib.widgets.drawing import palette_image
 from serlib.widgets.oscilloscope import Scope, common
-from serlib.widgets.pictures import TEMPLATES, Pictured, Static
 from serlib.widgets.playing import players
+from serlib.widgets.shared import Pictured, SliderNames, Static, debounced, drawn
 
 #: What the sliders offer: samples a frame, parts of a frame from one to the next, most mel bands.
 FRAMES = (256, 512, 1024, 2048, 4096)
 PARTS = (8, 4, 2)
 MOST_BANDS = 128
+#: Dots per inch of the picture.
+DPI = 75
 
 
 def workings(y, spec):
-    """What a specification makes of a clip, and the sound that can be made of its MFCC again.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        At the rate of `spec`.
-    spec : serlib.features.FeatureSpec
-        Its rate, frame, hop, `n_mels` and `n_mfcc` are used.
+    """What a specification makes of a clip at its rate, and the sound that can be made of its MFCC again.
 
     Returns
     -------
@@ -43,8 +37,6 @@ def workings(y, spec):
         [shape=(frames, n_mfcc)]; `copy` [shape=(n,)], the sound; `distance_db`, how far its mel spectrum is from the
         clip's; `pitch_kept`, the share of loud frames with the right pitch; `empty`, how many bands are so narrow that
         no frequency of the transform falls into them.
-
-    Taught in notebooks/03_mfcc.
     """
     spec = dataclasses.replace(spec, kinds=("logmel", "mfcc"), summary=(), frames=None)
     with warnings.catch_warnings():  # librosa's, of empty bands: they are counted below
@@ -65,7 +57,7 @@ def workings(y, spec):
 
 
 def in_words(steps, spec):
-    """What is kept and what is lost, from `workings` of a specification, in a sentence or three."""
+    """What is kept and what is lost, from `workings`, in a sentence or three."""
     numbers = spec.n_mfcc * len(steps["mfcc"])
     text = (
         f"{len(steps['mfcc'])} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms, one every "
@@ -80,16 +72,7 @@ def in_words(steps, spec):
 
 
 class MfccExplorer(Pictured, ipywidgets.VBox):
-    """The widget that `mfcc_explorer` makes.
-
-    Attributes
-    ----------
-    sliders : dict of str -> ipywidgets slider
-        `frame`, `part`, `n_mels`, `n_mfcc`.
-    picture, says : ipywidgets.HTML
-    original, scope : Scope
-        Of the clip (A) and of the copy (B), side by side; the keys A and B change from one to the other.
-    """
+    """The widget that `mfcc_explorer` makes; the keys A and B change from the clip to its copy and back."""
 
     def __init__(self, y, rate_hz, spec, title, label):
         self._y = y
@@ -108,6 +91,7 @@ class MfccExplorer(Pictured, ipywidgets.VBox):
             "n_mfcc": ipywidgets.IntSlider(spec.n_mfcc, 1, spec.n_mels, description="Coefficients", **wide),
         }
         self.picture = ipywidgets.HTML()
+        self.picture.add_class("serlib-mfcc")
         self.says = ipywidgets.HTML()
         pair = uuid.uuid4().hex
         self.original = Scope(letter="A", pair=pair)
@@ -124,24 +108,19 @@ class MfccExplorer(Pictured, ipywidgets.VBox):
         super().__init__([controls, self.picture, self.says, both, SliderNames()])
 
     def static(self):
-        """What it leaves on a page without a kernel: see `Pictured.static`."""
-        figure = plots.mfcc_steps(
-            self._steps["levels_db"], self._steps["bands_db"], self._steps["mfcc"], self.spec, title=self._title
-        )
+        """What it leaves on a page without a kernel."""
         sounds = {"A: the clip": (self._y, self._rate_hz), "B: its copy": (self._steps["copy"], self._rate_hz)}
-        return Static("MFCC explorer", [figure], [players(sounds).data])
+        return Static("MFCC explorer", [self._figure()], [players(sounds).data])
+
+    def _figure(self):
+        steps = self._steps
+        return plots.mfcc_steps(steps["levels_db"], steps["bands_db"], steps["mfcc"], self.spec, title=self._title)
 
     @property
     def spec(self):
         """The specification that the sliders stand for."""
-        at = {name: slider.value for name, slider in self.sliders.items()}
-        return FeatureSpec(
-            rate_hz=self._rate_hz,
-            frame=at["frame"],
-            hop=at["frame"] // at["part"],
-            n_mels=at["n_mels"],
-            n_mfcc=at["n_mfcc"],
-        )
+        frame, part, n_mels, n_mfcc = (slider.value for slider in self.sliders.values())
+        return FeatureSpec(rate_hz=self._rate_hz, frame=frame, hop=frame // part, n_mels=n_mels, n_mfcc=n_mfcc)
 
     def _no_more_than_bands(self, change):
         self.sliders["n_mfcc"].max = change["new"]
@@ -151,7 +130,7 @@ class MfccExplorer(Pictured, ipywidgets.VBox):
         spec = self.spec
         steps = workings(self._y, spec)
         self._steps = steps
-        self.picture.value = page(steps, spec)
+        self.picture.value = drawn(self._figure(), dpi=DPI)
         self.says.value = escape(in_words(steps, spec))
         options = {"label": self._label, **common([(self._y, self._rate_hz), (steps["copy"], self._rate_hz)])}
         self.original.load(self._y, self._rate_hz, title=f"A: {self._title}", **options)
@@ -160,6 +139,9 @@ class MfccExplorer(Pictured, ipywidgets.VBox):
 
 def mfcc_explorer(y, rate_hz, *, spec=None, title="The clip", label=None):
     """Sliders for frame, hop, mel bands and coefficients; what they make of a clip, and how it sounds from its MFCC.
+
+    The sound is `serlib.features.inverse.from_mfcc`, *one* way back: the phases are guessed, and so is everything that
+    the coefficients do not say. `workings` and `serlib.plots.mfcc_steps` do the same without a widget.
 
     Parameters
     ----------
@@ -171,65 +153,7 @@ def mfcc_explorer(y, rate_hz, *, spec=None, title="The clip", label=None):
     title : str
     label : str, optional
         Emotion, for the colour of the waveform.
-
-    Returns
-    -------
-    MfccExplorer
-        A widget. `workings` and `serlib.plots.mfcc_steps` do the same without one.
-
-    Notes
-    -----
-    The sound is `serlib.features.inverse.from_mfcc`: the phases are guessed, and so is everything that the coefficients
-    do not say. What is heard is what *one* way back makes of them; a vocoder that has learned from other speech would
-    sound better, with a voice and a melody that it brings along itself.
-
-    Taught in notebooks/03_mfcc.
     """
     if fault := audio.fault(y, rate_hz):
         raise SerlibError(f"The clip {fault}; choose another one")
     return MfccExplorer(np.asarray(y, dtype=np.float32), rate_hz, spec or FeatureSpec(), title, label)
-
-
-# --- the picture: matplotlib takes a second for it, and a slider cannot wait ---------------------------------------
-
-
-def page(steps, spec):
-    """Spectrogram, mel bands and MFCC of a clip, from `workings`, as HTML that needs no other file."""
-    mfcc = steps["mfcc"][:, 1:] if spec.n_mfcc > 1 else steps["mfcc"]  # number 0 is the level and outshines the others
-    bound = max(float(np.percentile(abs(mfcc), 98)), 1e-6)
-    first = spec.n_mfcc - mfcc.shape[1]
-    top_khz = spec.rate_hz / 2000
-    level = _scale("dB", "magma", [(1 + db / 80, f"{db}".replace("-", "−")) for db in range(-80, 1, 40)])
-    value = _scale("value", "PuOr_r", [(0, f"−{bound:.0f}"), (0.5, "0"), (1, f"{bound:.0f}")])
-    khz = [(k / top_khz, f"{k}") for k in range(0, int(top_khz) + 1, 2)]
-    bands = _counted(0, spec.n_mels)
-    numbers = _counted(first, spec.n_mfcc)
-    power_image = _level_image(steps["levels_db"])
-    bands_image = _level_image(steps["bands_db"])
-    mfcc_image = palette_image((mfcc / bound + 1) / 2, "PuOr_r")
-    frames = f"of {len(mfcc)} frames of {1000 * spec.frame / spec.rate_hz:.0f} ms"
-    panels = [
-        ("power", "kHz", khz, power_image, level, f"Spectrogram {frames}"),
-        ("mels", "mel band", bands, bands_image, level, f"{spec.n_mels} mel bands {frames}"),
-        ("cepstrum", "MFCC", numbers, mfcc_image, value, f"MFCC {first} to {spec.n_mfcc - 1} {frames}"),
-    ]
-    seconds = len(steps["copy"]) / spec.rate_hz
-    times = [(t / seconds, f"{t:g}") for t in np.arange(0, seconds, 0.5 if seconds > 1 else 0.1).round(1)]
-    return template(TEMPLATES / "mfcc.html.jinja").render(panels=panels, times=times)
-
-
-def _scale(unit, palette, marks):
-    """What stands beside a picture: its colours from low to high, and marks at their heights."""
-    colours = matplotlib.colormaps[palette](np.linspace(0, 1, 9))
-    return {"unit": unit, "marks": marks, "colours": [matplotlib.colors.to_hex(colour) for colour in colours]}
-
-
-def _counted(first, end):
-    """Ticks in the middle of the rows that bear round numbers."""
-    rows = end - first
-    step = next(n for n in (1, 5, 10, 20, 50) if rows <= 6 * n or n == 50)
-    return [((k - first + 0.5) / rows, str(k)) for k in range(first, end) if k % step == 0]
-
-
-def _level_image(db):
-    return palette_image((db - db.max()) / 80 + 1)

@@ -1,4 +1,7 @@
-"""To listen: players that are small enough for a page, and the clip that somebody asks for."""
+"""To listen: players that are small enough for a page, and the clip that somebody asks for.
+
+Taught in notebooks/02_eda.
+"""
 
 import io
 from html import escape
@@ -17,22 +20,9 @@ MP3_LEVEL = 0.4
 
 
 def encoded(y, rate_hz, *, gain=1.0):
-    """A sound as the bytes of a small file that a browser plays. Features are never made from it.
+    """A sound as the bytes of a small file that a browser plays, and its MIME type. Features are never made from it.
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        Mono waveform, full scale 1.0.
-    rate_hz : int
-    gain : float
-        Factor; what would go beyond full scale is cut off.
-
-    Returns
-    -------
-    data : bytes
-        MP3, or a WAV file ten times as large where libsndfile cannot write MP3.
-    mime : str
-        The type of file, for the page.
+    MP3, or a WAV file ten times as large where libsndfile cannot write MP3. The arguments are those of `player`.
     """
     y = np.clip(gain * np.asarray(y, dtype=np.float32), -1, 1)
     data = io.BytesIO()
@@ -56,16 +46,14 @@ def player(y, rate_hz, *, gain=1.0, name="clip"):
         Mono waveform, full scale 1.0.
     rate_hz : int
     gain : float
-        Factor for quiet recordings; the same for all clips that are to be compared (`common_gain`). What would go
-        beyond full scale is cut off.
+        Factor, the same for all clips that are to be compared (`common_gain`). What would go beyond full scale is cut
+        off.
     name : str
         What a screen reader calls it.
 
     Returns
     -------
     IPython.display.Audio
-
-    Taught in notebooks/02_eda.
     """
 
     class Player(Audio):
@@ -79,16 +67,7 @@ def player(y, rate_hz, *, gain=1.0, name="clip"):
 
 
 def common_gain(clips):
-    """The factor that brings the loudest of some clips to full scale, for all of them alike.
-
-    Parameters
-    ----------
-    clips : iterable of np.ndarray [shape=(n,)]
-
-    Returns
-    -------
-    float. 1 where all clips are silent.
-    """
+    """The factor that brings the loudest of some waveforms to full scale, for all alike; 1 where all are silent."""
     peak = max((float(abs(np.asarray(y)).max(initial=0)) for y in clips), default=0.0)
     return 0.99 / peak if peak else 1.0
 
@@ -104,8 +83,6 @@ def players(clips):
     Returns
     -------
     IPython.display.HTML
-
-    Taught in notebooks/02_eda.
     """
     gain = common_gain(y for y, _ in clips.values())
     rows = [
@@ -117,24 +94,12 @@ def players(clips):
 
 
 def find_clip(index, *, speaker, label, text):
-    """The first clip of an index in which a speaker says a text in an emotion.
-
-    Parameters
-    ----------
-    index : pd.DataFrame
-        Of `serlib.corpora.index`.
-    speaker, label, text : str
-
-    Returns
-    -------
-    pd.Series, a row of `index`
+    """The first row of an index in which a speaker says a text in an emotion.
 
     Raises
     ------
     SerlibError
         There is none; the message says what there is instead.
-
-    Taught in notebooks/02_eda.
     """
     of_text = index[(index.speaker == speaker) & (index.text == text)]
     matches = of_text[of_text.label == label]

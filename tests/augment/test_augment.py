@@ -568,11 +568,11 @@ def test_copies_of_a_file_that_has_changed_are_refused(table):
 
 
 @pytest.mark.real
-def test_real_words_survive_every_change(real, home):
+def test_real_words_survive_every_change(real_index, home):
     """The pitch of a real voice moves as it should, and its loud parts stay where they are."""
-    from serlib import audio, corpora
+    from serlib import audio
 
-    table = corpora.index("tess", real / "tess")
+    table = real_index("tess")
     y, rate_hz = audio.load(table.speech[0])
     before = np.nanmedian(librosa.pyin(y, fmin=80, fmax=500, sr=rate_hz)[0])
     for semitones in (-2, 2):

@@ -47,6 +47,13 @@ SETTINGS = {
 }
 
 
+#: A first cell with which a notebook draws nothing: its figures are looked at in 02, and compared in all by nbval.
+NO_FIGURES = """from serlib import plots
+from serlib.plots import page
+plots.show = lambda *figures, **options: None
+page.write = lambda report, folder, **options: folder"""
+
+
 def pytest_terminal_summary(terminalreporter):
     """One line where there is no browser."""
     if not CHROMIUM:
@@ -291,7 +298,7 @@ class Lab:
     def __init__(self, server, chromium, pictures):
         self.server, self._chromium, self._pictures, self._opened = server, chromium, pictures, []
 
-    def open(self, stem=None, *, cells=(), flags=()):
+    def open(self, stem=None, *, cells=(), flags=(), figures=True):
         """Open a copy of a notebook of the project, or one of these cells.
 
         Parameters
@@ -302,9 +309,13 @@ class Lab:
             The code of the cells, where there is no `stem`.
         flags : sequence of str
             More flags for Chromium.
+        figures : bool
+            Whether `stem` draws its figures, which takes longer than all else in it.
         """
         if stem:
             notebook = build.convert(build.HERE / "src" / f"{stem}.py")
+            if not figures:
+                notebook.cells.insert(0, nbformat.v4.new_code_cell(NO_FIGURES))
         else:
             notebook = nbformat.v4.new_notebook(metadata=build.METADATA)
             notebook.cells = [nbformat.v4.new_code_cell(text) for text in cells]

@@ -13,7 +13,7 @@ SOUND = """async (group) => {
 @pytest.fixture(scope="module")
 def mfcc(module_lab):
     """Notebook 03, executed."""
-    notebook = module_lab.open("03_mfcc")
+    notebook = module_lab.open("03_mfcc", figures=False)
     notebook.run()
     notebook.page.locator(".serlib-mfcc").scroll_into_view_if_needed()
     return notebook
@@ -38,31 +38,28 @@ def words(notebook):
 
 
 def state(notebook):
-    """What is seen and heard: three pictures, the words below, the sound."""
-    pictures = notebook.page.locator(".serlib-mfcc img")
+    """What is seen and heard: the picture, the words below, the sound."""
+    picture = notebook.page.locator(".serlib-mfcc img").get_attribute("src")
     sound = notebook.page.get_by_role("group", name="MFCC").evaluate(SOUND)
-    return [*(pictures.nth(k).get_attribute("src") for k in range(3)), words(notebook).inner_text(), sound]
+    return [picture, words(notebook).inner_text(), sound]
 
 
 def test_a_slider_changes_picture_and_sound(mfcc):
     before = state(mfcc)
     coefficients = move(mfcc, "Coefficients", 5)
     mfcc.page.get_by_role("group", name=f"from {coefficients} MFCC").wait_for()
-    after = state(mfcc)
-    assert before[:2] == after[:2]  # spectrogram and bands are as they were
-    assert all(a != b for a, b in zip(before[2:], after[2:], strict=True))
+    assert all(a != b for a, b in zip(before, state(mfcc), strict=True))
 
 
 def test_every_slider_does_something(mfcc):
-    for name, changed in (("Mel bands", 1), ("Frame", 0), ("Hop", 0)):
+    for name in ("Mel bands", "Frame", "Hop"):
         before, audio = state(mfcc), mfcc.page.get_by_role("group", name="MFCC").locator("audio")
         heard = audio.get_attribute("src")
         move(mfcc, name)
         anew = "([audio, heard]) => audio.src !== heard"  # the sound comes last
         mfcc.page.wait_for_function(anew, arg=[audio.element_handle(), heard])
         after = state(mfcc)
-        assert before[changed] != after[changed] and before[2] != after[2], name
-        assert before[4] != after[4], name
+        assert before[0] != after[0] and before[2] != after[2], name
 
 
 def test_the_copy_plays(mfcc):

@@ -17,7 +17,7 @@ DIGEST = """async (scope) => {
 @pytest.fixture(scope="module")
 def judged(module_lab):
     """Notebook 05, run from top to bottom; 09 finds its runs."""
-    notebook = module_lab.open("05_evaluate")
+    notebook = module_lab.open("05_evaluate", figures=False)
     notebook.run()
     notebook.page.wait_for_function("document.querySelector('.serlib-map')?._fullLayout?.xaxis")
     return notebook

@@ -15,7 +15,7 @@ from serlib import audio, widgets
 from serlib.corpora import sample
 folder = tempfile.mkdtemp()
 index = serlib.index("sample", sample.make(f"{folder}/sample", words=3, show=False), show=False)
-recipe = replace(serlib.RECIPES["functionals"], epochs=1)
+recipe = replace(serlib.RECIPES["functionals"], augment=(), epochs=1)
 run = serlib.fit(recipe, serlib.split(index, "random", seed=0), out=f"{folder}/run", show=False)
 report = serlib.evaluate(run, show=False)""",
     "grid = widgets.grid(index, index.text[0])\ngrid",

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from serlib import Recognizer, audio
-from serlib.widgets.drawing import stretches
+from serlib.widgets.oscilloscope import stretches
 
 
 @pytest.fixture(scope="module")

@@ -1162,9 +1162,9 @@ def test_importing_the_corpora_loads_nothing_slow():
 # -------------------------------------------------------------------------------------------------------- real corpora
 
 
-@pytest.fixture(scope="module")
-def real_tess(real):
-    return corpora.index("tess", real / "tess")
+@pytest.fixture
+def real_tess(real_index):
+    return real_index("tess")
 
 
 @pytest.mark.real
@@ -1192,8 +1192,8 @@ def test_real_tess_as_on_kaggle_is_the_same_table(real, real_tess):
 
 
 @pytest.mark.real
-def test_real_ravdess(real):
-    table = corpora.index("ravdess", real / "ravdess")
+def test_real_ravdess(real_index):
+    table = real_index("ravdess")
     assert len(table) == 1440 and table.speaker.nunique() == 24 and table.text.nunique() == 2
     counts = {label: 96 if label == "neutral" else 192 for label in CORPORA["ravdess"].labels}
     assert table.label.value_counts().to_dict() == counts
@@ -1203,8 +1203,8 @@ def test_real_ravdess(real):
 
 
 @pytest.mark.real
-def test_real_nemo(real):
-    table = corpora.index("nemo", real / "nemo")
+def test_real_nemo(real_index):
+    table = real_index("nemo")
     assert len(table) == 4481 and table.attrs["missing"] == [] and table.attrs["rejected"] == []
     assert table.attrs["duplicates"] == 0
     assert table.label.value_counts().to_dict() == CORPORA["nemo"].labels
@@ -1215,8 +1215,8 @@ def test_real_nemo(real):
 
 
 @pytest.mark.real
-def test_real_corpora_together(real, real_tess):
-    table = corpora.index(["tess", "ravdess"], [real / "tess", real / "ravdess"])
+def test_real_corpora_together(real, real_index, real_tess):
+    table = real_index("tess", "ravdess")
     assert len(table) == 4238 and table.corpus.tolist()[:2798] == ["tess"] * 2798
     pd.testing.assert_frame_equal(table.iloc[:2798], real_tess)
     with pytest.raises(SerlibError, match=r"1440 of 1440 file names fit ravdess"):

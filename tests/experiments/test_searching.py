@@ -138,7 +138,7 @@ def test_two_searches_do_not_share_a_folder(fake, tone_table, tiny_recipe, tmp_p
     told = []
 
     def second(*arguments, **options):
-        with pytest.raises(SerlibError, match="Another process is searching in") as error:
+        with pytest.raises(SerlibError, match="Another process is training in") as error:
             search(rates(tiny_recipe), tone_table, out=tmp_path, trials=2, show=False)
         told.append(error)
         return fit(*arguments, **options)

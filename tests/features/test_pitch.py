@@ -241,11 +241,9 @@ def test_agrees_with_pyin_on_real_speech(real, corpus):
 
 
 @pytest.mark.real
-def test_real_prosody_is_what_is_known_of_it(real, tmp_path):
+def test_real_prosody_is_what_is_known_of_it(real_index, tmp_path):
     """RAVDESS has odd actors male, even ones female; women speak about an octave higher; anger is loud, calm soft."""
-    from serlib import corpora
-
-    index = corpora.index("ravdess", real / "ravdess", show=False)
+    index = real_index("ravdess")
     table = pitch.prosody(index[index.speaker.isin(["01", "02", "05", "08"])], out_dir=tmp_path, show=False)
     neutral = table[table.label == "neutral"].groupby("speaker").f0_hz.median()
     assert neutral[["01", "05"]].between(85, 155).all() and neutral[["02", "08"]].between(165, 255).all()

@@ -18,7 +18,7 @@ from PIL import Image
 from serlib import evaluation, plots
 from serlib.evaluation.attribution import Occlusion
 from serlib.features import FeatureSpec
-from serlib.plots import comparison, style
+from serlib.plots import results, style
 from serlib.utils import LABELS, ROLES, SerlibError
 
 
@@ -96,7 +96,7 @@ OCCLUDED = Occlusion(
 )
 
 NO_FIGURES = {"COLOURS", "ROLE_COLOURS", "Picture", "alt", "colour", "honest", "png", "show"}
-NO_FIGURES |= {"comparison", "corpus", "page", "results", "sound", "steps", "style", "training"}  # the modules
+NO_FIGURES |= {"corpus", "page", "results", "sound", "steps", "style"}  # the modules
 
 
 @pytest.fixture
@@ -391,7 +391,7 @@ def test_splits_compared(report):
 
 def strokes(ax):
     """Where something reported is marked."""
-    size = comparison.REPORTED["markersize"]
+    size = results.REPORTED["markersize"]
     return [float(x) for line in ax.lines if line.get_markersize() == size for x in line.get_xdata()]
 
 
@@ -648,7 +648,7 @@ def test_occlusion(tone):
 
 
 def test_the_colours_of_occlusion_are_those_of_the_scope():
-    from serlib.widgets.drawing import DROVE
+    from serlib.widgets.oscilloscope import DROVE
 
     values = plots.results.FOR, plots.results.AGAINST
     assert [tuple(round(255 * c) for c in to_rgb(colour)) for colour in values] == list(DROVE.values())

@@ -74,11 +74,9 @@ def test_audit_finds_a_quieter_copy_by_its_sound(tmp_path, rng, home):
 
 
 @pytest.mark.real
-def test_ravdess_holds_one_recording_twice(real, home):
+def test_ravdess_holds_one_recording_twice(real_index):
     """Two takes of actor 07 are the same bytes: wherever they part, a clip of the test was in training."""
-    from serlib import corpora
-
-    index = corpora.index("ravdess", real / "ravdess")
+    index = real_index("ravdess")
     twins = index[index.digest.duplicated(keep=False)]
     assert len(twins) == 2 and set(twins.speaker) == {"07"}
     parted = index.assign(role="train")

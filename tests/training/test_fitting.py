@@ -477,11 +477,10 @@ def test_a_loss_that_is_not_finite_is_said(tiny_recipe, tone_table, tmp_path, mo
 
 
 @pytest.mark.real
-def test_system_a_reaches_95_percent_on_tess_under_the_published_protocol(real, home, tmp_path):
-    from serlib import corpora
+def test_system_a_reaches_95_percent_on_tess_under_the_published_protocol(real_index, home, tmp_path):
     from serlib.evaluation import evaluate
 
-    table = split(corpora.index("tess", real / "tess"), "published", seed=0)
+    table = split(real_index("tess"), "published", seed=0)
     report = evaluate(fitting.fit("lstm-256", table, out=tmp_path / "run", epochs=15))
     assert report.accuracy >= 0.95
     assert report.n_test == 560

@@ -2,7 +2,7 @@
 
 Each work is killed, and what comes next goes on in the same folders, until it has been killed often enough in all; then
 and in between everything is compared with one unbroken run. `make trust` kills fifty times each,
-`make test-all` thrice.
+`make test-all` twice.
 """
 
 import csv
@@ -21,7 +21,7 @@ from kaggle_server import KaggleServer
 
 from tests.trust.forks import Forks
 
-KILLS = 50 if os.environ.get("SERLIB_TRUST") else 3
+KILLS = 50 if os.environ.get("SERLIB_TRUST") else 2
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither fork nor SIGKILL")
 

@@ -88,8 +88,7 @@ def judged(table):
 def pages(hostile, tmp_path_factory):
     """Name -> HTML of all that shows an index without a kernel."""
     from serlib import widgets
-    from serlib.widgets.galleries import bars, curve
-    from serlib.widgets.grids import table
+    from serlib.widgets.galleries import bars
 
     found, text = judged(hostile), hostile["text"].iloc[0]
     clips = [(np.float32(np.sin(np.arange(12000) * 0.1)), 16000)] * len(HOSTILE)
@@ -97,12 +96,10 @@ def pages(hostile, tmp_path_factory):
     figures = {"recall": plots.recall_bars(found), "confusion": plots.confusion(found)}
     return {
         "report": write(found, tmp_path_factory.mktemp("report"), title=HOSTILE[0]).read_text(encoding="utf-8"),
-        "grid": table(widgets.grid_view(hostile, text)),
-        "grid as output": widgets.grid(hostile, text)._repr_mimebundle_()[0]["text/html"],
+        "grid": widgets.grid(hostile, text)._repr_mimebundle_()[0]["text/html"],
         "scope as output": scope._repr_mimebundle_()[0]["text/html"],
         "players": widgets.players(dict(zip(HOSTILE, clips, strict=True)))._repr_html_(),
         "bars": "".join(bars(clip, found.labels) for _, clip in found.predictions.iterrows()),
-        "curve": curve(found, 0.5),
         "index as output": hostile._repr_html_(),
         **{f"figure {name}": plots.style.shown_as(figure.figure)[0]["text/html"] for name, figure in figures.items()},
     }

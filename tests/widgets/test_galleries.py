@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 from serlib import evaluation
 from serlib.evaluation.attribution import Occlusion
 from serlib.widgets import confused, gallery
-from serlib.widgets.galleries import abstained, answered, bars, curve, drove
+from serlib.widgets.galleries import abstained, answered, bars, drove
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +54,6 @@ def test_what_a_threshold_costs(report):
     assert f"{right:.0%} of these answers" in said
     assert "No answer" in abstained(report, 1.01)
     assert abstained(report, 0).startswith(f"It always answers: {report.accuracy:.0%} of {len(report.predictions)}")
-
-
-def test_the_curve_has_a_dot_where_the_threshold_is(report):
-    def dot(threshold):
-        found = re.search(r'<circle cx="([\d.]+)" cy="([\d.]+)"', curve(report, threshold))
-        return found and tuple(map(float, found.groups()))
-
-    assert dot(0)[0] == 46 + 350  # all are answered
-    row = evaluation.abstaining(report, thresholds=[0.4]).iloc[0]
-    assert dot(0.4)[0] == pytest.approx(46 + 350 * row.coverage, abs=0.1)
-    assert (dot(0.4)[1] < dot(0)[1]) == (row.accuracy > report.accuracy)
-    assert dot(1.01) is None
-    points = re.search(r'points="([^"]+)"', curve(report, 0)).group(1).split()
-    assert len(points) == len(evaluation.abstaining(report).dropna())
 
 
 def test_the_bars_are_the_probabilities(report):
@@ -131,6 +117,8 @@ def test_the_threshold_thins_matrix_and_list(shown, report):
     assert shown.matrix.counts == answered(report, shown.threshold.value)
     assert 0 < len(shown.clips.options) < before
     assert abstained(report, shown.threshold.value) == re.sub("<[^>]+>", "", shown.abstains.value)
+    row = evaluation.abstaining(report, thresholds=[shown.threshold.value]).iloc[0]
+    assert f"confidence {row.coverage:.0%} answered and {row.accuracy:.0%} right" in shown.curve.value
     shown.threshold.value = 1.0
     assert not len(shown.clips.options) or report.predictions.confidence.max() == 1
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from serlib import audio, plots, widgets
 from serlib.utils import SerlibError
-from serlib.widgets.drawing import thumbnail
+from serlib.widgets.oscilloscope import thumbnail
 
 
 def test_every_cell_is_its_clip(tone_index):

@@ -1,4 +1,4 @@
-"""serlib.widgets.guessing: the label is nowhere before Reveal, and guesses are counted once."""
+"""serlib.widgets.explorers, the listening test: the label is nowhere before Reveal, and guesses are counted once."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 
 from serlib import SerlibError, widgets
-from serlib.widgets.guessing import scored
+from serlib.widgets.explorers import scored
 
 
 def state(widget):

@@ -10,7 +10,7 @@ import soundfile
 
 from serlib import Recognizer, audio, corpora, widgets
 from serlib.utils import SerlibError
-from serlib.widgets import drawing
+from serlib.widgets import oscilloscope
 from serlib.widgets.listening import Microphone
 from serlib.widgets.oscilloscope import still
 
@@ -210,7 +210,7 @@ def test_stretches_of_a_timeline(sine):
     table = pd.DataFrame(
         {"start_s": [0, 1, 2, 2.5], "end_s": [2, 3, 4, 4.5], "label": ["sad", "sad", "unsure", "happy"]}
     )
-    found = drawing.stretches(table, 4.5)
+    found = oscilloscope.stretches(table, 4.5)
     assert [(part["start_s"], part["end_s"], part["label"]) for part in found] == [
         (0, 2.5, "sad"),
         (2.5, 3.25, "unsure"),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from serlib import plots, widgets
 from serlib.utils import SerlibError
-from serlib.widgets import drawing, view
+from serlib.widgets import oscilloscope, view
 from serlib.widgets import scope as make_scope
 from serlib.widgets.oscilloscope import still
 
@@ -176,8 +176,8 @@ def test_an_overlay_reaches_higher_than_the_spectrogram_with_contours(voice):
 
 def test_the_last_column_of_a_long_recording_is_as_bright_as_the_others():
     """A tone of one level: where frames do not come out even the last column has fewer of them."""
-    frames = 2 * drawing.COLUMNS + 3  # three a column, and one is left
-    levels_db = drawing.mel_levels(np.sin(np.arange((frames - 1) * drawing.HOP, dtype=np.float32)), 22050)
+    frames = 2 * oscilloscope.COLUMNS + 3  # three a column, and one is left
+    levels_db = oscilloscope.mel_levels(np.sin(np.arange((frames - 1) * oscilloscope.HOP, dtype=np.float32)), 22050)
     assert len(levels_db) == -(-frames // 3)
     assert levels_db[-2].max() == pytest.approx(levels_db[10].max(), abs=0.5)
     assert levels_db[-1].max() == pytest.approx(levels_db[10].max(), abs=5)  # half of it is silence

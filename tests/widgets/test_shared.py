@@ -1,5 +1,6 @@
-"""serlib.widgets.pictures: every widget leaves a picture of itself and its sounds on a page without a kernel."""
+"""serlib.widgets.shared: every widget leaves a picture and its sounds on a page; many requests are answered once."""
 
+import asyncio
 import base64
 import io
 import re
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from serlib import evaluation, widgets
+from serlib.widgets.shared import debounced
 
 WIDGETS = {
     "scope": lambda index, report, run: widgets.scope(index.speech.iloc[0]),
@@ -45,3 +47,30 @@ def test_the_picture_of_the_listening_test_keeps_the_label(tone_table):
     page = re.sub(r'base64,[^"]*', "", f"{data['text/html']} {data['text/plain']} {metadata}")
     counts = {label: len(re.findall(rf"\b{label}\b", page)) for label in shown.labels}
     assert set(counts.values()) == {1}, counts
+
+
+# --- sliders ---------------------------------------------------------------------------------------------------------
+
+
+def test_work_is_done_once_when_the_slider_rests():
+    done = []
+    ask = debounced(lambda: done.append("work"), wait_s=0.05)
+
+    async def drag():
+        for _ in range(10):
+            ask({"new": 1})
+            await asyncio.sleep(0.01)
+        assert not done
+        await asyncio.sleep(0.2)
+        assert done == ["work"]
+        ask()
+        await asyncio.sleep(0.2)
+        assert done == ["work", "work"]
+
+    asyncio.run(drag())
+
+
+def test_without_an_event_loop_it_is_done_at_once():
+    done = []
+    debounced(lambda: done.append("work"))()
+    assert done == ["work"]
