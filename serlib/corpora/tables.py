@@ -194,25 +194,25 @@ def _clips(sheet, headings, rejected, notes):
         if None in row:
             rejected.append(rejection(table, f"has {row[None]} in line {line}; put texts with commas into quotes"))
             continue
+        origin = f"line {line} of {table.name}"
         path, fault = _locate(speech, table, recordings)
-        felt = [word.strip() for word in re.split(r"[,;|/&+]", label) if is_emotion(word)]
+        emotions = [word for word in re.split(r"[,;|/&+]", label) if is_emotion(word)]
         if not fault and missing(label):
-            fault = f"has no label in line {line} of {table.name}; fill it in"
-        elif not fault and len(felt) > 1:
-            fault = f"has {len(felt)} labels in line {line} of {table.name} ({one_line(label)}); choose one"
+            fault = f"has no label in {origin}; fill it in"
+        elif not fault and len(emotions) > 1:
+            fault = f"has {len(emotions)} labels in {origin} ({one_line(label)}); choose one"
         elif not fault and speech in cut:
-            fault = f"is cut by start and end in line {line} of {table.name}; cut it into files of its own"
+            fault = f"is cut by start and end in {origin}; cut it into files of its own"
         if fault:
             rejected.append(rejection(path, fault))
             continue
         if path != _direct(speech, table):
-            moved.setdefault(path, []).append(speech)
+            moved.setdefault(path, Counter())[speech] += 1
         extra = {spelling(name).replace(" ", "_"): row.get(name, "") for name in extras}
         part = row.get(headings.get("part"), "")
         extra["part"] = (role(part, parts) or part) if part else sheet.part
         extra = {name: value for name, value in extra.items() if value}
         speaker, text = (or_unknown(row.get(headings.get(column), "")) for column in ("speaker", "text"))
-        origin = f"line {line} of {table.name}"
         clips.append((path, Clip(normal_label(label), speaker, text, path.as_posix(), origin=origin, extra=extra)))
     sources = ", ".join(f"{column} from {one_line(name)}" for column, name in headings.items())
     notes.append(f"{table.name}: {sources}")
@@ -221,14 +221,14 @@ def _clips(sheet, headings, rejected, notes):
         both = f"{one_line(alike[0])} and {one_line(alike[1])}"
         notes.append(f"{both} may be one speaker; if so, give them one name in {table.name}")
     if moved:
-        count = sum(map(len, moved.values()))
+        count = sum(map(Counter.total, moved.values()))
         where = printable(table.parent)
         notes.append(f"{count} paths of {table.name} lead nowhere; the files were found below {where}")
-    for path, paths in moved.items():
-        if len(set(paths)) > 1:
-            both = " and ".join(map(one_line, dict.fromkeys(paths)))
-            rejected.append(rejection(path, f"may be any of {both} of {table.name}; write its path there"))
-    return [(path, clip) for path, clip in clips if len(set(moved.get(path, ()))) < 2]
+    ambiguous = {path: paths for path, paths in moved.items() if len(paths) > 1}
+    for path, paths in ambiguous.items():
+        any_of = " and ".join(map(one_line, paths))
+        rejected.append(rejection(path, f"may be any of {any_of} of {table.name}; write its path there"))
+    return [(path, clip) for path, clip in clips if path not in ambiguous]
 
 
 def _check_text(sheet, heading):
