@@ -402,8 +402,8 @@ class _Ffmpeg(_Sound):
                     yield frames
         if damaged > max(1, 0.01 * packets) or (damaged and not count and not start):
             raise SerlibError(
-                f"{shown(self.name)} is damaged: {damaged} of {packets} packets of its codec ({self._codec}) cannot "
-                "be decoded; copy it again, or save it as WAV with the program that made it"
+                f"{shown(self.name)} is damaged: {damaged} of {packets} packets of its codec ({self._codec}) are "
+                "broken; copy it again, or save it as WAV with the program that made it"
             )
         if not count:
             yield np.zeros((0, self.channels), np.float32)

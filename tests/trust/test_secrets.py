@@ -170,7 +170,9 @@ def test_how_a_download_ends(server, planted, home, place, fault):
     done = subprocess.run(
         [sys.executable, "-c", TELL, fault], env=planted(place), capture_output=True, check=False, cwd=home
     )
-    assert (b"REFUSED" in done.stdout) == (fault != "none"), done.stdout + done.stderr
+    # Kaggle's client for keys looks at no MD5; the CRC-32 of each file in the archive is looked at either way.
+    is_fine = fault == "none" or (fault == "wrong MD5" and place in ("file", "variables"))
+    assert (b"REFUSED" in done.stdout) != is_fine, done.stdout + done.stderr
     assert found_in(done.stdout + done.stderr) == []
     assert found_below(home) == []
 
@@ -239,7 +241,9 @@ def test_notebook_01(server, planted, home, place, fault):
     notebook = build.convert(source)
     if fault == "fault":
         cell = next(cell for cell in notebook.cells if "serlib.download(" in cell.source)
-        cell.source = "from serlib.corpora import kaggle\nkaggle._with_kaggle = None\n" + cell.source
+        cell.source = (
+            f"from serlib.corpora import kaggle\nkaggle._with_kaggle = kaggle._with_kagglehub = None\n{cell.source}"
+        )
     failed = ""
     with build.environment(planted(place, SERLIB_CORPUS="tess", SERLIB_PROGRESS="1")):
         try:
@@ -247,7 +251,7 @@ def test_notebook_01(server, planted, home, place, fault):
         except CellExecutionError as error:
             failed = f"{error} {error!r}"
     assert bool(failed) == (fault != "none"), failed
-    assert server.asked, "it did not ask"
+    assert bool(server.asked) == (fault != "fault")
     text = json.dumps(notebook) + failed
     assert found_in(text.encode()) == []
     assert found_below(home) == []
