@@ -39,8 +39,7 @@ def split(index, kind="speaker", *, seed=0, fold=None, folds=None, test=None, te
         that is there.
     kind : str
         - `speaker`, unless another is asked for: no speaker of the test set in another role. (Here and by text, where
-        one
-          recording goes by two names, its copies outside of the test set are left out.)
+          one recording goes by two names, its copies outside of the test set are left out.)
         - `random`: clips at random, in proportion to the labels; voices and words are in both roles, copies of one
           recording are not.
         - `published`: what tutorials and papers do: at random, copies or not, and the test set serves as validation.
