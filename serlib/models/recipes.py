@@ -167,7 +167,7 @@ _WHISPER_BASE_LINEAR = replace(
 )
 
 # As one layer more the functionals answer with a quarter of the weight, or a seventh. On speakers 5 to 24 of RAVDESS a
-# tenth to a quarter was best, with C from 3e-3 to 2e-2.
+# tenth to a quarter was best, with C from 3e-3 to 1e-2; C is the states' own here.
 _WHISPER_FUNCTIONALS, _WHISPER_BASE_FUNCTIONALS = (
     replace(
         probe,
