@@ -328,18 +328,22 @@ def _from_csv(path, content):
     content = content[declared.end() :] if declared else content
     first = next((line for line in content.split("\n") if line.strip() and not line.startswith("#")), "")
     separator = declared[1] if declared else max(",;\t|", key=first.count)
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, skipinitialspace=True)
     rows = []
-    begin = 1
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             is_comment = cells and cells[0].startswith("#") and not cells[0].lower().endswith(AUDIO_SUFFIXES)
+            if any(_swallows_lines(cell, separator) for cell in cells):
+                line = rows[-1][0] + 1 if rows else 1
+                raise SerlibError(
+                    f"{printable(path)} has a quotation mark that is not closed from line {line} on; close it"
+                )
             if any(cells) and not is_comment:
                 rows.append((reader.line_num + skipped, cells))
-            begin = reader.line_num + skipped + 1
     except csv.Error as error:
-        raise SerlibError(f"{printable(path)} is no CSV from line {begin} on ({error}); mend it") from None
+        line = reader.line_num + skipped
+        raise SerlibError(f"{printable(path)} is no CSV in line {line} ({error}); save it again") from None
     sheet = Rows(path, rows[0][1] if rows else [])
     for line, cells in rows[1:]:
         row = dict(zip(sheet.heading, map(_unquoted, cells), strict=False))
@@ -347,6 +351,12 @@ def _from_csv(path, content):
             row[None] = f"{len(cells)} cells where the first line has {len(sheet.heading)}"
         sheet.lines.append((line, row))
     return sheet
+
+
+def _swallows_lines(cell, separator):
+    """Whether further rows, known by the names of their files, lie within a cell whose quotation mark is not closed."""
+    pieces = [piece for line in cell.splitlines()[1:] for piece in line.split(separator)]
+    return any(piece.strip().lower().endswith(AUDIO_SUFFIXES) for piece in pieces)
 
 
 def _from_json(path, content):
