@@ -214,6 +214,7 @@ def _label_level(tree, paths, root):
     if len(candidates) == 1:
         return candidates[0].number
     open_levels = [level for level in tree if level.kind in ("open", "manner") and len(level.values) > 1]
+    open_levels = [level for level in open_levels if not any(_divides(other, level, paths) for other in tree)]
     hint = _name_hint(paths)
     if hint:
         pattern, example = hint
@@ -241,6 +242,18 @@ def _label_level(tree, paths, root):
 def _same_label(path, candidates):
     labels = {normal_label(path[level.number - 1]) for level in candidates if level.number < len(path)}
     return len(labels) <= 1
+
+
+def _divides(people, level, paths):
+    """Whether the folders of a level are those of one person each, who has several: videos, meetings, no labels."""
+    if people.kind not in ("person", "number") or people.number >= level.number:
+        return False
+    folders = {}
+    for path in paths:
+        if len(path) > level.number:
+            folders.setdefault(path[people.number - 1], set()).add(path[level.number - 1])
+    sizes = [len(names) for names in folders.values()]
+    return len(sizes) > 1 and min(sizes) > 1 and sum(sizes) == len(level.values)
 
 
 def _speaker_level(tree, label, root):

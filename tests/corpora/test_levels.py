@@ -175,6 +175,13 @@ def test_the_pattern_that_is_proposed_reads_the_names(names, labels, speakers):
         assert [regex.fullmatch(name)["speaker"] for name in names] == speakers.split()
 
 
+def test_folders_of_one_speaker_each_are_no_labels():
+    """VoxCeleb: a folder a person, in it one a video."""
+    paths = [f"wav/id1000{person}/x{video}{person}q/1.wav" for person in (1, 2) for video in "ab"]
+    with pytest.raises(SerlibError, match="No folder of DIR names a label"):
+        plan(*paths)
+
+
 def test_a_level_that_is_named_is_taken():
     paths = ["anna/rude/1.wav", "bob/polite/2.wav"]
     assert plan(*paths, label_level=2) == (2, 1, 0) and plan(*paths, label_level=1) == (1, 2, 0)

@@ -290,10 +290,15 @@ def test_the_published_protocol_is_said(tmp_path):
 
 
 def test_what_is_no_list_is_taken_for_one_or_said(tmp_path):
-    """They were "There is no recipe 'a'", "'r' is no kind of split" and an IndexError."""
+    """They were a TypeError, "There is no recipe 'a'", "'r' is no kind of split" and an IndexError."""
     index = tables({"tess": (3, 10, LABELS)})
     result = compare(index, peer("a"), splits="random", root=tmp_path, jobs=1, show=False)
     assert list(result.table.recipe) == ["a"] and list(result.table.split) == ["random"]
+    for seeds in (2, {"lstm-256": 2}):
+        with pytest.raises(SerlibError, match=r"seeds is 2; name each seed, as in seeds=\[0, 1\]"):
+            compare(index, "lstm-256", seeds=seeds, root=tmp_path)
+    with pytest.raises(SerlibError, match="seeds names lstm-265, which is not compared"):
+        compare(index, "lstm-256", seeds={"lstm-265": [0]}, root=tmp_path)
     for folds in (-1, 0, 1):
         with pytest.raises(SerlibError, match=f"There are no {folds} folds; choose two or more"):
             compare(index, [peer("a")], folds=folds, root=tmp_path)
